@@ -1,0 +1,321 @@
+"""The compiled extension: the SIP core and the media engine.
+
+Two halves that do not know each other. `trivox.sip` and `trivox.net` use the SIP half,
+`trivox.media.native_engine` alone uses the engine half.
+"""
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias, final
+
+__version__: str
+
+# ---------------------------------------------------------------- SIP half
+
+_Address: TypeAlias = tuple[str, int]
+_Headers: TypeAlias = Sequence[tuple[str, str]]
+
+EVENT_REQUEST: Final[
+    int
+]  # a new request; tx is its server transaction, to be answered with respond()
+EVENT_ACK: Final[int]  # the ACK for a 2xx of ours; tx is the INVITE's server transaction
+EVENT_CANCEL: Final[
+    int
+]  # a CANCEL that matched; already answered 200; tx is the INVITE's server transaction
+EVENT_RESPONSE: Final[
+    int
+]  # a response, first copy of each (status, To tag); tx is the client transaction
+EVENT_TIMEOUT: Final[
+    int
+]  # Timer B or F (RFC 3261 §17.1): no final response; tx is the client transaction
+EVENT_TRANSPORT_ERROR: Final[int]  # the flow of a client transaction is gone
+EVENT_ACK_TIMEOUT: Final[
+    int
+]  # 64·T1 after our 2xx without ACK (RFC 3261 §13.3.1.4); tx is the server transaction
+EVENT_STRAY_RESPONSE: Final[
+    int
+]  # a response no transaction claims; a proxy forwards a 2xx, others drop it
+EVENT_FLOW_BROKEN: Final[int]  # framing of a stream is lost: close the flow
+EVENT_PROXY_CANCELLED: Final[int]  # a proxied INVITE's CANCEL, already answered 200
+
+# (kind, token, tx, method, status, message, flow, source)
+SipEvent: TypeAlias = tuple[int, int, int, str, int, Message | None, int, _Address]
+
+@final
+class Message:
+    """One received SIP message: the bytes and a table of offsets into them.
+
+    Values are decoded on demand, UTF-8 with surrogateescape, so that octets survive a round trip.
+    """
+
+    @staticmethod
+    def parse(data: bytes) -> Message:
+        """Parse one whole message, as from a datagram. Raises trivox.errors.ParseError."""
+    @property
+    def is_request(self) -> bool: ...
+    @property
+    def method(self) -> str:
+        """The request's method, or for a response the method of its CSeq."""
+    @property
+    def status(self) -> int:
+        """The response's status code; 0 for a request."""
+    @property
+    def reason(self) -> str: ...
+    @property
+    def uri(self) -> str:
+        """The Request-URI; empty for a response."""
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def raw(self) -> bytes: ...
+    def key(self) -> tuple[str, int, str, str, str, str, str, int]:
+        """(method, status, Call-ID, From tag, To tag, top branch, sent-by, CSeq number) in one crossing."""
+    def dialog(self) -> tuple[str, str, str, str, str, str, tuple[str, ...], int]:
+        """(Call-ID, From tag, To tag, From value, To value, Contact URI, Record-Route values in message order, CSeq)."""
+    def header(self, name: str) -> str | None:
+        """The first value of a header by canonical or compact name, unfolded; None when absent."""
+    def headers(self, name: str) -> list[str]:
+        """Every header line's value of that name, in order, unfolded, not split at commas."""
+    def values(self, name: str) -> list[str]:
+        """As headers(), but split at top-level commas (Via, Contact, Route, Record-Route, Supported, ...)."""
+    def items(self) -> list[tuple[str, str]]:
+        """All headers in order, names as received but compact ones expanded."""
+    def validate(self) -> tuple[int, str] | None:
+        """What a UAS answers to this request if it is wrong (RFC 3261 §8.2, RFC 4475): (status, reason) or None."""
+
+@final
+class SipCore:
+    """Messages, transactions and their timers for any number of flows. Sans-I/O.
+
+    Drain rule: after every call that takes `now`, take_output() until it is empty and deliver it,
+    then sleep until next_deadline() and call handle_timeout(). `now` is seconds on one monotonic clock.
+    Everything that misses to reach a transaction user (retransmissions, ACK to non-2xx, malformed
+    input, repeated 2xx) is handled inside.
+    """
+
+    def __new__(
+        cls,
+        seed: bytes,
+        *,
+        t1: float = 0.5,
+        t2: float = 4.0,
+        t4: float = 5.0,
+        max_transactions: int = 1_000_000,
+    ) -> SipCore: ...
+    def open_flow(self, flow: int, transport: str, local: _Address) -> None:
+        """Register a socket (udp) or a connection (tcp, ws). Ids are the caller's and are never reused."""
+    def close_flow(self, flow: int, now: float) -> list[SipEvent]: ...
+    def receive_batch(
+        self, flow: int, datagrams: Sequence[tuple[bytes, _Address]], now: float
+    ) -> list[SipEvent]:
+        """Datagrams of a UDP socket, or whole WebSocket messages."""
+    def receive_stream(
+        self, flow: int, data: bytes, source: _Address, now: float
+    ) -> list[SipEvent]:
+        """Bytes of a TCP or TLS connection, split anywhere. CRLF keep-alives are answered (RFC 5626 §3.5.1)."""
+    def request(
+        self,
+        method: str,
+        uri: str,
+        flow: int,
+        destination: _Address,
+        sent_by: str,
+        headers: _Headers,
+        body: bytes,
+        token: int,
+        now: float,
+    ) -> int:
+        """Start a client transaction and return it. Via, Content-Length are added; all else is in `headers`.
+
+        Responses and dialogs they make carry `token`. Raises InvalidHeaderError for control characters.
+        """
+    def respond(
+        self,
+        tx: int,
+        status: int,
+        reason: str,
+        headers: _Headers,
+        body: bytes,
+        to_tag: str,
+        token: int,
+        now: float,
+    ) -> bool:
+        """Answer a request. Via, From, To, Call-ID, CSeq (and Record-Route on 1xx/2xx) are copied from it.
+
+        `to_tag` is added unless the request had one; a 1xx or 2xx with it binds the dialog to `token`.
+        A 2xx to INVITE is repeated until its ACK. False when the transaction is over already.
+        """
+    def acknowledge(
+        self,
+        tx: int,
+        to_tag: str,
+        uri: str,
+        flow: int,
+        destination: _Address,
+        sent_by: str,
+        headers: _Headers,
+        body: bytes,
+        now: float,
+    ) -> None:
+        """ACK the 2xx with that To tag; the stored ACK answers every repetition of it (RFC 3261 §13.2.2.4)."""
+    def cancel(self, tx: int, headers: _Headers, token: int, now: float) -> int:
+        """Send CANCEL for a client INVITE that has had a provisional response; returns its own transaction."""
+    def forward(
+        self,
+        message: Message,
+        uri: str,
+        flow: int,
+        destination: _Address,
+        sent_by: str,
+        *,
+        routes: Sequence[str],
+        record_route: str,
+        max_forwards: int,
+        server: int,
+        now: float,
+    ) -> int:
+        """Forward a request as a stateful proxy (RFC 3261 §16.6): new branch on top of its Via stack.
+
+        `routes` replaces the Route set, `record_route` ('' for none) is put on top of Record-Route. `server`
+        is the server transaction it belongs to (0 for an ACK, which is forwarded statelessly and returns 0).
+        Its 2xx is passed up and neither repeated nor acknowledged (RFC 6026 §7).
+        """
+    def forward_response(self, server: int, message: Message, now: float) -> bool:
+        """Send a response upstream without its top Via, through the server transaction."""
+    def forward_stray(self, message: Message, now: float) -> bool:
+        """Send a response upstream by its second Via, without a transaction (RFC 6026 §16.7 late 2xx)."""
+    def bind(self, call_id: str, local_tag: str, remote_tag: str, token: int) -> None: ...
+    def forget(self, call_id: str, local_tag: str, remote_tag: str) -> None:
+        """Drop a dialog's token: later requests in it come with token 0."""
+    def take_output(self) -> list[tuple[int, _Address, bytes]]:
+        """(flow, destination, bytes) to send, in order; empties the queue."""
+    def next_deadline(self) -> float | None: ...
+    def handle_timeout(self, now: float) -> list[SipEvent]: ...
+    def statistics(self) -> dict[str, int]:
+        """Live transactions, dialogs, timers, flows; counters of received, sent, retransmitted, malformed, dropped."""
+
+@final
+class Uri:
+    """A SIP or SIPS URI (RFC 3261 §19.1), or any other scheme kept opaque."""
+
+    @staticmethod
+    def parse(text: str) -> Uri: ...
+    @property
+    def scheme(self) -> str: ...
+    @property
+    def user(self) -> str:
+        """User part, percent-decoded; empty when absent."""
+    @property
+    def password(self) -> str: ...
+    @property
+    def host(self) -> str:
+        """Host without brackets, lower case; the opaque rest for a scheme other than sip and sips."""
+    @property
+    def port(self) -> int | None: ...
+    @property
+    def parameters(self) -> dict[str, str | None]:
+        """Names in lower case; None for a parameter without value."""
+    @property
+    def headers(self) -> str:
+        """What follows the question mark, undecoded."""
+    def __eq__(self, other: object) -> bool:
+        """Equality by RFC 3261 §19.1.4."""
+    def __hash__(self) -> int: ...
+
+@final
+class NameAddr:
+    """A name-addr or addr-spec with header parameters: From, To, Contact, Route (RFC 3261 §20.10)."""
+
+    @staticmethod
+    def parse(text: str) -> NameAddr: ...
+    @property
+    def display_name(self) -> str:
+        """Unquoted; empty when absent."""
+    @property
+    def uri(self) -> str: ...
+    @property
+    def parameters(self) -> dict[str, str | None]: ...
+
+# ---------------------------------------------------------------- engine half
+
+# (session, kind, number, text): see trivox.media.engine.EngineEventKind
+_EngineEvent: TypeAlias = tuple[int, int, float, str]
+
+@final
+class MediaEngine:
+    """Media sessions on shards with threads of their own, or driven in virtual time.
+
+    Every method is thread-safe, quick and never waits for the network. A panic inside ends that
+    session only and is reported as an event FAILED; a method on it raises EngineError.
+    """
+
+    def __new__(
+        cls,
+        *,
+        seed: bytes,
+        threads: int = 1,
+        driven: bool = False,
+        now: float = 0.0,
+        port_range: tuple[int, int] = (0, 0),
+    ) -> MediaEngine:
+        """`threads` shards; `driven` has none and needs advance(). Port range (0, 0): the system chooses."""
+    @property
+    def event_fd(self) -> int:
+        """Readable while events wait; -1 when driven."""
+    def drain(self, limit: int) -> list[_EngineEvent]: ...
+    def take_frames(self, port: int, limit: int) -> list[tuple[float, float, int, bytes]]:
+        """(pts s, level dBov, flags bit0 concealed bit1 speech bit2 speech_started, int16 mono little-endian) of an audio port."""
+    def open_session(
+        self,
+        *,
+        transport: str,
+        local_addresses: Sequence[str],
+        advertised: str,
+        codecs: Sequence[str],
+        dtmf: bool,
+        ptime_ms: int,
+    ) -> int:
+        """`transport` is "ice" or "plain". Binds what it needs on the local addresses."""
+    def create_offer(self, session: int, *, ice_restart: bool = False) -> str: ...
+    def set_remote(self, session: int, sdp: str, kind: str, dialog: str) -> None:
+        """`kind` is "offer", "answer" or "provisional"; `dialog` tells early dialogs (To tags) apart. Raises MediaNegotiationError."""
+    def create_answer(self, session: int) -> str: ...
+    def close_session(self, session: int) -> None: ...
+    def set_muted(self, session: int, muted: bool) -> None: ...
+    def play_file(self, session: int, path: str, loop: bool, start: float) -> int:
+        """Queue a WAV file; returns the playback, reported by PLAYBACK_ENDED. Raises EngineError for a bad file."""
+    def play_tone(
+        self,
+        session: int,
+        frequencies_hz: Sequence[float],
+        cadence: Sequence[tuple[float, float]],
+        duration: float,
+        level_dbov: float,
+    ) -> int: ...
+    def play_silence(self, session: int, duration: float) -> int: ...
+    def stop_playback(self, session: int, playback: int) -> float:
+        """Stop within a frame; returns seconds really sent of it."""
+    def start_recording(self, session: int, path: str, side: str) -> int:
+        """WAV, 16 kHz; "both" is stereo: left received, right sent. Gap-true to wall time."""
+    def stop_recording(self, session: int, recording: int) -> float:
+        """Finalise the file; returns its seconds. RECORDING_ENDED follows when it is on disk."""
+    def open_audio(self, session: int, rate_hz: int, frame_ms: int, batch: int) -> int:
+        """Subscribe to received audio and open a way to send; FRAMES_READY events follow."""
+    def close_audio(self, port: int) -> None: ...
+    def send_audio(self, port: int, samples: bytes) -> float:
+        """Queue int16 mono samples whole; returns seconds now queued ahead. AUDIO_LOW follows when under half the limit."""
+    def clear_audio(self, port: int, fade: float) -> float:
+        """Drop what is queued; returns seconds really sent since the last clear."""
+    def send_dtmf(self, session: int, tones: str, duration: float, gap: float) -> int:
+        """Queue RFC 4733 events; DTMF_SENT follows when played out. ',' pauses."""
+    def cancel_dtmf(self, session: int, sending: int) -> None: ...
+    def statistics(self, session: int) -> dict[str, float | str]: ...
+    def counts(self) -> dict[str, int]:
+        """Live sessions, sockets, playbacks, recordings, ports, events waiting, events lost."""
+    def close(self) -> None:
+        """Close all sessions and join the threads."""
+
+    # driven mode only
+    def set_link(self, *, delay: float, jitter: float, loss: float, duplicate: float) -> None:
+        """The in-memory link between the sessions of this engine, seeded by the engine's seed."""
+    def next_deadline(self) -> float | None: ...
+    def advance(self, now: float) -> None: ...

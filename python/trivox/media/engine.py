@@ -1,0 +1,90 @@
+"""The engine seen from Python: what a call asks of it, and what it reports."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EngineEvent = tuple[int, int, float, str]
+"""(session, kind, number, text); what number and text mean stands at the kind."""
+
+
+class EngineEventKind(IntEnum):
+    """What an engine event says. Values are shared with `rust/media`."""
+
+    CONNECTED = 1
+    """Media may flow: the transport is up (ICE and DTLS done, or plain)."""
+    FAILED = 2
+    """The session is dead; text says why."""
+    ICE_STATE = 3
+    """text is the new state: checking, connected, disconnected, failed."""
+    FIRST_RTP = 4
+    """The first valid RTP packet was received."""
+    DTMF = 5
+    """One key press ended: text is the tone, number its duration in seconds."""
+    DTMF_SENT = 6
+    """number is the sending returned by send_dtmf."""
+    PLAYBACK_ENDED = 7
+    """number is the playback; text is the seconds really sent."""
+    RECORDING_ENDED = 8
+    """number is the recording; text is empty or the error."""
+    FRAMES_READY = 9
+    """number is the audio port that has a batch to take."""
+    AUDIO_LOW = 10
+    """number is the audio port whose send queue has room again."""
+    MEDIA_TIMEOUT = 11
+    """number is the seconds without RTP and RTCP while receiving was agreed; reported each second from 5 s on."""
+    DTMF_STARTED = 12
+    """A key went down: text is the tone (for barge-in)."""
+
+
+class MediaSessions(Protocol):
+    """The methods of `trivox._native.MediaEngine` that a call uses; fakes implement these."""
+
+    def open_session(
+        self,
+        *,
+        transport: str,
+        local_addresses: Sequence[str],
+        advertised: str,
+        codecs: Sequence[str],
+        dtmf: bool,
+        ptime_ms: int,
+    ) -> int: ...
+    def create_offer(self, session: int, *, ice_restart: bool = False) -> str: ...
+    def set_remote(self, session: int, sdp: str, kind: str, dialog: str) -> None: ...
+    def create_answer(self, session: int) -> str: ...
+    def close_session(self, session: int) -> None: ...
+    def set_muted(self, session: int, muted: bool) -> None: ...
+    def play_file(self, session: int, path: str, loop: bool, start: float) -> int: ...
+    def play_tone(
+        self,
+        session: int,
+        frequencies_hz: Sequence[float],
+        cadence: Sequence[tuple[float, float]],
+        duration: float,
+        level_dbov: float,
+    ) -> int: ...
+    def play_silence(self, session: int, duration: float) -> int: ...
+    def stop_playback(self, session: int, playback: int) -> float: ...
+    def start_recording(self, session: int, path: str, side: str) -> int: ...
+    def stop_recording(self, session: int, recording: int) -> float: ...
+    def open_audio(self, session: int, rate_hz: int, frame_ms: int, batch: int) -> int: ...
+    def close_audio(self, port: int) -> None: ...
+    def send_audio(self, port: int, samples: bytes) -> float: ...
+    def clear_audio(self, port: int, fade: float) -> float: ...
+    def take_frames(self, port: int, limit: int) -> list[tuple[float, float, int, bytes]]: ...
+    def send_dtmf(self, session: int, tones: str, duration: float, gap: float) -> int: ...
+    def cancel_dtmf(self, session: int, sending: int) -> None: ...
+    def statistics(self, session: int) -> dict[str, float | str]: ...
+
+
+class EngineEventSink(Protocol):
+    """What the engine's drain task gives a session's events to: the call that owns it."""
+
+    def handle_engine_event(self, kind: int, number: float, text: str) -> None:
+        """Take one event, synchronously, in the Trio thread."""
+        ...

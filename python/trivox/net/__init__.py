@@ -1,0 +1,1 @@
+"""Sockets of SIP: flows, the resolver and the endpoint that drains them."""

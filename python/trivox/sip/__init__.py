@@ -1,0 +1,1 @@
+"""Dialogs, invite sessions, digest and registration: sans-I/O, on the native SIP core."""

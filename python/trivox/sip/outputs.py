@@ -1,0 +1,64 @@
+"""What the sans-I/O machines of this package ask their owner to do.
+
+A machine never does I/O: each input or command returns a tuple of these, in order, and the owner
+(`trivox.client`, `trivox.switchboard`) carries them out on the endpoint before it gives the next input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """Start a client transaction. Via and Content-Length are added below."""
+
+    method: str
+    uri: str
+    headers: Headers
+    body: bytes = b""
+    route: tuple[str, ...] = ()
+    """The route set, already part of `headers`; its first entry decides where the request goes (RFC 3261 §12.2.1.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendAck:
+    """Acknowledge the 2xx with this To tag of client transaction `tx`."""
+
+    tx: int
+    to_tag: str
+    uri: str
+    headers: Headers
+    body: bytes = b""
+    route: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SendCancel:
+    """Cancel the client INVITE transaction `tx`, which has had a provisional response."""
+
+    tx: int
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class SendResponse:
+    """Answer server transaction `tx`; `to_tag` is used unless the request had one."""
+
+    tx: int
+    status: int
+    reason: str
+    headers: Headers
+    body: bytes = b""
+    to_tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Drop the dialog from the core's table."""
+
+    call_id: str
+    local_tag: str
+    remote_tag: str

@@ -1,0 +1,1 @@
+//! The media engine: transports, RTP sessions, codecs, players and recorders.
