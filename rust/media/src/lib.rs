@@ -1,1 +1,11 @@
 //! The media engine: transports, RTP sessions, codecs, players and recorders.
+//!
+//! Everything but `shard` and `socket` is sans-I/O: bytes and `now` go in, datagrams, events and
+//! the next deadline come out. No pyo3, no async runtime.
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod event;
+pub mod wake;
+
+pub use error::MediaError;

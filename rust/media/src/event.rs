@@ -1,0 +1,170 @@
+//! Events of sessions and the one bounded ring that carries them to the program.
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use crate::error::MediaError;
+use crate::wake::Wake;
+
+/// What an event says. The numbers are shared with `EngineEventKind` in Python.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum EventKind {
+    /// Media may flow.
+    Connected = 1,
+    /// The session is dead; text says why.
+    Failed = 2,
+    /// Text is the new ICE state.
+    IceState = 3,
+    /// The first valid RTP packet was received.
+    FirstRtp = 4,
+    /// A key press ended: text is the tone, number its duration in seconds.
+    Dtmf = 5,
+    /// Number is the sending.
+    DtmfSent = 6,
+    /// Number is the playback, text the seconds really sent.
+    PlaybackEnded = 7,
+    /// Number is the recording, text is empty or the error.
+    RecordingEnded = 8,
+    /// Number is the audio port that has a batch to take.
+    FramesReady = 9,
+    /// Number is the audio port whose send queue has room again.
+    AudioLow = 10,
+    /// Number is the seconds without RTP and RTCP while receiving was agreed.
+    MediaTimeout = 11,
+    /// A key went down: text is the tone.
+    DtmfStarted = 12,
+}
+
+/// One event of one session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// The session it belongs to.
+    pub session: u64,
+    /// What it says.
+    pub kind: EventKind,
+    /// See the kind.
+    pub number: f64,
+    /// See the kind.
+    pub text: String,
+}
+
+/// A bounded queue with a descriptor that is readable while events wait.
+///
+/// When it is full new events are dropped and counted: the newest facts of a program that does not
+/// drain are worth no more than its oldest, and memory stays flat.
+#[derive(Debug)]
+pub struct EventRing {
+    queue: Mutex<Queue>,
+    capacity: usize,
+    wake: Option<Wake>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    events: VecDeque<Event>,
+    lost: u64,
+}
+
+impl EventRing {
+    /// Makes a ring; `signalled` gives it a descriptor (a driven engine has none).
+    ///
+    /// # Errors
+    /// `MediaError::System` when no descriptor can be had.
+    pub fn new(capacity: usize, signalled: bool) -> Result<Self, MediaError> {
+        let wake = if signalled { Some(Wake::new()?) } else { None };
+        Ok(Self {
+            queue: Mutex::default(),
+            capacity,
+            wake,
+        })
+    }
+
+    /// The descriptor to wait on, or -1.
+    pub fn descriptor(&self) -> i32 {
+        self.wake.as_ref().map_or(-1, Wake::descriptor)
+    }
+
+    /// Adds events; the descriptor is written only when the ring was empty.
+    pub fn push(&self, events: impl IntoIterator<Item = Event>) {
+        let mut queue = self
+            .queue
+            .lock()
+            .expect("no thread panics while it holds the ring");
+        let was_empty = queue.events.is_empty();
+        for event in events {
+            if queue.events.len() < self.capacity {
+                queue.events.push_back(event);
+            } else {
+                queue.lost += 1;
+            }
+        }
+        if was_empty && !queue.events.is_empty() {
+            if let Some(wake) = &self.wake {
+                wake.signal();
+            }
+        }
+    }
+
+    /// Takes up to `limit` events. The descriptor stays readable while more wait.
+    pub fn drain(&self, limit: usize) -> Vec<Event> {
+        let mut queue = self
+            .queue
+            .lock()
+            .expect("no thread panics while it holds the ring");
+        let count = limit.min(queue.events.len());
+        let taken = queue.events.drain(..count).collect();
+        if queue.events.is_empty() {
+            if let Some(wake) = &self.wake {
+                wake.clear();
+            }
+        }
+        taken
+    }
+
+    /// (waiting, lost) events.
+    pub fn counts(&self) -> (usize, u64) {
+        let queue = self
+            .queue
+            .lock()
+            .expect("no thread panics while it holds the ring");
+        (queue.events.len(), queue.lost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(session: u64) -> Event {
+        Event {
+            session,
+            kind: EventKind::Connected,
+            number: 0.0,
+            text: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_full_ring_counts_what_it_loses() {
+        let ring = EventRing::new(2, false).unwrap();
+        ring.push((1..=5).map(event));
+        assert_eq!(ring.counts(), (2, 3));
+        assert_eq!(
+            ring.drain(10).iter().map(|e| e.session).collect::<Vec<_>>(),
+            [1, 2]
+        );
+        assert_eq!(ring.counts(), (0, 3));
+    }
+
+    #[test]
+    fn the_descriptor_is_readable_exactly_while_events_wait() {
+        let ring = EventRing::new(10, true).unwrap();
+        assert!(!ring.wake.as_ref().unwrap().is_signalled());
+        ring.push([event(1), event(2)]);
+        assert!(ring.wake.as_ref().unwrap().is_signalled());
+        ring.drain(1);
+        assert!(ring.wake.as_ref().unwrap().is_signalled());
+        ring.drain(1);
+        assert!(!ring.wake.as_ref().unwrap().is_signalled());
+    }
+}
