@@ -1,0 +1,1 @@
+"""Programs nobody here wrote, each started, driven and ended by one module."""

@@ -1,0 +1,149 @@
+"""baresip: an endpoint that sends a tone, records what it hears, and takes orders over TCP."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+CONFIG = """\
+poll_method epoll
+sip_listen 127.0.0.1:{sip_port}
+call_local_timeout 60
+audio_source ausine,{tone_hz}
+audio_player aufile,{folder}/played.wav
+audio_alert aufile,{folder}/alert.wav
+ausrc_srate 48000
+ausrc_channels 2
+audio_buffer 20-160
+rtp_stats yes
+jitter_buffer_delay 2-10
+net_interface 127.0.0.1
+module_path {modules}
+module stdio.so
+module opus.so
+module g711.so
+module ausine.so
+module aufile.so
+module sndfile.so
+module_tmp uuid.so
+module_tmp account.so
+module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen 127.0.0.1:{control_port}
+snd_path {folder}
+"""
+ACCOUNT = "<sip:baresip@127.0.0.1>;answermode={answer};audio_codecs={codecs};ptime=20;regint=0\n"
+
+
+class Baresip:
+    """A running baresip: its address, its recordings and its control connection."""
+
+    def __init__(self, folder: Path, sip_port: int, control: trio.SocketStream) -> None:
+        self.folder = folder
+        self.uri = f"sip:baresip@127.0.0.1:{sip_port}"
+        self._control = control
+        self._unread = b""
+        self.events: list[dict[str, Any]] = []
+
+    async def order(self, command: str, parameters: str = "") -> None:
+        """Send one command of its menu, such as dial or hangup."""
+        message = json.dumps({"command": command, "params": parameters}).encode()
+        await self._control.send_all(b"%d:%s," % (len(message), message))
+
+    async def until(self, is_it: Callable[[dict[str, Any]], bool], within: float = 15) -> dict[str, Any]:
+        """Read events until one is as wanted; earlier ones count too."""
+        with trio.move_on_after(within):
+            for event in self.events:
+                if is_it(event):
+                    return event
+            while True:
+                event = await self._message()
+                self.events.append(event)
+                if is_it(event):
+                    return event
+        raise AssertionError(f"no such event of baresip within {within} s; seen: {self.events}")
+
+    async def event(self, kind: str, within: float = 15) -> dict[str, Any]:
+        """Wait for an event by its type, such as CALL_ESTABLISHED or CALL_CLOSED."""
+        return await self.until(lambda event: event.get("type") == kind, within)
+
+    def log(self) -> str:
+        """What it printed so far."""
+        return (self.folder / "baresip.log").read_text(errors="replace")
+
+    def heard(self) -> Path:
+        """The newest recording of what it decoded."""
+        return max(self.folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime)
+
+    async def _message(self) -> dict[str, Any]:
+        while b":" not in self._unread:
+            self._unread += await self._control.receive_some(65536)
+        size, _, rest = self._unread.partition(b":")
+        while len(rest) < int(size) + 1:
+            rest += await self._control.receive_some(65536)
+        self._unread = rest[int(size) + 1 :]
+        return json.loads(rest[: int(size)])
+
+
+def _free_port(kind: socket.SocketKind) -> int:
+    # baresip cannot tell which port it got, so it is given one that was free a moment ago.
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+async def _control_stream(port: int, process: trio.Process) -> trio.SocketStream:
+    with trio.fail_after(15):
+        while True:
+            try:
+                return await trio.open_tcp_stream("127.0.0.1", port)
+            except OSError:
+                assert process.poll() is None, "baresip ended at its start"
+                await trio.sleep(0.05)
+
+
+@asynccontextmanager
+async def open_baresip(
+    folder: Path, *, tone_hz: int = 600, codecs: str = "pcmu", answers: bool = True
+) -> AsyncIterator[Baresip]:
+    """Start baresip in `folder` and end it on leaving."""
+    sip_port = _free_port(socket.SOCK_DGRAM)
+    control_port = _free_port(socket.SOCK_STREAM)
+    modules = next(Path("/usr/lib").rglob("baresip/modules/menu.so")).parent
+    config = CONFIG.format(
+        sip_port=sip_port,
+        tone_hz=tone_hz,
+        folder=folder,
+        modules=modules,
+        control_port=control_port,
+    )
+    (folder / "config").write_text(config)
+    account = ACCOUNT.format(answer="auto" if answers else "manual", codecs=codecs)
+    (folder / "accounts").write_text(account)
+    (folder / "contacts").write_text("")
+    command = ["baresip", "-f", str(folder), "-4"]
+    with (folder / "baresip.log").open("wb") as log:
+        async with trio.open_nursery() as nursery:
+            process = await nursery.start(
+                lambda task_status: trio.run_process(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=folder,
+                    check=False,
+                    task_status=task_status,
+                )
+            )
+            async with await _control_stream(control_port, process) as control:
+                yield Baresip(folder, sip_port, control)
+            nursery.cancel_scope.cancel()

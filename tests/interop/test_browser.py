@@ -1,0 +1,186 @@
+"""Chromium with JsSIP, registered at the embedded switchboard, talks to a Python handler."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+import trivox
+
+from .far_ends.browser import built_page, open_browser
+from .tones import assert_tone
+
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.far_end("chromium-jssip"),
+    pytest.mark.slow,
+]
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory):
+    return built_page(tmp_path_factory.mktemp("page"))
+
+
+@asynccontextmanager
+async def house(page, handler, *flags):
+    """A switchboard that also serves the page, a handler registered there, a browser registered there."""
+    listen = ["sip:127.0.0.1:0;transport=udp", "sip:127.0.0.1:0;transport=ws"]
+    users = {"alice": "wonder", "handler": "secret"}
+    async with trivox.open_switchboard(listen=listen, users=users, pages=page) as board:
+        web = trivox.sip.Uri.parse(
+            next(str(uri) for uri in board.listening_on if "transport=ws" in str(uri))
+        )
+        account = board.account("handler")
+        async with (
+            trivox.open_client(
+                listen=["sip:127.0.0.1:0;transport=udp"], accounts=[account]
+            ) as client,
+            next(iter(client.accounts.values())).registered(),
+            trio.open_nursery() as nursery,
+        ):
+            if handler is not None:
+                nursery.start_soon(client.serve, handler)
+            async with open_browser(f"http://127.0.0.1:{web.port}/index.html", *flags) as browser:
+                await browser.register(
+                    ws=f"ws://127.0.0.1:{web.port}", uri=_uri("alice", account.uri), password="wonder"
+                )
+                yield browser, client, account.uri
+            nursery.cancel_scope.cancel()
+
+
+def _uri(user: str, other: str) -> str:
+    return f"sip:{user}@{other.partition('@')[2]}"
+
+
+class Handler:
+    """Answers, records, plays 880 Hz until told to stop; keeps what it saw."""
+
+    def __init__(self, recording, seconds: float = 60) -> None:
+        self.recording = str(recording)
+        self.seconds = seconds
+        self.digits = ""
+        self.end: trivox.CallEnd | None = None
+        self.ended = trio.Event()
+
+    async def __call__(self, call: trivox.Call) -> None:
+        call.add_event_listener(trivox.DtmfReceived, self._digit)
+        try:
+            async with call:
+                await call.answer()
+                async with call.cancel_on_end(), call.recording(self.recording):
+                    with trio.move_on_after(self.seconds):
+                        await call.play(trivox.ToneSource((880.0,)))
+        finally:
+            self.end = call.end
+            self.ended.set()
+
+    def _digit(self, event: trivox.DtmfReceived) -> None:
+        self.digits += event.tone
+
+
+async def test_page_and_handler_hear_each_other_without_concealed_audio(page, tmp_path):
+    handler = Handler(tmp_path / "handler.wav")
+    async with house(page, handler) as (browser, _, target):
+        await browser.call("dial", target)
+        await browser.status("connected")
+        await browser.hears(880)
+        await trio.sleep(1)
+        before = await browser.call("counters")
+        await trio.sleep(3)
+        after = await browser.call("counters")
+        await browser.call("hangup")
+        with trio.fail_after(5):
+            await handler.ended.wait()
+
+    assert after["concealed"] == before["concealed"]
+    assert after["lost"] == 0
+    assert after["received"] - before["received"] >= 140
+    assert handler.end.reason is trivox.EndReason.REMOTE_ENDED
+    assert_tone(tmp_path / "handler.wav", 440, from_s=1.5)
+
+
+async def test_handler_hangs_up_and_the_page_sees_it(page, tmp_path):
+    handler = Handler(tmp_path / "handler.wav", seconds=1.5)
+    async with house(page, handler) as (browser, _, target):
+        await browser.call("dial", target)
+        await browser.status("connected")
+        await browser.status("ended")
+
+        assert handler.end.reason is trivox.EndReason.LOCAL_ENDED
+
+
+async def test_digits_of_the_page_arrive_once_each(page, tmp_path):
+    handler = Handler(tmp_path / "handler.wav")
+    async with house(page, handler) as (browser, _, target):
+        await browser.call("dial", target)
+        await browser.status("connected")
+        await browser.hears(880)
+        await browser.call("dtmf", "42#")
+        with trio.fail_after(10):
+            while len(handler.digits) < 3:
+                await trio.sleep(0.05)
+        await trio.sleep(0.5)
+
+        assert handler.digits == "42#"
+
+
+async def test_mute_on_either_side_is_heard_as_silence(page, tmp_path):
+    calls: list[trivox.Call] = []
+
+    async def handler(call: trivox.Call) -> None:
+        calls.append(call)
+        async with call:
+            await call.answer()
+            async with call.cancel_on_end(), call.recording(str(tmp_path / "handler.wav")):
+                await call.play(trivox.ToneSource((880.0,)))
+
+    async with house(page, handler) as (browser, _, target):
+        await browser.call("dial", target)
+        await browser.hears(880)
+        calls[0].mute_microphone()
+        await browser.hears_nothing()
+        calls[0].unmute_microphone()
+        await browser.hears(880)
+        await browser.call("mute")
+        await trio.sleep(0.5)
+        level = calls[0].statistics().audio_level_dbov
+        await browser.call("hangup")
+
+    assert level < -60
+
+
+async def test_handler_calls_the_page_and_both_hear_each_other(page, tmp_path):
+    recording = tmp_path / "ours.wav"
+    async with house(page, None) as (browser, client, own):
+        settings = trivox.CallSettings(media="webrtc")
+        async with client.dial(_uri("alice", own), settings) as call:
+            async with call.recording(str(recording)):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(call.play, trivox.ToneSource((880.0,)))
+                    await browser.hears(880)
+                    await trio.sleep(2)
+                    nursery.cancel_scope.cancel()
+        await browser.status("ended")
+
+    assert_tone(recording, 440, from_s=1.0)
+
+
+async def test_missing_candidates_and_local_names_do_not_break_a_call(page, tmp_path):
+    handler = Handler(tmp_path / "handler.wav")
+    async with house(page, handler, "--enable-features=WebRtcHideLocalIpsWithMdns") as (
+        browser,
+        _,
+        target,
+    ):
+        await browser.call("dial", target, {"stripCandidates": True})
+        await browser.status("connected")
+        await browser.hears(880)
+        await browser.call("hangup")
+        await browser.status("ended")
+        await browser.call("dial", target)
+        await browser.status("connected")
+        await browser.hears(880)
+        await browser.call("hangup")
