@@ -1,0 +1,1 @@
+"""A call: its handle, its states, its events and its settings."""

@@ -1,0 +1,304 @@
+"""What a call and a client report: one small frozen class for each kind of event.
+
+`match` works on them. An event is built only when somebody listens, subscribes or waits. Its
+`state` is the state at the time it was emitted; the call itself may have moved on since.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypeAlias
+
+    Call: TypeAlias = object
+    RemoteStream: TypeAlias = object
+    StatisticsReport: TypeAlias = object
+
+
+class Originator(StrEnum):
+    """Who caused an event."""
+
+    LOCAL = "local"
+    """The program, by a method of the call."""
+    REMOTE = "remote"
+    """The far end, by a message."""
+    SYSTEM = "system"
+    """trivox itself: a timer, the network, the media engine."""
+
+
+class EndReason(StrEnum):
+    """Why a call ended."""
+
+    LOCAL_ENDED = "local_ended"
+    REMOTE_ENDED = "remote_ended"
+    ANSWERED_ELSEWHERE = "answered_elsewhere"
+    """Another branch of a forked call was answered (RFC 3326 §2, cause 200)."""
+    CONNECTION_LOST = "connection_lost"
+    FAILED = "failed"
+    """The attempt did not succeed for a reason other than our own hang-up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnd:
+    """How a call ended.
+
+    Attributes:
+        reason: Why it ended.
+        originator: Who ended it.
+        sip_code: The status or cause that said so; 0 when there was none.
+        sip_reason: Its phrase, or what happened.
+        headers: The headers of the message that ended it.
+        at: Trio clock, seconds.
+        error: What a listener raised under FAIL_CALL, or what broke inside; else None.
+    """
+
+    reason: EndReason
+    originator: Originator
+    sip_code: int = 0
+    sip_reason: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    at: float = 0.0
+    error: BaseException | None = None
+
+    def __str__(self) -> str:
+        """Say it in a few words, for logs and error messages."""
+        status = " ".join(part for part in (str(self.sip_code or ""), self.sip_reason) if part)
+        text = str(self.reason).replace("_", " ")
+        return f"{text} ({status})" if status else text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What all events of a call carry.
+
+    Attributes:
+        call: The call.
+        call_id: `Call.id`.
+        at: Trio clock, seconds.
+        seq: Number of the event within the call, from 1; gaps are events nobody waited for.
+        originator: Who caused it.
+        state: The call's state when it was emitted.
+        headers: The headers of the message that caused it; empty when none did.
+    """
+
+    call: Call = field(repr=False)
+    call_id: str
+    at: float
+    seq: int
+    originator: Originator
+    state: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected(Event):
+    """The call is established: media may flow both ways."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disconnected(Event):
+    """The call ended; the last event of a call.
+
+    `sip_code` is the status or cause that ended it, 0 when there was none.
+    """
+
+    reason: EndReason
+    sip_code: int = 0
+    sip_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed(Event):
+    """The attempt did not succeed; the last event of a call.
+
+    `code` is the SIP status, 0 when no response said so.
+    """
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRinging(Event):
+    """The callee is being alerted (180), once for each call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRinging(Event):
+    """Ringing is over: answered, ended, or early media took its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyMediaStarted(Event):
+    """The far end sends media before it answers (RFC 3960)."""
+
+    stream: RemoteStream | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstRtpReceived(Event):
+    """The first valid RTP packet of a stream came in."""
+
+    stream: RemoteStream | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaNegotiated(Event):
+    """Offer and answer are complete (RFC 3264)."""
+
+    local_sdp: str = field(repr=False)
+    remote_sdp: str = field(repr=False)
+    codecs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteMediaAdded(Event):
+    """A stream of the far end can be received from now on."""
+
+    stream: RemoteStream
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteMediaRemoved(Event):
+    """A stream of the far end is gone."""
+
+    stream: RemoteStream
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReceived(Event):
+    """The far end sent a text message within the call."""
+
+    text: str
+    content_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfoReceived(Event):
+    """The far end sent an INFO request (RFC 6086).
+
+    `raw` are the octets; `body` is the same decoded as UTF-8, undecodable ones replaced.
+    """
+
+    mime_type: str
+    body: str
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DtmfReceived(Event):
+    """One key was pressed and released; repeats of the packet and of other methods are absorbed.
+
+    `duration` is in seconds, `method` is "rfc4733" or "info".
+    """
+
+    tone: str
+    duration: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsReport(Event):
+    """Statistics of the call's media, at the interval its settings ask for."""
+
+    report: StatisticsReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconnecting(Event):
+    """Media or flow is lost and being re-established; `cause` says what was lost."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconnected(Event):
+    """The call is back in the state it was in before `Reconnecting`."""
+
+    cause: str
+
+
+class CallEvent(Enum):
+    """Names for the classes, for those who come from an interface with event names."""
+
+    CONNECTED = Connected
+    DISCONNECTED = Disconnected
+    FAILED = Failed
+    START_RINGING = StartRinging
+    STOP_RINGING = StopRinging
+    EARLY_MEDIA_STARTED = EarlyMediaStarted
+    FIRST_RTP_RECEIVED = FirstRtpReceived
+    MEDIA_NEGOTIATED = MediaNegotiated
+    REMOTE_MEDIA_ADDED = RemoteMediaAdded
+    REMOTE_MEDIA_REMOVED = RemoteMediaRemoved
+    MESSAGE_RECEIVED = MessageReceived
+    INFO_RECEIVED = InfoReceived
+    DTMF_RECEIVED = DtmfReceived
+    STATS_REPORT = StatsReport
+    RECONNECTING = Reconnecting
+    RECONNECTED = Reconnected
+
+
+TERMINAL_EVENTS: Final = (Disconnected, Failed)
+"""Exactly one of these ends a call's events."""
+
+DROPPABLE_EVENTS: Final = (StatsReport,)
+"""Reports whose newest value is all that counts: coalesced first when a queue fills up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientEvent:
+    """What all events of a client carry. `at` is the Trio clock, seconds."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingCall(ClientEvent):
+    """Somebody calls; the call is in `client.calls` already."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingMessage(ClientEvent):
+    """A MESSAGE outside a call came in (RFC 3428); it has been answered 200."""
+
+    from_uri: str
+    to_uri: str
+    text: str
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerFailed(ClientEvent):
+    """A listener or a watch callback raised; `call` is None for one of the client's own."""
+
+    call: Call | None
+    listener: object
+    event: object
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerFailed(ClientEvent):
+    """The handler of a served call raised; that call was ended, the server goes on."""
+
+    call: Call
+    error: BaseException
+
+
+class ClientEventName(Enum):
+    """Names for the classes of client events."""
+
+    INCOMING_CALL = IncomingCall
+    INCOMING_MESSAGE = IncomingMessage
+    LISTENER_FAILED = ListenerFailed
+    HANDLER_FAILED = HandlerFailed
