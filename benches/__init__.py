@@ -1,0 +1,1 @@
+"""Measurements of trivox beside its peers: `python -m benches`, or `make bench`."""

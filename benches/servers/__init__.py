@@ -1,0 +1,1 @@
+"""The systems under test, each a process of its own that prints its port."""
