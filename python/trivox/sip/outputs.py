@@ -62,3 +62,6 @@ class Forget:
     call_id: str
     local_tag: str
     remote_tag: str
+
+
+Output = SendRequest | SendAck | SendCancel | SendResponse | Forget

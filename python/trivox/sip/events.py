@@ -1,0 +1,196 @@
+"""Facts: what the machines of this package tell their owner, beside what they ask it to do.
+
+A fact is a value in the tuple an input or command returns, in its place among the outputs: what
+stands before it is to be carried out before the fact is acted upon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
+
+if TYPE_CHECKING:
+    from trivox._native import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A provisional response above 100 to our INVITE.
+
+    `body` is a preview of the answer, not the answer (RFC 6337 §3.1.1); `to_tag` tells early
+    dialogs apart and is empty when the response made none.
+    """
+
+    status: int
+    reason: str
+    message: Message
+    body: bytes
+    to_tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    """A 401 or 407 to our INVITE was answered: the INVITE goes out again."""
+
+    status: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The first 2xx to our INVITE.
+
+    With `is_offer` (our INVITE had no SDP) `body` is the far end's offer and the ACK waits for
+    `InviteSession.acknowledge`; else the ACK is out already and `body` is the answer, empty when
+    the far end put it into a provisional response only.
+    """
+
+    message: Message
+    body: bytes
+    to_tag: str
+    is_offer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CrossedAnswer:
+    """A 2xx met our CANCEL, or came to a call we had ended: it is acknowledged and hung up."""
+
+    message: Message
+    to_tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A final response of 300 or more ended our INVITE, and no retry is left."""
+
+    status: int
+    reason: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """Timer B: nobody answered our INVITE (RFC 3261 §8.1.3.1: as a 408)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransportFailed:
+    """The flow of our INVITE is gone (RFC 3261 §8.1.3.1: as a 503)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The ACK for our 2xx to the INVITE or re-INVITE `tx`.
+
+    `body` is the answer if the 2xx carried our offer, else empty as a rule.
+    """
+
+    tx: int
+    message: Message | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgementTimedOut:
+    """64·T1 without ACK for our 2xx: the call is hung up (RFC 3261 §13.3.1.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCancelled:
+    """The far end took its INVITE back; 487 is sent. `message` is the CANCEL (see Reason)."""
+
+    message: Message | None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteEnded:
+    """The far end's BYE, answered with 200. The session is over unless our own BYE is out."""
+
+    message: Message | None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalEnded:
+    """Our own end is complete: rejection sent, CANCEL effective, or BYE answered or given up.
+
+    `status` is the final response that completed it, ours or theirs; 0 when none came.
+    """
+
+    status: int
+    message: Message | None
+
+
+@dataclass(frozen=True, slots=True)
+class DialogLost:
+    """481, 408 or no answer to a request inside the dialog (RFC 5057 §5.1): it is hung up."""
+
+    status: int
+    message: Message | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReinviteReceived:
+    """A re-INVITE the owner must answer by `InviteSession.respond(tx, …)`.
+
+    An empty `body` asks for our offer in the 2xx; the answer then comes with `Acknowledged`.
+    """
+
+    tx: int
+    message: Message
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReinviteCancelled:
+    """The re-INVITE `tx` was cancelled and answered 487; the session stays as it was."""
+
+    tx: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReceived:
+    """Any other request in the dialog, to be answered by `InviteSession.respond(tx, …)`."""
+
+    method: str
+    tx: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReceived:
+    """A response to a request sent by `InviteSession.request`.
+
+    `tx` is the transaction first reported for that request, also after a retry with credentials.
+    Without message: Timer F (status 408) or a lost flow (status 503).
+    """
+
+    tx: int
+    method: str
+    status: int
+    message: Message | None
+
+
+SessionFact = (
+    Progress
+    | Challenged
+    | Answered
+    | CrossedAnswer
+    | Rejected
+    | TimedOut
+    | TransportFailed
+    | Acknowledged
+    | AcknowledgementTimedOut
+    | RemoteCancelled
+    | RemoteEnded
+    | LocalEnded
+    | DialogLost
+    | ReinviteReceived
+    | ReinviteCancelled
+    | RequestReceived
+    | ResponseReceived
+)
+
+SessionOutput = SendRequest | SendAck | SendCancel | SendResponse | Forget | SessionFact
+"""What `InviteSession` returns: things to do and facts, in order."""
