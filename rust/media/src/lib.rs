@@ -6,6 +6,7 @@
 
 pub mod error;
 pub mod event;
+pub mod transport;
 pub mod wake;
 
 pub use error::MediaError;

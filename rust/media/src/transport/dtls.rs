@@ -1,0 +1,282 @@
+//! DTLS with certificates that are known by their fingerprint in the SDP (RFC 8122, RFC 5763).
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rtc::crypto::{HashAlgorithm, RTCCryptoProvider};
+use rtc::dtls::config::{
+    ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig,
+    VerifyPeerCertificateFn,
+};
+use rtc::dtls::crypto::Certificate;
+use rtc::dtls::endpoint::{Endpoint, EndpointEvent};
+use rtc::shared::TransportProtocol;
+use rtc::shared::error::Error;
+
+use super::srtp::{Srtp, profiles};
+use crate::MediaError;
+
+/// Longest time from the first flight to the keys.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The endpoint knows its peer by this address for ever, so that address changes and ICE restarts
+/// do not touch the association.
+const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)), 9);
+
+/// The certificate of an engine and the cryptography it was made with; shared by all sessions.
+pub struct Identity {
+    pub(super) provider: Arc<dyn RTCCryptoProvider>,
+    certificate: Certificate,
+    fingerprint: String,
+}
+
+impl Identity {
+    /// Makes a key pair (ECDSA P-256) and a self-signed certificate.
+    pub fn generate() -> Result<Self, MediaError> {
+        let fault =
+            |what: &dyn std::fmt::Display| MediaError::Fault(format!("certificate: {what}"));
+        let provider = rtc::crypto::default_provider().map_err(|error| fault(&error))?;
+        let certificate =
+            Certificate::generate_self_signed(vec!["trivox".to_owned()], provider.crypto())
+                .map_err(|error| fault(&error))?;
+        let der = certificate
+            .certificate
+            .first()
+            .ok_or_else(|| fault(&"none was made"))?;
+        let fingerprint = fingerprint(provider.as_ref(), der.as_ref())
+            .ok_or_else(|| fault(&"SHA-256 is missing"))?;
+        Ok(Self {
+            provider,
+            certificate,
+            fingerprint,
+        })
+    }
+
+    /// The SHA-256 fingerprint as SDP writes it: `AB:CD:…`.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+fn fingerprint(provider: &dyn RTCCryptoProvider, der: &[u8]) -> Option<String> {
+    let digest = provider.crypto().hash(HashAlgorithm::Sha256, der).ok()?;
+    let bytes: Vec<String> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
+    Some(bytes.join(":"))
+}
+
+/// What a datagram or a timer led to.
+pub(super) enum DtlsOutcome {
+    /// Nothing to tell.
+    Continues,
+    /// The handshake is done and the peer's certificate is the one of the SDP.
+    Complete(Box<Srtp>),
+    /// The peer ended the association.
+    Closed,
+    /// It will never complete.
+    Failed(&'static str),
+}
+
+/// One DTLS association.
+pub(super) struct Dtls {
+    identity: Arc<Identity>,
+    config: Arc<HandshakeConfig>,
+    endpoint: Endpoint,
+    is_client: bool,
+    fingerprints: Vec<String>,
+    verdict: Arc<CertificateVerdict>,
+    started: Option<Instant>,
+    is_complete: bool,
+}
+
+impl Dtls {
+    /// Prepares an association with a peer whose certificate has one of `fingerprints` (SHA-256).
+    ///
+    /// A client says nothing before `start`.
+    pub(super) fn new(
+        identity: Arc<Identity>,
+        is_client: bool,
+        fingerprints: Vec<String>,
+    ) -> Result<Self, MediaError> {
+        let verdict = Arc::new(CertificateVerdict::default());
+        let config = ConfigBuilder::default()
+            .with_crypto_provider(identity.provider.clone())
+            .with_certificates(vec![identity.certificate.clone()])
+            .with_srtp_protection_profiles(profiles())
+            .with_client_auth(ClientAuthType::RequireAnyClientCert)
+            // Chains mean nothing for self-signed certificates: the fingerprint is the check.
+            .with_insecure_skip_verify(true)
+            .with_verify_peer_certificate(Some(verifier(&identity, &fingerprints, &verdict)))
+            .with_extended_master_secret(ExtendedMasterSecretType::Require)
+            .build(is_client, None)
+            .map_err(|error| MediaError::Fault(format!("DTLS configuration: {error}")))?;
+        let config = Arc::new(config);
+        let server = (!is_client).then(|| config.clone());
+        Ok(Self {
+            endpoint: Endpoint::new(PEER, TransportProtocol::UDP, server),
+            identity,
+            config,
+            is_client,
+            fingerprints,
+            verdict,
+            started: None,
+            is_complete: false,
+        })
+    }
+
+    /// Whether this association serves a description with these values; once it is established,
+    /// the roles of a renegotiation no longer matter (RFC 8842 §5.5).
+    pub(super) fn serves(&self, is_client: bool, fingerprints: &[String]) -> bool {
+        self.fingerprints == fingerprints && (self.is_complete || self.is_client == is_client)
+    }
+
+    /// Begins, once there is an address to talk to; the client sends its hello.
+    pub(super) fn start(&mut self, now: Instant) {
+        if self.started.is_some() {
+            return;
+        }
+        self.started = Some(now);
+        if self.is_client {
+            // What cannot be begun ends like what is not answered: by the handshake's time limit.
+            self.endpoint
+                .connect(now, PEER, self.config.clone(), None)
+                .ok();
+        }
+    }
+
+    /// Takes one DTLS datagram from an address the gate admits.
+    pub(super) fn handle_datagram(&mut self, now: Instant, data: &[u8]) -> DtlsOutcome {
+        if self.is_client && self.started.is_none() {
+            return DtlsOutcome::Continues;
+        }
+        self.started.get_or_insert(now);
+        // An error is a datagram that does not fit; what ends the handshake is asked below.
+        let events = self
+            .endpoint
+            .read(now, PEER, None, data.into())
+            .unwrap_or_default();
+        for event in events {
+            match event {
+                EndpointEvent::HandshakeComplete => return self.complete(),
+                EndpointEvent::PeerClosed => return self.closed(),
+                _ => {}
+            }
+        }
+        self.verdict()
+    }
+
+    /// Retransmits, or gives up.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> DtlsOutcome {
+        if self.is_complete {
+            return DtlsOutcome::Continues;
+        }
+        if self
+            .started
+            .is_some_and(|started| now >= started + HANDSHAKE_TIMEOUT)
+        {
+            return DtlsOutcome::Failed("the DTLS handshake did not complete within 30 s");
+        }
+        let due = self
+            .endpoint
+            .poll_timeout(&PEER)
+            .is_some_and(|at| at <= now);
+        if due && self.endpoint.handle_timeout(PEER, now).is_err() {
+            return DtlsOutcome::Failed("the DTLS handshake was not answered");
+        }
+        self.verdict()
+    }
+
+    /// When `handle_timeout` wants to be called.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        if self.is_complete {
+            return None;
+        }
+        let limit = self.started.map(|started| started + HANDSHAKE_TIMEOUT);
+        [limit, self.endpoint.poll_timeout(&PEER)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The next datagram for the peer.
+    pub(super) fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.endpoint
+            .poll_transmit()
+            .map(|transmit| transmit.message.into())
+    }
+
+    /// Queues a close_notify.
+    pub(super) fn close(&mut self, now: Instant) {
+        // It has nothing to refuse: the association is dropped either way.
+        self.endpoint.close(now).ok();
+        self.endpoint.set_server_config(None);
+    }
+
+    fn complete(&mut self) -> DtlsOutcome {
+        let Some(state) = self.endpoint.get_connection_state(PEER) else {
+            return DtlsOutcome::Failed("the DTLS association is gone");
+        };
+        // A peer that sent no certificate was neither refused nor verified.
+        if !self.verdict.verified.load(Ordering::Relaxed) {
+            return DtlsOutcome::Failed(WRONG_CERTIFICATE);
+        }
+        match Srtp::new(state, self.identity.provider.as_ref()) {
+            Some(srtp) => {
+                self.is_complete = true;
+                DtlsOutcome::Complete(Box::new(srtp))
+            }
+            None => DtlsOutcome::Failed("the DTLS handshake agreed on no SRTP profile"),
+        }
+    }
+
+    fn closed(&mut self) -> DtlsOutcome {
+        if self.is_complete {
+            // Without this the next packet would make a new association (RFC 5763 knows none).
+            self.endpoint.set_server_config(None);
+            return DtlsOutcome::Closed;
+        }
+        DtlsOutcome::Failed("the peer broke off the DTLS handshake")
+    }
+
+    fn verdict(&self) -> DtlsOutcome {
+        if self.verdict.refused.load(Ordering::Relaxed) {
+            return DtlsOutcome::Failed(WRONG_CERTIFICATE);
+        }
+        DtlsOutcome::Continues
+    }
+}
+
+const WRONG_CERTIFICATE: &str =
+    "the peer's certificate does not have the fingerprint of its session description";
+
+/// What the verification, which runs inside the handshake, found.
+#[derive(Default)]
+struct CertificateVerdict {
+    verified: AtomicBool,
+    refused: AtomicBool,
+}
+
+fn verifier(
+    identity: &Arc<Identity>,
+    fingerprints: &[String],
+    verdict: &Arc<CertificateVerdict>,
+) -> VerifyPeerCertificateFn {
+    let provider = identity.provider.clone();
+    let expected: Vec<String> = fingerprints
+        .iter()
+        .map(|f| f.to_ascii_uppercase())
+        .collect();
+    let verdict = verdict.clone();
+    Arc::new(move |certificates, _chains| {
+        let found = certificates
+            .first()
+            .and_then(|der| fingerprint(provider.as_ref(), der));
+        if found.is_some_and(|found| expected.contains(&found)) {
+            verdict.verified.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        verdict.refused.store(true, Ordering::Relaxed);
+        Err(Error::Other("fingerprint mismatch".to_owned()))
+    })
+}

@@ -1,0 +1,414 @@
+//! ICE, DTLS and SRTP over the session's sockets (RFC 8445, RFC 5763, RFC 3711).
+
+mod negotiation;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rtc::ice::Agent;
+use rtc::ice::agent::Event;
+use rtc::ice::agent::agent_config::AgentConfig;
+use rtc::ice::candidate::CandidateType;
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::ice::state::ConnectionState;
+use rtc::sansio::Protocol;
+use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
+
+use super::dtls::{Dtls, DtlsOutcome, Identity};
+use super::gate::Gate;
+use super::srtp::Srtp;
+use super::{IceState, Transmit, TransportCounts, TransportEvent, is_rtcp, stun};
+use crate::MediaError;
+
+pub use negotiation::{IceDescription, RemoteIce};
+
+/// Pace of checks at first; RFC 8445 §14 asks for no less than 5 ms.
+const FAST_CHECKS: Duration = Duration::from_millis(20);
+/// Pace of checks after `FAST_CHECK_TIME`, so that a late peer is waited for at little cost.
+const SLOW_CHECKS: Duration = Duration::from_millis(200);
+const FAST_CHECK_TIME: Duration = Duration::from_millis(500);
+/// How often a connected agent is asked for its keepalives, which it sends every two seconds.
+const CONNECTED_TICK: Duration = Duration::from_secs(1);
+/// Checks per pair: half a second of fast ones and fifteen seconds of slow ones.
+const CHECKS_PER_PAIR: u16 = 100;
+
+#[derive(Debug, Clone)]
+struct Credentials {
+    ufrag: String,
+    password: String,
+}
+
+/// One browser call's transport.
+pub struct IceTransport {
+    identity: Arc<Identity>,
+    locals: Vec<SocketAddr>,
+    agent: Agent,
+    /// What requests are authenticated with: not the agent's, which shows a prepared restart's.
+    live: Credentials,
+    prepared: Option<Credentials>,
+    remote_ufrag: Option<String>,
+    gate: Gate,
+    dtls: Option<Dtls>,
+    srtp: Option<Box<Srtp>>,
+    /// Local socket and remote address media goes between; kept while ICE restarts.
+    path: Option<(SocketAddr, SocketAddr)>,
+    checking_since: Option<Instant>,
+    last_tick: Option<Instant>,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<TransportEvent>,
+    counts: TransportCounts,
+    is_ended: bool,
+}
+
+impl IceTransport {
+    /// Makes one with a host candidate per local address, each that of a bound socket.
+    pub fn new(
+        now: Instant,
+        identity: Arc<Identity>,
+        locals: &[SocketAddr],
+    ) -> Result<Self, MediaError> {
+        Self::with_credentials(now, identity, locals, None)
+    }
+
+    /// Makes the transport anew for another fork of the same offer: what the offer said is kept
+    /// (credentials, candidates, certificate), all that the first fork answered is not.
+    pub fn fork(&self, now: Instant) -> Result<Self, MediaError> {
+        Self::with_credentials(
+            now,
+            self.identity.clone(),
+            &self.locals,
+            Some(self.live.clone()),
+        )
+    }
+
+    fn with_credentials(
+        now: Instant,
+        identity: Arc<Identity>,
+        locals: &[SocketAddr],
+        credentials: Option<Credentials>,
+    ) -> Result<Self, MediaError> {
+        let (local_ufrag, local_pwd) =
+            credentials.map_or_else(Default::default, |own| (own.ufrag, own.password));
+        let config = AgentConfig {
+            local_ufrag,
+            local_pwd,
+            multicast_dns_mode: MulticastDnsMode::Disabled,
+            candidate_types: vec![CandidateType::Host],
+            check_interval: FAST_CHECKS,
+            max_binding_requests: Some(CHECKS_PER_PAIR),
+            prflx_acceptance_min_wait: Some(Duration::ZERO),
+            srflx_acceptance_min_wait: Some(Duration::ZERO),
+            ..AgentConfig::default()
+        };
+        let agent = Agent::new(now, Arc::new(config), identity.provider.clone())
+            .map_err(|error| ice_fault(&error))?;
+        let live = credentials_of(&agent);
+        let mut transport = Self {
+            identity,
+            locals: locals.to_vec(),
+            agent,
+            live,
+            prepared: None,
+            remote_ufrag: None,
+            gate: Gate::default(),
+            dtls: None,
+            srtp: None,
+            path: None,
+            checking_since: None,
+            last_tick: None,
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+            counts: TransportCounts::default(),
+            is_ended: false,
+        };
+        transport.add_local_candidates()?;
+        Ok(transport)
+    }
+
+    pub(super) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        from: SocketAddr,
+        data: &[u8],
+    ) {
+        if self.is_ended {
+            return;
+        }
+        match data.first() {
+            Some(0..=3) => self.handle_stun(now, local, from, data),
+            Some(20..=63 | 128..=191) if !self.gate.admits(from) => {
+                self.counts.refused_source += 1;
+            }
+            Some(20..=63) => self.handle_dtls(now, local, from, data),
+            Some(128..=191) => self.handle_srtp(data),
+            _ => self.counts.malformed += 1,
+        }
+    }
+
+    fn handle_stun(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, data: &[u8]) {
+        let crypto = self.identity.provider.clone();
+        let admitted = stun::admit(data, &self.live.ufrag, &self.live.password, crypto.crypto());
+        let Some(admitted) = admitted else {
+            self.counts.refused_stun += 1;
+            return;
+        };
+        let message = TaggedBytesMut {
+            now,
+            transport: TransportContext {
+                local_addr: local,
+                peer_addr: from,
+                transport_protocol: TransportProtocol::UDP,
+                ecn: None,
+            },
+            message: data.into(),
+        };
+        if self.agent.handle_read(message).is_err() {
+            self.counts.refused_stun += 1;
+        }
+        self.drain(now);
+        // The agent stays with its first pair; a controlling peer may nominate another one later.
+        let nominates = admitted
+            == stun::Admitted::Request {
+                use_candidate: true,
+            };
+        if nominates && !self.agent.role() && self.path.is_some() && self.gate.admits(from) {
+            self.path = Some((local, from));
+        }
+    }
+
+    fn handle_dtls(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, data: &[u8]) {
+        let Some(dtls) = &mut self.dtls else {
+            return;
+        };
+        let outcome = dtls.handle_datagram(now, data);
+        // A client hello may come before our own pair is selected: answer where it came from.
+        let path = self.path.unwrap_or((local, from));
+        self.send_dtls(path);
+        self.act_on(outcome);
+    }
+
+    fn handle_srtp(&mut self, data: &[u8]) {
+        let Some(srtp) = &mut self.srtp else {
+            self.counts.refused_srtp += 1;
+            return;
+        };
+        let event = if is_rtcp(data) {
+            srtp.unprotect_rtcp(data).map(TransportEvent::Rtcp)
+        } else {
+            srtp.unprotect_rtp(data).map(TransportEvent::Rtp)
+        };
+        match event {
+            Some(event) => self.events.push_back(event),
+            None => self.counts.refused_srtp += 1,
+        }
+    }
+
+    pub(super) fn send_rtp(&mut self, _now: Instant, packet: &[u8]) -> bool {
+        let protected = self.srtp.as_mut().and_then(|srtp| srtp.protect_rtp(packet));
+        self.transmit(protected)
+    }
+
+    pub(super) fn send_rtcp(&mut self, _now: Instant, packet: &[u8]) -> bool {
+        let protected = self
+            .srtp
+            .as_mut()
+            .and_then(|srtp| srtp.protect_rtcp(packet));
+        self.transmit(protected)
+    }
+
+    fn transmit(&mut self, packet: Option<Vec<u8>>) -> bool {
+        let (Some((local, to)), Some(data), false) = (self.path, packet, self.is_ended) else {
+            return false;
+        };
+        self.transmits.push_back(Transmit { local, to, data });
+        true
+    }
+
+    pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<TransportEvent> {
+        self.events.pop_front()
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        if self.is_ended {
+            return None;
+        }
+        let dtls = self.dtls.as_ref().and_then(Dtls::next_deadline);
+        [self.agent_deadline(), dtls].into_iter().flatten().min()
+    }
+
+    fn agent_deadline(&self) -> Option<Instant> {
+        self.remote_ufrag.as_ref()?;
+        let pace = match self.agent.state() {
+            ConnectionState::Failed | ConnectionState::Closed => return None,
+            ConnectionState::Connected | ConnectionState::Disconnected => CONNECTED_TICK,
+            _ => self.check_pace(),
+        };
+        // Never ticked: checks begin at once.
+        self.last_tick
+            .map_or(self.checking_since, |tick| Some(tick + pace))
+    }
+
+    fn check_pace(&self) -> Duration {
+        match (self.checking_since, self.last_tick) {
+            (Some(since), Some(tick)) if tick >= since + FAST_CHECK_TIME => SLOW_CHECKS,
+            _ => FAST_CHECKS,
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.is_ended {
+            return;
+        }
+        if self.agent_deadline().is_some_and(|at| at <= now) {
+            self.last_tick = Some(now);
+            self.agent.handle_timeout(now).ok();
+            self.drain(now);
+        }
+        let outcome = self.dtls.as_mut().map(|dtls| dtls.handle_timeout(now));
+        if let Some(path) = self.path {
+            self.send_dtls(path);
+        }
+        if let Some(outcome) = outcome {
+            self.act_on(outcome);
+        }
+    }
+
+    /// Takes what the agent has to send and to say.
+    fn drain(&mut self, now: Instant) {
+        while let Some(message) = self.agent.poll_write() {
+            let to = message.transport.peer_addr;
+            if stun::is_success(&message.message) {
+                self.gate.admit(to);
+            }
+            self.transmits.push_back(Transmit {
+                local: message.transport.local_addr,
+                to,
+                data: message.message.into(),
+            });
+        }
+        while let Some(tagged) = self.agent.poll_event() {
+            match tagged.event {
+                Event::SelectedCandidatePairChange(local, remote) => {
+                    self.select(now, local.base_addr(), remote.addr());
+                }
+                Event::ConnectionStateChange(state) => self.report(state),
+                _ => {}
+            }
+        }
+    }
+
+    fn select(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
+        let is_first = self.path.is_none();
+        self.path = Some((local, remote));
+        self.gate.admit(remote);
+        if let Some(dtls) = &mut self.dtls {
+            dtls.start(now);
+        }
+        self.send_dtls((local, remote));
+        if is_first && self.srtp.is_some() {
+            self.events.push_back(TransportEvent::Connected);
+        }
+    }
+
+    fn report(&mut self, state: ConnectionState) {
+        let state = match state {
+            ConnectionState::Checking => IceState::Checking,
+            ConnectionState::Connected | ConnectionState::Completed => IceState::Connected,
+            ConnectionState::Disconnected => IceState::Disconnected,
+            ConnectionState::Failed => IceState::Failed,
+            _ => return,
+        };
+        self.events.push_back(TransportEvent::IceState(state));
+        if state == IceState::Failed {
+            let lost = self.path.is_some();
+            self.fail(if lost {
+                "the peer no longer answers ICE checks: consent is lost"
+            } else {
+                "no ICE candidate pair works"
+            });
+        }
+    }
+
+    fn send_dtls(&mut self, (local, to): (SocketAddr, SocketAddr)) {
+        while let Some(data) = self.dtls.as_mut().and_then(Dtls::poll_transmit) {
+            self.transmits.push_back(Transmit { local, to, data });
+        }
+    }
+
+    fn act_on(&mut self, outcome: DtlsOutcome) {
+        match outcome {
+            DtlsOutcome::Continues => {}
+            DtlsOutcome::Complete(srtp) => {
+                self.srtp = Some(srtp);
+                if self.path.is_some() {
+                    self.events.push_back(TransportEvent::Connected);
+                }
+            }
+            // The keys end with the association (RFC 5764 §3); signalling ends the call.
+            DtlsOutcome::Closed => {
+                self.srtp = None;
+                self.dtls = None;
+            }
+            DtlsOutcome::Failed(reason) => self.fail(reason),
+        }
+    }
+
+    fn fail(&mut self, reason: &str) {
+        if self.is_ended {
+            return;
+        }
+        self.is_ended = true;
+        self.srtp = None;
+        self.path = None;
+        self.gate.forget_all_but(None);
+        self.events
+            .push_back(TransportEvent::Failed(reason.to_owned()));
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        !self.is_ended && self.srtp.is_some() && self.path.is_some()
+    }
+
+    pub(super) fn counts(&self) -> TransportCounts {
+        self.counts
+    }
+
+    pub(super) fn close(&mut self, now: Instant) {
+        if self.is_ended {
+            return;
+        }
+        if let (Some(dtls), Some(path)) = (&mut self.dtls, self.path) {
+            dtls.close(now);
+            self.send_dtls(path);
+        }
+        self.agent.close().ok();
+        self.is_ended = true;
+        self.srtp = None;
+        self.gate.forget_all_but(None);
+        self.events.clear();
+    }
+
+    /// The path media takes: local socket and remote address.
+    pub fn path(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.path
+    }
+}
+
+fn credentials_of(agent: &Agent) -> Credentials {
+    let own = agent.get_local_credentials();
+    Credentials {
+        ufrag: own.ufrag.clone(),
+        password: own.pwd.clone(),
+    }
+}
+
+fn ice_fault(error: &dyn std::fmt::Display) -> MediaError {
+    MediaError::Fault(format!("ICE: {error}"))
+}

@@ -1,0 +1,194 @@
+//! What ICE and DTLS take from the two session descriptions, and what they give to ours.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use rtc::ice::candidate::candidate_host::CandidateHostConfig;
+use rtc::ice::candidate::{Candidate, CandidateConfig, unmarshal_candidate};
+
+use super::super::dtls::Dtls;
+use super::{Credentials, IceTransport, credentials_of, ice_fault};
+use crate::MediaError;
+
+/// Our half of an ICE session, for the SDP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IceDescription {
+    /// `a=ice-ufrag`.
+    pub ufrag: String,
+    /// `a=ice-pwd`.
+    pub password: String,
+    /// The addresses of the host candidates, in order of preference.
+    pub candidates: Vec<SocketAddr>,
+    /// `a=fingerprint:sha-256`.
+    pub fingerprint: String,
+}
+
+/// The peer's half of an ICE session, from its SDP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteIce {
+    /// `a=ice-ufrag`.
+    pub ufrag: String,
+    /// `a=ice-pwd`.
+    pub password: String,
+    /// The values of `a=candidate`, without `candidate:`.
+    pub candidates: Vec<String>,
+    /// SHA-256 fingerprints, in upper case.
+    pub fingerprints: Vec<String>,
+    /// The peer is an ICE-lite agent: it never controls.
+    pub is_lite: bool,
+}
+
+impl IceTransport {
+    /// What an answer says: the credentials in force.
+    pub fn description(&self) -> IceDescription {
+        self.describe(&self.live)
+    }
+
+    /// What an offer says: the credentials of a prepared restart, if there is one.
+    pub fn offered_description(&self) -> IceDescription {
+        self.describe(self.prepared.as_ref().unwrap_or(&self.live))
+    }
+
+    fn describe(&self, own: &Credentials) -> IceDescription {
+        IceDescription {
+            ufrag: own.ufrag.clone(),
+            password: own.password.clone(),
+            candidates: self.locals.clone(),
+            fingerprint: self.identity.fingerprint().to_owned(),
+        }
+    }
+
+    /// Prepares an ICE restart: the next offer has new credentials, all else stays as it is.
+    pub fn prepare_restart(&mut self) -> Result<(), MediaError> {
+        self.agent
+            .generate_restart_credentials(String::new(), String::new())
+            .map_err(|error| ice_fault(&error))?;
+        self.prepared = Some(credentials_of(&self.agent));
+        Ok(())
+    }
+
+    /// Takes the peer's description; `is_offer` says whose it is, `is_dtls_client` what we are.
+    ///
+    /// Raises Negotiation for a description without credentials or fingerprint.
+    pub fn set_remote(
+        &mut self,
+        now: Instant,
+        remote: &RemoteIce,
+        is_offer: bool,
+        is_dtls_client: bool,
+    ) -> Result<(), MediaError> {
+        if self.is_ended {
+            return Err(MediaError::State("the transport has ended".to_owned()));
+        }
+        if remote.fingerprints.is_empty() {
+            return Err(MediaError::Negotiation(
+                "the description has no SHA-256 fingerprint".to_owned(),
+            ));
+        }
+        self.set_remote_dtls(now, is_dtls_client, &remote.fingerprints)?;
+        let is_new = self.remote_ufrag.as_deref() != Some(&remote.ufrag);
+        let was_prepared = self.prepared.take().is_some();
+        if is_new && self.remote_ufrag.is_some() || was_prepared && !is_offer {
+            self.restart(now, was_prepared && !is_offer)?;
+        }
+        if is_new || was_prepared && !is_offer {
+            let controlling = match self.remote_ufrag {
+                None => !is_offer || remote.is_lite,
+                Some(_) => self.agent.role(),
+            };
+            self.checking_since = Some(now);
+            self.agent
+                .start_connectivity_checks(
+                    now,
+                    controlling,
+                    remote.ufrag.clone(),
+                    remote.password.clone(),
+                )
+                .map_err(|error| MediaError::Negotiation(format!("ICE: {error}")))?;
+            self.remote_ufrag = Some(remote.ufrag.clone());
+        }
+        for candidate in &remote.candidates {
+            self.add_remote_candidate(candidate);
+        }
+        self.drain(now);
+        Ok(())
+    }
+
+    fn set_remote_dtls(
+        &mut self,
+        now: Instant,
+        is_client: bool,
+        fingerprints: &[String],
+    ) -> Result<(), MediaError> {
+        let serves = self
+            .dtls
+            .as_ref()
+            .is_some_and(|dtls| dtls.serves(is_client, fingerprints));
+        if serves {
+            return Ok(());
+        }
+        // Another certificate is another association (RFC 8842 §4): new keys, checked anew.
+        let mut dtls = Dtls::new(self.identity.clone(), is_client, fingerprints.to_vec())?;
+        if self.path.is_some() {
+            dtls.start(now);
+        }
+        self.dtls = Some(dtls);
+        self.srtp = None;
+        if let Some(path) = self.path {
+            self.send_dtls(path);
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self, now: Instant, is_prepared: bool) -> Result<(), MediaError> {
+        let done = if is_prepared {
+            self.agent.apply_restart(now, true)
+        } else {
+            self.agent.restart(now, String::new(), String::new(), true)
+        };
+        done.map_err(|error| ice_fault(&error))?;
+        self.live = credentials_of(&self.agent);
+        self.gate
+            .forget_all_but(self.path.map(|(_, remote)| remote));
+        self.add_local_candidates()
+    }
+
+    pub(super) fn add_local_candidates(&mut self) -> Result<(), MediaError> {
+        for local in self.locals.clone() {
+            let base_config = CandidateConfig {
+                network: "udp".to_owned(),
+                address: local.ip().to_string(),
+                port: local.port(),
+                component: 1,
+                ..CandidateConfig::default()
+            };
+            let config = CandidateHostConfig {
+                base_config,
+                ..CandidateHostConfig::default()
+            };
+            config
+                .new_candidate_host()
+                .and_then(|candidate| self.agent.add_local_candidate(candidate))
+                .map_err(|error| ice_fault(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Adds a candidate; what we cannot use (TCP, names, RTCP's component) is passed over.
+    fn add_remote_candidate(&mut self, value: &str) {
+        if let Ok(candidate) = unmarshal_candidate(value)
+            && is_usable(&candidate)
+        {
+            self.agent.add_remote_candidate(candidate).ok();
+        }
+    }
+}
+
+fn is_usable(candidate: &Candidate) -> bool {
+    candidate.component() == 1
+        && candidate.network_type().is_udp()
+        && !candidate.address().ends_with(".local")
+        && !candidate.addr().ip().is_unspecified()
+        && !candidate.addr().ip().is_multicast()
+        && candidate.addr().port() != 0
+}

@@ -1,0 +1,206 @@
+//! Two ICE transports of ours against each other, in memory and in virtual time.
+#![allow(clippy::disallowed_methods)] // The origin of virtual time.
+
+mod wire;
+
+use std::time::Duration;
+
+use trivox_media::transport::{IceState, TransportEvent};
+use wire::{Pair, rtp};
+
+#[test]
+fn both_dtls_roles_connect_and_carry_rtp_both_ways() {
+    for offerer_is_client in [false, true] {
+        let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+        pair.negotiate(offerer_is_client);
+        pair.run(Duration::from_secs(1));
+
+        assert!(pair.is_connected());
+        assert!(pair.offerer.send_rtp(pair.now, &rtp(1, 7)));
+        assert!(pair.answerer.send_rtp(pair.now, &rtp(2, 8)));
+        pair.run(Duration::from_millis(10));
+
+        assert_eq!(pair.answerer_events.rtp(), [rtp(1, 7)]);
+        assert_eq!(pair.offerer_events.rtp(), [rtp(2, 8)]);
+    }
+}
+
+#[test]
+fn set_up_takes_less_than_a_fifth_of_a_second_of_protocol_time() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    pair.run(Duration::from_millis(200));
+
+    assert!(pair.is_connected());
+}
+
+#[test]
+fn no_candidates_on_one_side_connects_by_the_others_checks() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.answerer_remote.candidates.clear();
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+
+    assert!(pair.is_connected());
+}
+
+#[test]
+fn names_are_passed_over_as_candidates() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.answerer_remote.candidates =
+        vec!["1 1 udp 2113937151 7a3f-name.local 50000 typ host".to_owned()];
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+
+    assert!(pair.is_connected());
+}
+
+#[test]
+fn several_addresses_on_both_sides_connect() {
+    let mut pair = Pair::new(
+        &["127.0.0.1:1000", "10.0.0.1:1000"],
+        &["192.0.2.9:2000", "10.0.0.2:2000"],
+    );
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+
+    assert!(pair.is_connected());
+}
+
+#[test]
+fn a_wrong_fingerprint_is_refused_by_both_dtls_roles() {
+    for offerer_is_client in [false, true] {
+        let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+        pair.offerer_remote.fingerprints = vec!["00:11:22".to_owned()];
+        pair.negotiate(offerer_is_client);
+        pair.run(Duration::from_secs(1));
+
+        assert!(
+            pair.offerer_events
+                .failure()
+                .is_some_and(|why| why.contains("fingerprint"))
+        );
+        assert!(!pair.offerer.is_ready());
+        assert!(!pair.offerer.send_rtp(pair.now, &rtp(1, 1)));
+    }
+}
+
+#[test]
+fn a_forged_role_conflict_is_dropped() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    for controlled in [true, false] {
+        let forged = wire::forged_role_conflict(controlled);
+        pair.inject("10.0.0.66:6", &forged);
+    }
+    pair.run(Duration::from_secs(1));
+
+    assert!(pair.is_connected());
+    assert_eq!(pair.offerer.counts().refused_stun, 2);
+    assert_eq!(pair.answerer.counts().refused_stun, 2);
+    assert_eq!(pair.role_conflicts_sent, 0);
+}
+
+#[test]
+fn a_flood_of_bad_dtls_from_elsewhere_disturbs_no_set_up() {
+    let hello = wire::bad_client_hello();
+    let alert = [21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 40];
+    for round in 0..20 {
+        let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+        pair.negotiate(round % 2 == 0);
+        for _ in 0..300 {
+            pair.inject("10.0.0.66:6", &hello);
+            pair.inject("10.0.0.66:7", &alert);
+            pair.run(Duration::from_millis(1));
+        }
+        assert!(pair.is_connected(), "round {round}");
+    }
+}
+
+#[test]
+fn a_restart_by_either_side_loses_nothing() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+    let mut sent = 0;
+    for round in 0..4_u16 {
+        let before = pair.descriptions();
+        pair.restart(round % 2 == 0);
+        assert_ne!(before, pair.descriptions());
+        for _ in 0..50 {
+            sent += 1;
+            assert!(pair.offerer.send_rtp(pair.now, &rtp(1, sent)));
+            assert!(pair.answerer.send_rtp(pair.now, &rtp(2, sent)));
+            pair.run(Duration::from_millis(20));
+        }
+    }
+
+    assert_eq!(pair.answerer_events.rtp().len(), usize::from(sent));
+    assert_eq!(pair.offerer_events.rtp().len(), usize::from(sent));
+    assert_eq!(pair.offerer_events.connected(), 1);
+}
+
+#[test]
+fn lost_consent_stops_sending_within_half_a_minute() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+    pair.is_cut = true;
+    pair.run(Duration::from_secs(10));
+    assert_eq!(
+        pair.offerer_events.last_ice_state(),
+        Some(IceState::Disconnected)
+    );
+    pair.run(Duration::from_secs(25));
+
+    assert_eq!(pair.offerer_events.last_ice_state(), Some(IceState::Failed));
+    assert!(pair.offerer_events.failure().is_some());
+    assert!(!pair.offerer.send_rtp(pair.now, &rtp(1, 1)));
+}
+
+#[test]
+fn close_says_so_and_the_peer_stops_sending() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+
+    pair.offerer.close(pair.now);
+    pair.run(Duration::from_millis(10));
+
+    assert!(!pair.answerer.send_rtp(pair.now, &rtp(2, 1)));
+}
+
+#[test]
+fn bad_srtp_is_counted_and_ends_nothing() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+    for n in 0..1000 {
+        pair.inject("10.0.0.2:2000", &rtp(9, n));
+    }
+    pair.answerer.send_rtp(pair.now, &rtp(2, 1));
+    pair.run(Duration::from_millis(10));
+
+    assert_eq!(pair.offerer.counts().refused_srtp, 1000);
+    assert_eq!(pair.offerer_events.rtp(), [rtp(2, 1)]);
+}
+
+#[test]
+fn a_fork_answers_the_same_offer_with_another_certificate() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+    let before = pair.descriptions().0;
+
+    pair.fork("10.0.0.3:3000");
+    pair.run(Duration::from_secs(1));
+
+    assert_eq!(before, pair.descriptions().0);
+    assert!(pair.is_connected());
+    assert!(
+        !pair
+            .offerer_events
+            .all()
+            .contains(&TransportEvent::IceState(IceState::Failed))
+    );
+}

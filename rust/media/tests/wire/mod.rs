@@ -1,0 +1,267 @@
+//! Two transports and the wire between them.
+#![allow(dead_code, clippy::disallowed_methods)] // Each test file uses a part of it.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use trivox_media::transport::{
+    IceDescription, IceState, IceTransport, Identity, RemoteIce, Transmit, Transport,
+    TransportEvent,
+};
+
+const DELAY: Duration = Duration::from_millis(2);
+
+/// An RTP packet with a payload of twenty bytes.
+pub(crate) fn rtp(ssrc: u32, sequence_number: u16) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend(sequence_number.to_be_bytes());
+    packet.extend((u32::from(sequence_number) * 160).to_be_bytes());
+    packet.extend(ssrc.to_be_bytes());
+    packet.extend([0x55; 20]);
+    packet
+}
+
+/// A request without credentials that claims a role against ours with the winning tie-breaker.
+pub(crate) fn forged_role_conflict(controlled: bool) -> Vec<u8> {
+    let mut message = vec![0, 1, 0, 12, 0x21, 0x12, 0xa4, 0x42];
+    message.extend([7; 12]);
+    let (kind, tie) = if controlled { (0x29, 0) } else { (0x2a, 255) };
+    message.extend([0x80, kind, 0, 8]);
+    message.extend([tie; 8]);
+    message
+}
+
+/// The record and handshake header of a ClientHello, with nothing sensible in it.
+pub(crate) fn bad_client_hello() -> Vec<u8> {
+    let mut record = vec![22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60];
+    record.extend([1, 0, 0, 48, 0, 0, 0, 0, 0, 0, 0, 48]);
+    record.extend([254, 253]);
+    record.extend([0x41; 46]);
+    record
+}
+
+/// What one side has reported.
+#[derive(Default)]
+pub(crate) struct Events(Vec<TransportEvent>);
+
+impl Events {
+    pub(crate) fn all(&self) -> &[TransportEvent] {
+        &self.0
+    }
+
+    pub(crate) fn rtp(&self) -> Vec<Vec<u8>> {
+        let packets = self.0.iter().filter_map(|event| match event {
+            TransportEvent::Rtp(packet) => Some(packet.clone()),
+            _ => None,
+        });
+        packets.collect()
+    }
+
+    pub(crate) fn connected(&self) -> usize {
+        let connected = |event: &&TransportEvent| **event == TransportEvent::Connected;
+        self.0.iter().filter(connected).count()
+    }
+
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.0.iter().find_map(|event| match event {
+            TransportEvent::Failed(reason) => Some(reason.as_str()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn last_ice_state(&self) -> Option<IceState> {
+        self.0.iter().rev().find_map(|event| match event {
+            TransportEvent::IceState(state) => Some(*state),
+            _ => None,
+        })
+    }
+}
+
+pub(crate) struct Pair {
+    pub(crate) now: Instant,
+    pub(crate) offerer: Transport,
+    pub(crate) answerer: Transport,
+    pub(crate) offerer_events: Events,
+    pub(crate) answerer_events: Events,
+    /// What the offerer is told of the answerer, and the other way round.
+    pub(crate) offerer_remote: RemoteIce,
+    pub(crate) answerer_remote: RemoteIce,
+    pub(crate) role_conflicts_sent: usize,
+    pub(crate) is_cut: bool,
+    offerer_locals: Vec<SocketAddr>,
+    answerer_locals: Vec<SocketAddr>,
+    flight: VecDeque<(Instant, Transmit)>,
+}
+
+fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+fn ice(transport: &Transport) -> &IceTransport {
+    match transport {
+        Transport::Ice(ice) => ice,
+        Transport::Plain(_) => panic!("not an ICE transport"),
+    }
+}
+
+fn ice_mut(transport: &mut Transport) -> &mut IceTransport {
+    match transport {
+        Transport::Ice(ice) => ice,
+        Transport::Plain(_) => panic!("not an ICE transport"),
+    }
+}
+
+pub(crate) fn remote_of(description: &IceDescription) -> RemoteIce {
+    let line = |(n, address): (usize, &SocketAddr)| {
+        let (ip, port) = (address.ip(), address.port());
+        format!("{n} 1 udp {} {ip} {port} typ host", 2_130_706_431 - n)
+    };
+    RemoteIce {
+        ufrag: description.ufrag.clone(),
+        password: description.password.clone(),
+        candidates: description
+            .candidates
+            .iter()
+            .enumerate()
+            .map(line)
+            .collect(),
+        fingerprints: vec![description.fingerprint.clone()],
+        is_lite: false,
+    }
+}
+
+fn transport(now: Instant, locals: &[SocketAddr]) -> Transport {
+    let identity = Arc::new(Identity::generate().unwrap());
+    Transport::Ice(Box::new(IceTransport::new(now, identity, locals).unwrap()))
+}
+
+impl Pair {
+    pub(crate) fn new(offerer: &[&str], answerer: &[&str]) -> Self {
+        let now = Instant::now();
+        let (offerer_locals, answerer_locals) = (addresses(offerer), addresses(answerer));
+        let offerer = transport(now, &offerer_locals);
+        let answerer = transport(now, &answerer_locals);
+        Self {
+            now,
+            offerer_remote: remote_of(&ice(&answerer).description()),
+            answerer_remote: remote_of(&ice(&offerer).description()),
+            offerer,
+            answerer,
+            offerer_events: Events::default(),
+            answerer_events: Events::default(),
+            role_conflicts_sent: 0,
+            is_cut: false,
+            offerer_locals,
+            answerer_locals,
+            flight: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn negotiate(&mut self, offerer_is_client: bool) {
+        ice_mut(&mut self.answerer)
+            .set_remote(self.now, &self.answerer_remote, true, !offerer_is_client)
+            .unwrap();
+        ice_mut(&mut self.offerer)
+            .set_remote(self.now, &self.offerer_remote, false, offerer_is_client)
+            .unwrap();
+    }
+
+    /// One side offers new credentials, the other answers.
+    pub(crate) fn restart(&mut self, by_offerer: bool) {
+        let now = self.now;
+        let (one, other) = if by_offerer {
+            (&mut self.offerer, &mut self.answerer)
+        } else {
+            (&mut self.answerer, &mut self.offerer)
+        };
+        ice_mut(one).prepare_restart().unwrap();
+        let offer = remote_of(&ice(one).offered_description());
+        ice_mut(other).set_remote(now, &offer, true, false).unwrap();
+        let answer = remote_of(&ice(other).description());
+        ice_mut(one).set_remote(now, &answer, false, false).unwrap();
+    }
+
+    /// Another far end answers the offerer's first offer.
+    pub(crate) fn fork(&mut self, answerer: &str) {
+        self.answerer_locals = addresses(&[answerer]);
+        self.answerer = transport(self.now, &self.answerer_locals);
+        self.offerer_remote = remote_of(&ice(&self.answerer).description());
+        let fork = ice(&self.offerer).fork(self.now).unwrap();
+        self.offerer = Transport::Ice(Box::new(fork));
+        self.negotiate(false);
+    }
+
+    pub(crate) fn descriptions(&self) -> (IceDescription, IceDescription) {
+        (
+            ice(&self.offerer).description(),
+            ice(&self.answerer).description(),
+        )
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.offerer.is_ready() && self.answerer.is_ready()
+    }
+
+    /// Gives both sides a datagram from somewhere else.
+    pub(crate) fn inject(&mut self, from: &str, data: &[u8]) {
+        let from = from.parse().unwrap();
+        let (one, other) = (self.offerer_locals[0], self.answerer_locals[0]);
+        self.offerer.handle_datagram(self.now, one, from, data);
+        self.answerer.handle_datagram(self.now, other, from, data);
+        self.drain();
+    }
+
+    /// Lets the time pass, with every timer and datagram at its moment.
+    pub(crate) fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        self.drain();
+        loop {
+            let timers = [self.offerer.next_deadline(), self.answerer.next_deadline()];
+            let arrival = self.flight.front().map(|(at, _)| *at);
+            let next = timers.into_iter().chain([arrival]).flatten().min();
+            let Some(next) = next.filter(|at| *at <= end) else {
+                break;
+            };
+            self.now = self.now.max(next);
+            self.deliver();
+            self.offerer.handle_timeout(self.now);
+            self.answerer.handle_timeout(self.now);
+            self.drain();
+        }
+        self.now = end;
+    }
+
+    fn deliver(&mut self) {
+        while self.flight.front().is_some_and(|(at, _)| *at <= self.now) {
+            let Some((_, datagram)) = self.flight.pop_front() else {
+                return;
+            };
+            let Transmit { local, to, data } = datagram;
+            if self.offerer_locals.contains(&to) {
+                self.offerer.handle_datagram(self.now, to, local, &data);
+            } else if self.answerer_locals.contains(&to) {
+                self.answerer.handle_datagram(self.now, to, local, &data);
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        let sides = [
+            (&mut self.offerer, &mut self.offerer_events),
+            (&mut self.answerer, &mut self.answerer_events),
+        ];
+        for (side, events) in sides {
+            while let Some(datagram) = side.poll_transmit() {
+                if datagram.data.starts_with(&[1, 0x11]) {
+                    self.role_conflicts_sent += 1;
+                }
+                if !self.is_cut {
+                    self.flight.push_back((self.now + DELAY, datagram));
+                }
+            }
+            events.0.extend(std::iter::from_fn(|| side.poll_event()));
+        }
+    }
+}
