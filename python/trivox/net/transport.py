@@ -11,6 +11,115 @@ Address = tuple[str, int]
 """(host, port) as numbers; IPv6 hosts without brackets."""
 
 
+class DatagramSocket(Protocol):
+    """A bound UDP socket, real or virtual."""
+
+    @property
+    def local(self) -> Address:
+        """The bound address; the host may be a wildcard."""
+        ...
+
+    async def wait_readable(self) -> None:
+        """Wait until a datagram waits. Raises trio.ClosedResourceError when closed meanwhile."""
+        ...
+
+    def receive(self, limit: int) -> list[tuple[bytes, Address]]:
+        """Take up to `limit` waiting datagrams with their sources, without waiting."""
+        ...
+
+    def send(self, data: bytes, destination: Address) -> None:
+        """Send without waiting. Raises OSError; BlockingIOError when the buffer is full."""
+        ...
+
+    def close(self) -> None:
+        """Close at once."""
+        ...
+
+
+class StreamConnection(Protocol):
+    """A connected byte stream, real or virtual."""
+
+    @property
+    def local(self) -> Address:
+        """This end."""
+        ...
+
+    @property
+    def remote(self) -> Address:
+        """The other end."""
+        ...
+
+    async def receive_some(self, max_bytes: int) -> bytes:
+        """Return what has come, b"" at the end. Raises trio.BrokenResourceError, ClosedResourceError."""
+        ...
+
+    async def send_all(self, data: bytes) -> None:
+        """Send all of it. Raises trio.BrokenResourceError, trio.ClosedResourceError."""
+        ...
+
+    def close(self) -> None:
+        """Close at once; what waits in another task raises trio.ClosedResourceError."""
+        ...
+
+
+class Connector(Protocol):
+    """A connection about to be made: its local address is known already."""
+
+    @property
+    def local(self) -> Address:
+        """This end."""
+        ...
+
+    async def connect(self) -> StreamConnection:
+        """Connect. Raises OSError."""
+        ...
+
+    def close(self) -> None:
+        """Close at once."""
+        ...
+
+
+class StreamListener(Protocol):
+    """A listening socket, real or virtual."""
+
+    @property
+    def local(self) -> Address:
+        """This end."""
+        ...
+
+    async def accept(self) -> StreamConnection:
+        """Return the next connection. Raises OSError, trio.ClosedResourceError."""
+        ...
+
+    def close(self) -> None:
+        """Close at once."""
+        ...
+
+
+class SocketFactory(Protocol):
+    """Where an endpoint gets its sockets: the system's, or a virtual network's."""
+
+    def bind_datagram(self, local: Address) -> DatagramSocket:
+        """Bind a UDP socket; port 0 lets the system choose. Raises OSError."""
+        ...
+
+    def listen_stream(self, local: Address) -> StreamListener:
+        """Listen for connections; port 0 lets the system choose. Raises OSError."""
+        ...
+
+    def open_connector(self, local_host: str, destination: Address) -> Connector:
+        """Bind a stream socket that will connect to `destination`. Raises OSError."""
+        ...
+
+    def route_to(self, host: str) -> str:
+        """Return the local host from which packets to `host` leave. Raises OSError."""
+        ...
+
+    async def resolve(self, host: str, port: int) -> list[Address]:
+        """Return the addresses of a host name. Raises OSError."""
+        ...
+
+
 class Flow(Protocol):
     """One UDP socket, or one stream connection, that messages leave by (RFC 5626 §3.1)."""
 
@@ -27,6 +136,16 @@ class Flow(Protocol):
     @property
     def local(self) -> Address:
         """The bound address; the host may be a wildcard."""
+        ...
+
+    @property
+    def remote(self) -> Address | None:
+        """The peer of a connection; None for a UDP socket."""
+        ...
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the far end opened this connection."""
         ...
 
     def send(self, data: bytes, destination: Address) -> None:

@@ -1,0 +1,399 @@
+"""Sockets ⇄ the native SIP core: the one drain loop of a client or a switchboard.
+
+Input → core → events → transaction user → output, all in one synchronous turn; one task sleeps
+until the core's next deadline. Nothing here knows calls, dialogs or media.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+import trio
+
+from trivox._native import EVENT_FLOW_BROKEN, SipCore
+from trivox.errors import ConnectionNetworkError
+from trivox.net.flows import AnyFlow, FlowTable
+from trivox.net.limits import StreamLimits
+from trivox.net.own_address import OwnAddress
+from trivox.net.resolver import Resolver, Target, numeric_host, parse_endpoint
+from trivox.net.route import host_port, sip_uri
+from trivox.net.sockets import SystemSockets
+from trivox.net.tracing import StreamSplitter, TraceHook
+from trivox.net.udp import UdpFlow
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from trivox._native import SipEvent
+    from trivox.net.pages import PageHandler
+    from trivox.net.tcp import TcpFlow
+    from trivox.net.transport import Address, Flow, SocketFactory, TransactionUser
+    from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStatistics:
+    """What went through the sockets, and what did not."""
+
+    flows: int
+    """Live sockets and connections."""
+    messages_out: int
+    """Messages handed to a flow."""
+    datagrams_dropped: int
+    """Messages a UDP socket would not take."""
+    messages_unroutable: int
+    """Messages for a connection that was gone."""
+    connections_refused: int
+    """Accepted connections over the limits, closed at once."""
+    core: dict[str, int]
+    """The SIP core's own counters."""
+
+
+@final
+class Endpoint:
+    """The sockets of one program and the SIP core behind them.
+
+    `run` binds and serves until cancelled. Commands (`request`, `respond`, …) are synchronous and
+    hand the message over before the end of the scheduler turn. All must be called in the Trio
+    thread that runs it.
+    """
+
+    def __init__(
+        self,
+        user: TransactionUser,
+        *,
+        listen: Sequence[str],
+        seed: bytes,
+        advertised: str | None = None,
+        t1: float = 0.5,
+        t2: float = 4.0,
+        t4: float = 5.0,
+        trace: TraceHook | None = None,
+        sockets: SocketFactory | None = None,
+        limits: StreamLimits | None = None,
+        pages: PageHandler | None = None,
+        origins: Collection[str] | None = None,
+    ) -> None:
+        """Take the settings; nothing is bound before `run`.
+
+        Args:
+            user: Gets the events.
+            listen: SIP URIs to bind, `sip:host:port;transport=udp|tcp|ws`; port 0 is any.
+            seed: Random bytes that branches, tags and names are derived from.
+            advertised: Host, or host:port, that peers are told in place of our own.
+            t1: RFC 3261 timer T1 in seconds.
+            t2: RFC 3261 timer T2 in seconds.
+            t4: RFC 3261 timer T4 in seconds.
+            trace: Sees every message in and out.
+            sockets: Where sockets come from; the system by default.
+            limits: Limits on connections.
+            pages: Answers plain HTTP requests at a WebSocket port.
+            origins: Allowed WebSocket Origins; None allows all.
+        """
+        self.core = SipCore(seed, t1=t1, t2=t2, t4=t4)
+        self.listening_on: tuple[str, ...] = ()
+        self._user = user
+        self._listen = tuple(listen)
+        self._trace = trace
+        self._splitters: dict[int, StreamSplitter] = {}
+        self._sockets = sockets or SystemSockets()
+        self._resolver = Resolver(self._sockets.resolve)
+        self._flows = FlowTable(
+            self,
+            self._sockets,
+            limits or StreamLimits(),
+            seed=seed,
+            pages=pages,
+            origins=origins,
+        )
+        self._own = OwnAddress(
+            advertised=advertised,
+            seed=seed,
+            look_up=self._sockets.route_to,
+            listening_port=self._flows.listening_port,
+            now=self._now,
+        )
+        self._turn_time: float | None = None
+        self._wake = trio.Event()
+        self._timer = trio.CancelScope()
+        self._is_stopping = False
+        self._messages_out = 0
+        self._unroutable = 0
+
+    @trio.lowlevel.enable_ki_protection
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Bind, then serve until cancelled.
+
+        Raises:
+            OSError: An address cannot be bound.
+            InvalidUriError, NotSupportedError: An address is none we can listen on.
+        """
+        try:
+            async with trio.open_nursery() as nursery:
+                self._flows.start(nursery)
+                await self._bind()
+                nursery.start_soon(self._keep_time)
+                task_status.started()
+        finally:
+            self._is_stopping = True
+            self._flows.close()
+
+    # What carries out the outputs of `trivox.sip`.
+
+    def request(self, output: SendRequest, *, token: int, flow: Flow, destination: Address) -> int:
+        """Start a client transaction; its responses carry `token`. Returns its number."""
+        if token:
+            self.keep(flow.id)
+        transaction = self.core.request(
+            output.method,
+            output.uri,
+            flow.id,
+            destination,
+            self._own.sent_by(flow, destination),
+            output.headers,
+            output.body,
+            token,
+            self._now(),
+        )
+        self.touch()
+        return transaction
+
+    def acknowledge(self, output: SendAck, *, flow: Flow, destination: Address) -> None:
+        """Send the ACK for a 2xx, and again for each repetition of it."""
+        self.core.acknowledge(
+            output.tx,
+            output.to_tag,
+            output.uri,
+            flow.id,
+            destination,
+            self._own.sent_by(flow, destination),
+            output.headers,
+            output.body,
+            self._now(),
+        )
+        self.touch()
+
+    def cancel(self, output: SendCancel, *, token: int) -> int:
+        """Cancel an INVITE that has had a provisional response."""
+        transaction = self.core.cancel(output.tx, output.headers, token, self._now())
+        self.touch()
+        return transaction
+
+    def respond(self, output: SendResponse, *, token: int) -> bool:
+        """Answer a request; False when its transaction is over already."""
+        sent = self.core.respond(
+            output.tx,
+            output.status,
+            output.reason,
+            output.headers,
+            output.body,
+            output.to_tag,
+            token,
+            self._now(),
+        )
+        self.touch()
+        return sent
+
+    def forget(self, output: Forget) -> None:
+        """Drop a dialog from the core's table."""
+        self.core.forget(output.call_id, output.local_tag, output.remote_tag)
+
+    # Where messages go.
+
+    async def resolve(self, uri: str) -> Target:
+        """Resolve a SIP URI to a transport and addresses.
+
+        Raises:
+            InvalidUriError, NotSupportedError: It is no URI we can send to.
+            ConnectionNetworkError: Its host has no address.
+        """
+        return await self._resolver.resolve(uri, trio.current_time())
+
+    def resolve_now(self, uri: str) -> Target | None:
+        """Resolve a SIP URI without waiting; None when its host is a name."""
+        return self._resolver.resolve_now(uri)
+
+    def flow(self, identifier: int) -> Flow | None:
+        """Return a live flow by the number events carry."""
+        return self._flows.get(identifier)
+
+    def flow_to(self, target: Target) -> Flow:
+        """Return the flow to a target: a UDP socket, an open connection, or one begun now.
+
+        A connection begun now queues what is sent until it is made; if it cannot be made, its
+        requests fail with EVENT_TRANSPORT_ERROR.
+
+        Raises:
+            ConnectionNetworkError: No socket could be had for it.
+            NotSupportedError: It needs the `ws` extra.
+        """
+        remote = target.address
+        try:
+            if target.transport == "udp":
+                return self._flows.datagram_flow(remote[0], self._own.route)
+            return self._flows.connection_to(
+                target.transport, remote, host=target.host, route=self._own.route
+            )
+        except OSError as error:
+            raise ConnectionNetworkError(f"no way to {host_port(remote)}") from error
+
+    def next_hop(self, uri: str, *, flow: int, source: Address) -> tuple[Flow, Address] | None:
+        """Return where an in-dialog request goes, without waiting.
+
+        The dialog's own connection while it lives; else the first route or remote target `uri` if
+        it is numeric; else, over UDP, where the last message came from. None when there is no way.
+
+        Args:
+            uri: The next hop (RFC 3261 §12.2.1.1): the first route, or the remote target.
+            flow: The flow that the dialog's last message came by.
+            source: Where it came from.
+        """
+        known = self._flows.get(flow)
+        if known is not None and known.remote is not None:
+            return known, known.remote
+        try:
+            target = self.resolve_now(uri)
+            if target is not None:
+                return self.flow_to(target), target.address
+        except ValueError:
+            target = None
+        return (known, source) if known is not None else None
+
+    def keep(self, identifier: int) -> None:
+        """Let a connection be silent without limit: a dialog or a registration lives on it."""
+        flow = self._flows.get(identifier)
+        if flow is not None and not isinstance(flow, UdpFlow) and not flow.wire.patience.is_kept:
+            flow.wire.keep()
+
+    def close_flow(self, identifier: int) -> None:
+        """Close a connection; its transactions fail."""
+        flow = self._flows.get(identifier)
+        if flow is not None and flow.remote is not None:
+            flow.close()
+
+    # Who we are to a peer.
+
+    def local_address(self, flow: Flow, peer: Address) -> Address:
+        """Return the address that `peer` reaches us at, for SDP and the like: never a wildcard."""
+        return self._own.address(flow, peer)
+
+    def contact(self, flow: Flow, peer: Address, user: str) -> str:
+        """Return `<sip:user@host:port;transport=…>` for a Contact to `peer`."""
+        return self._own.contact(flow, peer, user)
+
+    def flush(self) -> None:
+        """Hand what the core has to send to the flows."""
+        find = self._flows.get
+        for identifier, destination, data in self.core.take_output():
+            flow = find(identifier)
+            if flow is None:
+                self._unroutable += 1
+                continue
+            flow.send(data, destination)
+            self._messages_out += 1
+            if self._trace is not None and data.strip():
+                local = self.local_address(flow, destination)
+                self._trace(self._now(), "out", flow.id, local, destination, data)
+
+    async def wait_written(self) -> None:
+        """Wait until what was sent on connections has been written to their sockets."""
+        self.flush()
+        await self._flows.wait_written()
+
+    def statistics(self) -> EndpointStatistics:
+        """Return the counters as they are now."""
+        return EndpointStatistics(
+            flows=len(self._flows),
+            messages_out=self._messages_out,
+            datagrams_dropped=self._flows.dropped,
+            messages_unroutable=self._unroutable,
+            connections_refused=self._flows.refused,
+            core=self.core.statistics(),
+        )
+
+    # Called by the flows.
+
+    def flow_opened(self, flow: AnyFlow) -> None:
+        """Make a new flow known to the core."""
+        self.core.open_flow(flow.id, flow.transport, flow.local)
+
+    def flow_closed(self, flow: AnyFlow) -> None:
+        """Fail what was under way on a connection that is gone, and tell the user."""
+        self._splitters.pop(flow.id, None)
+        if self._is_stopping:
+            return
+        now = trio.current_time()
+        self._turn(self.core.close_flow(flow.id, now), now)
+        self._user.handle_flow_closed(flow.id)
+        self.touch()
+
+    def receive_datagrams(self, flow: AnyFlow, batch: list[tuple[bytes, Address]]) -> None:
+        """Take datagrams, or WebSocket messages."""
+        now = trio.current_time()
+        if self._trace is not None:
+            for data, source in batch:
+                self._trace(now, "in", flow.id, self.local_address(flow, source), source, data)
+        self._turn(self.core.receive_batch(flow.id, batch, now), now)
+
+    def receive_stream(self, flow: TcpFlow, data: bytes) -> bool:
+        """Take bytes of a connection; tell whether a whole message was among them."""
+        now = trio.current_time()
+        if self._trace is not None:
+            splitter = self._splitters.setdefault(flow.id, StreamSplitter())
+            local = self.local_address(flow, flow.remote)
+            for message in splitter.split(data):
+                self._trace(now, "in", flow.id, local, flow.remote, message)
+        before = self.core.statistics()["received"]
+        events = self.core.receive_stream(flow.id, data, flow.remote, now)
+        if any(event[0] == EVENT_FLOW_BROKEN for event in events):
+            flow.wire.finish()
+            events = [event for event in events if event[0] != EVENT_FLOW_BROKEN]
+        complete = self.core.statistics()["received"] != before or not data.strip(b"\r\n")
+        self._turn(events, now)
+        return complete
+
+    # The loop.
+
+    async def _bind(self) -> None:
+        bound = []
+        for uri in self._listen:
+            transport, host, port = parse_endpoint(uri)
+            numeric = numeric_host(host)
+            if numeric is None:
+                numeric = (await self.resolve(uri)).address[0]
+            bound.append(sip_uri(self._flows.bind(transport, (numeric, port)), transport))
+        self.listening_on = tuple(bound)
+
+    @trio.lowlevel.enable_ki_protection
+    async def _keep_time(self) -> None:
+        while True:
+            deadline = self.core.next_deadline()
+            with trio.CancelScope() as self._timer:
+                if deadline is not None:
+                    self._timer.deadline = deadline
+                await self._wake.wait()
+            self._wake = trio.Event()
+            now = trio.current_time()
+            self._turn(self.core.handle_timeout(now), now)
+
+    def _turn(self, events: list[SipEvent], now: float) -> None:
+        """Give events to the user and send what comes of it: one clock for all of it."""
+        self._turn_time = now
+        try:
+            if events:
+                self._user.handle_sip(events, now)
+            self.flush()
+        finally:
+            self._turn_time = None
+        deadline = self.core.next_deadline()
+        if deadline is not None and deadline < self._timer.deadline:
+            self._timer.deadline = deadline
+
+    def touch(self) -> None:
+        """See to it that what was given to `core` directly leaves within this scheduler turn."""
+        if self._turn_time is None:
+            self._wake.set()
+
+    def _now(self) -> float:
+        return trio.current_time() if self._turn_time is None else self._turn_time

@@ -1,0 +1,300 @@
+"""All flows of one endpoint: sockets bound, connections accepted and made, each with its number."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, Protocol, final
+
+import trio
+
+from trivox.errors import NotSupportedError
+from trivox.net.route import is_ipv6, is_wildcard
+from trivox.net.tcp import TcpFlow
+from trivox.net.udp import UdpFlow
+from trivox.net.wire import Accepted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from trivox.net.limits import StreamLimits
+    from trivox.net.pages import PageHandler
+    from trivox.net.transport import (
+        Address,
+        Connector,
+        SocketFactory,
+        StreamConnection,
+        StreamListener,
+    )
+    from trivox.net.websocket import WebSocketFlow
+
+    Connection = TcpFlow | WebSocketFlow
+    AnyFlow = UdpFlow | TcpFlow | WebSocketFlow
+
+# What a listener waits when the process has no file descriptor left for a new connection.
+_OUT_OF_SOCKETS_PAUSE: Final = 0.1
+
+
+class FlowOwner(Protocol):
+    """What flows give their input to: the endpoint."""
+
+    def flow_opened(self, flow: AnyFlow) -> None:
+        """A flow can be sent on."""
+        ...
+
+    def flow_closed(self, flow: AnyFlow) -> None:
+        """A connection is gone."""
+        ...
+
+    def receive_datagrams(self, flow: AnyFlow, batch: list[tuple[bytes, Address]]) -> None:
+        """Take datagrams, or WebSocket messages."""
+        ...
+
+    def receive_stream(self, flow: TcpFlow, data: bytes) -> bool:
+        """Take bytes of a connection; tell whether they completed a message."""
+        ...
+
+
+def require_websocket() -> type[WebSocketFlow]:
+    """Return the WebSocket flow's class. Raises NotSupportedError without the `ws` extra."""
+    try:
+        from trivox.net.websocket import WebSocketFlow
+    except ImportError as error:
+        raise NotSupportedError(
+            "WebSocket needs the extra `ws`: pip install 'trivox[ws]'"
+        ) from error
+    return WebSocketFlow
+
+
+@final
+class FlowTable:
+    """The flows by number, by transport and by remote address.
+
+    Accepted connections are bounded in all and for each remote host. Where there are too many,
+    the oldest that has not yet sent a whole message makes room; if all have, the new one is closed.
+    """
+
+    def __init__(
+        self,
+        owner: FlowOwner,
+        sockets: SocketFactory,
+        limits: StreamLimits,
+        *,
+        seed: bytes,
+        pages: PageHandler | None,
+        origins: Collection[str] | None,
+    ) -> None:
+        self._owner = owner
+        self._sockets = sockets
+        self._limits = limits
+        self._seed = seed
+        self._pages = pages
+        self._origins = origins
+        self._flows: dict[int, AnyFlow] = {}
+        self._last = 0
+        self._datagram: list[UdpFlow] = []
+        self._connections: dict[tuple[str, Address], Connection] = {}
+        self._accepted: dict[str, dict[int, Connection]] = defaultdict(dict)
+        self._accepted_total = 0
+        self._listeners: list[tuple[str, StreamListener]] = []
+        self._nursery: trio.Nursery | None = None
+        self.refused = 0
+
+    def __len__(self) -> int:
+        return len(self._flows)
+
+    def start(self, nursery: trio.Nursery) -> None:
+        """Give the nursery that the flows' tasks live in."""
+        self._nursery = nursery
+
+    def get(self, identifier: int) -> AnyFlow | None:
+        """Return a live flow by its number."""
+        return self._flows.get(identifier)
+
+    def bind(self, transport: str, local: Address) -> Address:
+        """Bind a UDP socket or listen for connections; return the address with its port."""
+        if transport == "udp":
+            return self._bind_datagram(local).local
+        if transport == "ws":
+            require_websocket()
+        listener = self._sockets.listen_stream(local)
+        self._listeners.append((transport, listener))
+        self._start(self._accept, transport, listener)
+        return listener.local
+
+    def listening_port(self, transport: str, host: str) -> int | None:
+        """Return the port that connections of `transport` to our `host` are accepted at."""
+        for kind, listener in self._listeners:
+            bound, port = listener.local
+            if kind == transport and (
+                bound == host or (is_wildcard(bound) and is_ipv6(bound) == is_ipv6(host))
+            ):
+                return port
+        return None
+
+    def datagram_flow(self, peer: str, route: Callable[[str], str]) -> UdpFlow:
+        """Return the UDP socket to reach `peer` by; one is bound if there is none of its family."""
+        fitting = [flow for flow in self._datagram if is_ipv6(flow.local[0]) == is_ipv6(peer)]
+        if len(fitting) == 1:
+            return fitting[0]
+        local = route(peer)
+        for wanted in ((local,), ("0.0.0.0", "::")):
+            for flow in fitting:
+                if flow.local[0] in wanted:
+                    return flow
+        return fitting[0] if fitting else self._bind_datagram((local, 0))
+
+    def connection_to(
+        self, transport: str, remote: Address, *, host: str, route: Callable[[str], str]
+    ) -> Connection:
+        """Return the connection with `remote`, whoever opened it, or begin a new one.
+
+        Raises:
+            OSError: No socket could be made.
+            NotSupportedError: The `ws` extra is missing.
+        """
+        known = self._connections.get((transport, remote))
+        if known is not None and not known.wire.is_closed:
+            return known
+        make = self._make_websocket if transport == "ws" else self._make_tcp
+        if transport == "ws":
+            require_websocket()
+        connector = self._sockets.open_connector(route(remote[0]), remote)
+        flow = make(connector.local, remote, accepted=False, host=host)
+        self._enter(flow, connector)
+        return flow
+
+    def close(self) -> None:
+        """Close every socket that is no task's own; connections close with their tasks."""
+        for _, listener in self._listeners:
+            listener.close()
+        for flow in self._flows.values():
+            flow.close()
+
+    async def wait_written(self) -> None:
+        """Wait until every connection has written what was queued on it."""
+        for flow in list(self._connections.values()):
+            if not flow.wire.is_closed:
+                await flow.wire.outbox.wait_empty()
+
+    @property
+    def dropped(self) -> int:
+        """Datagrams that a UDP socket would not take."""
+        return sum(flow.dropped for flow in self._datagram)
+
+    def _bind_datagram(self, local: Address) -> UdpFlow:
+        flow = UdpFlow(self._number(), self._sockets.bind_datagram(local))
+        self._flows[flow.id] = flow
+        self._datagram.append(flow)
+        self._owner.flow_opened(flow)
+        self._start(flow.run, self._owner.receive_datagrams)
+        return flow
+
+    @trio.lowlevel.enable_ki_protection
+    async def _accept(self, transport: str, listener: StreamListener) -> None:
+        while True:
+            try:
+                connection = await listener.accept()
+            except trio.ClosedResourceError:
+                return
+            except OSError:
+                self._make_room(self._all_accepted())
+                await trio.sleep(_OUT_OF_SOCKETS_PAUSE)
+                continue
+            self._admit(transport, connection)
+
+    def _admit(self, transport: str, connection: StreamConnection) -> None:
+        same_host = self._accepted[connection.remote[0]]
+        is_full = len(same_host) >= self._limits.per_address and not self._make_room(same_host)
+        if not is_full and self._accepted_total >= self._limits.total:
+            is_full = not self._make_room(self._all_accepted())
+        if is_full:
+            self.refused += 1
+            connection.close()
+            return
+        make = self._make_websocket if transport == "ws" else self._make_tcp
+        flow = make(connection.local, connection.remote, accepted=True)
+        same_host[flow.id] = flow
+        self._accepted_total += 1
+        self._enter(flow, Accepted(connection))
+
+    def _all_accepted(self) -> dict[int, Connection]:
+        return {key: flow for flows in self._accepted.values() for key, flow in flows.items()}
+
+    def _make_room(self, flows: dict[int, Connection]) -> bool:
+        """Close the oldest connection that has not said a whole message; tell whether one was."""
+        for flow in flows.values():
+            if not flow.wire.patience.has_spoken and not flow.wire.is_closed:
+                flow.close()
+                return True
+        return False
+
+    def _make_tcp(
+        self,
+        local: Address,
+        remote: Address,
+        *,
+        accepted: bool,
+        host: str = "",
+    ) -> Connection:
+        return TcpFlow(
+            self._number(),
+            local,
+            remote,
+            self._limits,
+            accepted=accepted,
+            deliver=self._owner.receive_stream,
+        )
+
+    def _make_websocket(
+        self, local: Address, remote: Address, *, accepted: bool, host: str = ""
+    ) -> Connection:
+        number = self._number()
+        nonce = hashlib.blake2b(
+            number.to_bytes(8, "big"), digest_size=16, key=self._seed[:64], person=b"ws nonce"
+        )
+        return require_websocket()(
+            number,
+            local,
+            remote,
+            self._limits,
+            accepted=accepted,
+            deliver=self._owner.receive_datagrams,
+            host=host,
+            nonce=nonce.digest(),
+            pages=self._pages,
+            origins=self._origins,
+        )
+
+    def _enter(self, flow: Connection, connector: Connector) -> None:
+        self._flows[flow.id] = flow
+        self._connections[flow.transport, flow.remote] = flow
+        self._owner.flow_opened(flow)
+        self._start(self._run, flow, connector)
+
+    @trio.lowlevel.enable_ki_protection
+    async def _run(self, flow: Connection, connector: Connector) -> None:
+        try:
+            await flow.run(connector)
+        finally:
+            self._leave(flow)
+
+    def _leave(self, flow: Connection) -> None:
+        del self._flows[flow.id]
+        if self._connections.get((flow.transport, flow.remote)) is flow:
+            del self._connections[flow.transport, flow.remote]
+        if flow.accepted:
+            self._accepted_total -= 1
+            same_host = self._accepted[flow.remote[0]]
+            del same_host[flow.id]
+            if not same_host:
+                del self._accepted[flow.remote[0]]
+        self._owner.flow_closed(flow)
+
+    def _number(self) -> int:
+        self._last += 1
+        return self._last
+
+    def _start(self, task: Callable[..., object], *arguments: object) -> None:
+        assert self._nursery is not None, "flows are made while the endpoint runs"
+        self._nursery.start_soon(task, *arguments)  # type: ignore[arg-type]

@@ -1,0 +1,89 @@
+"""Who we are to a peer: what Via, Contact, Record-Route and SDP carry."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, final
+
+from trivox.net.resolver import numeric_host
+from trivox.net.route import RouteTable, host_port, is_ipv6, is_wildcard, sip_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trivox.net.transport import Address, Flow
+
+
+@final
+class OwnAddress:
+    """Our addresses as peers see them: of the route to the peer, or the advertised one.
+
+    A WebSocket client has no address to be reached at and goes by a random name under `.invalid`
+    (RFC 7118 §5).
+    """
+
+    def __init__(
+        self,
+        *,
+        advertised: str | None,
+        seed: bytes,
+        look_up: Callable[[str], str],
+        listening_port: Callable[[str, str], int | None],
+        now: Callable[[], float],
+    ) -> None:
+        """Take what is known about us.
+
+        Args:
+            advertised: Host, or host:port, told in place of our own.
+            seed: Random bytes the name under `.invalid` is derived from.
+            look_up: Local host of the route to a peer's host; raises OSError.
+            listening_port: Port that connections (transport, host) are accepted at.
+            now: The time in seconds.
+        """
+        self._advertised = _split(advertised)
+        self._routes = RouteTable(look_up)
+        self._listening_port = listening_port
+        self._now = now
+        name = hashlib.blake2b(seed[:64], digest_size=6, person=b"ws name").hexdigest()
+        self._websocket_name = f"{name}.invalid"
+
+    def route(self, peer: str) -> str:
+        """Return the local host of the route to `peer`."""
+        return self._routes.local_host(peer, self._now())
+
+    def address(self, flow: Flow, peer: Address) -> Address:
+        """Return the address that `peer` reaches us at: never a wildcard."""
+        host, port = flow.local
+        if is_wildcard(host):
+            host = self.route(peer[0])
+        if flow.transport != "udp":
+            port = self._listening_port(flow.transport, host) or port
+        advertised, advertised_port = self._advertised
+        if advertised and (not numeric_host(advertised) or is_ipv6(advertised) == is_ipv6(host)):
+            return advertised, advertised_port or port
+        return host, port
+
+    def sent_by(self, flow: Flow, peer: Address) -> str:
+        """Return the sent-by of our Via (RFC 3261 §18.1.1, RFC 7118 §5)."""
+        if self._is_websocket_client(flow):
+            return self._websocket_name
+        return host_port(self.address(flow, peer))
+
+    def contact(self, flow: Flow, peer: Address, user: str) -> str:
+        """Return `<sip:user@host:port;transport=…>` for a Contact to `peer`."""
+        if self._is_websocket_client(flow):
+            return f"<sip:{user + '@' if user else ''}{self._websocket_name};transport=ws>"
+        return f"<{sip_uri(self.address(flow, peer), flow.transport, user)}>"
+
+    def _is_websocket_client(self, flow: Flow) -> bool:
+        return flow.transport == "ws" and not flow.accepted
+
+
+def _split(advertised: str | None) -> tuple[str, int]:
+    """Split an advertised address into host and port; port 0 when it names none."""
+    if not advertised:
+        return "", 0
+    if numeric_host(advertised.strip("[]")):
+        return advertised.strip("[]"), 0
+    host, colon, port = advertised.rpartition(":")
+    return (host.strip("[]"), int(port)) if colon else (advertised, 0)

@@ -1,0 +1,191 @@
+"""The system's sockets behind the seam of `transport`: non-blocking, woken by Trio."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, final
+
+import trio
+
+from trivox.net.route import is_ipv6
+
+if TYPE_CHECKING:
+    from trivox.net.transport import (
+        Address,
+        Connector,
+        DatagramSocket,
+        StreamListener,
+    )
+
+# The default of 208 KiB holds some hundred INVITEs, 10 ms at full speed; the kernel caps this at
+# net.core.rmem_max.
+_RECEIVE_BUFFER_BYTES: Final = 8 * 1024 * 1024
+_LARGEST_DATAGRAM_BYTES: Final = 65_535
+_BACKLOG: Final = 1024
+
+
+@final
+class UdpSocket:
+    """A bound UDP socket: `DatagramSocket` over the system's."""
+
+    def __init__(self, local: Address) -> None:
+        self._socket = _new_socket(local[0], socket.SOCK_DGRAM)
+        try:
+            with suppress(OSError):
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+            self._socket.bind(local)
+        except OSError:
+            self._socket.close()
+            raise
+        self.local: Address = self._socket.getsockname()[:2]
+
+    async def wait_readable(self) -> None:
+        """Wait until a datagram waits."""
+        await trio.lowlevel.wait_readable(self._socket)
+
+    def receive(self, limit: int) -> list[tuple[bytes, Address]]:
+        """Take up to `limit` waiting datagrams."""
+        batch: list[tuple[bytes, Address]] = []
+        receive_from = self._socket.recvfrom
+        for _ in range(limit):
+            try:
+                data, source = receive_from(_LARGEST_DATAGRAM_BYTES)
+            except BlockingIOError:
+                break
+            except OSError:  # an ICMP error of something sent earlier: no datagram is lost by it
+                continue
+            batch.append((data, source[:2]))
+        return batch
+
+    def send(self, data: bytes, destination: Address) -> None:
+        """Send one datagram without waiting."""
+        self._socket.sendto(data, destination)
+
+    def close(self) -> None:
+        """Close; a task in wait_readable gets trio.ClosedResourceError."""
+        if self._socket.fileno() != -1:
+            trio.lowlevel.notify_closing(self._socket)
+            self._socket.close()
+
+
+@final
+class TcpConnection:
+    """A connected TCP socket: `StreamConnection` over the system's."""
+
+    def __init__(self, stream: trio.SocketStream, local: Address, remote: Address) -> None:
+        self._stream = stream
+        self.local = local
+        self.remote = remote
+        with suppress(OSError):
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    async def receive_some(self, max_bytes: int) -> bytes:
+        """Return what has come, b"" at the end."""
+        return bytes(await self._stream.receive_some(max_bytes))
+
+    async def send_all(self, data: bytes) -> None:
+        """Send all of it."""
+        await self._stream.send_all(data)
+
+    def close(self) -> None:
+        """Close at once."""
+        self._stream.socket.close()
+
+
+@final
+class TcpConnector:
+    """A bound TCP socket on its way to a destination."""
+
+    def __init__(self, local_host: str, destination: Address) -> None:
+        self._destination = destination
+        self._socket = _new_socket(destination[0], socket.SOCK_STREAM)
+        try:
+            self._socket.bind((local_host, 0))
+        except OSError:
+            self._socket.close()
+            raise
+        self.local: Address = self._socket.getsockname()[:2]
+
+    async def connect(self) -> TcpConnection:
+        """Connect; the socket is closed if that fails or is cancelled."""
+        connecting = trio.socket.from_stdlib_socket(self._socket)
+        try:
+            await connecting.connect(self._destination)
+        except BaseException:
+            connecting.close()
+            raise
+        return TcpConnection(trio.SocketStream(connecting), self.local, self._destination)
+
+    def close(self) -> None:
+        """Close; a connect under way fails."""
+        self._socket.close()
+
+
+@final
+class TcpListener:
+    """A listening TCP socket."""
+
+    def __init__(self, local: Address) -> None:
+        listening = _new_socket(local[0], socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(local)
+            listening.listen(_BACKLOG)
+        except OSError:
+            listening.close()
+            raise
+        self._socket = trio.socket.from_stdlib_socket(listening)
+        self.local: Address = listening.getsockname()[:2]
+
+    async def accept(self) -> TcpConnection:
+        """Return the next connection."""
+        connected, remote = await self._socket.accept()
+        local = connected.getsockname()
+        return TcpConnection(trio.SocketStream(connected), local[:2], remote[:2])
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._socket.close()
+
+
+@final
+class SystemSockets:
+    """The `SocketFactory` of the operating system."""
+
+    def bind_datagram(self, local: Address) -> DatagramSocket:
+        """Bind a UDP socket."""
+        return UdpSocket(local)
+
+    def listen_stream(self, local: Address) -> StreamListener:
+        """Listen on a TCP socket."""
+        return TcpListener(local)
+
+    def open_connector(self, local_host: str, destination: Address) -> Connector:
+        """Bind a TCP socket that will connect to `destination`."""
+        return TcpConnector(local_host, destination)
+
+    def route_to(self, host: str) -> str:
+        """Ask the kernel for the route by connecting a UDP socket, which sends nothing."""
+        probe = _new_socket(host, socket.SOCK_DGRAM)
+        try:
+            probe.connect((host, 9))
+            return str(probe.getsockname()[0])
+        finally:
+            probe.close()
+
+    async def resolve(self, host: str, port: int) -> list[Address]:
+        """Ask the system's resolver, in a thread of Trio's."""
+        found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        return [(str(address[0]), port) for *_, address in found]
+
+
+def _new_socket(host: str, kind: socket.SocketKind) -> socket.socket:
+    family = socket.AF_INET6 if is_ipv6(host) else socket.AF_INET
+    made = socket.socket(family, kind)
+    made.settimeout(0)
+    if family == socket.AF_INET6:
+        # An IPv4 peer would show as ::ffff:a.b.c.d: IPv4 has sockets of its own.
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return made

@@ -1,0 +1,39 @@
+"""What a trace hook is given: whole messages, also where the bytes came in pieces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, final
+
+from trivox.net.transport import Address
+
+TraceHook = Callable[[float, str, int, Address, Address, bytes], None]
+"""Called with (time, "in" or "out", flow, local, remote, one whole message as on the wire)."""
+
+_LENGTH: Final = re.compile(
+    rb"^(?:content-length|l)[ \t]*:\s*(\d{1,6})", re.IGNORECASE | re.MULTILINE
+)
+_LARGEST: Final = 131_072
+
+
+@final
+class StreamSplitter:
+    """Cut the bytes of a connection into messages, for reading by people and not for judging."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def split(self, data: bytes) -> list[bytes]:
+        """Take a piece; return the messages it completed. Keep-alives are left out."""
+        rest = (self._rest + data).lstrip(b"\r\n")
+        messages = []
+        while (head := rest.find(b"\r\n\r\n")) >= 0:
+            found = _LENGTH.search(rest, 0, head)
+            end = head + 4 + (int(found[1]) if found else 0)
+            if len(rest) < end:
+                break
+            messages.append(rest[:end])
+            rest = rest[end:].lstrip(b"\r\n")
+        self._rest = rest if len(rest) <= _LARGEST else b""
+        return messages

@@ -1,0 +1,57 @@
+"""One UDP socket as a flow: a batch of datagrams per wake-up, sends without waiting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trivox.net.transport import Address, DatagramSocket
+
+# More per wake-up starves the tasks of calls under a flood; less costs a wait per datagram.
+_BATCH: Final = 64
+
+
+@final
+class UdpFlow:
+    """A UDP socket that messages come by and leave by.
+
+    A datagram that the socket cannot take at once is dropped and counted: the transaction layer
+    repeats it.
+    """
+
+    transport: Final = "udp"
+    remote: Final = None
+    accepted: Final = False
+
+    def __init__(self, identifier: int, socket: DatagramSocket) -> None:
+        self.id = identifier
+        self.local = socket.local
+        self.dropped = 0
+        self._socket = socket
+
+    def send(self, data: bytes, destination: Address) -> None:
+        """Send one datagram; drop and count it when the socket refuses."""
+        try:
+            self._socket.send(data, destination)
+        except OSError:
+            self.dropped += 1
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    @trio.lowlevel.enable_ki_protection
+    async def run(self, deliver: Callable[[UdpFlow, list[tuple[bytes, Address]]], None]) -> None:
+        """Deliver batches until the socket is closed."""
+        try:
+            while True:
+                await self._socket.wait_readable()
+                batch = self._socket.receive(_BATCH)
+                if batch:
+                    deliver(self, batch)
+        except trio.ClosedResourceError:
+            return

@@ -1,0 +1,132 @@
+"""What a TCP and a WebSocket flow have in common: one connection, its writer, its patience."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol, final
+
+import trio
+
+from trivox.net.limits import Patience, StreamLimits
+from trivox.net.outbox import Outbox
+
+if TYPE_CHECKING:
+    from trivox.net.transport import Address, Connector, StreamConnection
+
+
+_LAST_WORDS: Final = 1.0  # seconds to write what is queued when we end a connection
+
+
+class Reader(Protocol):
+    """The protocol on a connection."""
+
+    async def open(self, connection: StreamConnection) -> bool:
+        """Do the handshake, if any, before anything is written; False ends the connection."""
+        ...
+
+    async def read(self, connection: StreamConnection) -> None:
+        """Read until the end. Raises trio.BrokenResourceError, trio.ClosedResourceError."""
+        ...
+
+
+@final
+class Accepted:
+    """An accepted connection in the place of one that is still to be made."""
+
+    def __init__(self, connection: StreamConnection) -> None:
+        self._connection = connection
+
+    @property
+    def local(self) -> Address:
+        """The local address."""
+        return self._connection.local
+
+    async def connect(self) -> StreamConnection:
+        """Return the connection; it is there already."""
+        await trio.lowlevel.checkpoint()
+        return self._connection
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+@final
+class Wire:
+    """One connection, made or accepted, with its writer task and its limits in time.
+
+    `put` never waits; what is put before the connection is made waits in the queue, and a full
+    queue closes the connection. `run` ends when the connection does, whoever ended it.
+    """
+
+    def __init__(self, limits: StreamLimits, *, accepted: bool) -> None:
+        self.outbox = Outbox()
+        self.patience = Patience(limits, trio.current_time(), accepted=accepted)
+        self._limits = limits
+        self._scope = trio.CancelScope(deadline=self.patience.deadline)
+        self.is_finishing = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether this side has given up the connection."""
+        return self._scope.cancel_called
+
+    def put(self, data: bytes) -> None:
+        """Queue bytes for the writer; a full queue closes the connection."""
+        if not self.is_closed and not self.outbox.put(data):
+            self.close()
+
+    def close(self) -> None:
+        """End `run`, which closes the connection; what is still queued is lost."""
+        self._scope.cancel()
+
+    def finish(self) -> None:
+        """Stop reading; close when all that is queued has been written."""
+        self.is_finishing = True
+
+    def keep(self) -> None:
+        """Let the connection be silent from now on: something lives on it."""
+        self.patience.keep(trio.current_time())
+        self._scope.deadline = self.patience.deadline
+
+    def heard(self, *, complete: bool) -> None:
+        """Note what was received: a whole message, or a part of one."""
+        self.patience.heard(trio.current_time(), complete=complete)
+        self._scope.deadline = self.patience.deadline
+
+    @trio.lowlevel.enable_ki_protection
+    async def run(self, connector: Connector, reader: Reader) -> None:
+        """Connect, then read and write until the end."""
+        owned: StreamConnection | Connector = connector
+        try:
+            with self._scope:
+                owned = connection = await self._opened(connector, reader)
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write, connection)
+                    await reader.read(connection)
+                    if self.is_finishing:
+                        with trio.move_on_after(_LAST_WORDS):
+                            await self.outbox.wait_empty()
+                    nursery.cancel_scope.cancel()
+        except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+            pass
+        finally:
+            self._scope.cancel()
+            owned.close()
+
+    async def _opened(self, connector: Connector, reader: Reader) -> StreamConnection:
+        with trio.fail_after(self._limits.connect):
+            connection = await connector.connect()
+        try:
+            with trio.fail_after(self._limits.message):
+                if await reader.open(connection):
+                    return connection
+        except BaseException:
+            connection.close()
+            raise
+        connection.close()
+        raise trio.ClosedResourceError
+
+    @trio.lowlevel.enable_ki_protection
+    async def _write(self, connection: StreamConnection) -> None:
+        while True:
+            await connection.send_all(await self.outbox.take())
