@@ -4,9 +4,17 @@
 //! the next deadline come out. No pyo3, no async runtime.
 #![forbid(unsafe_code)]
 
+pub mod codec;
+pub mod dtmf;
 pub mod error;
 pub mod event;
+pub mod level;
+pub mod player;
+pub mod recorder;
+pub mod resample;
 pub mod transport;
+pub mod voice;
 pub mod wake;
+pub mod wav;
 
 pub use error::MediaError;

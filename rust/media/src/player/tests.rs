@@ -1,0 +1,228 @@
+use super::*;
+use crate::wav::WavWriter;
+use std::path::PathBuf;
+
+fn path(name: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("trivox-player-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    directory.join(name)
+}
+
+fn silence(seconds: f64) -> Source {
+    Source::Silence(SilenceSource::new(seconds).unwrap())
+}
+
+fn tone(seconds: f64) -> Source {
+    Source::Tone(ToneSource::new(&[440.0], &[], Some(seconds), -10.0).unwrap())
+}
+
+fn run(player: &mut Player, rate_hz: u32, frames: usize) -> Vec<i16> {
+    let mut heard = Vec::new();
+    let mut frame = vec![0; (rate_hz / 50) as usize];
+    for _ in 0..frames {
+        player.pull(rate_hz, &mut frame);
+        heard.extend_from_slice(&frame);
+    }
+    heard
+}
+
+fn loudest(samples: &[i16]) -> u16 {
+    samples.iter().map(|s| s.unsigned_abs()).max().unwrap_or(0)
+}
+
+#[test]
+fn sources_wait_their_turn_and_report_what_was_sent() {
+    let mut player = Player::new();
+    let first = player.play(tone(0.1)).unwrap();
+    let second = player.play(silence(0.05)).unwrap();
+    let third = player.play(tone(0.1)).unwrap();
+
+    let heard = run(&mut player, 8_000, 20);
+
+    assert!(loudest(&heard[..800]) > 9_000);
+    assert_eq!(loudest(&heard[810..1_190]), 0);
+    assert!(loudest(&heard[1_200..2_000]) > 9_000);
+    assert_eq!(loudest(&heard[2_000..]), 0);
+    let ended: Vec<_> = std::iter::from_fn(|| player.poll_ended()).collect();
+    assert_eq!(
+        ended.iter().map(|e| e.playback).collect::<Vec<_>>(),
+        [first, second, third]
+    );
+    assert!((ended[0].seconds - 0.1).abs() < 1e-9);
+    assert!((ended[1].seconds - 0.05).abs() < 1e-9);
+}
+
+#[test]
+fn a_file_plays_whole_at_another_rate_and_in_a_loop() {
+    let path = path("loop.wav");
+    let samples: Vec<i16> = (0..1_600).map(|n| (n * 10) as i16).collect();
+    WavWriter::create(&path, 16_000, 1)
+        .unwrap()
+        .write(&samples)
+        .unwrap();
+    let mut player = Player::new();
+    player.play(Source::File(Box::new(
+        FileSource::open(&path, false, 0.05).unwrap(),
+    )));
+    run(&mut player, 48_000, 10);
+    let once = player.poll_ended().unwrap();
+    player.play(Source::File(Box::new(
+        FileSource::open(&path, true, 0.0).unwrap(),
+    )));
+
+    let heard = run(&mut player, 16_000, 20);
+
+    // 50 ms and the millisecond the filter holds back.
+    assert!((once.seconds - 0.051).abs() < 0.0005, "{}", once.seconds);
+    assert_eq!(heard[..1_600], samples[..]);
+    assert_eq!(heard[1_600..3_200], samples[..]);
+    assert_eq!(player.poll_ended(), None);
+}
+
+#[test]
+fn stopping_returns_the_seconds_really_sent() {
+    let mut player = Player::new();
+    let running = player.play(tone(5.0)).unwrap();
+    let waiting = player.play(tone(5.0)).unwrap();
+    run(&mut player, 48_000, 7);
+
+    assert!((player.stop(running).unwrap() - 0.14).abs() < 1e-9);
+    assert_eq!(player.stop(waiting), Some(0.0));
+    assert_eq!(player.stop(running), None);
+    assert_eq!(loudest(&run(&mut player, 48_000, 3)), 0);
+    assert_eq!(player.poll_ended(), None);
+}
+
+#[test]
+fn a_cadence_switches_the_tone_on_and_off() {
+    let mut player = Player::new();
+    let cadence = [(0.1, 0.2)];
+    let ring = ToneSource::new(&[440.0, 480.0], &cadence, None, -13.0).unwrap();
+    player.play(Source::Tone(ring));
+
+    let heard = run(&mut player, 8_000, 30);
+
+    for start in [0, 2_400] {
+        assert!(loudest(&heard[start..start + 800]) > 5_000);
+        assert_eq!(loudest(&heard[start + 800..start + 2_400]), 0);
+    }
+}
+
+#[test]
+fn a_tone_has_the_level_asked_for() {
+    let mut player = Player::new();
+    player.play(Source::Tone(
+        ToneSource::new(&[1_000.0], &[], None, -20.0).unwrap(),
+    ));
+
+    let heard = run(&mut player, 8_000, 10);
+
+    assert!((crate::level::level_dbov(&heard[800..]) - -20.0).abs() < 0.1);
+}
+
+#[test]
+fn pushed_audio_is_mixed_with_what_plays() {
+    let mut player = Player::new();
+    let mut push = PushSource::new(8_000, 1.0);
+    push.send(&[1_000; 160]).unwrap();
+    player.add_push(9, push);
+    player.play(tone(0.02));
+    let mixed = run(&mut player, 8_000, 1);
+    let mut alone = Player::new();
+    alone.play(tone(0.02));
+
+    let expected: Vec<i16> = run(&mut alone, 8_000, 1)
+        .iter()
+        .map(|s| s + 1_000)
+        .collect();
+
+    assert_eq!(mixed, expected);
+}
+
+#[test]
+fn a_full_queue_refuses_and_tells_when_it_is_low() {
+    let mut player = Player::new();
+    player.add_push(4, PushSource::new(16_000, 0.2));
+    let push = player.push_source(4).unwrap();
+    assert_eq!(push.send(&[1; 1_600]), Ok(0.1));
+    assert_eq!(push.send(&[1; 1_600]), Ok(0.2));
+    assert_eq!(push.send(&[1; 160]), Err(PushError::Full));
+
+    run(&mut player, 16_000, 5);
+    assert_eq!(player.poll_low(), None);
+    run(&mut player, 16_000, 1);
+
+    assert_eq!(player.poll_low(), Some(4));
+    assert_eq!(player.poll_low(), None);
+}
+
+#[test]
+fn clearing_fades_and_returns_what_was_heard() {
+    let mut player = Player::new();
+    let mut push = PushSource::new(8_000, 2.0);
+    push.send(&[8_000; 8_000]).unwrap();
+    player.add_push(1, push);
+    run(&mut player, 8_000, 10);
+
+    let heard = player.push_source(1).unwrap().clear(0.02);
+    let faded = run(&mut player, 8_000, 2);
+
+    assert!((heard - 0.22).abs() < 1e-9, "{heard}");
+    assert!(faded[..160].windows(2).all(|pair| pair[0] >= pair[1]));
+    assert_eq!(loudest(&faded[160..]), 0);
+    assert!(player.push_source(1).unwrap().clear(0.0).abs() < 1e-9);
+}
+
+#[test]
+fn running_dry_is_counted() {
+    let mut player = Player::new();
+    let mut push = PushSource::new(8_000, 1.0);
+    push.send(&[1; 200]).unwrap();
+    player.add_push(1, push);
+
+    run(&mut player, 8_000, 5);
+
+    assert_eq!(player.push_source(1).unwrap().underruns(), 1);
+}
+
+#[test]
+fn bad_sources_are_typed_errors() {
+    assert!(matches!(
+        ToneSource::new(&[], &[], None, -10.0),
+        Err(SourceError::Tone)
+    ));
+    assert!(matches!(
+        ToneSource::new(&[440.0], &[(0.0, 0.0)], None, -10.0),
+        Err(SourceError::Tone)
+    ));
+    assert!(matches!(
+        ToneSource::new(&[440.0], &[], None, 3.0),
+        Err(SourceError::Tone)
+    ));
+    assert!(matches!(
+        SilenceSource::new(f64::NAN),
+        Err(SourceError::Duration)
+    ));
+    let path = path("start.wav");
+    WavWriter::create(&path, 8_000, 1)
+        .unwrap()
+        .write(&[0; 800])
+        .unwrap();
+    assert!(matches!(
+        FileSource::open(&path, false, 0.2),
+        Err(SourceError::Start { .. })
+    ));
+}
+
+#[test]
+fn a_change_of_rate_in_the_middle_keeps_time() {
+    let mut player = Player::new();
+    let playback = player.play(tone(0.2)).unwrap();
+    run(&mut player, 8_000, 5);
+
+    run(&mut player, 48_000, 6);
+
+    let ended = player.poll_ended().unwrap();
+    assert_eq!(ended.playback, playback);
+    assert!((ended.seconds - 0.2).abs() < 0.001, "{}", ended.seconds);
+}
