@@ -149,7 +149,6 @@ def _giving_up(state: InviteState) -> Row:
         E.RECEIVED_2XX: crossed,
         E.RECEIVED_OFFER: crossed,
         E.RECEIVED_FAILURE: over,
-        E.RECEIVED_CHALLENGE: over,
     }
 
 
@@ -265,7 +264,7 @@ INVITE_IGNORED: Final[Ignored[InviteEvent, InviteState]] = {
         E.RECEIVED_2XX: _ALL - _FIRST_2XX,
         E.RECEIVED_OFFER: _ALL - _FIRST_2XX,
         E.RECEIVED_OTHER_2XX: _ALL - _OTHER_2XX,
-        E.RECEIVED_CHALLENGE: _ALL - _SENT,
+        E.RECEIVED_CHALLENGE: _ALL - {S.CALLING, S.PROCEEDING},
         E.RECEIVED_FAILURE: _ALL - _SENT,
         E.INVITE_TIMED_OUT: _ALL - _SENT,
         E.INVITE_TRANSPORT_ERROR: _ALL - _SENT,

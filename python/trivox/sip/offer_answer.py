@@ -77,7 +77,6 @@ OFFER_TABLE: Final[Table[OfferState, OfferEvent, OfferMeaning]] = {
         E.RECEIVED_2XX_SDP: Go(S.STABLE, (M.ANSWER,)),
         E.RECEIVED_2XX: Go(S.STABLE, (M.NOTHING,)),
         E.RECEIVED_ACK: Go(S.STABLE, (M.ANSWER,)),
-        E.SENT_INVITE_SDP: Go(S.LOCAL_OFFER, (M.OFFER,)),
         E.INVITE_FAILED: Go(S.STABLE, (M.NOTHING,)),
     },
     S.REMOTE_OFFER: _busy(S.REMOTE_OFFER, M.TOO_SOON)
@@ -91,7 +90,6 @@ OFFER_TABLE: Final[Table[OfferState, OfferEvent, OfferMeaning]] = {
     | {
         E.RECEIVED_2XX_SDP: Go(S.REMOTE_OFFER, (M.OFFER,)),
         E.RECEIVED_2XX: Go(S.STABLE, (M.NOTHING,)),
-        E.SENT_INVITE: Go(S.OFFER_AWAITED, (M.NOTHING,)),
         E.INVITE_FAILED: Go(S.STABLE, (M.NOTHING,)),
     },
     S.OFFER_OWED: _busy(S.OFFER_OWED, M.TOO_SOON)
@@ -106,8 +104,8 @@ _ALL: Final = frozenset(OfferState)
 
 OFFER_IGNORED: Final[Ignored[OfferEvent, OfferState]] = {
     "RFC 3261 §14.1: no new INVITE while another is in progress, so we send none": {
-        E.SENT_INVITE_SDP: _ALL - {S.STABLE, S.LOCAL_OFFER},
-        E.SENT_INVITE: _ALL - {S.STABLE, S.OFFER_AWAITED},
+        E.SENT_INVITE_SDP: _ALL - {S.STABLE},
+        E.SENT_INVITE: _ALL - {S.STABLE},
     },
     "RFC 6337 §2.1: a description in a message that can hold neither offer nor answer is ignored": {
         E.SENT_2XX_SDP: _ALL - {S.REMOTE_OFFER, S.OFFER_OWED},

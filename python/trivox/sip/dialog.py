@@ -1,0 +1,224 @@
+"""A dialog: what two user agents remember of each other to speak again (RFC 3261 §12)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Self, final
+
+from trivox._native import NameAddr, Uri
+from trivox.errors import ParseError
+from trivox.sip.outputs import SendAck, SendRequest
+
+if TYPE_CHECKING:
+    from trivox._native import Message
+    from trivox.sip.outputs import Headers
+
+MAX_FORWARDS: Final = ("Max-Forwards", "70")
+ALLOW: Final = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE")
+
+# Requests that tell the far end where to reach us from now on (RFC 3261 §12.2.1.1, RFC 3311 §5).
+_REFRESHES_TARGET: Final = frozenset({"INVITE", "UPDATE"})
+
+
+@final
+class Dialog:
+    """Keep one dialog and build the requests inside it; the same class for both roles.
+
+    Made from the INVITE as callee, from a response as caller. It holds no timers and asks for
+    nothing: there is nothing to drain.
+    """
+
+    __slots__ = (
+        "_contact",
+        "_local",
+        "_local_cseq",
+        "_remote",
+        "_remote_cseq",
+        "call_id",
+        "local_tag",
+        "remote_tag",
+        "remote_target",
+        "route_set",
+    )
+
+    def __init__(
+        self,
+        *,
+        call_id: str,
+        local: tuple[str, str],
+        remote: tuple[str, str],
+        remote_target: str,
+        route_set: tuple[str, ...],
+        local_cseq: int,
+        remote_cseq: int,
+        contact: str,
+    ) -> None:
+        """Take the parts of RFC 3261 §12.
+
+        Args:
+            call_id: Call-ID.
+            local: Our tag, and the From value of our requests.
+            remote: Their tag, and the To value of our requests.
+            remote_target: Where requests go: the URI of their Contact.
+            route_set: Route values, nearest hop first.
+            local_cseq: Number of our last request.
+            remote_cseq: Number of their last request; -1 before the first.
+            contact: Our Contact value.
+        """
+        self.call_id = call_id
+        self.local_tag, self._local = local
+        self.remote_tag, self._remote = remote
+        self.remote_target = remote_target
+        self.route_set = route_set
+        self._local_cseq = local_cseq
+        self._remote_cseq = remote_cseq
+        self._contact = contact
+
+    @classmethod
+    def from_request(cls, request: Message, *, local_tag: str, contact: str) -> Self:
+        """Return the callee's dialog (RFC 3261 §12.1.1).
+
+        Args:
+            request: The INVITE.
+            local_tag: The To tag of our responses.
+            contact: Our Contact value.
+        """
+        call_id, from_tag, to_tag, from_value, to_value, target, records, cseq = request.dialog()
+        local = to_value if to_tag else f"{to_value};tag={local_tag}"
+        return cls(
+            call_id=call_id,
+            local=(to_tag or local_tag, local),
+            remote=(from_tag, from_value),
+            remote_target=target or _uri_untrusted(from_value),
+            route_set=records,
+            local_cseq=0,
+            remote_cseq=cseq,
+            contact=contact,
+        )
+
+    @classmethod
+    def from_response(cls, response: Message, *, request_uri: str, contact: str) -> Self:
+        """Return the caller's dialog, early or confirmed (RFC 3261 §12.1.2).
+
+        Args:
+            response: A 1xx or 2xx with To tag to our INVITE.
+            request_uri: Of the INVITE; the target as long as no Contact is known.
+            contact: Our Contact value.
+        """
+        call_id, from_tag, to_tag, from_value, to_value, target, records, cseq = response.dialog()
+        return cls(
+            call_id=call_id,
+            local=(from_tag, from_value),
+            remote=(to_tag, to_value),
+            remote_target=target or request_uri,
+            route_set=records[::-1],
+            local_cseq=cseq,
+            remote_cseq=-1,
+            contact=contact,
+        )
+
+    @property
+    def local_cseq(self) -> int:
+        """Number of our last request."""
+        return self._local_cseq
+
+    def confirm(self, response: Message) -> None:
+        """Take route set and target anew from the 2xx (RFC 3261 §13.2.2.4)."""
+        *_, target, records, _ = response.dialog()
+        self.remote_target = target or self.remote_target
+        self.route_set = records[::-1]
+
+    def receive(self, request: Message) -> bool:
+        """Check the order of a request and take its new target (RFC 3261 §12.2.2).
+
+        Returns:
+            False for a CSeq lower than one seen before: answer 500 and forget the request.
+        """
+        *_, target, _, cseq = request.dialog()
+        if cseq < self._remote_cseq:
+            return False
+        self._remote_cseq = cseq
+        if request.method in _REFRESHES_TARGET and target:
+            self.remote_target = target
+        return True
+
+    def request(
+        self,
+        method: str,
+        *,
+        headers: Headers = (),
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> SendRequest:
+        """Return the next request in the dialog, with a CSeq of its own (RFC 3261 §12.2.1.1)."""
+        self._local_cseq += 1
+        uri, routes = self._routing()
+        common = self._headers(method, self._local_cseq, routes)
+        if method in _REFRESHES_TARGET:
+            common += (("Contact", self._contact),)
+        return SendRequest(
+            method, uri, common + headers + content(body, content_type), body, self.route_set
+        )
+
+    def acknowledge(
+        self,
+        tx: int,
+        cseq: int,
+        *,
+        headers: Headers = (),
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> SendAck:
+        """Return the ACK for the 2xx to the INVITE of that CSeq (RFC 3261 §13.2.2.4)."""
+        uri, routes = self._routing()
+        common = self._headers("ACK", cseq, routes)
+        return SendAck(
+            tx,
+            self.remote_tag,
+            uri,
+            common + headers + content(body, content_type),
+            body,
+            self.route_set,
+        )
+
+    def _headers(self, method: str, cseq: int, routes: tuple[str, ...]) -> Headers:
+        return (
+            *(("Route", route) for route in routes),
+            MAX_FORWARDS,
+            ("From", self._local),
+            ("To", self._remote),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{cseq} {method}"),
+        )
+
+    def _routing(self) -> tuple[str, tuple[str, ...]]:
+        """Return Request-URI and Route values; a first hop without ;lr is a strict router."""
+        if not self.route_set:
+            return self.remote_target, ()
+        first = _uri_untrusted(self.route_set[0])
+        if _is_loose_untrusted(first):
+            return self.remote_target, self.route_set
+        # What a Request-URI cannot hold is taken off (RFC 3261 §12.2.1.1, §19.1.1).
+        uri = first.partition("?")[0]
+        parts = [part for part in uri.split(";") if not part.lower().startswith("method=")]
+        return ";".join(parts), (*self.route_set[1:], f"<{self.remote_target}>")
+
+
+def _uri_untrusted(value: str) -> str:
+    """Return the URI of a name-addr, or what was sent when it is none."""
+    try:
+        return NameAddr.parse(value).uri
+    except ParseError:
+        return value
+
+
+def _is_loose_untrusted(uri: str) -> bool:
+    """Whether a hop routes by Route (;lr); one we cannot read is taken for one that does."""
+    try:
+        return "lr" in Uri.parse(uri).parameters
+    except ParseError:
+        return True
+
+
+def content(body: bytes, content_type: str) -> Headers:
+    """Return the Content-Type header a body needs; none without body."""
+    return (("Content-Type", content_type),) if body else ()

@@ -1,0 +1,278 @@
+"""What the actions of the INVITE table do: each takes the session's parts and returns outputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from trivox.sip import events
+from trivox.sip.events import SessionOutput
+from trivox.sip.invite_leg import (
+    MAX_FORKS,
+    Given,
+    InviteLeg,
+    Purpose,
+    forget,
+    has_description,
+    is_description,
+)
+from trivox.sip.invite_table import InviteAction
+from trivox.sip.offer_answer import OfferEvent, OfferMeaning
+from trivox.sip.outputs import SendCancel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trivox._native import Message
+    from trivox.sip.dialog import Dialog
+
+Outputs = tuple[SessionOutput, ...]
+
+
+def _message(given: Given) -> Message:
+    assert given.message is not None, "this event comes with a message"
+    return given.message
+
+
+def _dialog(leg: InviteLeg) -> Dialog:
+    assert leg.dialog is not None, "this state has a dialog"
+    return leg.dialog
+
+
+def _to_tag(message: Message) -> str:
+    return message.key()[4]
+
+
+def _send_invite(leg: InviteLeg, given: Given) -> Outputs:
+    invite = leg.new_request(Purpose.INVITE, "INVITE", None)
+    invite.body, invite.content_type = given.body, given.content_type
+    return (leg.send(invite),)
+
+
+def _retry_invite(leg: InviteLeg, given: Given) -> Outputs:
+    leg.offer_answer.step(OfferEvent.INVITE_FAILED)
+    assert leg.invite is not None, "an INVITE was challenged"
+    forgotten = leg.forget()
+    return (
+        *forgotten,
+        leg.send(leg.invite),
+        events.Challenged(given.status, _message(given)),
+    )
+
+
+def _tell_progress(leg: InviteLeg, given: Given) -> Outputs:
+    message = _message(given)
+    tag = _to_tag(message)
+    if given.status == 100:
+        return ()
+    if tag and (tag in leg.early or len(leg.early) < MAX_FORKS):
+        leg.early[tag] = leg.dialog_of(message, tag)
+    body = message.body if has_description(message) else b""
+    return (events.Progress(given.status, message.reason, message, body, tag),)
+
+
+def _take_2xx(leg: InviteLeg, given: Given) -> Outputs:
+    message = _message(given)
+    leg.dialog = leg.dialog_of(message, _to_tag(message))
+    leg.dialog.confirm(message)
+    return ()
+
+
+def _send_ack(leg: InviteLeg, given: Given) -> Outputs:
+    if is_description(given.body, given.content_type):
+        leg.offer_answer.step(OfferEvent.SENT_ACK)
+    return (leg.acknowledge(_dialog(leg), leg.tx, given.body, given.content_type),)
+
+
+def _tell_answered(leg: InviteLeg, given: Given) -> Outputs:
+    message = _message(given)
+    body = message.body if has_description(message) else b""
+    is_offer = given.meaning is OfferMeaning.OFFER
+    return (events.Answered(message, body, _to_tag(message), is_offer),)
+
+
+def _tell_crossed(_leg: InviteLeg, given: Given) -> Outputs:
+    message = _message(given)
+    return (events.CrossedAnswer(message, _to_tag(message)),)
+
+
+def _end_other(leg: InviteLeg, given: Given) -> Outputs:
+    message = _message(given)
+    tag = _to_tag(message)
+    dialog = leg.dialog_of(message, tag)
+    dialog.confirm(message)
+    acknowledged = leg.acknowledge(dialog, leg.tx)
+    if len(leg.others) >= MAX_FORKS:
+        return (acknowledged,)
+    leg.others[tag] = dialog
+    return acknowledged, leg.send(leg.new_request(Purpose.OTHER_BYE, "BYE", dialog))
+
+
+def _send_cancel(leg: InviteLeg, given: Given) -> Outputs:
+    return (SendCancel(leg.tx, given.headers or leg.end_headers),)
+
+
+def _tell_rejected(_leg: InviteLeg, given: Given) -> Outputs:
+    message = _message(given)
+    return (events.Rejected(given.status, message.reason, message),)
+
+
+def _tell_timed_out(_leg: InviteLeg, _given: Given) -> Outputs:
+    return (events.TimedOut(),)
+
+
+def _tell_transport_failed(_leg: InviteLeg, _given: Given) -> Outputs:
+    return (events.TransportFailed(),)
+
+
+def _respond(leg: InviteLeg, given: Given) -> Outputs:
+    return (
+        leg.respond(
+            leg.tx,
+            given.status,
+            given.reason,
+            headers=given.headers,
+            body=given.body,
+            content_type=given.content_type,
+            is_invite=True,
+        ),
+    )
+
+
+def _send_accept(leg: InviteLeg, given: Given) -> Outputs:
+    leg.offer_answer.step(
+        OfferEvent.SENT_2XX_SDP
+        if is_description(given.body, given.content_type)
+        else OfferEvent.SENT_2XX
+    )
+    return _respond(leg, given)
+
+
+def _send_reject(leg: InviteLeg, given: Given) -> Outputs:
+    leg.offer_answer.step(OfferEvent.INVITE_FAILED)
+    return _respond(leg, given)
+
+
+def _send_487(leg: InviteLeg, _given: Given) -> Outputs:
+    leg.offer_answer.step(OfferEvent.INVITE_FAILED)
+    return (leg.respond(leg.tx, 487, "Request Terminated"),)
+
+
+def _tell_acknowledged(leg: InviteLeg, given: Given) -> Outputs:
+    leg.offer_answer.step(OfferEvent.RECEIVED_ACK)
+    body = given.message.body if given.message is not None else b""
+    return (events.Acknowledged(given.tx, given.message, body),)
+
+
+def _tell_ack_timed_out(_leg: InviteLeg, _given: Given) -> Outputs:
+    return (events.AcknowledgementTimedOut(),)
+
+
+def _tell_remote_cancelled(_leg: InviteLeg, given: Given) -> Outputs:
+    return (events.RemoteCancelled(given.message),)
+
+
+def _send_481(leg: InviteLeg, given: Given) -> Outputs:
+    return (leg.respond(given.tx, 481, "Call/Transaction Does Not Exist"),)
+
+
+def _send_491(leg: InviteLeg, given: Given) -> Outputs:
+    return (leg.respond(given.tx, 491, "Request Pending"),)
+
+
+def _take_reinvite(leg: InviteLeg, given: Given) -> Outputs:
+    message = _message(given)
+    is_offer = has_description(message)
+    meaning = leg.offer_answer.step(
+        OfferEvent.RECEIVED_INVITE_SDP if is_offer else OfferEvent.RECEIVED_INVITE
+    )
+    if meaning is OfferMeaning.GLARE:
+        return _send_491(leg, given)
+    if meaning is OfferMeaning.TOO_SOON:
+        return (leg.retry_after(given.tx, message.key()[7]),)
+    leg.reinvites[given.tx] = False
+    return (events.ReinviteReceived(given.tx, message, message.body if is_offer else b""),)
+
+
+def _tell_request(_leg: InviteLeg, given: Given) -> Outputs:
+    message = _message(given)
+    return (events.RequestReceived(message.method, given.tx, message),)
+
+
+def _answer_bye(leg: InviteLeg, given: Given) -> Outputs:
+    return (leg.respond(given.tx, 200, "OK"),)
+
+
+def _tell_remote_ended(_leg: InviteLeg, given: Given) -> Outputs:
+    return (events.RemoteEnded(given.message),)
+
+
+def _send_bye(leg: InviteLeg, given: Given) -> Outputs:
+    bye = leg.new_request(Purpose.BYE, "BYE", _dialog(leg))
+    bye.headers = given.headers or leg.end_headers
+    return (leg.send(bye),)
+
+
+def _retry_bye(leg: InviteLeg, given: Given) -> Outputs:
+    assert given.request is not None, "a BYE was challenged"
+    return (leg.send(given.request),)
+
+
+def _tell_dialog_lost(_leg: InviteLeg, given: Given) -> Outputs:
+    return (events.DialogLost(given.status, given.message),)
+
+
+def _tell_local_ended(_leg: InviteLeg, given: Given) -> Outputs:
+    return (events.LocalEnded(given.status, given.message),)
+
+
+def _forget(leg: InviteLeg, _given: Given) -> Outputs:
+    # What is not answered yet is answered before the dialog goes (RFC 3261 §15.1.2).
+    unanswered = tuple(
+        leg.respond(tx, 487, "Request Terminated")
+        for tx, is_answered in leg.reinvites.items()
+        if not is_answered
+    )
+    leg.reinvites.clear()
+    return unanswered + leg.forget()
+
+
+def end_of_other(leg: InviteLeg, given: Given) -> Outputs:
+    """Finish the BYE of a branch that lost: its dialog is dropped."""
+    assert given.request is not None, "a BYE of ours was answered"
+    assert given.request.dialog is not None, "a BYE has a dialog"
+    return (forget(given.request.dialog),)
+
+
+A = InviteAction
+ACTIONS: Final[dict[InviteAction, Callable[[InviteLeg, Given], Outputs]]] = {
+    A.SEND_INVITE: _send_invite,
+    A.RETRY_INVITE: _retry_invite,
+    A.TELL_PROGRESS: _tell_progress,
+    A.TAKE_2XX: _take_2xx,
+    A.TELL_ANSWERED: _tell_answered,
+    A.SEND_ACK: _send_ack,
+    A.END_OTHER: _end_other,
+    A.TELL_CROSSED: _tell_crossed,
+    A.SEND_CANCEL: _send_cancel,
+    A.TELL_REJECTED: _tell_rejected,
+    A.TELL_TIMED_OUT: _tell_timed_out,
+    A.TELL_TRANSPORT_FAILED: _tell_transport_failed,
+    A.SEND_PROVISIONAL: _respond,
+    A.SEND_ACCEPT: _send_accept,
+    A.SEND_REJECT: _send_reject,
+    A.SEND_487: _send_487,
+    A.SEND_481: _send_481,
+    A.SEND_491: _send_491,
+    A.TELL_ACKNOWLEDGED: _tell_acknowledged,
+    A.TELL_ACK_TIMED_OUT: _tell_ack_timed_out,
+    A.TELL_REMOTE_CANCELLED: _tell_remote_cancelled,
+    A.ANSWER_BYE: _answer_bye,
+    A.TELL_REMOTE_ENDED: _tell_remote_ended,
+    A.TAKE_REINVITE: _take_reinvite,
+    A.TELL_REQUEST: _tell_request,
+    A.SEND_BYE: _send_bye,
+    A.RETRY_BYE: _retry_bye,
+    A.TELL_DIALOG_LOST: _tell_dialog_lost,
+    A.TELL_LOCAL_ENDED: _tell_local_ended,
+    A.FORGET: _forget,
+}

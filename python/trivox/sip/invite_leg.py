@@ -1,0 +1,229 @@
+"""What an INVITE session holds, and the messages built from it; the decisions are elsewhere."""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, final
+
+from trivox.sip.dialog import ALLOW, MAX_FORWARDS, Dialog, content
+from trivox.sip.digest import Authorizer
+from trivox.sip.offer_answer import OfferAnswer, OfferEvent, OfferMeaning
+from trivox.sip.outputs import Forget, SendRequest, SendResponse
+
+if TYPE_CHECKING:
+    from trivox._native import Message
+    from trivox.sip.digest import DigestClient
+    from trivox.sip.identity import LocalIdentity
+    from trivox.sip.outputs import Headers, SendAck
+
+SDP: Final = "application/sdp"
+MAX_FORKS: Final = 64
+"""Early dialogs kept per INVITE; further branches are heard but not remembered."""
+
+
+class Purpose(StrEnum):
+    """Why a client transaction of the session runs."""
+
+    INVITE = "invite"
+    BYE = "bye"
+    OTHER_BYE = "other_bye"
+    """Ends the dialog of a branch that lost."""
+    REQUEST = "request"
+
+
+@final
+@dataclass(slots=True)
+class ClientRequest:
+    """One request of ours until its final response; a retry with credentials continues it."""
+
+    purpose: Purpose
+    method: str
+    uri: str
+    authorizer: Authorizer
+    dialog: Dialog | None = None
+    headers: Headers = ()
+    body: bytes = b""
+    content_type: str = ""
+    first_tx: int = 0
+
+
+@final
+@dataclass(slots=True)
+class Given:
+    """What came with an event: the arguments of a command, or the parts of an input."""
+
+    tx: int = 0
+    status: int = 0
+    reason: str = ""
+    message: Message | None = None
+    headers: Headers = ()
+    body: bytes = b""
+    content_type: str = ""
+    request: ClientRequest | None = None
+    meaning: OfferMeaning = OfferMeaning.NOTHING
+
+
+@final
+@dataclass(slots=True)
+class InviteLeg:
+    """The mutable parts of one session."""
+
+    call_id: str
+    local_tag: str
+    contact: str
+    cnonce: str
+    digest: DigestClient | None
+    identity: LocalIdentity | None = None
+    target: str = ""
+    extra_headers: Headers = ()
+    tx: int = 0
+    invite_cseq: int = 0
+    dialog: Dialog | None = None
+    early: dict[str, Dialog] = field(default_factory=dict)
+    others: dict[str, Dialog] = field(default_factory=dict)
+    """Dialogs of branches that answered after the first, by To tag."""
+    offer_answer: OfferAnswer = field(default_factory=OfferAnswer)
+    invite: ClientRequest | None = None
+    ack_authorization: Headers = ()
+    end_headers: Headers = ()
+    unsent: deque[ClientRequest] = field(default_factory=deque)
+    pending: dict[int, ClientRequest] = field(default_factory=dict)
+    reinvites: dict[int, bool] = field(default_factory=dict)
+    """re-INVITEs of theirs by transaction: whether the final response is out."""
+
+    def new_request(self, purpose: Purpose, method: str, dialog: Dialog | None) -> ClientRequest:
+        """Return a request that is not sent yet."""
+        uri = self.target if dialog is None else dialog.remote_target
+        return ClientRequest(purpose, method, uri, Authorizer(self.digest, self.cnonce), dialog)
+
+    def send(self, request: ClientRequest) -> SendRequest:
+        """Return the next try of `request`, with credentials if it was challenged."""
+        self.unsent.append(request)
+        if request.dialog is None:
+            return self._send_invite(request)
+        # The digest's uri is the Request-URI, which a strict router replaces (RFC 3261 §22.4).
+        authorization = request.authorizer.headers(request.method, request.uri, request.body)
+        return request.dialog.request(
+            request.method,
+            headers=request.headers + authorization,
+            body=request.body,
+            content_type=request.content_type,
+        )
+
+    def _send_invite(self, request: ClientRequest) -> SendRequest:
+        identity = self.identity
+        assert identity is not None, "only a session of ours sends the INVITE"
+        self.invite_cseq += 1
+        self.early.clear()
+        self.invite = request
+        self.ack_authorization = request.authorizer.headers("INVITE", self.target, request.body)
+        agent = (("User-Agent", identity.user_agent),) if identity.user_agent else ()
+        headers: Headers = (
+            *(("Route", route) for route in identity.routes),
+            MAX_FORWARDS,
+            ("From", f"{identity.address};tag={self.local_tag}"),
+            ("To", f"<{self.target}>"),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{self.invite_cseq} INVITE"),
+            ("Contact", self.contact),
+            ALLOW,
+            *agent,
+            *self.extra_headers,
+            *self.ack_authorization,
+            *content(request.body, request.content_type),
+        )
+        self.offer_answer.step(
+            OfferEvent.SENT_INVITE_SDP
+            if is_description(request.body, request.content_type)
+            else OfferEvent.SENT_INVITE
+        )
+        return SendRequest("INVITE", self.target, headers, request.body, identity.routes)
+
+    def acknowledge(
+        self, dialog: Dialog, tx: int, body: bytes = b"", content_type: str = ""
+    ) -> SendAck:
+        """Return the ACK of a 2xx; it repeats the INVITE's credentials (RFC 3261 §22.1)."""
+        return dialog.acknowledge(
+            tx,
+            self.invite_cseq,
+            headers=self.ack_authorization,
+            body=body,
+            content_type=content_type,
+        )
+
+    def respond(
+        self,
+        tx: int,
+        status: int,
+        reason: str,
+        *,
+        headers: Headers = (),
+        body: bytes = b"",
+        content_type: str = "",
+        is_invite: bool = False,
+    ) -> SendResponse:
+        """Return a response; to an INVITE it carries our Contact when it makes a dialog (§12.1.1)."""
+        own: Headers = ()
+        if is_invite and 100 < status < 300:
+            own = (("Contact", self.contact),)
+            if status >= 200:
+                own += (ALLOW,)
+        return SendResponse(
+            tx,
+            status,
+            reason,
+            own + headers + content(body, content_type),
+            body,
+            self.local_tag,
+        )
+
+    def retry_after(self, tx: int, cseq: int) -> SendResponse:
+        """Return 500 with a Retry-After between 0 and 10 s, spread by call (RFC 3261 §14.2)."""
+        delay = zlib.crc32(f"{self.local_tag}{cseq}".encode("utf-8", "surrogateescape")) % 11
+        return self.respond(
+            tx, 500, "Server Internal Error", headers=(("Retry-After", str(delay)),)
+        )
+
+    def dialog_of(self, response: Message, to_tag: str) -> Dialog:
+        """Return the early dialog of that tag, or a new one from the response."""
+        held = self.early.get(to_tag)
+        if held is not None:
+            return held
+        return Dialog.from_response(response, request_uri=self.target, contact=self.contact)
+
+    def find(self, remote_tag: str) -> Dialog | None:
+        """Return the dialog a request of that From tag belongs to, if it is still ours."""
+        if self.dialog is not None:
+            return self.dialog if self.dialog.remote_tag == remote_tag else None
+        return self.early.get(remote_tag)
+
+    def has_answered(self, to_tag: str) -> bool:
+        """Whether a 2xx of that branch was acknowledged before."""
+        is_winner = self.dialog is not None and self.dialog.remote_tag == to_tag
+        return is_winner or to_tag in self.others
+
+    def forget(self) -> tuple[Forget, ...]:
+        """Return what makes the core drop every dialog but those still being ended."""
+        dialogs = {dialog.remote_tag: dialog for dialog in self.early.values()}
+        if self.dialog is not None:
+            dialogs[self.dialog.remote_tag] = self.dialog
+        return tuple(forget(dialog) for tag, dialog in dialogs.items() if tag not in self.others)
+
+
+def forget(dialog: Dialog) -> Forget:
+    """Return what makes the core drop one dialog."""
+    return Forget(dialog.call_id, dialog.local_tag, dialog.remote_tag)
+
+
+def is_description(body: bytes, content_type: str) -> bool:
+    """Whether a body is a session description: SDP, or of no stated type (RFC 3261 §7.4.1)."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    return bool(body) and media_type in ("", SDP)
+
+
+def has_description(message: Message) -> bool:
+    """Whether a received message carries a session description."""
+    return is_description(message.body, message.header("Content-Type") or "")
