@@ -1,0 +1,156 @@
+//! Commands of a user agent client.
+use super::act::{RESERVED, hop_request};
+use super::{Address, Event, EventKind, Outgoing, SipCore};
+use crate::error::InvalidHeader;
+use crate::message::{Builder, Head, HeaderName, Message, check_value};
+use crate::timers::Slot;
+use crate::transaction::key::client_key;
+use crate::transaction::tables::{Machine, State};
+use crate::transaction::{Client, Side, Stored, Transaction};
+
+impl SipCore {
+    /// Start a client transaction; its events carry `token`.
+    pub fn request(
+        &mut self,
+        outgoing: &Outgoing<'_>,
+        token: i64,
+        now: f64,
+    ) -> Result<u64, InvalidHeader> {
+        let branch = self.branch();
+        let data = self.build(outgoing, &branch)?;
+        let makes_dialogs = matches!(outgoing.method, "INVITE" | "SUBSCRIBE" | "REFER")
+            && Message::read(&data).is_ok_and(|own| own.tag(HeaderName::To).is_empty());
+        let client = Client {
+            method: outgoing.method.to_owned(),
+            branch,
+            makes_dialogs,
+            ..Client::default()
+        };
+        Ok(self.open_client(client, outgoing.flow, outgoing.destination.clone(), data, token, now))
+    }
+
+    /// A branch nobody can guess (RFC 3261 §8.1.1.7).
+    pub(super) fn branch(&mut self) -> String {
+        let number = self.next_id().to_be_bytes();
+        format!("z9hG4bK{}", self.hash.token(b"branch", &[&number]))
+    }
+
+    fn build(&self, outgoing: &Outgoing<'_>, branch: &str) -> Result<Vec<u8>, InvalidHeader> {
+        check_value("sent_by", outgoing.sent_by.as_bytes())?;
+        let head = Head::Request { method: outgoing.method, uri: outgoing.uri };
+        let mut out = Builder::new(&head)?;
+        let transport = self.flows.get(&outgoing.flow).map_or("udp", |flow| &flow.transport);
+        out.via(transport, outgoing.sent_by, branch);
+        out.headers(&outgoing.headers, &[HeaderName::Via, HeaderName::ContentLength])?;
+        Ok(out.finish(outgoing.body))
+    }
+
+    pub(super) fn open_client(
+        &mut self,
+        client: Client,
+        flow: u64,
+        destination: Address,
+        data: Vec<u8>,
+        token: i64,
+        now: f64,
+    ) -> u64 {
+        let is_invite = client.method == "INVITE";
+        let key = client_key(&self.hash, client.branch.as_bytes(), client.method.as_bytes());
+        let Some(is_reliable) = self.flows.get(&flow).map(|flow| flow.is_reliable) else {
+            return self.fail_client(client, flow, destination, token, now);
+        };
+        let id = self.insert(Transaction {
+            machine: if is_invite { Machine::ClientInvite } else { Machine::ClientNonInvite },
+            state: State::Trying,
+            is_reliable,
+            is_proxied: false,
+            flow,
+            destination,
+            token,
+            key,
+            last: data,
+            interval: 0.0,
+            repeat: 0,
+            limit: 0,
+            side: Side::Client(Box::new(client)),
+        });
+        self.resend(id);
+        if !is_reliable {
+            self.repeat_after(id, self.settings.t1, now);
+        }
+        self.arm(id, Slot::Limit, 64.0 * self.settings.t1, now);
+        id
+    }
+
+    /// The flow is gone already: the caller hears it from the next `handle_timeout`.
+    fn fail_client(
+        &mut self,
+        client: Client,
+        flow: u64,
+        source: Address,
+        token: i64,
+        now: f64,
+    ) -> u64 {
+        let transaction = self.next_id();
+        let (kind, method) = (EventKind::TransportError, client.method);
+        let event =
+            Event { kind, token, transaction, method, status: 0, message: None, flow, source };
+        self.pending.push((now, event));
+        transaction
+    }
+
+    /// ACK the 2xx with that To tag, and keep the ACK for its repetitions (RFC 3261 §13.2.2.4).
+    pub fn acknowledge(
+        &mut self,
+        id: u64,
+        to_tag: &[u8],
+        ack: &Outgoing<'_>,
+    ) -> Result<(), InvalidHeader> {
+        let branch = self.branch();
+        let data = self.build(ack, &branch)?;
+        let (flow, destination) = (ack.flow, ack.destination.clone());
+        let client = self.transactions.get_mut(&id).and_then(|transaction| {
+            match &mut transaction.side {
+                Side::Client(client) => Some(client),
+                Side::Server(_) => None,
+            }
+        });
+        if let Some(client) = client {
+            client.acks.retain(|(tag, _)| tag != to_tag);
+            let stored = Stored { flow, destination: destination.clone(), data: data.clone() };
+            client.acks.push((to_tag.to_vec(), stored));
+        }
+        self.send(flow, destination, data);
+        Ok(())
+    }
+
+    /// CANCEL an INVITE that has had a provisional response; 0 when it is not in that state.
+    pub fn cancel(
+        &mut self,
+        id: u64,
+        headers: &[(String, Vec<u8>)],
+        token: i64,
+        now: f64,
+    ) -> Result<u64, InvalidHeader> {
+        let head = Head::Request { method: "CANCEL", uri: b"sip:check" };
+        Builder::new(&head)?.headers(headers, &RESERVED)?;
+        let Some(transaction) = self.transactions.get(&id) else { return Ok(0) };
+        let is_cancellable = transaction.machine == Machine::ClientInvite
+            && transaction.state == State::Proceeding
+            && transaction.limit == 0;
+        let (Side::Client(client), true) = (&transaction.side, is_cancellable) else {
+            return Ok(0);
+        };
+        let Ok(request) = Message::read(&transaction.last) else { return Ok(0) };
+        let Some(data) = hop_request(&request, "CANCEL", None, headers) else { return Ok(0) };
+        let cancel = Client {
+            method: "CANCEL".to_owned(),
+            branch: client.branch.clone(),
+            ..Client::default()
+        };
+        let (flow, destination) = (transaction.flow, transaction.destination.clone());
+        // Without a final response in 64·T1 the INVITE counts as cancelled (§9.1).
+        self.arm(id, Slot::Limit, 64.0 * self.settings.t1, now);
+        Ok(self.open_client(cancel, flow, destination, data, token, now))
+    }
+}

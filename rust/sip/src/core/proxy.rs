@@ -1,0 +1,132 @@
+//! Commands of a stateful proxy (RFC 3261 §16).
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::act::Material;
+use super::receive::input_of;
+use super::{Address, Forward, SipCore};
+use crate::error::InvalidHeader;
+use crate::message::{Builder, Head, HeaderName, Message, Via, check_value};
+use crate::transaction::{Client, Side};
+
+impl SipCore {
+    /// Forward a request: a client transaction, or 0 for an ACK, which is sent without state.
+    pub fn forward(
+        &mut self,
+        message: &Message,
+        forward: &Forward<'_>,
+        now: f64,
+    ) -> Result<u64, InvalidHeader> {
+        let method = String::from_utf8_lossy(message.method()).into_owned();
+        let branch = self.branch();
+        let data = self.build_forwarded(message, forward, &method, &branch)?;
+        let destination = forward.destination.clone();
+        if method == "ACK" {
+            self.send(forward.flow, destination, data);
+            return Ok(0);
+        }
+        if let Some(server) = self.transactions.get_mut(&forward.server) {
+            server.is_proxied = true;
+        }
+        let client = Client { method, branch, ..Client::default() };
+        let id = self.open_client(client, forward.flow, destination, data, 0, now);
+        if let Some(transaction) = self.transactions.get_mut(&id) {
+            transaction.is_proxied = true;
+        }
+        Ok(id)
+    }
+
+    fn build_forwarded(
+        &self,
+        message: &Message,
+        forward: &Forward<'_>,
+        method: &str,
+        branch: &str,
+    ) -> Result<Vec<u8>, InvalidHeader> {
+        check_value("sent_by", forward.sent_by.as_bytes())?;
+        check_value("record_route", forward.record_route)?;
+        let mut out = Builder::new(&Head::Request { method, uri: forward.uri })?;
+        let transport = self.flows.get(&forward.flow).map_or("udp", |flow| &flow.transport);
+        out.via(transport, forward.sent_by, branch);
+        out.vias(message);
+        out.line("Max-Forwards", forward.max_forwards.to_string().as_bytes());
+        for route in &forward.routes {
+            check_value("routes", route)?;
+            out.line("Route", route);
+        }
+        if !forward.record_route.is_empty() {
+            out.line("Record-Route", forward.record_route);
+        }
+        copy_rest(&mut out, message, &[
+            HeaderName::Via,
+            HeaderName::MaxForwards,
+            HeaderName::Route,
+            HeaderName::ContentLength,
+        ]);
+        Ok(out.finish(message.body()))
+    }
+
+    /// Send a response upstream through the server transaction, without its top Via.
+    pub fn forward_response(&mut self, server: u64, message: &Message, now: f64) -> bool {
+        let status = message.status();
+        let Some(transaction) = self.transactions.get_mut(&server) else { return false };
+        if status <= 100 || !matches!(transaction.side, Side::Server(_)) {
+            return false;
+        }
+        transaction.is_proxied = true;
+        let Some(data) = build_upstream(message) else { return false };
+        if status >= 200 {
+            self.finish_server(server);
+        }
+        let material = Material { data, ..Material::default() };
+        self.step(server, input_of(status), now, material, &mut Vec::new())
+    }
+
+    /// Send a response upstream by its second Via, without a transaction, out of UDP flow `flow`.
+    ///
+    /// False when that Via names no single UDP host: an answer must not be broadcast (RFC 4475 §3.3.10).
+    pub fn forward_stray(&mut self, message: &Message) -> bool {
+        let second = message.values(HeaderName::Via).nth(1).and_then(Via::parse);
+        let destination = second.as_ref().and_then(upstream_address);
+        let flow = self.flows.iter().find(|(_, flow)| !flow.is_reliable).map(|(&id, _)| id);
+        let (Some(destination), Some(flow)) = (destination, flow) else { return false };
+        let Some(data) = build_upstream(message) else { return false };
+        self.send(flow, destination, data);
+        true
+    }
+}
+
+fn build_upstream(message: &Message) -> Option<Vec<u8>> {
+    let head = Head::Response { status: message.status(), reason: message.reason() };
+    let mut out = Builder::new(&head).ok()?;
+    let mut vias = message.values(HeaderName::Via).skip(1).peekable();
+    vias.peek()?;
+    vias.for_each(|value| out.line("Via", value));
+    copy_rest(&mut out, message, &[HeaderName::Via, HeaderName::ContentLength]);
+    Some(out.finish(message.body()))
+}
+
+fn copy_rest(out: &mut Builder, message: &Message, except: &[HeaderName]) {
+    for (kind, name, value) in message.fields() {
+        if !except.contains(&kind) {
+            out.line(&String::from_utf8_lossy(name), value);
+        }
+    }
+}
+
+/// Where the hop of a Via awaits its response (RFC 3261 §18.2.2, RFC 3581 §4).
+fn upstream_address(via: &Via<'_>) -> Option<Address> {
+    if !via.transport.eq_ignore_ascii_case(b"UDP") {
+        return None;
+    }
+    let host = via.parameter("received").unwrap_or(via.host);
+    let host = std::str::from_utf8(host).ok()?.trim_matches(['[', ']']);
+    let ip: IpAddr = host.parse().ok()?;
+    let is_broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+    if ip.is_multicast() || ip.is_unspecified() || is_broadcast {
+        return None;
+    }
+    let rport = via.parameter("rport").and_then(crate::message::lexer::port);
+    let port = rport.or(via.port).unwrap_or(5060);
+    Some(Address { host: Arc::from(host), port })
+}

@@ -1,0 +1,335 @@
+//! From bytes to events: framing, matching, absorption, and the answers that need no user.
+use std::sync::Arc;
+
+use super::act::Material;
+use super::{Address, Event, EventKind, SipCore};
+use crate::error::ParseError;
+use crate::framing::Framed;
+use crate::message::{Builder, Head, HeaderName, Message, Via};
+use crate::timers::Slot;
+use crate::transaction::key::{ack_key, client_key, dialog_key, server_key};
+use crate::transaction::tables::{Input, Machine, State};
+use crate::transaction::{Server, Side, Transaction};
+
+/// A message's way in.
+struct Arrival {
+    flow: u64,
+    source: Address,
+    now: f64,
+}
+
+impl SipCore {
+    /// Take one datagram, or one whole WebSocket message.
+    pub fn receive_datagram(
+        &mut self,
+        flow: u64,
+        data: &[u8],
+        source: &Address,
+        now: f64,
+        events: &mut Vec<Event>,
+    ) {
+        if !self.flows.contains_key(&flow) {
+            self.counters.dropped += 1;
+            return;
+        }
+        // Blank lines before a message are allowed (§7.5); alone they are a keep-alive.
+        let blank = data.iter().take_while(|&&byte| byte == b'\r' || byte == b'\n').count();
+        if blank == data.len() {
+            return;
+        }
+        self.counters.received += 1;
+        let Ok(message) = Message::read(&data[blank..]) else {
+            self.counters.malformed += 1;
+            return;
+        };
+        let arrival = Arrival { flow, source: source.clone(), now };
+        if message.is_request() {
+            self.receive_request(message, arrival, events);
+        } else {
+            self.receive_response(message, arrival, events);
+        }
+    }
+
+    /// Take bytes of a connection, split anywhere.
+    pub fn receive_stream(
+        &mut self,
+        flow: u64,
+        data: &[u8],
+        source: &Address,
+        now: f64,
+    ) -> Vec<Event> {
+        let mut events = Vec::new();
+        let Some(stream) = self.flows.get_mut(&flow) else { return events };
+        for framed in stream.framer.push(data) {
+            match framed {
+                Framed::Message(bytes) => {
+                    self.receive_datagram(flow, &bytes, source, now, &mut events);
+                }
+                Framed::Ping => self.send(flow, source.clone(), b"\r\n".to_vec()),
+                Framed::Broken(_) => {
+                    self.counters.malformed += 1;
+                    events.push(bare_event(EventKind::FlowBroken, flow, source.clone()));
+                }
+            }
+        }
+        events
+    }
+
+    fn receive_request(&mut self, mut message: Message, arrival: Arrival, events: &mut Vec<Event>) {
+        let Some(via) = message.top_via() else {
+            self.counters.malformed += 1;
+            return;
+        };
+        let needs_mark = via.parameter("rport").is_some()
+            || !via.host.eq_ignore_ascii_case(arrival.source.host.as_bytes());
+        let destination = reply_address(&via, &arrival.source, self.flows[&arrival.flow].is_reliable);
+        let key = server_key(&self.hash, &message, message.method(), &via);
+        message.source = needs_mark.then(|| arrival.source.clone());
+        if message.method() == b"ACK" {
+            return self.receive_ack(message, key, arrival, events);
+        }
+        if let Some(&id) = self.servers.get(&key) {
+            self.counters.absorbed += 1;
+            self.step(id, Input::Request, arrival.now, Material::default(), events);
+            return;
+        }
+        if let Some(defect) = message.validate() {
+            self.counters.malformed += 1;
+            return self.answer_statelessly(&message, defect, arrival.flow, destination);
+        }
+        if self.transactions.len() >= self.settings.max_transactions {
+            self.counters.refused += 1;
+            let refusal = ParseError { status: 503, reason: "Service Unavailable" };
+            return self.answer_statelessly(&message, refusal, arrival.flow, destination);
+        }
+        if message.method() == b"CANCEL" {
+            return self.receive_cancel(message, key, destination, arrival, events);
+        }
+        let message = Arc::new(message);
+        let id = self.open_server(Arc::clone(&message), key, destination, &arrival);
+        let mut event = self.event(EventKind::Request, id, Some(message));
+        event.source = arrival.source;
+        events.push(event);
+    }
+
+    fn open_server(
+        &mut self,
+        request: Arc<Message>,
+        key: u128,
+        destination: Address,
+        arrival: &Arrival,
+    ) -> u64 {
+        let is_invite = request.method() == b"INVITE";
+        let token = self.token_of(&request);
+        let server = Server { request: Some(request), ..Server::default() };
+        let id = self.insert(Transaction {
+            machine: if is_invite { Machine::ServerInvite } else { Machine::ServerNonInvite },
+            state: if is_invite { State::Proceeding } else { State::Trying },
+            is_reliable: self.flows[&arrival.flow].is_reliable,
+            is_proxied: false,
+            flow: arrival.flow,
+            destination,
+            token,
+            key,
+            last: Vec::new(),
+            interval: 0.0,
+            repeat: 0,
+            limit: 0,
+            side: Side::Server(server),
+        });
+        if is_invite {
+            self.arm(id, Slot::Repeat, 0.2, arrival.now);
+        } else {
+            self.arm(id, Slot::Repeat, self.late_trying(), arrival.now);
+            self.arm(id, Slot::Limit, 64.0 * self.settings.t1, arrival.now);
+        }
+        id
+    }
+
+    /// When a client's Timer E reaches T2: the moment for a 100 to a non-INVITE (RFC 4320 §4.1).
+    fn late_trying(&self) -> f64 {
+        let (mut interval, mut sum) = (self.settings.t1, 0.0);
+        while interval < self.settings.t2 {
+            sum += interval;
+            interval *= 2.0;
+        }
+        sum
+    }
+
+    /// The token of the dialog a request is in; 0 without one.
+    fn token_of(&self, request: &Message) -> i64 {
+        let (to, from) = (request.tag(HeaderName::To), request.tag(HeaderName::From));
+        if to.is_empty() {
+            return 0;
+        }
+        let key = dialog_key(&self.hash, request.call_id(), to, from);
+        self.dialogs.get(&key).copied().unwrap_or(0)
+    }
+
+    fn receive_ack(
+        &mut self,
+        message: Message,
+        key: u128,
+        arrival: Arrival,
+        events: &mut Vec<Event>,
+    ) {
+        if message.validate().is_some() {
+            self.counters.malformed += 1;
+            return;
+        }
+        let (to, from) = (message.tag(HeaderName::To), message.tag(HeaderName::From));
+        let number = message.cseq().map_or(0, |(number, _)| number);
+        let by_dialog = ack_key(&self.hash, message.call_id(), to, from, number);
+        let found = self.servers.get(&key).or_else(|| self.acks.get(&by_dialog)).copied();
+        if found.is_none() && to == self.stateless_tag(&message).as_bytes() {
+            self.counters.absorbed += 1;
+            return;
+        }
+        let token = self.token_of(&message);
+        let message = Arc::new(message);
+        match found {
+            Some(id) => {
+                let material = Material { message: Some(message), ..Material::default() };
+                self.step(id, Input::Ack, arrival.now, material, events);
+            }
+            None => {
+                let mut event = bare_event(EventKind::Ack, arrival.flow, arrival.source);
+                event.token = token;
+                event.method = "ACK".to_owned();
+                event.message = Some(message);
+                events.push(event);
+            }
+        }
+    }
+
+    /// Answer a CANCEL and tell the user of the INVITE it is for (RFC 3261 §9.2).
+    fn receive_cancel(
+        &mut self,
+        message: Message,
+        key: u128,
+        destination: Address,
+        arrival: Arrival,
+        events: &mut Vec<Event>,
+    ) {
+        let via = message.top_via();
+        let invite = via.map(|via| server_key(&self.hash, &message, b"INVITE", &via));
+        let invite = invite.and_then(|key| self.servers.get(&key).copied());
+        let message = Arc::new(message);
+        let id = self.open_server(Arc::clone(&message), key, destination, &arrival);
+        let tag = self.stateless_tag(&message);
+        let (status, reason): (u16, &[u8]) = match invite {
+            Some(_) => (200, b"OK"),
+            None => (481, b"Call/Transaction Does Not Exist"),
+        };
+        if let Some(data) = plain_response(&message, status, reason, &tag, None) {
+            let input = if status == 200 { Input::Success } else { Input::Failure };
+            let material = Material { data, ..Material::default() };
+            self.finish_server(id);
+            self.step(id, input, arrival.now, material, events);
+        }
+        let Some(invite) = invite else { return };
+        let transaction = &self.transactions[&invite];
+        if transaction.state == State::Proceeding {
+            let is_proxied = transaction.is_proxied;
+            let kind =
+                if is_proxied { EventKind::ProxyCancelled } else { EventKind::Cancel };
+            let mut event = self.event(kind, invite, Some(message));
+            event.source = arrival.source;
+            events.push(event);
+        }
+    }
+
+    fn receive_response(&mut self, message: Message, arrival: Arrival, events: &mut Vec<Event>) {
+        let via = message.top_via().filter(|_| message.validate().is_none());
+        let Some(via) = via else {
+            self.counters.malformed += 1;
+            return;
+        };
+        let key = client_key(&self.hash, via.branch(), message.method());
+        let Some(&id) = self.clients.get(&key) else {
+            let mut event = bare_event(EventKind::StrayResponse, arrival.flow, arrival.source);
+            event.method = String::from_utf8_lossy(message.method()).into_owned();
+            event.status = message.status();
+            event.message = Some(Arc::new(message));
+            events.push(event);
+            return;
+        };
+        // One Via is ours; more belong to someone else unless we proxied (RFC 3261 §8.1.3.3).
+        let is_foreign = message.values(HeaderName::Via).nth(1).is_some();
+        if is_foreign && !self.transactions[&id].is_proxied {
+            self.counters.dropped += 1;
+            return;
+        }
+        let input = input_of(message.status());
+        let message = Some(Arc::new(message));
+        let material = Material { message, source: Some(arrival.source), data: Vec::new() };
+        if !self.step(id, input, arrival.now, material, events) {
+            self.counters.absorbed += 1;
+        }
+    }
+
+    /// A tag only we can make, so that the ACK for a stateless answer is known (RFC 3261 §16.11).
+    fn stateless_tag(&self, request: &Message) -> String {
+        self.hash.token(b"tag", &[request.call_id(), request.tag(HeaderName::From)])
+    }
+
+    fn answer_statelessly(
+        &mut self,
+        request: &Message,
+        defect: ParseError,
+        flow: u64,
+        destination: Address,
+    ) {
+        let tag = self.stateless_tag(request);
+        let retry = (defect.status == 503).then_some("5");
+        let reason = defect.reason.as_bytes();
+        if let Some(data) = plain_response(request, defect.status, reason, &tag, retry) {
+            self.send(flow, destination, data);
+        }
+    }
+}
+
+/// The table's input for a response of that status.
+pub(super) fn input_of(status: u16) -> Input {
+    match status {
+        ..200 => Input::Provisional,
+        200..300 => Input::Success,
+        300.. => Input::Failure,
+    }
+}
+
+fn bare_event(kind: EventKind, flow: u64, source: Address) -> Event {
+    let (method, message) = (String::new(), None);
+    Event { kind, token: 0, transaction: 0, method, status: 0, message, flow, source }
+}
+
+/// Where responses go: back on the connection, or to `rport`, or to the sent-by port of the address
+/// it came from. `maddr` is not followed: it would let anyone aim our answers (RFC 3261 §18.2.2).
+fn reply_address(via: &Via<'_>, source: &Address, is_reliable: bool) -> Address {
+    if is_reliable || via.parameter("rport").is_some() {
+        return source.clone();
+    }
+    Address { host: Arc::clone(&source.host), port: via.port.unwrap_or(5060) }
+}
+
+/// A response without headers of its own; copies whatever of the mandatory ones there is.
+fn plain_response(
+    request: &Message,
+    status: u16,
+    reason: &[u8],
+    tag: &str,
+    retry_after: Option<&str>,
+) -> Option<Vec<u8>> {
+    let mut out = Builder::new(&Head::Response { status, reason }).ok()?;
+    out.vias(request);
+    out.copy(request, HeaderName::From);
+    if request.first(HeaderName::To).is_some() {
+        out.to(request, tag);
+    }
+    out.copy(request, HeaderName::CallId);
+    out.copy(request, HeaderName::CSeq);
+    if let Some(seconds) = retry_after {
+        out.line("Retry-After", seconds.as_bytes());
+    }
+    Some(out.finish(b""))
+}

@@ -1,0 +1,94 @@
+//! Commands of a user agent server.
+use super::act::{Material, RESERVED};
+use super::receive::input_of;
+use super::{Reply, SipCore};
+use crate::error::InvalidHeader;
+use crate::message::{Builder, Head, HeaderName, check_value};
+use crate::transaction::Side;
+use crate::transaction::key::{ack_key, dialog_key};
+use crate::transaction::tables::{Machine, State};
+
+impl SipCore {
+    /// Answer a request. `Ok(false)` when the transaction is over or answered already.
+    ///
+    /// A non-INVITE takes no provisional but 100 and no 408 (RFC 4320 §4): those are not sent.
+    pub fn respond(&mut self, id: u64, reply: &Reply<'_>, now: f64) -> Result<bool, InvalidHeader> {
+        check_reply(reply)?;
+        let Some(transaction) = self.transactions.get(&id) else { return Ok(false) };
+        let Side::Server(server) = &transaction.side else { return Ok(false) };
+        let Some(request) = server.request.clone() else { return Ok(false) };
+        let is_invite = transaction.machine == Machine::ServerInvite;
+        if !is_invite && ((101..200).contains(&reply.status) || reply.status == 408) {
+            return Ok(false);
+        }
+        let tag = if reply.status == 100 { "" } else { reply.to_tag };
+        let head = Head::Response { status: reply.status, reason: reply.reason };
+        let mut out = Builder::new(&head)?;
+        out.vias(&request);
+        out.copy(&request, HeaderName::From);
+        out.to(&request, tag);
+        out.copy(&request, HeaderName::CallId);
+        out.copy(&request, HeaderName::CSeq);
+        if (101..300).contains(&reply.status) {
+            out.copy(&request, HeaderName::RecordRoute);
+        }
+        out.headers(&reply.headers, &RESERVED)?;
+        let data = out.finish(reply.body);
+        self.bind_server(id, reply);
+        if reply.status >= 200 {
+            self.finish_server(id);
+        }
+        let material = Material { data, ..Material::default() };
+        Ok(self.step(id, input_of(reply.status), now, material, &mut Vec::new()))
+    }
+
+    /// Bind the dialog of an answer and remember what its ACK will carry.
+    fn bind_server(&mut self, id: u64, reply: &Reply<'_>) {
+        let Some(transaction) = self.transactions.get_mut(&id) else { return };
+        let Side::Server(server) = &mut transaction.side else { return };
+        let Some(request) = &server.request else { return };
+        let own = request.tag(HeaderName::To);
+        let local = if own.is_empty() { reply.to_tag.as_bytes() } else { own };
+        let (remote, call_id) = (request.tag(HeaderName::From), request.call_id());
+        let is_success = (200..300).contains(&reply.status);
+        if reply.token != 0 {
+            transaction.token = reply.token;
+        }
+        if own.is_empty() {
+            let makes = matches!(request.method(), b"INVITE" | b"SUBSCRIBE" | b"REFER");
+            let key = dialog_key(&self.hash, call_id, local, remote);
+            if makes && reply.token != 0 && !local.is_empty() && (101..300).contains(&reply.status)
+            {
+                self.dialogs.insert(key, reply.token);
+                server.early = (!is_success).then_some(key);
+            } else if reply.status >= 300
+                && let Some(early) = server.early.take()
+            {
+                self.dialogs.remove(&early);
+            }
+        }
+        if is_success && transaction.machine == Machine::ServerInvite {
+            let number = request.cseq().map_or(0, |(number, _)| number);
+            let key = ack_key(&self.hash, call_id, local, remote, number);
+            server.ack_key = Some(key);
+            self.acks.insert(key, id);
+        }
+    }
+
+    /// Let the request go: what is left answers its repetitions.
+    pub(super) fn finish_server(&mut self, id: u64) {
+        let Some(transaction) = self.transactions.get_mut(&id) else { return };
+        debug_assert_ne!(transaction.state, State::Terminated);
+        if let Side::Server(server) = &mut transaction.side {
+            server.request = None;
+        }
+    }
+}
+
+fn check_reply(reply: &Reply<'_>) -> Result<(), InvalidHeader> {
+    if !(100..700).contains(&reply.status) {
+        let why = "is not between 100 and 699";
+        return Err(InvalidHeader { what: "status".to_owned(), why });
+    }
+    check_value("to_tag", reply.to_tag.as_bytes())
+}

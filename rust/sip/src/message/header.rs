@@ -1,0 +1,101 @@
+//! Header names: one canonical table with the compact forms (RFC 3261 §7.3.3, §20).
+
+macro_rules! header_names {
+    ($($variant:ident $name:literal $compact:literal,)*) => {
+        /// A header name the stack knows, or `Other`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub enum HeaderName { $($variant,)* Other }
+
+        const TABLE: &[(HeaderName, &str, &str)] =
+            &[$((HeaderName::$variant, $name, $compact),)*];
+    };
+}
+
+header_names! {
+    Via "Via" "v",
+    From "From" "f",
+    To "To" "t",
+    CallId "Call-ID" "i",
+    CSeq "CSeq" "",
+    MaxForwards "Max-Forwards" "",
+    Contact "Contact" "m",
+    ContentLength "Content-Length" "l",
+    ContentType "Content-Type" "c",
+    Route "Route" "",
+    RecordRoute "Record-Route" "",
+    Allow "Allow" "",
+    Supported "Supported" "k",
+    UserAgent "User-Agent" "",
+    Expires "Expires" "",
+    Authorization "Authorization" "",
+    ProxyAuthorization "Proxy-Authorization" "",
+    WwwAuthenticate "WWW-Authenticate" "",
+    ProxyAuthenticate "Proxy-Authenticate" "",
+    Require "Require" "",
+    ProxyRequire "Proxy-Require" "",
+    Event "Event" "o",
+    AllowEvents "Allow-Events" "u",
+    ReferTo "Refer-To" "r",
+    ReferredBy "Referred-By" "b",
+    Subject "Subject" "s",
+    ContentEncoding "Content-Encoding" "e",
+    AcceptContact "Accept-Contact" "a",
+    RejectContact "Reject-Contact" "j",
+    RequestDisposition "Request-Disposition" "d",
+    SessionExpires "Session-Expires" "x",
+    Identity "Identity" "y",
+    IdentityInfo "Identity-Info" "n",
+    RSeq "RSeq" "",
+    Date "Date" "",
+    MinExpires "Min-Expires" "",
+}
+
+impl HeaderName {
+    /// Classify a name as received: any case, long or compact.
+    pub fn classify(name: &[u8]) -> Self {
+        TABLE
+            .iter()
+            .find(|(_, long, compact)| {
+                name.eq_ignore_ascii_case(long.as_bytes())
+                    || (name.len() == 1 && name.eq_ignore_ascii_case(compact.as_bytes()))
+            })
+            .map_or(Self::Other, |row| row.0)
+    }
+
+    /// The canonical spelling; empty for `Other`.
+    pub fn canonical(self) -> &'static str {
+        TABLE.iter().find(|row| row.0 == self).map_or("", |row| row.1)
+    }
+
+    /// Whether more than one of it makes a request ambiguous (RFC 3261 §7.3.1).
+    pub(crate) fn is_singleton(self) -> bool {
+        use HeaderName::*;
+        matches!(
+            self,
+            From | To | CallId | CSeq | MaxForwards | ContentLength | ContentType | Expires
+                | MinExpires | Event | SessionExpires | Date | ReferTo | RSeq
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HeaderName, TABLE};
+
+    #[test]
+    fn long_and_compact_forms_name_the_same_header() {
+        for (name, long, compact) in TABLE {
+            assert_eq!(HeaderName::classify(long.to_uppercase().as_bytes()), *name);
+            if !compact.is_empty() {
+                assert_eq!(HeaderName::classify(compact.as_bytes()), *name);
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_name_is_no_header() {
+        assert_eq!(HeaderName::classify(b""), HeaderName::Other);
+        assert_eq!(HeaderName::classify(b"Vi"), HeaderName::Other);
+    }
+}

@@ -1,0 +1,181 @@
+//! The small pieces of the grammar (RFC 3261 §25.1): tokens, white space, lists, parameters, digits.
+use std::borrow::Cow;
+
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
+}
+
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|&byte| is_token_byte(byte))
+}
+
+fn is_white(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Strip SP, HTAB and the CRLF of folded lines from both ends.
+pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = bytes
+        && is_white(*first)
+    {
+        bytes = rest;
+    }
+    while let [rest @ .., last] = bytes
+        && is_white(*last)
+    {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// 1*DIGIT in ASCII, `None` for anything else or beyond `u64`.
+pub(crate) fn decimal(bytes: &[u8]) -> Option<u64> {
+    if bytes.is_empty() {
+        return None;
+    }
+    bytes.iter().try_fold(0u64, |value, &byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        value.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+/// A port: 1*DIGIT, at most 65535.
+pub(crate) fn port(bytes: &[u8]) -> Option<u16> {
+    decimal(bytes).and_then(|value| u16::try_from(value).ok())
+}
+
+/// Folded lines as one: each CRLF with the white space around it becomes one space.
+pub(crate) fn unfold(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if !bytes.contains(&b'\n') {
+        return Cow::Borrowed(bytes);
+    }
+    let mut flat = Vec::with_capacity(bytes.len());
+    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
+        if index > 0 {
+            flat.push(b' ');
+        }
+        flat.extend_from_slice(trim(line));
+    }
+    Cow::Owned(flat)
+}
+
+/// Parts between separators that stand outside quoted strings and angle brackets.
+pub(crate) struct Split<'a> {
+    rest: Option<&'a [u8]>,
+    separator: u8,
+}
+
+pub(crate) fn split(bytes: &[u8], separator: u8) -> Split<'_> {
+    Split { rest: Some(bytes), separator }
+}
+
+/// Where `wanted` first stands outside quoted strings (and outside angle brackets, unless it is one).
+pub(crate) fn find_outside_quotes(bytes: &[u8], wanted: u8) -> Option<usize> {
+    let (mut quoted, mut escaped, mut angle) = (false, false, false);
+    for (index, &byte) in bytes.iter().enumerate() {
+        if escaped {
+            escaped = false;
+        } else if quoted {
+            match byte {
+                b'\\' => escaped = true,
+                b'"' => quoted = false,
+                _ => {}
+            }
+        } else if byte == wanted && !angle {
+            return Some(index);
+        } else {
+            match byte {
+                b'"' if !angle => quoted = true,
+                b'<' => angle = true,
+                b'>' => angle = false,
+                _ => {}
+            }
+        }
+    }
+    None
+}
+
+impl<'a> Iterator for Split<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = self.rest?;
+        let part = match find_outside_quotes(rest, self.separator) {
+            Some(at) => {
+                self.rest = Some(&rest[at + 1..]);
+                &rest[..at]
+            }
+            None => {
+                self.rest = None;
+                rest
+            }
+        };
+        Some(trim(part))
+    }
+}
+
+/// One `;name=value` of a parameter list, both trimmed.
+pub(crate) fn parameter(part: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match part.iter().position(|&byte| byte == b'=') {
+        Some(at) => (trim(&part[..at]), Some(trim(&part[at + 1..]))),
+        None => (trim(part), None),
+    }
+}
+
+/// The value of a named parameter in a list `;a;b=c`; `Some(b"")` for one without value.
+pub(crate) fn find_parameter<'a>(list: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    split(list, b';')
+        .map(parameter)
+        .find(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes()))
+        .map(|(_, value)| value.unwrap_or(b""))
+}
+
+/// Whether `;a;b=c` is well formed: no empty parameter, names are tokens, values close their quotes.
+pub(crate) fn are_parameters_valid(list: &[u8]) -> bool {
+    let list = trim(list);
+    if list.is_empty() {
+        return true;
+    }
+    let Some(rest) = list.strip_prefix(b";") else { return false };
+    split(rest, b';').map(parameter).all(|(name, value)| {
+        is_token(name) && value.is_none_or(is_parameter_value)
+    })
+}
+
+fn is_parameter_value(value: &[u8]) -> bool {
+    match value {
+        [] => false,
+        [b'"', ..] => unquote(value).is_some(),
+        _ => value.iter().all(|&byte| byte > b' ' && !b"\"<>,".contains(&byte)),
+    }
+}
+
+/// The text of a quoted string with its escapes removed; `None` when the quotes do not balance.
+pub(crate) fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
+    let inner = quoted.strip_prefix(b"\"")?;
+    let mut text = Vec::with_capacity(inner.len());
+    let mut bytes = inner.iter().enumerate();
+    while let Some((index, &byte)) = bytes.next() {
+        match byte {
+            b'"' => return (index + 1 == inner.len()).then_some(text),
+            b'\\' => text.push(*bytes.next()?.1),
+            _ => text.push(byte),
+        }
+    }
+    None
+}
+
+/// The parameters behind a name-addr or addr-spec, from their first semicolon.
+pub(crate) fn address_parameters(value: &[u8]) -> &[u8] {
+    let from = match find_outside_quotes(value, b'<') {
+        Some(open) => match value[open..].iter().position(|&byte| byte == b'>') {
+            Some(close) => open + close + 1,
+            None => return b"",
+        },
+        None => 0,
+    };
+    match find_outside_quotes(&value[from..], b';') {
+        Some(at) => &value[from + at..],
+        None => b"",
+    }
+}

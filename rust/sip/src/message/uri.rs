@@ -1,0 +1,161 @@
+//! SIP and SIPS URIs (RFC 3261 §19.1, RFC 5954); other schemes are kept opaque.
+use std::hash::{Hash, Hasher};
+
+use super::lexer::parameter;
+use super::via::split_host;
+use crate::error::ParseError;
+
+/// Parameters in order of appearance: lower-case name and the value, if there is one.
+pub type Parameters = Vec<(String, Option<Vec<u8>>)>;
+
+/// A URI taken apart. Text is bytes: percent-escapes may hide any octet.
+#[derive(Clone, Debug)]
+pub struct Uri {
+    /// In lower case.
+    pub scheme: String,
+    /// Percent-decoded; empty when absent.
+    pub user: Vec<u8>,
+    /// Percent-decoded; empty when absent.
+    pub password: Vec<u8>,
+    /// Lower case without brackets; the opaque rest for other schemes.
+    pub host: Vec<u8>,
+    /// `None` when not written: that differs from 5060 (§19.1.4).
+    pub port: Option<u16>,
+    /// `;name=value`, percent-decoded.
+    pub parameters: Parameters,
+    /// What follows `?`, undecoded.
+    pub headers: Vec<u8>,
+}
+
+/// Parameters that count even when only one of two URIs has them (§19.1.4).
+const SIGNIFICANT: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
+
+impl Uri {
+    /// Read a URI that must fill the whole text.
+    pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
+        let clean = |byte: &u8| *byte > b' ' && *byte != 0x7f && !b"<>\"".contains(byte);
+        if !text.iter().all(clean) {
+            return Err(ParseError::bad("Bad character in URI"));
+        }
+        let colon = text.iter().position(|&byte| byte == b':');
+        let (scheme, rest) = match colon {
+            Some(at) if at > 0 => (&text[..at], &text[at + 1..]),
+            _ => return Err(ParseError::bad("URI without scheme")),
+        };
+        let known = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+        if !scheme[0].is_ascii_alphabetic() || !scheme.iter().all(known) {
+            return Err(ParseError::bad("Bad URI scheme"));
+        }
+        let scheme = String::from_utf8_lossy(scheme).to_ascii_lowercase();
+        if scheme == "sip" || scheme == "sips" {
+            return Self::parse_sip(scheme, rest);
+        }
+        if rest.is_empty() {
+            return Err(ParseError::bad("Empty URI"));
+        }
+        Ok(Self {
+            scheme,
+            user: Vec::new(),
+            password: Vec::new(),
+            host: rest.to_vec(),
+            port: None,
+            parameters: Vec::new(),
+            headers: Vec::new(),
+        })
+    }
+
+    fn parse_sip(scheme: String, rest: &[u8]) -> Result<Self, ParseError> {
+        let (user_info, rest) = match rest.iter().position(|&byte| byte == b'@') {
+            Some(0) => return Err(ParseError::bad("Empty user in URI")),
+            Some(at) => (&rest[..at], &rest[at + 1..]),
+            None => (&rest[..0], rest),
+        };
+        let (rest, headers) = cut(rest, b'?');
+        let (host_port, list) = cut(rest, b';');
+        let (user, password) = cut(user_info, b':');
+        let (host, port) = split_host(host_port).ok_or(ParseError::bad("Bad host in URI"))?;
+        let mut parameters = Parameters::new();
+        for part in list.split(|&byte| byte == b';').filter(|part| !part.is_empty()) {
+            let (name, value) = parameter(part);
+            let name = String::from_utf8_lossy(&unescape(name)?).to_ascii_lowercase();
+            parameters.push((name, value.map(unescape).transpose()?));
+        }
+        unescape(headers)?;
+        Ok(Self {
+            scheme,
+            user: unescape(user)?,
+            password: unescape(password)?,
+            host: host.to_ascii_lowercase(),
+            port,
+            parameters,
+            headers: headers.to_vec(),
+        })
+    }
+
+    fn parameter(&self, name: &str) -> Option<&Option<Vec<u8>>> {
+        self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    fn agrees_with(&self, other: &Self) -> bool {
+        self.parameters.iter().all(|(name, value)| match (value, other.parameter(name)) {
+            (_, None) => !SIGNIFICANT.contains(&name.as_str()),
+            (Some(mine), Some(Some(theirs))) => mine.eq_ignore_ascii_case(theirs),
+            (mine, Some(theirs)) => mine == theirs,
+        })
+    }
+
+    fn sorted_headers(&self) -> Vec<Vec<u8>> {
+        let mut parts: Vec<_> = self
+            .headers
+            .split(|&byte| byte == b'&')
+            .map(|part| unescape(part).unwrap_or_default().to_ascii_lowercase())
+            .collect();
+        parts.sort();
+        parts
+    }
+}
+
+impl PartialEq for Uri {
+    fn eq(&self, other: &Self) -> bool {
+        self.scheme == other.scheme
+            && self.user == other.user
+            && self.password == other.password
+            && self.host == other.host
+            && self.port == other.port
+            && self.agrees_with(other)
+            && other.agrees_with(self)
+            && self.sorted_headers() == other.sorted_headers()
+    }
+}
+
+impl Eq for Uri {}
+
+impl Hash for Uri {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.scheme, &self.user, &self.host, self.port).hash(state);
+    }
+}
+
+fn cut(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
+    match text.iter().position(|&byte| byte == separator) {
+        Some(at) => (&text[..at], &text[at + 1..]),
+        None => (text, &[]),
+    }
+}
+
+fn unescape(text: &[u8]) -> Result<Vec<u8>, ParseError> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut bytes = text.iter();
+    while let Some(&byte) = bytes.next() {
+        if byte != b'%' {
+            plain.push(byte);
+            continue;
+        }
+        let digit = |byte: Option<&u8>| byte.and_then(|&b| (b as char).to_digit(16));
+        match (digit(bytes.next()), digit(bytes.next())) {
+            (Some(high), Some(low)) => plain.push((high * 16 + low) as u8),
+            _ => return Err(ParseError::bad("Bad escape in URI")),
+        }
+    }
+    Ok(plain)
+}

@@ -1,0 +1,41 @@
+//! Matching messages to transactions and dialogs (RFC 3261 §17.1.3, §17.2.3, §12.2.2).
+use crate::hash::HashKey;
+use crate::message::{HeaderName, Message, Via};
+
+const COOKIE: &[u8] = b"z9hG4bK";
+
+/// The server transaction a request belongs to; an ACK has the key of its INVITE.
+pub(crate) fn server_key(hash: &HashKey, message: &Message, method: &[u8], via: &Via<'_>) -> u128 {
+    let method = if method == b"ACK" { b"INVITE" } else { method };
+    let branch = via.branch();
+    if branch.len() > COOKIE.len() && branch[..COOKIE.len()].eq_ignore_ascii_case(COOKIE) {
+        return hash.hash(&[b"server", branch, &via.sent_by.to_ascii_lowercase(), method]);
+    }
+    // RFC 2543 matching; the To tag differs between INVITE and ACK, so it is left out.
+    let number = message.cseq().map_or(0, |(number, _)| number).to_be_bytes();
+    let from = message.tag(HeaderName::From);
+    let parts: [&[u8]; 8] =
+        [b"2543", message.uri(), from, message.call_id(), &number, via.sent_by, branch, method];
+    hash.hash(&parts)
+}
+
+/// The client transaction a response belongs to.
+pub(crate) fn client_key(hash: &HashKey, branch: &[u8], method: &[u8]) -> u128 {
+    hash.hash(&[b"client", branch, method])
+}
+
+/// The dialog of two tags.
+pub(crate) fn dialog_key(hash: &HashKey, call_id: &[u8], local: &[u8], remote: &[u8]) -> u128 {
+    hash.hash(&[b"dialog", call_id, local, remote])
+}
+
+/// The 2xx an ACK acknowledges: by dialog and CSeq number, since its branch is new (§13.2.2.4).
+pub(crate) fn ack_key(
+    hash: &HashKey,
+    call_id: &[u8],
+    local: &[u8],
+    remote: &[u8],
+    cseq: u32,
+) -> u128 {
+    hash.hash(&[b"ack", call_id, local, remote, &cseq.to_be_bytes()])
+}

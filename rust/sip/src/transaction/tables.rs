@@ -1,0 +1,202 @@
+//! The four transaction machines as exhaustive matches: every pair of state and input has its row.
+//! RFC 3261 §17 figures 5 to 8, amended by RFC 6026 (Accepted) and RFC 4320 (non-INVITE answers).
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Machine {
+    ClientInvite,
+    ClientNonInvite,
+    ServerInvite,
+    ServerNonInvite,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Calling or Trying: nothing heard, or nothing said, yet.
+    Trying,
+    Proceeding,
+    Accepted,
+    Completed,
+    Confirmed,
+    Terminated,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// A response of that class: received by a client, given by the user to a server.
+    Provisional,
+    Success,
+    Failure,
+    /// The request again.
+    Request,
+    Ack,
+    /// The repeat timer.
+    Repeat,
+    /// The limit timer.
+    Limit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Send the response at hand and keep it.
+    Send,
+    /// Send the kept message again.
+    Resend,
+    /// Send 100 Trying.
+    SendTrying,
+    /// ACK a final response that is not 2xx.
+    Acknowledge,
+    Report,
+    ReportAck,
+    ReportTimeout,
+    ReportUnacknowledged,
+    /// Repeat after T1, on unreliable transports.
+    StartRepeat,
+    /// Repeat after T1 on any transport, unless proxied: a 2xx (RFC 3261 §13.3.1.4).
+    StartRepeatOfSuccess,
+    /// Timer A.
+    RepeatDoubled,
+    /// Timers E and G: doubled up to T2.
+    RepeatDoubledToT2,
+    /// Timer E in Proceeding.
+    RepeatAtT2,
+    StopRepeat,
+    StopLimit,
+    /// 64·T1 on any transport: Timers B, F, H, L, M.
+    Limit,
+    /// 64·T1, over at once on reliable transports: Timers D, J.
+    Linger,
+    /// T4, over at once on reliable transports: Timers I, K.
+    LingerShort,
+}
+
+pub(crate) type Step = Option<(State, &'static [Action])>;
+
+const fn go(state: State, actions: &'static [Action]) -> Step {
+    Some((state, actions))
+}
+
+/// The row for a pair; `None` where the RFC has the input ignored.
+pub(crate) fn step(machine: Machine, state: State, input: Input) -> Step {
+    match machine {
+        Machine::ClientInvite => client_invite(state, input),
+        Machine::ClientNonInvite => client_non_invite(state, input),
+        Machine::ServerInvite => server_invite(state, input),
+        Machine::ServerNonInvite => server_non_invite(state, input),
+    }
+}
+
+/// RFC 3261 §17.1.1.2 fig. 5, amended by RFC 6026 §7.2 and §8.4.
+fn client_invite(state: State, input: Input) -> Step {
+    use Action::*;
+    match (state, input) {
+        (State::Trying, Input::Repeat) => go(State::Trying, &[Resend, RepeatDoubled]),
+        (State::Trying, Input::Provisional) => {
+            // The limit timer goes too: Timer B is for Calling only.
+            go(State::Proceeding, &[StopRepeat, StopLimit, Report])
+        }
+        (State::Proceeding, Input::Provisional) => go(State::Proceeding, &[Report]),
+        (State::Trying | State::Proceeding, Input::Success) => {
+            go(State::Accepted, &[StopRepeat, Limit, Report])
+        }
+        (State::Trying | State::Proceeding, Input::Failure) => {
+            go(State::Completed, &[StopRepeat, Acknowledge, Report, Linger])
+        }
+        // In Proceeding the limit runs only after a CANCEL (§9.1).
+        (State::Trying | State::Proceeding, Input::Limit) => go(State::Terminated, &[ReportTimeout]),
+        (State::Accepted, Input::Success) => go(State::Accepted, &[Report]),
+        (State::Completed, Input::Failure) => go(State::Completed, &[Acknowledge]),
+        (State::Accepted | State::Completed, Input::Limit) => go(State::Terminated, &[]),
+        (State::Proceeding, Input::Repeat)
+        | (State::Accepted, Input::Provisional | Input::Failure | Input::Repeat)
+        | (State::Completed, Input::Provisional | Input::Success | Input::Repeat)
+        | (_, Input::Request | Input::Ack)
+        | (State::Confirmed | State::Terminated, _) => None,
+    }
+}
+
+/// RFC 3261 §17.1.2.2 fig. 6.
+fn client_non_invite(state: State, input: Input) -> Step {
+    use Action::*;
+    match (state, input) {
+        (State::Trying, Input::Repeat) => go(State::Trying, &[Resend, RepeatDoubledToT2]),
+        (State::Proceeding, Input::Repeat) => go(State::Proceeding, &[Resend, RepeatAtT2]),
+        (State::Trying | State::Proceeding, Input::Provisional) => {
+            go(State::Proceeding, &[Report])
+        }
+        (State::Trying | State::Proceeding, Input::Success | Input::Failure) => {
+            go(State::Completed, &[StopRepeat, Report, LingerShort])
+        }
+        (State::Trying | State::Proceeding, Input::Limit) => go(State::Terminated, &[ReportTimeout]),
+        (State::Completed, Input::Limit) => go(State::Terminated, &[]),
+        (
+            State::Completed,
+            Input::Provisional | Input::Success | Input::Failure | Input::Repeat,
+        )
+        | (_, Input::Request | Input::Ack)
+        | (State::Accepted | State::Confirmed | State::Terminated, _) => None,
+    }
+}
+
+/// RFC 3261 §17.2.1 fig. 7, amended by RFC 6026 §7.1; it starts in Proceeding.
+fn server_invite(state: State, input: Input) -> Step {
+    use Action::*;
+    match (state, input) {
+        (State::Proceeding, Input::Request) => go(State::Proceeding, &[Resend]),
+        (State::Proceeding, Input::Repeat) => go(State::Proceeding, &[SendTrying]),
+        (State::Proceeding, Input::Provisional) => go(State::Proceeding, &[StopRepeat, Send]),
+        (State::Proceeding, Input::Success) => {
+            go(State::Accepted, &[StopRepeat, Send, StartRepeatOfSuccess, Limit])
+        }
+        (State::Proceeding, Input::Failure) => {
+            go(State::Completed, &[StopRepeat, Send, StartRepeat, Limit])
+        }
+        (State::Accepted, Input::Success) => go(State::Accepted, &[Send]),
+        (State::Accepted, Input::Ack) => go(State::Accepted, &[StopRepeat, ReportAck]),
+        (State::Accepted, Input::Limit) => go(State::Terminated, &[ReportUnacknowledged]),
+        (State::Completed, Input::Request) => go(State::Completed, &[Resend]),
+        (State::Completed, Input::Ack) => go(State::Confirmed, &[StopRepeat, LingerShort]),
+        (State::Accepted | State::Completed, Input::Repeat) => {
+            go(state, &[Resend, RepeatDoubledToT2])
+        }
+        (State::Completed | State::Confirmed, Input::Limit) => go(State::Terminated, &[]),
+        (State::Proceeding, Input::Ack | Input::Limit)
+        | (State::Accepted, Input::Request | Input::Provisional | Input::Failure)
+        | (State::Completed, Input::Provisional | Input::Success | Input::Failure)
+        | (
+            State::Confirmed,
+            Input::Request
+            | Input::Ack
+            | Input::Repeat
+            | Input::Provisional
+            | Input::Success
+            | Input::Failure,
+        )
+        | (State::Trying | State::Terminated, _) => None,
+    }
+}
+
+/// RFC 3261 §17.2.2 fig. 8, amended by RFC 4320 §4 (a late 100, and no answer after 64·T1).
+fn server_non_invite(state: State, input: Input) -> Step {
+    use Action::*;
+    match (state, input) {
+        (State::Trying, Input::Repeat) => go(State::Proceeding, &[SendTrying]),
+        (State::Trying | State::Proceeding, Input::Provisional) => {
+            go(State::Proceeding, &[StopRepeat, Send])
+        }
+        (State::Trying | State::Proceeding, Input::Success | Input::Failure) => {
+            go(State::Completed, &[StopRepeat, Send, Linger])
+        }
+        (State::Proceeding | State::Completed, Input::Request) => go(state, &[Resend]),
+        (State::Trying | State::Proceeding | State::Completed, Input::Limit) => {
+            go(State::Terminated, &[])
+        }
+        (State::Trying, Input::Request)
+        | (State::Proceeding, Input::Repeat)
+        | (
+            State::Completed,
+            Input::Provisional | Input::Success | Input::Failure | Input::Repeat,
+        )
+        | (_, Input::Ack)
+        | (State::Accepted | State::Confirmed | State::Terminated, _) => None,
+    }
+}
