@@ -1,6 +1,7 @@
 //! `trivox._native`: pyo3 classes over `trivox-sip` and `trivox-media`; no logic lives here.
 use pyo3::prelude::*;
 
+mod error;
 mod media;
 mod sip;
 

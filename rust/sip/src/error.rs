@@ -13,7 +13,10 @@ pub struct ParseError {
 
 impl ParseError {
     pub(crate) const fn bad(reason: &'static str) -> Self {
-        Self { status: 400, reason }
+        Self {
+            status: 400,
+            reason,
+        }
     }
 }
 

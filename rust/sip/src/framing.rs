@@ -54,11 +54,7 @@ impl Framer {
     }
 
     /// One message or one CRLF from `start`; `None` when more bytes are needed.
-    fn step(
-        &mut self,
-        start: usize,
-        out: &mut Vec<Framed>,
-    ) -> Result<Option<usize>, &'static str> {
+    fn step(&mut self, start: usize, out: &mut Vec<Framed>) -> Result<Option<usize>, &'static str> {
         let rest = &self.buffer[start..];
         if self.extent.is_none() && rest.starts_with(b"\r\n") {
             self.line_breaks += 1;
@@ -80,7 +76,11 @@ impl Framer {
                 let Some(at) = found else {
                     self.scanned = rest.len();
                     let is_long = rest.len() > MAX_HEAD;
-                    return if is_long { Err("Head too long") } else { Ok(None) };
+                    return if is_long {
+                        Err("Head too long")
+                    } else {
+                        Ok(None)
+                    };
                 };
                 let head = from + at + 4;
                 let extent = head + content_length(&rest[..head])?;
@@ -110,7 +110,9 @@ impl Framer {
 fn content_length(head: &[u8]) -> Result<usize, &'static str> {
     let mut length = None;
     for line in head.split(|&byte| byte == b'\n').skip(1) {
-        let Some(colon) = line.iter().position(|&byte| byte == b':') else { continue };
+        let Some(colon) = line.iter().position(|&byte| byte == b':') else {
+            continue;
+        };
         if matches!(line[0], b' ' | b'\t') {
             continue;
         }
@@ -155,7 +157,8 @@ mod tests {
 
     #[test]
     fn two_content_lengths_break_the_stream() {
-        let out = Framer::default().push(b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\nContent-Length: 0\r\n\r\n");
+        let out =
+            Framer::default().push(b"OPTIONS sip:a SIP/2.0\r\nl: 0\r\nContent-Length: 0\r\n\r\n");
         assert_eq!(out, [Framed::Broken("Content-Length given twice")]);
     }
 

@@ -94,7 +94,9 @@ impl Hasher for Spread {
         }
     }
     fn write_u64(&mut self, value: u64) {
-        self.0 = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        self.0 = (self.0 ^ value)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29);
     }
     fn write_u128(&mut self, value: u128) {
         self.write_u64(value as u64 ^ (value >> 64) as u64);

@@ -30,8 +30,17 @@ impl Timers {
     /// Arm a timer and return its serial.
     pub(crate) fn arm(&mut self, now: f64, delay: f64, transaction: u64, slot: Slot) -> u64 {
         self.serial += 1;
-        let timer = Timer { at: now + delay, transaction, slot, serial: self.serial };
-        match self.queues.iter_mut().find(|(duration, _)| *duration == delay) {
+        let timer = Timer {
+            at: now + delay,
+            transaction,
+            slot,
+            serial: self.serial,
+        };
+        match self
+            .queues
+            .iter_mut()
+            .find(|(duration, _)| *duration == delay)
+        {
             Some((_, queue)) => queue.push_back(timer),
             None => self.queues.push((delay, VecDeque::from([timer]))),
         }
@@ -59,7 +68,11 @@ impl Timers {
             .queues
             .iter_mut()
             .filter(|(_, queue)| due(queue).is_some_and(|at| at <= now))
-            .min_by(|a, b| due(&a.1).partial_cmp(&due(&b.1)).unwrap_or(std::cmp::Ordering::Equal))?;
+            .min_by(|a, b| {
+                due(&a.1)
+                    .partial_cmp(&due(&b.1))
+                    .unwrap_or(std::cmp::Ordering::Equal)
+            })?;
         queue.pop_front()
     }
 }

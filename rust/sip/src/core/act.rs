@@ -29,14 +29,22 @@ impl SipCore {
         mut material: Material,
         events: &mut Vec<Event>,
     ) -> bool {
-        let Some(transaction) = self.transactions.get_mut(&id) else { return false };
+        let Some(transaction) = self.transactions.get_mut(&id) else {
+            return false;
+        };
         let row = tables::step(transaction.machine, transaction.state, input);
-        let Some((state, actions)) = row else { return false };
+        let Some((state, actions)) = row else {
+            return false;
+        };
         transaction.state = state;
         for action in actions {
             self.act(id, *action, now, &mut material, events);
         }
-        if self.transactions.get(&id).is_some_and(|t| t.state == State::Terminated) {
+        if self
+            .transactions
+            .get(&id)
+            .is_some_and(|t| t.state == State::Terminated)
+        {
             self.remove(id);
         }
         true
@@ -51,7 +59,9 @@ impl SipCore {
         events: &mut Vec<Event>,
     ) {
         let (t1, t2) = (self.settings.t1, self.settings.t2);
-        let Some(transaction) = self.transactions.get_mut(&id) else { return };
+        let Some(transaction) = self.transactions.get_mut(&id) else {
+            return;
+        };
         match action {
             Action::Send => {
                 transaction.last = std::mem::take(&mut material.data);
@@ -99,7 +109,9 @@ impl SipCore {
 
     /// Wait for late copies; nothing can come late over a reliable transport.
     fn linger(&mut self, id: u64, delay: f64, now: f64) {
-        let Some(transaction) = self.transactions.get_mut(&id) else { return };
+        let Some(transaction) = self.transactions.get_mut(&id) else {
+            return;
+        };
         if transaction.is_reliable {
             transaction.state = State::Terminated;
         } else {
@@ -114,15 +126,29 @@ impl SipCore {
     }
 
     fn send_trying(&mut self, id: u64) {
-        let Some(transaction) = self.transactions.get_mut(&id) else { return };
+        let Some(transaction) = self.transactions.get_mut(&id) else {
+            return;
+        };
         transaction.repeat = 0;
-        let Side::Server(server) = &transaction.side else { return };
-        let Some(request) = &server.request else { return };
-        let Ok(mut out) = Builder::new(&Head::Response { status: 100, reason: b"Trying" }) else {
+        let Side::Server(server) = &transaction.side else {
+            return;
+        };
+        let Some(request) = &server.request else {
+            return;
+        };
+        let Ok(mut out) = Builder::new(&Head::Response {
+            status: 100,
+            reason: b"Trying",
+        }) else {
             return;
         };
         out.vias(request);
-        for kind in [HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq] {
+        for kind in [
+            HeaderName::From,
+            HeaderName::To,
+            HeaderName::CallId,
+            HeaderName::CSeq,
+        ] {
             out.copy(request, kind);
         }
         transaction.last = out.finish(b"");
@@ -144,21 +170,38 @@ impl SipCore {
 
     /// Pass a response up: the first copy of each, dialogs bound (RFC 3261 §12.1.2).
     fn report(&mut self, id: u64, material: &mut Material, events: &mut Vec<Event>) {
-        let Some(message) = material.message.take() else { return };
+        let Some(message) = material.message.take() else {
+            return;
+        };
         let status = message.status();
         let to_tag = message.tag(HeaderName::To);
-        let serial = message.header_lines("RSeq").next().unwrap_or_default().into_owned();
+        let serial = message
+            .header_lines("RSeq")
+            .next()
+            .unwrap_or_default()
+            .into_owned();
         let fingerprint = self.hash.hash(&[&status.to_be_bytes(), to_tag, &serial]) as u64;
-        let Some(transaction) = self.transactions.get_mut(&id) else { return };
+        let Some(transaction) = self.transactions.get_mut(&id) else {
+            return;
+        };
         let (token, is_proxied) = (transaction.token, transaction.is_proxied);
-        let Side::Client(client) = &mut transaction.side else { return };
+        let Side::Client(client) = &mut transaction.side else {
+            return;
+        };
         let is_success = (200..300).contains(&status);
         let is_repeated = client.seen.contains(&fingerprint);
         if is_repeated && !(is_proxied && is_success) {
             self.counters.absorbed += 1;
-            let again = client.acks.iter().find(|(tag, _)| is_success && tag == to_tag);
+            let again = client
+                .acks
+                .iter()
+                .find(|(tag, _)| is_success && tag == to_tag);
             if let Some((_, ack)) = again {
-                let Stored { flow, destination, data } = ack.clone();
+                let Stored {
+                    flow,
+                    destination,
+                    data,
+                } = ack.clone();
                 self.counters.retransmitted += 1;
                 self.send(flow, destination, data);
             }
@@ -192,8 +235,12 @@ impl SipCore {
     }
 
     fn report_ack(&mut self, id: u64, material: &mut Material, events: &mut Vec<Event>) {
-        let Some(transaction) = self.transactions.get_mut(&id) else { return };
-        let Side::Server(server) = &mut transaction.side else { return };
+        let Some(transaction) = self.transactions.get_mut(&id) else {
+            return;
+        };
+        let Side::Server(server) = &mut transaction.side else {
+            return;
+        };
         if server.is_acknowledged {
             self.counters.absorbed += 1;
             return;
@@ -206,7 +253,9 @@ impl SipCore {
     fn report_unacknowledged(&mut self, id: u64, events: &mut Vec<Event>) {
         let transaction = &self.transactions[&id];
         debug_assert_eq!(transaction.machine, Machine::ServerInvite);
-        let Side::Server(server) = &transaction.side else { return };
+        let Side::Server(server) = &transaction.side else {
+            return;
+        };
         if !server.is_acknowledged && !transaction.is_proxied {
             events.push(self.event(EventKind::AckTimeout, id, None));
         }
@@ -221,7 +270,11 @@ pub(super) fn hop_request(
     to: Option<&[u8]>,
     headers: &[(String, Vec<u8>)],
 ) -> Option<Vec<u8>> {
-    let mut out = Builder::new(&Head::Request { method, uri: request.uri() }).ok()?;
+    let mut out = Builder::new(&Head::Request {
+        method,
+        uri: request.uri(),
+    })
+    .ok()?;
     out.line("Via", request.values(HeaderName::Via).next()?);
     out.line("Max-Forwards", b"70");
     out.copy(request, HeaderName::From);

@@ -26,7 +26,14 @@ impl SipCore {
             makes_dialogs,
             ..Client::default()
         };
-        Ok(self.open_client(client, outgoing.flow, outgoing.destination.clone(), data, token, now))
+        Ok(self.open_client(
+            client,
+            outgoing.flow,
+            outgoing.destination.clone(),
+            data,
+            token,
+            now,
+        ))
     }
 
     /// A branch nobody can guess (RFC 3261 §8.1.1.7).
@@ -37,11 +44,20 @@ impl SipCore {
 
     fn build(&self, outgoing: &Outgoing<'_>, branch: &str) -> Result<Vec<u8>, InvalidHeader> {
         check_value("sent_by", outgoing.sent_by.as_bytes())?;
-        let head = Head::Request { method: outgoing.method, uri: outgoing.uri };
+        let head = Head::Request {
+            method: outgoing.method,
+            uri: outgoing.uri,
+        };
         let mut out = Builder::new(&head)?;
-        let transport = self.flows.get(&outgoing.flow).map_or("udp", |flow| &flow.transport);
+        let transport = self
+            .flows
+            .get(&outgoing.flow)
+            .map_or("udp", |flow| &flow.transport);
         out.via(transport, outgoing.sent_by, branch);
-        out.headers(&outgoing.headers, &[HeaderName::Via, HeaderName::ContentLength])?;
+        out.headers(
+            &outgoing.headers,
+            &[HeaderName::Via, HeaderName::ContentLength],
+        )?;
         Ok(out.finish(outgoing.body))
     }
 
@@ -55,12 +71,20 @@ impl SipCore {
         now: f64,
     ) -> u64 {
         let is_invite = client.method == "INVITE";
-        let key = client_key(&self.hash, client.branch.as_bytes(), client.method.as_bytes());
+        let key = client_key(
+            &self.hash,
+            client.branch.as_bytes(),
+            client.method.as_bytes(),
+        );
         let Some(is_reliable) = self.flows.get(&flow).map(|flow| flow.is_reliable) else {
             return self.fail_client(client, flow, destination, token, now);
         };
         let id = self.insert(Transaction {
-            machine: if is_invite { Machine::ClientInvite } else { Machine::ClientNonInvite },
+            machine: if is_invite {
+                Machine::ClientInvite
+            } else {
+                Machine::ClientNonInvite
+            },
             state: State::Trying,
             is_reliable,
             is_proxied: false,
@@ -93,8 +117,16 @@ impl SipCore {
     ) -> u64 {
         let transaction = self.next_id();
         let (kind, method) = (EventKind::TransportError, client.method);
-        let event =
-            Event { kind, token, transaction, method, status: 0, message: None, flow, source };
+        let event = Event {
+            kind,
+            token,
+            transaction,
+            method,
+            status: 0,
+            message: None,
+            flow,
+            source,
+        };
         self.pending.push((now, event));
         transaction
     }
@@ -109,15 +141,20 @@ impl SipCore {
         let branch = self.branch();
         let data = self.build(ack, &branch)?;
         let (flow, destination) = (ack.flow, ack.destination.clone());
-        let client = self.transactions.get_mut(&id).and_then(|transaction| {
-            match &mut transaction.side {
+        let client = self
+            .transactions
+            .get_mut(&id)
+            .and_then(|transaction| match &mut transaction.side {
                 Side::Client(client) => Some(client),
                 Side::Server(_) => None,
-            }
-        });
+            });
         if let Some(client) = client {
             client.acks.retain(|(tag, _)| tag != to_tag);
-            let stored = Stored { flow, destination: destination.clone(), data: data.clone() };
+            let stored = Stored {
+                flow,
+                destination: destination.clone(),
+                data: data.clone(),
+            };
             client.acks.push((to_tag.to_vec(), stored));
         }
         self.send(flow, destination, data);
@@ -132,17 +169,26 @@ impl SipCore {
         token: i64,
         now: f64,
     ) -> Result<u64, InvalidHeader> {
-        let head = Head::Request { method: "CANCEL", uri: b"sip:check" };
+        let head = Head::Request {
+            method: "CANCEL",
+            uri: b"sip:check",
+        };
         Builder::new(&head)?.headers(headers, &RESERVED)?;
-        let Some(transaction) = self.transactions.get(&id) else { return Ok(0) };
+        let Some(transaction) = self.transactions.get(&id) else {
+            return Ok(0);
+        };
         let is_cancellable = transaction.machine == Machine::ClientInvite
             && transaction.state == State::Proceeding
             && transaction.limit == 0;
         let (Side::Client(client), true) = (&transaction.side, is_cancellable) else {
             return Ok(0);
         };
-        let Ok(request) = Message::read(&transaction.last) else { return Ok(0) };
-        let Some(data) = hop_request(&request, "CANCEL", None, headers) else { return Ok(0) };
+        let Ok(request) = Message::read(&transaction.last) else {
+            return Ok(0);
+        };
+        let Some(data) = hop_request(&request, "CANCEL", None, headers) else {
+            return Ok(0);
+        };
         let cancel = Client {
             method: "CANCEL".to_owned(),
             branch: client.branch.clone(),

@@ -13,9 +13,7 @@ mod types;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub use types::{
-    Address, Counters, Event, EventKind, Forward, Outgoing, Output, Reply, Settings,
-};
+pub use types::{Address, Counters, Event, EventKind, Forward, Outgoing, Output, Reply, Settings};
 
 use crate::framing::Framer;
 use crate::hash::{HashKey, Map};
@@ -29,6 +27,7 @@ use crate::transaction::{Side, Transaction};
 struct Flow {
     transport: String,
     is_reliable: bool,
+    local: Address,
     framer: Framer,
 }
 
@@ -75,10 +74,18 @@ impl SipCore {
     }
 
     /// Register a socket or connection under an id of the caller's that is never reused.
-    pub fn open_flow(&mut self, flow: u64, transport: &str) {
+    pub fn open_flow(&mut self, flow: u64, transport: &str, local: Address) {
         let transport = transport.to_ascii_lowercase();
         let is_reliable = transport != "udp";
-        self.flows.insert(flow, Flow { transport, is_reliable, framer: Framer::default() });
+        self.flows.insert(
+            flow,
+            Flow {
+                transport,
+                is_reliable,
+                local,
+                framer: Framer::default(),
+            },
+        );
     }
 
     /// Forget a flow; client transactions that still wait on it fail.
@@ -86,8 +93,11 @@ impl SipCore {
         let mut events = Vec::new();
         self.flows.remove(&flow);
         self.output.retain(|output| output.flow != flow);
-        let waiting: Vec<u64> =
-            self.by_flow.range((flow, 0)..=(flow, u64::MAX)).map(|&(_, id)| id).collect();
+        let waiting: Vec<u64> = self
+            .by_flow
+            .range((flow, 0)..=(flow, u64::MAX))
+            .map(|&(_, id)| id)
+            .collect();
         for id in waiting {
             if self.transactions[&id].is_waiting() {
                 let error = self.event(EventKind::TransportError, id, None);
@@ -121,7 +131,9 @@ impl SipCore {
             if !is_live(&self.transactions, &timer) {
                 continue;
             }
-            let Some(transaction) = self.transactions.get_mut(&timer.transaction) else { continue };
+            let Some(transaction) = self.transactions.get_mut(&timer.transaction) else {
+                continue;
+            };
             let input = match timer.slot {
                 Slot::Repeat => {
                     transaction.repeat = 0;
@@ -132,19 +144,27 @@ impl SipCore {
                     Input::Limit
                 }
             };
-            self.step(timer.transaction, input, now, act::Material::default(), &mut events);
+            self.step(
+                timer.transaction,
+                input,
+                now,
+                act::Material::default(),
+                &mut events,
+            );
         }
         events
     }
 
     /// Bind a dialog to a call's token.
     pub fn bind(&mut self, call_id: &[u8], local: &[u8], remote: &[u8], token: i64) {
-        self.dialogs.insert(dialog_key(&self.hash, call_id, local, remote), token);
+        self.dialogs
+            .insert(dialog_key(&self.hash, call_id, local, remote), token);
     }
 
     /// Drop a dialog's token.
     pub fn forget(&mut self, call_id: &[u8], local: &[u8], remote: &[u8]) {
-        self.dialogs.remove(&dialog_key(&self.hash, call_id, local, remote));
+        self.dialogs
+            .remove(&dialog_key(&self.hash, call_id, local, remote));
     }
 
     /// Live objects and counters, by name.
@@ -190,7 +210,11 @@ impl SipCore {
     fn send(&mut self, flow: u64, destination: Address, data: Vec<u8>) {
         if self.flows.contains_key(&flow) {
             self.counters.sent += 1;
-            self.output.push(Output { flow, destination, data });
+            self.output.push(Output {
+                flow,
+                destination,
+                data,
+            });
         } else {
             self.counters.dropped += 1;
         }
@@ -217,12 +241,18 @@ impl SipCore {
     }
 
     fn remove(&mut self, id: u64) {
-        let Some(transaction) = self.transactions.remove(&id) else { return };
+        let Some(transaction) = self.transactions.remove(&id) else {
+            return;
+        };
         match &transaction.side {
             Side::Client(client) => {
                 self.clients.remove(&transaction.key);
                 self.by_flow.remove(&(transaction.flow, id));
-                for (key, _) in client.dialogs.iter().filter(|(_, is_confirmed)| !is_confirmed) {
+                for (key, _) in client
+                    .dialogs
+                    .iter()
+                    .filter(|(_, is_confirmed)| !is_confirmed)
+                {
                     self.dialogs.remove(key);
                 }
             }
@@ -247,17 +277,21 @@ impl SipCore {
 }
 
 fn is_live(transactions: &Map<u64, Transaction>, timer: &Timer) -> bool {
-    transactions.get(&timer.transaction).is_some_and(|transaction| match timer.slot {
-        Slot::Repeat => transaction.repeat == timer.serial,
-        Slot::Limit => transaction.limit == timer.serial,
-    })
+    transactions
+        .get(&timer.transaction)
+        .is_some_and(|transaction| match timer.slot {
+            Slot::Repeat => transaction.repeat == timer.serial,
+            Slot::Limit => transaction.limit == timer.serial,
+        })
 }
 
 impl Transaction {
     /// Whether a client still waits for a final response.
     fn is_waiting(&self) -> bool {
         use crate::transaction::tables::State;
-        matches!(self.machine, Machine::ClientInvite | Machine::ClientNonInvite)
-            && matches!(self.state, State::Trying | State::Proceeding)
+        matches!(
+            self.machine,
+            Machine::ClientInvite | Machine::ClientNonInvite
+        ) && matches!(self.state, State::Trying | State::Proceeding)
     }
 }

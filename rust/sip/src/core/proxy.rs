@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::act::Material;
 use super::receive::input_of;
-use super::{Address, Forward, SipCore};
+use super::{Address, Flow, Forward, SipCore};
 use crate::error::InvalidHeader;
 use crate::message::{Builder, Head, HeaderName, Message, Via, check_value};
 use crate::transaction::{Client, Side};
@@ -28,7 +28,11 @@ impl SipCore {
         if let Some(server) = self.transactions.get_mut(&forward.server) {
             server.is_proxied = true;
         }
-        let client = Client { method, branch, ..Client::default() };
+        let client = Client {
+            method,
+            branch,
+            ..Client::default()
+        };
         let id = self.open_client(client, forward.flow, destination, data, 0, now);
         if let Some(transaction) = self.transactions.get_mut(&id) {
             transaction.is_proxied = true;
@@ -45,8 +49,14 @@ impl SipCore {
     ) -> Result<Vec<u8>, InvalidHeader> {
         check_value("sent_by", forward.sent_by.as_bytes())?;
         check_value("record_route", forward.record_route)?;
-        let mut out = Builder::new(&Head::Request { method, uri: forward.uri })?;
-        let transport = self.flows.get(&forward.flow).map_or("udp", |flow| &flow.transport);
+        let mut out = Builder::new(&Head::Request {
+            method,
+            uri: forward.uri,
+        })?;
+        let transport = self
+            .flows
+            .get(&forward.flow)
+            .map_or("udp", |flow| &flow.transport);
         out.via(transport, forward.sent_by, branch);
         out.vias(message);
         out.line("Max-Forwards", forward.max_forwards.to_string().as_bytes());
@@ -57,52 +67,82 @@ impl SipCore {
         if !forward.record_route.is_empty() {
             out.line("Record-Route", forward.record_route);
         }
-        copy_rest(&mut out, message, &[
-            HeaderName::Via,
-            HeaderName::MaxForwards,
-            HeaderName::Route,
-            HeaderName::ContentLength,
-        ]);
+        copy_rest(
+            &mut out,
+            message,
+            &[
+                HeaderName::Via,
+                HeaderName::MaxForwards,
+                HeaderName::Route,
+                HeaderName::ContentLength,
+            ],
+        );
         Ok(out.finish(message.body()))
     }
 
     /// Send a response upstream through the server transaction, without its top Via.
     pub fn forward_response(&mut self, server: u64, message: &Message, now: f64) -> bool {
         let status = message.status();
-        let Some(transaction) = self.transactions.get_mut(&server) else { return false };
+        let Some(transaction) = self.transactions.get_mut(&server) else {
+            return false;
+        };
         if status <= 100 || !matches!(transaction.side, Side::Server(_)) {
             return false;
         }
         transaction.is_proxied = true;
-        let Some(data) = build_upstream(message) else { return false };
+        let Some(data) = build_upstream(message) else {
+            return false;
+        };
         if status >= 200 {
             self.finish_server(server);
         }
-        let material = Material { data, ..Material::default() };
+        let material = Material {
+            data,
+            ..Material::default()
+        };
         self.step(server, input_of(status), now, material, &mut Vec::new())
     }
 
-    /// Send a response upstream by its second Via, without a transaction, out of UDP flow `flow`.
+    /// Send a response upstream by its second Via, without a transaction, out of a UDP socket of ours.
     ///
     /// False when that Via names no single UDP host: an answer must not be broadcast (RFC 4475 §3.3.10).
     pub fn forward_stray(&mut self, message: &Message) -> bool {
         let second = message.values(HeaderName::Via).nth(1).and_then(Via::parse);
         let destination = second.as_ref().and_then(upstream_address);
-        let flow = self.flows.iter().find(|(_, flow)| !flow.is_reliable).map(|(&id, _)| id);
-        let (Some(destination), Some(flow)) = (destination, flow) else { return false };
-        let Some(data) = build_upstream(message) else { return false };
+        let Some(destination) = destination else {
+            return false;
+        };
+        let is_v6 = destination.host.contains(':');
+        let fits = |flow: &Flow| !flow.is_reliable && flow.local.host.contains(':') == is_v6;
+        let flow = self
+            .flows
+            .iter()
+            .filter(|(_, flow)| fits(flow))
+            .map(|(&id, _)| id)
+            .min();
+        let Some(flow) = flow else { return false };
+        let Some(data) = build_upstream(message) else {
+            return false;
+        };
         self.send(flow, destination, data);
         true
     }
 }
 
 fn build_upstream(message: &Message) -> Option<Vec<u8>> {
-    let head = Head::Response { status: message.status(), reason: message.reason() };
+    let head = Head::Response {
+        status: message.status(),
+        reason: message.reason(),
+    };
     let mut out = Builder::new(&head).ok()?;
     let mut vias = message.values(HeaderName::Via).skip(1).peekable();
     vias.peek()?;
     vias.for_each(|value| out.line("Via", value));
-    copy_rest(&mut out, message, &[HeaderName::Via, HeaderName::ContentLength]);
+    copy_rest(
+        &mut out,
+        message,
+        &[HeaderName::Via, HeaderName::ContentLength],
+    );
     Some(out.finish(message.body()))
 }
 
@@ -128,5 +168,8 @@ fn upstream_address(via: &Via<'_>) -> Option<Address> {
     }
     let rport = via.parameter("rport").and_then(crate::message::lexer::port);
     let port = rport.or(via.port).unwrap_or(5060);
-    Some(Address { host: Arc::from(host), port })
+    Some(Address {
+        host: Arc::from(host),
+        port,
+    })
 }

@@ -33,7 +33,10 @@ impl SipCore {
             return;
         }
         // Blank lines before a message are allowed (§7.5); alone they are a keep-alive.
-        let blank = data.iter().take_while(|&&byte| byte == b'\r' || byte == b'\n').count();
+        let blank = data
+            .iter()
+            .take_while(|&&byte| byte == b'\r' || byte == b'\n')
+            .count();
         if blank == data.len() {
             return;
         }
@@ -42,7 +45,11 @@ impl SipCore {
             self.counters.malformed += 1;
             return;
         };
-        let arrival = Arrival { flow, source: source.clone(), now };
+        let arrival = Arrival {
+            flow,
+            source: source.clone(),
+            now,
+        };
         if message.is_request() {
             self.receive_request(message, arrival, events);
         } else {
@@ -59,7 +66,9 @@ impl SipCore {
         now: f64,
     ) -> Vec<Event> {
         let mut events = Vec::new();
-        let Some(stream) = self.flows.get_mut(&flow) else { return events };
+        let Some(stream) = self.flows.get_mut(&flow) else {
+            return events;
+        };
         for framed in stream.framer.push(data) {
             match framed {
                 Framed::Message(bytes) => {
@@ -81,8 +90,11 @@ impl SipCore {
             return;
         };
         let needs_mark = via.parameter("rport").is_some()
-            || !via.host.eq_ignore_ascii_case(arrival.source.host.as_bytes());
-        let destination = reply_address(&via, &arrival.source, self.flows[&arrival.flow].is_reliable);
+            || !via
+                .host
+                .eq_ignore_ascii_case(arrival.source.host.as_bytes());
+        let destination =
+            reply_address(&via, &arrival.source, self.flows[&arrival.flow].is_reliable);
         let key = server_key(&self.hash, &message, message.method(), &via);
         message.source = needs_mark.then(|| arrival.source.clone());
         if message.method() == b"ACK" {
@@ -99,7 +111,10 @@ impl SipCore {
         }
         if self.transactions.len() >= self.settings.max_transactions {
             self.counters.refused += 1;
-            let refusal = ParseError { status: 503, reason: "Service Unavailable" };
+            let refusal = ParseError {
+                status: 503,
+                reason: "Service Unavailable",
+            };
             return self.answer_statelessly(&message, refusal, arrival.flow, destination);
         }
         if message.method() == b"CANCEL" {
@@ -121,10 +136,21 @@ impl SipCore {
     ) -> u64 {
         let is_invite = request.method() == b"INVITE";
         let token = self.token_of(&request);
-        let server = Server { request: Some(request), ..Server::default() };
+        let server = Server {
+            request: Some(request),
+            ..Server::default()
+        };
         let id = self.insert(Transaction {
-            machine: if is_invite { Machine::ServerInvite } else { Machine::ServerNonInvite },
-            state: if is_invite { State::Proceeding } else { State::Trying },
+            machine: if is_invite {
+                Machine::ServerInvite
+            } else {
+                Machine::ServerNonInvite
+            },
+            state: if is_invite {
+                State::Proceeding
+            } else {
+                State::Trying
+            },
             is_reliable: self.flows[&arrival.flow].is_reliable,
             is_proxied: false,
             flow: arrival.flow,
@@ -180,7 +206,11 @@ impl SipCore {
         let (to, from) = (message.tag(HeaderName::To), message.tag(HeaderName::From));
         let number = message.cseq().map_or(0, |(number, _)| number);
         let by_dialog = ack_key(&self.hash, message.call_id(), to, from, number);
-        let found = self.servers.get(&key).or_else(|| self.acks.get(&by_dialog)).copied();
+        let found = self
+            .servers
+            .get(&key)
+            .or_else(|| self.acks.get(&by_dialog))
+            .copied();
         if found.is_none() && to == self.stateless_tag(&message).as_bytes() {
             self.counters.absorbed += 1;
             return;
@@ -189,7 +219,10 @@ impl SipCore {
         let message = Arc::new(message);
         match found {
             Some(id) => {
-                let material = Material { message: Some(message), ..Material::default() };
+                let material = Material {
+                    message: Some(message),
+                    ..Material::default()
+                };
                 self.step(id, Input::Ack, arrival.now, material, events);
             }
             None => {
@@ -222,8 +255,15 @@ impl SipCore {
             None => (481, b"Call/Transaction Does Not Exist"),
         };
         if let Some(data) = plain_response(&message, status, reason, &tag, None) {
-            let input = if status == 200 { Input::Success } else { Input::Failure };
-            let material = Material { data, ..Material::default() };
+            let input = if status == 200 {
+                Input::Success
+            } else {
+                Input::Failure
+            };
+            let material = Material {
+                data,
+                ..Material::default()
+            };
             self.finish_server(id);
             self.step(id, input, arrival.now, material, events);
         }
@@ -231,8 +271,11 @@ impl SipCore {
         let transaction = &self.transactions[&invite];
         if transaction.state == State::Proceeding {
             let is_proxied = transaction.is_proxied;
-            let kind =
-                if is_proxied { EventKind::ProxyCancelled } else { EventKind::Cancel };
+            let kind = if is_proxied {
+                EventKind::ProxyCancelled
+            } else {
+                EventKind::Cancel
+            };
             let mut event = self.event(kind, invite, Some(message));
             event.source = arrival.source;
             events.push(event);
@@ -262,7 +305,11 @@ impl SipCore {
         }
         let input = input_of(message.status());
         let message = Some(Arc::new(message));
-        let material = Material { message, source: Some(arrival.source), data: Vec::new() };
+        let material = Material {
+            message,
+            source: Some(arrival.source),
+            data: Vec::new(),
+        };
         if !self.step(id, input, arrival.now, material, events) {
             self.counters.absorbed += 1;
         }
@@ -270,7 +317,8 @@ impl SipCore {
 
     /// A tag only we can make, so that the ACK for a stateless answer is known (RFC 3261 §16.11).
     fn stateless_tag(&self, request: &Message) -> String {
-        self.hash.token(b"tag", &[request.call_id(), request.tag(HeaderName::From)])
+        self.hash
+            .token(b"tag", &[request.call_id(), request.tag(HeaderName::From)])
     }
 
     fn answer_statelessly(
@@ -300,7 +348,16 @@ pub(super) fn input_of(status: u16) -> Input {
 
 fn bare_event(kind: EventKind, flow: u64, source: Address) -> Event {
     let (method, message) = (String::new(), None);
-    Event { kind, token: 0, transaction: 0, method, status: 0, message, flow, source }
+    Event {
+        kind,
+        token: 0,
+        transaction: 0,
+        method,
+        status: 0,
+        message,
+        flow,
+        source,
+    }
 }
 
 /// Where responses go: back on the connection, or to `rport`, or to the sent-by port of the address
@@ -309,7 +366,10 @@ fn reply_address(via: &Via<'_>, source: &Address, is_reliable: bool) -> Address 
     if is_reliable || via.parameter("rport").is_some() {
         return source.clone();
     }
-    Address { host: Arc::clone(&source.host), port: via.port.unwrap_or(5060) }
+    Address {
+        host: Arc::clone(&source.host),
+        port: via.port.unwrap_or(5060),
+    }
 }
 
 /// A response without headers of its own; copies whatever of the mandatory ones there is.

@@ -14,15 +14,28 @@ impl SipCore {
     /// A non-INVITE takes no provisional but 100 and no 408 (RFC 4320 §4): those are not sent.
     pub fn respond(&mut self, id: u64, reply: &Reply<'_>, now: f64) -> Result<bool, InvalidHeader> {
         check_reply(reply)?;
-        let Some(transaction) = self.transactions.get(&id) else { return Ok(false) };
-        let Side::Server(server) = &transaction.side else { return Ok(false) };
-        let Some(request) = server.request.clone() else { return Ok(false) };
+        let Some(transaction) = self.transactions.get(&id) else {
+            return Ok(false);
+        };
+        let Side::Server(server) = &transaction.side else {
+            return Ok(false);
+        };
+        let Some(request) = server.request.clone() else {
+            return Ok(false);
+        };
         let is_invite = transaction.machine == Machine::ServerInvite;
         if !is_invite && ((101..200).contains(&reply.status) || reply.status == 408) {
             return Ok(false);
         }
-        let tag = if reply.status == 100 { "" } else { reply.to_tag };
-        let head = Head::Response { status: reply.status, reason: reply.reason };
+        let tag = if reply.status == 100 {
+            ""
+        } else {
+            reply.to_tag
+        };
+        let head = Head::Response {
+            status: reply.status,
+            reason: reply.reason,
+        };
         let mut out = Builder::new(&head)?;
         out.vias(&request);
         out.copy(&request, HeaderName::From);
@@ -38,17 +51,30 @@ impl SipCore {
         if reply.status >= 200 {
             self.finish_server(id);
         }
-        let material = Material { data, ..Material::default() };
+        let material = Material {
+            data,
+            ..Material::default()
+        };
         Ok(self.step(id, input_of(reply.status), now, material, &mut Vec::new()))
     }
 
     /// Bind the dialog of an answer and remember what its ACK will carry.
     fn bind_server(&mut self, id: u64, reply: &Reply<'_>) {
-        let Some(transaction) = self.transactions.get_mut(&id) else { return };
-        let Side::Server(server) = &mut transaction.side else { return };
-        let Some(request) = &server.request else { return };
+        let Some(transaction) = self.transactions.get_mut(&id) else {
+            return;
+        };
+        let Side::Server(server) = &mut transaction.side else {
+            return;
+        };
+        let Some(request) = &server.request else {
+            return;
+        };
         let own = request.tag(HeaderName::To);
-        let local = if own.is_empty() { reply.to_tag.as_bytes() } else { own };
+        let local = if own.is_empty() {
+            reply.to_tag.as_bytes()
+        } else {
+            own
+        };
         let (remote, call_id) = (request.tag(HeaderName::From), request.call_id());
         let is_success = (200..300).contains(&reply.status);
         if reply.token != 0 {
@@ -77,7 +103,9 @@ impl SipCore {
 
     /// Let the request go: what is left answers its repetitions.
     pub(super) fn finish_server(&mut self, id: u64) {
-        let Some(transaction) = self.transactions.get_mut(&id) else { return };
+        let Some(transaction) = self.transactions.get_mut(&id) else {
+            return;
+        };
         debug_assert_ne!(transaction.state, State::Terminated);
         if let Side::Server(server) = &mut transaction.side {
             server.request = None;
@@ -88,7 +116,10 @@ impl SipCore {
 fn check_reply(reply: &Reply<'_>) -> Result<(), InvalidHeader> {
     if !(100..700).contains(&reply.status) {
         let why = "is not between 100 and 699";
-        return Err(InvalidHeader { what: "status".to_owned(), why });
+        return Err(InvalidHeader {
+            what: "status".to_owned(),
+            why,
+        });
     }
     check_value("to_tag", reply.to_tag.as_bytes())
 }

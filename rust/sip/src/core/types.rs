@@ -27,7 +27,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { t1: 0.5, t2: 4.0, t4: 5.0, max_transactions: 1_000_000 }
+        Self {
+            t1: 0.5,
+            t2: 4.0,
+            t4: 5.0,
+            max_transactions: 1_000_000,
+        }
     }
 }
 

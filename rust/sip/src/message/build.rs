@@ -9,10 +9,17 @@ const WHY_CONTROL: &str = "holds a control character or line break; remove it";
 /// Refuse C0, DEL, C1 and the Unicode line and paragraph separators in a value to be sent.
 pub fn check_value(what: &str, value: &[u8]) -> Result<(), InvalidHeader> {
     let is_control = |byte: &u8| *byte < 0x20 || *byte == 0x7f;
-    let pairs = value.windows(2).any(|two| two[0] == 0xc2 && (0x80..0xa0).contains(&two[1]));
-    let lines = value.windows(3).any(|three| matches!(three, [0xe2, 0x80, 0xa8 | 0xa9]));
+    let pairs = value
+        .windows(2)
+        .any(|two| two[0] == 0xc2 && (0x80..0xa0).contains(&two[1]));
+    let lines = value
+        .windows(3)
+        .any(|three| matches!(three, [0xe2, 0x80, 0xa8 | 0xa9]));
     if value.iter().any(is_control) || pairs || lines {
-        return Err(InvalidHeader { what: what.to_owned(), why: WHY_CONTROL });
+        return Err(InvalidHeader {
+            what: what.to_owned(),
+            why: WHY_CONTROL,
+        });
     }
     Ok(())
 }
@@ -21,7 +28,10 @@ fn check_word(what: &str, value: &[u8]) -> Result<(), InvalidHeader> {
     check_value(what, value)?;
     if value.is_empty() || value.contains(&b' ') {
         let why = "is empty or holds a space; give one word";
-        return Err(InvalidHeader { what: what.to_owned(), why });
+        return Err(InvalidHeader {
+            what: what.to_owned(),
+            why,
+        });
     }
     Ok(())
 }
@@ -42,7 +52,10 @@ impl Builder {
             Head::Request { method, uri } => {
                 if !is_token(method.as_bytes()) {
                     let why = "is not a token; see RFC 3261 §25.1";
-                    return Err(InvalidHeader { what: "method".to_owned(), why });
+                    return Err(InvalidHeader {
+                        what: "method".to_owned(),
+                        why,
+                    });
                 }
                 check_word("Request-URI", uri)?;
                 out.put(&[method.as_bytes(), b" ", uri, b" SIP/2.0\r\n"]);
@@ -67,7 +80,9 @@ impl Builder {
 
     pub(crate) fn via(&mut self, transport: &str, sent_by: &str, branch: &str) {
         let transport = transport.to_ascii_uppercase();
-        let parts = ["SIP/2.0/", &transport, " ", sent_by, ";branch=", branch, ";rport"];
+        let parts = [
+            "SIP/2.0/", &transport, " ", sent_by, ";branch=", branch, ";rport",
+        ];
         self.line("Via", parts.concat().as_bytes());
     }
 
@@ -78,7 +93,12 @@ impl Builder {
         reserved: &[HeaderName],
     ) -> Result<(), InvalidHeader> {
         for (name, value) in headers {
-            let refuse = |why| Err(InvalidHeader { what: "a header name".to_owned(), why });
+            let refuse = |why| {
+                Err(InvalidHeader {
+                    what: "a header name".to_owned(),
+                    why,
+                })
+            };
             if !is_token(name.as_bytes()) {
                 return refuse("is not a token; see RFC 3261 §25.1");
             }

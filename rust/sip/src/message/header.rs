@@ -65,7 +65,10 @@ impl HeaderName {
 
     /// The canonical spelling; empty for `Other`.
     pub fn canonical(self) -> &'static str {
-        TABLE.iter().find(|row| row.0 == self).map_or("", |row| row.1)
+        TABLE
+            .iter()
+            .find(|row| row.0 == self)
+            .map_or("", |row| row.1)
     }
 
     /// Whether more than one of it makes a request ambiguous (RFC 3261 §7.3.1).
@@ -73,8 +76,19 @@ impl HeaderName {
         use HeaderName::*;
         matches!(
             self,
-            From | To | CallId | CSeq | MaxForwards | ContentLength | ContentType | Expires
-                | MinExpires | Event | SessionExpires | Date | ReferTo | RSeq
+            From | To
+                | CallId
+                | CSeq
+                | MaxForwards
+                | ContentLength
+                | ContentType
+                | Expires
+                | MinExpires
+                | Event
+                | SessionExpires
+                | Date
+                | ReferTo
+                | RSeq
         )
     }
 }

@@ -66,7 +66,10 @@ pub(crate) struct Split<'a> {
 }
 
 pub(crate) fn split(bytes: &[u8], separator: u8) -> Split<'_> {
-    Split { rest: Some(bytes), separator }
+    Split {
+        rest: Some(bytes),
+        separator,
+    }
 }
 
 /// Where `wanted` first stands outside quoted strings (and outside angle brackets, unless it is one).
@@ -136,17 +139,21 @@ pub(crate) fn are_parameters_valid(list: &[u8]) -> bool {
     if list.is_empty() {
         return true;
     }
-    let Some(rest) = list.strip_prefix(b";") else { return false };
-    split(rest, b';').map(parameter).all(|(name, value)| {
-        is_token(name) && value.is_none_or(is_parameter_value)
-    })
+    let Some(rest) = list.strip_prefix(b";") else {
+        return false;
+    };
+    split(rest, b';')
+        .map(parameter)
+        .all(|(name, value)| is_token(name) && value.is_none_or(is_parameter_value))
 }
 
 fn is_parameter_value(value: &[u8]) -> bool {
     match value {
         [] => false,
         [b'"', ..] => unquote(value).is_some(),
-        _ => value.iter().all(|&byte| byte > b' ' && !b"\"<>,".contains(&byte)),
+        _ => value
+            .iter()
+            .all(|&byte| byte > b' ' && !b"\"<>,".contains(&byte)),
     }
 }
 

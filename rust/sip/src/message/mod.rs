@@ -39,8 +39,15 @@ struct Field {
 
 #[derive(Clone, Debug)]
 enum Start {
-    Request { method: Range<u32>, uri: Range<u32>, is_version_known: bool },
-    Response { status: u16, reason: Range<u32> },
+    Request {
+        method: Range<u32>,
+        uri: Range<u32>,
+        is_version_known: bool,
+    },
+    Response {
+        status: u16,
+        reason: Range<u32>,
+    },
 }
 
 /// A parsed message. `read` accepts what can still be answered, `parse` only what is well framed.
@@ -66,7 +73,8 @@ fn line_end(data: &[u8], from: usize) -> Option<(usize, usize)> {
 }
 
 fn has_control(line: &[u8]) -> bool {
-    line.iter().any(|&byte| (byte < 0x20 && byte != b'\t') || byte == 0x7f)
+    line.iter()
+        .any(|&byte| (byte < 0x20 && byte != b'\t') || byte == 0x7f)
 }
 
 impl Message {
@@ -79,7 +87,10 @@ impl Message {
     /// As `parse`, but keep a message whose start line and headers can still be answered.
     pub(crate) fn read(data: &[u8]) -> Result<Self, ParseError> {
         if data.len() > MAX_MESSAGE {
-            return Err(ParseError { status: 513, reason: "Message Too Large" });
+            return Err(ParseError {
+                status: 513,
+                reason: "Message Too Large",
+            });
         }
         let (end, next) = line_end(data, 0).ok_or(ParseError::bad("No start line"))?;
         if has_control(&data[..end]) {
@@ -117,7 +128,10 @@ impl Message {
                 return Err(ParseError::bad("Control character in header"));
             }
             if matches!(line[0], b' ' | b'\t') {
-                let field = self.fields.last_mut().ok_or(ParseError::bad("Fold without header"))?;
+                let field = self
+                    .fields
+                    .last_mut()
+                    .ok_or(ParseError::bad("Fold without header"))?;
                 field.value.end = end as u32;
             } else {
                 let colon = line.iter().position(|&byte| byte == b':');
@@ -131,14 +145,22 @@ impl Message {
                 }
                 let kind = HeaderName::classify(name);
                 let name = range(at, at + name.len());
-                self.fields.push(Field { kind, name, value: range(at + colon + 1, end) });
+                self.fields.push(Field {
+                    kind,
+                    name,
+                    value: range(at + colon + 1, end),
+                });
             }
             at = next;
         }
         for value in self.values(HeaderName::Via) {
             vias += usize::from(!value.is_empty());
         }
-        if vias > MAX_VIAS { Err(ParseError::bad("Too many Via")) } else { Ok(at) }
+        if vias > MAX_VIAS {
+            Err(ParseError::bad("Too many Via"))
+        } else {
+            Ok(at)
+        }
     }
 
     fn cut_body(&mut self, start: usize) -> Result<(), ParseError> {
@@ -156,7 +178,9 @@ impl Message {
     /// The one Content-Length; an error when it is malformed or given twice.
     pub(crate) fn content_length(&self) -> Result<Option<usize>, ParseError> {
         let mut all = self.lines(HeaderName::ContentLength);
-        let Some(first) = all.next() else { return Ok(None) };
+        let Some(first) = all.next() else {
+            return Ok(None);
+        };
         if all.next().is_some() {
             return Err(ParseError::bad("Content-Length given twice"));
         }
@@ -244,6 +268,20 @@ impl Message {
         fields.map(|field| unfold(trim(self.at(&field.value))))
     }
 
+    /// As `header_lines`, split at top-level commas.
+    pub fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
+        let lines = self.header_lines(name);
+        lines
+            .flat_map(|line| split(&line, b',').map(<[u8]>::to_vec).collect::<Vec<_>>())
+            .collect()
+    }
+
+    /// The URI of the first Contact; empty when absent or not a URI.
+    pub fn contact_uri(&self) -> Vec<u8> {
+        let first = self.values(HeaderName::Contact).next().unwrap_or_default();
+        NameAddr::parse(first).map_or_else(|_| Vec::new(), |contact| contact.uri)
+    }
+
     /// Every header in order; compact names are expanded.
     pub fn items(&self) -> impl Iterator<Item = (&[u8], Cow<'_, [u8]>)> {
         self.fields.iter().map(|field| {
@@ -257,7 +295,13 @@ impl Message {
 
     /// Every header in order with its kind, name as received and raw value.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (HeaderName, &[u8], &[u8])> {
-        let raw = |field: &Field| (field.kind, self.at(&field.name), trim(self.at(&field.value)));
+        let raw = |field: &Field| {
+            (
+                field.kind,
+                self.at(&field.name),
+                trim(self.at(&field.value)),
+            )
+        };
         self.fields.iter().map(raw)
     }
 
@@ -288,15 +332,23 @@ impl Message {
 }
 
 fn parse_start(line: &[u8]) -> Result<Start, ParseError> {
-    if line.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/")) {
+    if line
+        .get(..4)
+        .is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"))
+    {
         return parse_status_line(line);
     }
     let bad = ParseError::bad("Bad start line");
     let first = line.iter().position(|&byte| byte == b' ').ok_or(bad)?;
     let end = line.trim_ascii_end().len();
-    let last = line[..end].iter().rposition(|&byte| byte == b' ').ok_or(bad)?;
+    let last = line[..end]
+        .iter()
+        .rposition(|&byte| byte == b' ')
+        .ok_or(bad)?;
     let version = &line[last + 1..end];
-    let is_sip = version.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"));
+    let is_sip = version
+        .get(..4)
+        .is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"));
     if last <= first || !is_token(&line[..first]) || !is_sip {
         return Err(bad);
     }
@@ -310,10 +362,23 @@ fn parse_start(line: &[u8]) -> Result<Start, ParseError> {
 
 fn parse_status_line(line: &[u8]) -> Result<Start, ParseError> {
     let bad = ParseError::bad("Bad status line");
-    let rest = line.get(..8).filter(|head| head.eq_ignore_ascii_case(b"SIP/2.0 "));
-    rest.ok_or(ParseError { status: 505, reason: "Version Not Supported" })?;
-    let end = line[8..].iter().position(|&byte| byte == b' ').map_or(line.len(), |at| at + 8);
-    let status = decimal(&line[8..end]).filter(|status| (100..700).contains(status)).ok_or(bad)?;
+    let rest = line
+        .get(..8)
+        .filter(|head| head.eq_ignore_ascii_case(b"SIP/2.0 "));
+    rest.ok_or(ParseError {
+        status: 505,
+        reason: "Version Not Supported",
+    })?;
+    let end = line[8..]
+        .iter()
+        .position(|&byte| byte == b' ')
+        .map_or(line.len(), |at| at + 8);
+    let status = decimal(&line[8..end])
+        .filter(|status| (100..700).contains(status))
+        .ok_or(bad)?;
     let reason = range((end + 1).min(line.len()), line.len());
-    Ok(Start::Response { status: status as u16, reason })
+    Ok(Start::Response {
+        status: status as u16,
+        reason,
+    })
 }

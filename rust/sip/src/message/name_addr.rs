@@ -25,10 +25,17 @@ impl NameAddr {
                 let inner = &text[open + 1..];
                 let close = inner.iter().position(|&byte| byte == b'>');
                 let close = close.ok_or(ParseError::bad("Unclosed angle bracket"))?;
-                (display_name(trim(&text[..open]))?, &inner[..close], &inner[close + 1..])
+                (
+                    display_name(trim(&text[..open]))?,
+                    &inner[..close],
+                    &inner[close + 1..],
+                )
             }
             None => {
-                let end = text.iter().position(|&byte| byte == b';').unwrap_or(text.len());
+                let end = text
+                    .iter()
+                    .position(|&byte| byte == b';')
+                    .unwrap_or(text.len());
                 let uri = trim(&text[..end]);
                 if uri.iter().any(|byte| b",?\"".contains(byte)) {
                     return Err(ParseError::bad("URI needs angle brackets"));
@@ -40,12 +47,18 @@ impl NameAddr {
         if !are_parameters_valid(list) {
             return Err(ParseError::bad("Bad header parameter"));
         }
-        let parameters = split(list, b';').filter(|part| !part.is_empty()).map(|part| {
-            let (name, value) = parameter(part);
-            let plain = value.map(|value| unquote(value).unwrap_or_else(|| value.to_vec()));
-            (String::from_utf8_lossy(name).to_ascii_lowercase(), plain)
-        });
-        Ok(Self { display_name, uri: uri.to_vec(), parameters: parameters.collect() })
+        let parameters = split(list, b';')
+            .filter(|part| !part.is_empty())
+            .map(|part| {
+                let (name, value) = parameter(part);
+                let plain = value.map(|value| unquote(value).unwrap_or_else(|| value.to_vec()));
+                (String::from_utf8_lossy(name).to_ascii_lowercase(), plain)
+            });
+        Ok(Self {
+            display_name,
+            uri: uri.to_vec(),
+            parameters: parameters.collect(),
+        })
     }
 }
 

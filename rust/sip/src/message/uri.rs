@@ -75,7 +75,10 @@ impl Uri {
         let (user, password) = cut(user_info, b':');
         let (host, port) = split_host(host_port).ok_or(ParseError::bad("Bad host in URI"))?;
         let mut parameters = Parameters::new();
-        for part in list.split(|&byte| byte == b';').filter(|part| !part.is_empty()) {
+        for part in list
+            .split(|&byte| byte == b';')
+            .filter(|part| !part.is_empty())
+        {
             let (name, value) = parameter(part);
             let name = String::from_utf8_lossy(&unescape(name)?).to_ascii_lowercase();
             parameters.push((name, value.map(unescape).transpose()?));
@@ -93,15 +96,20 @@ impl Uri {
     }
 
     fn parameter(&self, name: &str) -> Option<&Option<Vec<u8>>> {
-        self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+        self.parameters
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value)
     }
 
     fn agrees_with(&self, other: &Self) -> bool {
-        self.parameters.iter().all(|(name, value)| match (value, other.parameter(name)) {
-            (_, None) => !SIGNIFICANT.contains(&name.as_str()),
-            (Some(mine), Some(Some(theirs))) => mine.eq_ignore_ascii_case(theirs),
-            (mine, Some(theirs)) => mine == theirs,
-        })
+        self.parameters
+            .iter()
+            .all(|(name, value)| match (value, other.parameter(name)) {
+                (_, None) => !SIGNIFICANT.contains(&name.as_str()),
+                (Some(mine), Some(Some(theirs))) => mine.eq_ignore_ascii_case(theirs),
+                (mine, Some(theirs)) => mine == theirs,
+            })
     }
 
     fn sorted_headers(&self) -> Vec<Vec<u8>> {

@@ -21,11 +21,17 @@ impl Message {
         if let Some(defect) = self.defect {
             return Err(defect);
         }
-        if let Start::Request { is_version_known: false, .. } = self.start {
+        if let Start::Request {
+            is_version_known: false,
+            ..
+        } = self.start
+        {
             return Err(self.version_error());
         }
         for (name, missing) in MANDATORY {
-            self.first(name).filter(|v| !v.is_empty()).ok_or(ParseError::bad(missing))?;
+            self.first(name)
+                .filter(|v| !v.is_empty())
+                .ok_or(ParseError::bad(missing))?;
         }
         self.check_singletons()?;
         self.check_numbers()?;
@@ -35,18 +41,33 @@ impl Message {
         for name in [HeaderName::From, HeaderName::To] {
             NameAddr::parse(self.first(name).unwrap_or_default())?;
         }
-        for kind in [HeaderName::Contact, HeaderName::Route, HeaderName::RecordRoute] {
+        for kind in [
+            HeaderName::Contact,
+            HeaderName::Route,
+            HeaderName::RecordRoute,
+        ] {
             self.check_addresses(kind)?;
         }
-        if self.is_request() { self.check_uri() } else { Ok(()) }
+        if self.is_request() {
+            self.check_uri()
+        } else {
+            Ok(())
+        }
     }
 
     fn version_error(&self) -> ParseError {
-        let line = self.raw().split(|&byte| byte == b'\r').next().unwrap_or_default();
+        let line = self
+            .raw()
+            .split(|&byte| byte == b'\r')
+            .next()
+            .unwrap_or_default();
         if line.ends_with(b" ") || line.ends_with(b"\t") {
             return ParseError::bad("Bad Request-Line");
         }
-        ParseError { status: 505, reason: "Version Not Supported" }
+        ParseError {
+            status: 505,
+            reason: "Version Not Supported",
+        }
     }
 
     fn check_singletons(&self) -> Result<(), ParseError> {
@@ -92,7 +113,10 @@ impl Message {
             "sip" | "sips" if uri.headers.is_empty() => Ok(()),
             "sip" | "sips" => Err(ParseError::bad("Headers in Request-URI")),
             "tel" => Ok(()),
-            _ => Err(ParseError { status: 416, reason: "Unsupported URI Scheme" }),
+            _ => Err(ParseError {
+                status: 416,
+                reason: "Unsupported URI Scheme",
+            }),
         }
     }
 }

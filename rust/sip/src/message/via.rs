@@ -18,7 +18,10 @@ pub struct Via<'a> {
 impl<'a> Via<'a> {
     /// Read one value; `None` when it breaks the grammar.
     pub fn parse(value: &'a [u8]) -> Option<Self> {
-        let end = value.iter().position(|&byte| byte == b';').unwrap_or(value.len());
+        let end = value
+            .iter()
+            .position(|&byte| byte == b';')
+            .unwrap_or(value.len());
         let (head, parameters) = value.split_at(end);
         let mut parts = head.splitn(3, |&byte| byte == b'/');
         let (name, version) = (trim(parts.next()?), trim(parts.next()?));
@@ -30,7 +33,13 @@ impl<'a> Via<'a> {
         let (transport, sent_by) = (&rest[..space], trim(&rest[space..]));
         let (host, port) = split_host(sent_by)?;
         let valid = is_token(transport) && are_parameters_valid(parameters);
-        valid.then_some(Self { transport, host, port, sent_by, parameters })
+        valid.then_some(Self {
+            transport,
+            host,
+            port,
+            sent_by,
+            parameters,
+        })
     }
 
     /// A parameter's value; `Some(b"")` when it has none.
@@ -57,7 +66,10 @@ pub(crate) fn split_host(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
             (host, trim(&inner[close + 1..]))
         }
         None => {
-            let end = text.iter().position(|&byte| byte == b':').unwrap_or(text.len());
+            let end = text
+                .iter()
+                .position(|&byte| byte == b':')
+                .unwrap_or(text.len());
             let host = trim(&text[..end]);
             let known = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
             if host.is_empty() || !host.iter().all(known) {

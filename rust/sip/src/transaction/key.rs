@@ -14,8 +14,16 @@ pub(crate) fn server_key(hash: &HashKey, message: &Message, method: &[u8], via: 
     // RFC 2543 matching; the To tag differs between INVITE and ACK, so it is left out.
     let number = message.cseq().map_or(0, |(number, _)| number).to_be_bytes();
     let from = message.tag(HeaderName::From);
-    let parts: [&[u8]; 8] =
-        [b"2543", message.uri(), from, message.call_id(), &number, via.sent_by, branch, method];
+    let parts: [&[u8]; 8] = [
+        b"2543",
+        message.uri(),
+        from,
+        message.call_id(),
+        &number,
+        via.sent_by,
+        branch,
+        method,
+    ];
     hash.hash(&parts)
 }
 

@@ -102,7 +102,9 @@ fn client_invite(state: State, input: Input) -> Step {
             go(State::Completed, &[StopRepeat, Acknowledge, Report, Linger])
         }
         // In Proceeding the limit runs only after a CANCEL (§9.1).
-        (State::Trying | State::Proceeding, Input::Limit) => go(State::Terminated, &[ReportTimeout]),
+        (State::Trying | State::Proceeding, Input::Limit) => {
+            go(State::Terminated, &[ReportTimeout])
+        }
         (State::Accepted, Input::Success) => go(State::Accepted, &[Report]),
         (State::Completed, Input::Failure) => go(State::Completed, &[Acknowledge]),
         (State::Accepted | State::Completed, Input::Limit) => go(State::Terminated, &[]),
@@ -120,13 +122,13 @@ fn client_non_invite(state: State, input: Input) -> Step {
     match (state, input) {
         (State::Trying, Input::Repeat) => go(State::Trying, &[Resend, RepeatDoubledToT2]),
         (State::Proceeding, Input::Repeat) => go(State::Proceeding, &[Resend, RepeatAtT2]),
-        (State::Trying | State::Proceeding, Input::Provisional) => {
-            go(State::Proceeding, &[Report])
-        }
+        (State::Trying | State::Proceeding, Input::Provisional) => go(State::Proceeding, &[Report]),
         (State::Trying | State::Proceeding, Input::Success | Input::Failure) => {
             go(State::Completed, &[StopRepeat, Report, LingerShort])
         }
-        (State::Trying | State::Proceeding, Input::Limit) => go(State::Terminated, &[ReportTimeout]),
+        (State::Trying | State::Proceeding, Input::Limit) => {
+            go(State::Terminated, &[ReportTimeout])
+        }
         (State::Completed, Input::Limit) => go(State::Terminated, &[]),
         (
             State::Completed,
@@ -144,9 +146,10 @@ fn server_invite(state: State, input: Input) -> Step {
         (State::Proceeding, Input::Request) => go(State::Proceeding, &[Resend]),
         (State::Proceeding, Input::Repeat) => go(State::Proceeding, &[SendTrying]),
         (State::Proceeding, Input::Provisional) => go(State::Proceeding, &[StopRepeat, Send]),
-        (State::Proceeding, Input::Success) => {
-            go(State::Accepted, &[StopRepeat, Send, StartRepeatOfSuccess, Limit])
-        }
+        (State::Proceeding, Input::Success) => go(
+            State::Accepted,
+            &[StopRepeat, Send, StartRepeatOfSuccess, Limit],
+        ),
         (State::Proceeding, Input::Failure) => {
             go(State::Completed, &[StopRepeat, Send, StartRepeat, Limit])
         }

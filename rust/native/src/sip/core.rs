@@ -1,0 +1,303 @@
+//! `SipCore`: one mutex round the sans-I/O core, one crossing per batch.
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use trivox_sip::{Address, Event, Forward, Outgoing, Reply, Settings, SipCore as Core};
+
+use super::message::Message;
+use super::text::{Octets, method};
+use crate::error::invalid_header;
+
+#[pyclass(frozen, module = "trivox._native")]
+pub(super) struct SipCore(Mutex<Core>);
+
+type PyAddress = (String, u16);
+type Headers = Vec<(String, Octets)>;
+type PyEvent<'py> = (
+    u8,
+    i64,
+    u64,
+    Bound<'py, PyString>,
+    u16,
+    Option<Bound<'py, Message>>,
+    u64,
+    (Bound<'py, PyString>, u16),
+);
+
+fn address((host, port): PyAddress) -> Address {
+    Address {
+        host: host.into(),
+        port,
+    }
+}
+
+fn plain(headers: Headers) -> Vec<(String, Vec<u8>)> {
+    headers
+        .into_iter()
+        .map(|(name, value)| (name, value.0))
+        .collect()
+}
+
+fn event<'py>(py: Python<'py>, event: Event) -> PyResult<PyEvent<'py>> {
+    Ok((
+        event.kind as u8,
+        event.token,
+        event.transaction,
+        method(py, event.method.as_bytes())?,
+        event.status,
+        event
+            .message
+            .map(|message| Bound::new(py, Message(message)))
+            .transpose()?,
+        event.flow,
+        (PyString::new(py, &event.source.host), event.source.port),
+    ))
+}
+
+fn events<'py>(py: Python<'py>, all: Vec<Event>) -> PyResult<Vec<PyEvent<'py>>> {
+    all.into_iter().map(|one| event(py, one)).collect()
+}
+
+impl SipCore {
+    // A panic inside leaves the tables as they were between two table steps: go on with them.
+    fn lock(&self) -> MutexGuard<'_, Core> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+#[allow(clippy::too_many_arguments)]
+impl SipCore {
+    #[new]
+    #[pyo3(signature = (seed, *, t1=0.5, t2=4.0, t4=5.0, max_transactions=1_000_000))]
+    fn new(seed: &[u8], t1: f64, t2: f64, t4: f64, max_transactions: usize) -> Self {
+        Self(Mutex::new(Core::new(
+            seed,
+            Settings {
+                t1,
+                t2,
+                t4,
+                max_transactions,
+            },
+        )))
+    }
+
+    fn open_flow(&self, flow: u64, transport: &str, local: PyAddress) {
+        self.lock().open_flow(flow, transport, address(local));
+    }
+
+    fn close_flow<'py>(&self, py: Python<'py>, flow: u64, now: f64) -> PyResult<Vec<PyEvent<'py>>> {
+        let all = self.lock().close_flow(flow, now);
+        events(py, all)
+    }
+
+    fn receive_batch<'py>(
+        &self,
+        py: Python<'py>,
+        flow: u64,
+        datagrams: Vec<(Bound<'py, PyBytes>, PyAddress)>,
+        now: f64,
+    ) -> PyResult<Vec<PyEvent<'py>>> {
+        let batch: Vec<(&[u8], Address)> = datagrams
+            .iter()
+            .map(|(data, from)| (data.as_bytes(), address(from.clone())))
+            .collect();
+        let all = py.detach(|| {
+            let (mut core, mut all) = (self.lock(), Vec::new());
+            for (data, source) in &batch {
+                core.receive_datagram(flow, data, source, now, &mut all);
+            }
+            all
+        });
+        events(py, all)
+    }
+
+    fn receive_stream<'py>(
+        &self,
+        py: Python<'py>,
+        flow: u64,
+        data: &[u8],
+        source: PyAddress,
+        now: f64,
+    ) -> PyResult<Vec<PyEvent<'py>>> {
+        let all = py.detach(|| {
+            self.lock()
+                .receive_stream(flow, data, &address(source), now)
+        });
+        events(py, all)
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        uri: Octets,
+        flow: u64,
+        destination: PyAddress,
+        sent_by: &str,
+        headers: Headers,
+        body: &[u8],
+        token: i64,
+        now: f64,
+    ) -> PyResult<u64> {
+        let headers = plain(headers);
+        let destination = address(destination);
+        let outgoing = Outgoing {
+            method,
+            uri: &uri.0,
+            flow,
+            destination,
+            sent_by,
+            headers,
+            body,
+        };
+        self.lock()
+            .request(&outgoing, token, now)
+            .map_err(invalid_header)
+    }
+
+    fn respond(
+        &self,
+        tx: u64,
+        status: u16,
+        reason: Octets,
+        headers: Headers,
+        body: &[u8],
+        to_tag: &str,
+        token: i64,
+        now: f64,
+    ) -> PyResult<bool> {
+        let (reason, headers) = (&reason.0, plain(headers));
+        let reply = Reply {
+            status,
+            reason,
+            headers,
+            body,
+            to_tag,
+            token,
+        };
+        self.lock().respond(tx, &reply, now).map_err(invalid_header)
+    }
+
+    fn acknowledge(
+        &self,
+        tx: u64,
+        to_tag: Octets,
+        uri: Octets,
+        flow: u64,
+        destination: PyAddress,
+        sent_by: &str,
+        headers: Headers,
+        body: &[u8],
+        #[expect(
+            unused_variables,
+            reason = "every command takes the clock; this one arms no timer"
+        )]
+        now: f64,
+    ) -> PyResult<()> {
+        let (headers, destination) = (plain(headers), address(destination));
+        let method = "ACK";
+        let ack = Outgoing {
+            method,
+            uri: &uri.0,
+            flow,
+            destination,
+            sent_by,
+            headers,
+            body,
+        };
+        self.lock()
+            .acknowledge(tx, &to_tag.0, &ack)
+            .map_err(invalid_header)
+    }
+
+    fn cancel(&self, tx: u64, headers: Headers, token: i64, now: f64) -> PyResult<u64> {
+        self.lock()
+            .cancel(tx, &plain(headers), token, now)
+            .map_err(invalid_header)
+    }
+
+    #[pyo3(signature = (message, uri, flow, destination, sent_by, *, routes, record_route,
+        max_forwards, server, now))]
+    fn forward(
+        &self,
+        message: &Bound<'_, Message>,
+        uri: Octets,
+        flow: u64,
+        destination: PyAddress,
+        sent_by: &str,
+        routes: Vec<Octets>,
+        record_route: Octets,
+        max_forwards: u32,
+        server: u64,
+        now: f64,
+    ) -> PyResult<u64> {
+        let forward = Forward {
+            uri: &uri.0,
+            flow,
+            destination: address(destination),
+            sent_by,
+            routes: routes.into_iter().map(|route| route.0).collect(),
+            record_route: &record_route.0,
+            max_forwards,
+            server,
+        };
+        self.lock()
+            .forward(&message.get().0, &forward, now)
+            .map_err(invalid_header)
+    }
+
+    fn forward_response(&self, server: u64, message: &Bound<'_, Message>, now: f64) -> bool {
+        self.lock().forward_response(server, &message.get().0, now)
+    }
+
+    fn forward_stray(
+        &self,
+        message: &Bound<'_, Message>,
+        #[expect(
+            unused_variables,
+            reason = "every command takes the clock; this one arms no timer"
+        )]
+        now: f64,
+    ) -> bool {
+        self.lock().forward_stray(&message.get().0)
+    }
+
+    fn bind(&self, call_id: Octets, local_tag: Octets, remote_tag: Octets, token: i64) {
+        self.lock()
+            .bind(&call_id.0, &local_tag.0, &remote_tag.0, token);
+    }
+
+    fn forget(&self, call_id: Octets, local_tag: Octets, remote_tag: Octets) {
+        self.lock().forget(&call_id.0, &local_tag.0, &remote_tag.0);
+    }
+
+    fn take_output<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let all = self.lock().take_output();
+        let all = all.into_iter().map(|output| {
+            let to = (
+                PyString::new(py, &output.destination.host),
+                output.destination.port,
+            );
+            (output.flow, to, PyBytes::new(py, &output.data))
+        });
+        PyList::new(py, all.collect::<Vec<_>>())
+    }
+
+    fn next_deadline(&self) -> Option<f64> {
+        self.lock().next_deadline()
+    }
+
+    fn handle_timeout<'py>(&self, py: Python<'py>, now: f64) -> PyResult<Vec<PyEvent<'py>>> {
+        let all = py.detach(|| self.lock().handle_timeout(now));
+        events(py, all)
+    }
+
+    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let all = PyDict::new(py);
+        for (name, value) in self.lock().statistics() {
+            all.set_item(name, value)?;
+        }
+        Ok(all)
+    }
+}
