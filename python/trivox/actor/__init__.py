@@ -1,0 +1,1 @@
+"""Building blocks on Trio that know nothing of SIP or media: watchables, events, tasks."""
