@@ -12,6 +12,7 @@ pub mod level;
 pub mod player;
 pub mod recorder;
 pub mod resample;
+pub mod session;
 pub mod transport;
 pub mod voice;
 pub mod wake;

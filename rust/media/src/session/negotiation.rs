@@ -1,0 +1,276 @@
+//! What two descriptions of an audio stream agree on.
+
+use super::offer_answer::{Settings, refused};
+use super::payload::{PayloadTypes, format_parameter, packet_time_ms};
+use super::sdp::{Description, Direction, Media};
+use crate::MediaError;
+use crate::codec::CodecKind;
+use crate::transport::{RemoteIce, RemotePlain};
+
+/// Which transport a session was opened with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransportKind {
+    /// RTP/AVP.
+    Plain,
+    /// UDP/TLS/RTP/SAVPF with ICE.
+    Ice,
+}
+
+/// Telephone events, as agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TelephoneEvent {
+    /// What we send them with.
+    pub send_payload_type: u8,
+    /// What they arrive with.
+    pub receive_payload_type: u8,
+    /// Their clock, that of the codec.
+    pub clock_rate_hz: u32,
+}
+
+/// What the transport must know of the peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RemoteTransport {
+    /// For `PlainTransport::set_remote`.
+    Plain(RemotePlain),
+    /// For `IceTransport::set_remote`.
+    Ice {
+        /// Credentials, candidates, fingerprints.
+        remote: RemoteIce,
+        /// Our DTLS role.
+        is_dtls_client: bool,
+    },
+}
+
+/// What both sides agree on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Negotiated {
+    /// The codec we send.
+    pub codec: CodecKind,
+    /// What we send it with.
+    pub send_payload_type: u8,
+    /// All that may arrive: payload type and codec, the one above first.
+    pub receive_payload_types: Vec<(u8, CodecKind)>,
+    /// Telephone events at the codec's clock, if both know them.
+    pub telephone_event: Option<TelephoneEvent>,
+    /// Which way media flows, seen from us.
+    pub direction: Direction,
+    /// Packet time to send with, milliseconds.
+    pub ptime_ms: u16,
+    /// The peer can use Opus' in-band forward error correction.
+    pub use_inband_fec: bool,
+    /// The peer's bound on the bit rate, bits per second (RFC 7587 §6.1).
+    pub max_average_bitrate_bps: Option<u32>,
+    /// RTP and RTCP share a port.
+    pub rtcp_mux: bool,
+    /// For the transport.
+    pub transport: RemoteTransport,
+}
+
+/// Our side of an exchange.
+pub(super) struct Ours<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) wish: Direction,
+    /// Our DTLS role in the established association.
+    pub(super) is_dtls_client: Option<bool>,
+    /// The numbers media arrives with.
+    pub(super) payload_types: &'a PayloadTypes,
+}
+
+/// The peer's side: its description and the m-line of the call.
+pub(super) struct Theirs<'a> {
+    pub(super) description: &'a Description,
+    pub(super) media: &'a Media,
+    pub(super) payload_types: &'a PayloadTypes,
+    pub(super) is_offer: bool,
+}
+
+/// Brings both sides together on `codec`.
+pub(super) fn negotiate(
+    ours: &Ours<'_>,
+    theirs: &Theirs<'_>,
+    codec: CodecKind,
+) -> Result<Negotiated, MediaError> {
+    let Theirs {
+        description, media, ..
+    } = *theirs;
+    let kind = ours.settings.kind;
+    let send_payload_type = theirs
+        .payload_types
+        .of_codec(codec)
+        .ok_or_else(|| refused("the codec has no payload type"))?;
+    let parameter = |name| format_parameter(media, send_payload_type, name);
+    let rtcp_mux = media.section.attribute("rtcp-mux").is_some();
+    let offered = offered_direction(description, media, kind);
+    Ok(Negotiated {
+        codec,
+        send_payload_type,
+        receive_payload_types: receivable(codec, ours, theirs),
+        telephone_event: telephone_event(codec, ours, theirs),
+        direction: ours.wish.and(offered.reversed()),
+        ptime_ms: packet_time_ms(media, codec, ours.settings.ptime_ms),
+        use_inband_fec: parameter("useinbandfec") == Some("1"),
+        max_average_bitrate_bps: parameter("maxaveragebitrate").and_then(|bps| bps.parse().ok()),
+        rtcp_mux,
+        transport: match kind {
+            TransportKind::Plain => {
+                RemoteTransport::Plain(remote_plain(description, media, rtcp_mux))
+            }
+            TransportKind::Ice => RemoteTransport::Ice {
+                remote: remote_ice(description, media)?,
+                is_dtls_client: dtls_role(ours, theirs)?,
+            },
+        },
+    })
+}
+
+fn telephone_event(
+    codec: CodecKind,
+    ours: &Ours<'_>,
+    theirs: &Theirs<'_>,
+) -> Option<TelephoneEvent> {
+    let clock_rate_hz = codec.sample_rate_hz();
+    let of_clock = |types: &PayloadTypes| types.of_telephone_event(clock_rate_hz);
+    Some(TelephoneEvent {
+        send_payload_type: of_clock(theirs.payload_types)?,
+        receive_payload_type: of_clock(ours.payload_types)?,
+        clock_rate_hz,
+    })
+    .filter(|_| ours.settings.dtmf)
+}
+
+/// Our DTLS role (RFC 5763 §5): an established association keeps its roles.
+fn dtls_role(ours: &Ours<'_>, theirs: &Theirs<'_>) -> Result<bool, MediaError> {
+    match theirs.description.inherited(theirs.media, "setup") {
+        Some("passive") => Ok(true),
+        Some("active") => Ok(false),
+        Some("actpass") => Ok(ours.is_dtls_client.unwrap_or(true)),
+        // Without the attribute the offerer is active, the answerer too (RFC 4145 §4.1).
+        None => Ok(false),
+        Some(other) => {
+            let side = if theirs.is_offer { "offer" } else { "answer" };
+            Err(refused(&format!("the {side} has the DTLS role {other:?}")))
+        }
+    }
+}
+
+/// Which transport an offer asks for: "ice" or "plain".
+pub fn detect(sdp: &str) -> &'static str {
+    let kind = Description::parse_untrusted(sdp).ok().and_then(|offer| {
+        let mut audio = offer
+            .media
+            .iter()
+            .filter(|media| media.kind == "audio" && !media.is_refused());
+        audio.find_map(|media| protocol_kind(&media.protocol))
+    });
+    match kind {
+        Some(TransportKind::Ice) => "ice",
+        _ => "plain",
+    }
+}
+
+pub(super) fn protocol_kind(protocol: &str) -> Option<TransportKind> {
+    match protocol.to_ascii_uppercase().as_str() {
+        "RTP/AVP" | "RTP/AVPF" => Some(TransportKind::Plain),
+        "UDP/TLS/RTP/SAVPF" | "UDP/TLS/RTP/SAVP" | "RTP/SAVPF" => Some(TransportKind::Ice),
+        _ => None,
+    }
+}
+
+/// The direction of the peer's m-line; the hold address of RFC 2543 takes its receiving away.
+pub(super) fn offered_direction(
+    description: &Description,
+    media: &Media,
+    kind: TransportKind,
+) -> Direction {
+    let written = description.direction(media);
+    let is_deaf = kind == TransportKind::Plain && description.rtp_address(media).is_none();
+    Direction::of(written.sends(), written.receives() && !is_deaf)
+}
+
+fn receivable(codec: CodecKind, ours: &Ours<'_>, theirs: &Theirs<'_>) -> Vec<(u8, CodecKind)> {
+    let own = |codec| {
+        let number = ours.payload_types.of_codec(codec);
+        number.map(|number| (number, codec))
+    };
+    // Our answer names one codec only; an answer to our offer may leave several open.
+    let others = theirs
+        .payload_types
+        .codecs
+        .iter()
+        .filter(|(_, other)| !theirs.is_offer && *other != codec)
+        .filter_map(|(_, other)| own(*other));
+    own(codec).into_iter().chain(others).collect()
+}
+
+fn remote_plain(description: &Description, media: &Media, rtcp_mux: bool) -> RemotePlain {
+    let rtp = description.rtp_address(media);
+    let named = media.section.attribute("rtcp").and_then(|value| {
+        let mut fields = value.split_ascii_whitespace();
+        let port: u16 = fields.next()?.parse().ok().filter(|port| *port != 0)?;
+        let address = fields.nth(2).and_then(|address| address.parse().ok());
+        Some((address.or(rtp.map(|rtp| rtp.ip()))?, port).into())
+    });
+    let next = rtp.and_then(|mut rtp| {
+        rtp.set_port(rtp.port().checked_add(1)?);
+        Some(rtp)
+    });
+    RemotePlain {
+        rtp,
+        rtcp: named.or(next),
+        rtcp_mux,
+    }
+}
+
+fn remote_ice(description: &Description, media: &Media) -> Result<RemoteIce, MediaError> {
+    let section = bundle_head(description, media);
+    let find = |name: &str| {
+        let own = description.inherited(media, name);
+        own.or_else(|| section.and_then(|head| head.section.attribute(name)))
+    };
+    let (Some(ufrag), Some(password)) = (find("ice-ufrag"), find("ice-pwd")) else {
+        return Err(refused("the description has no ICE credentials"));
+    };
+    if !(4..=256).contains(&ufrag.len()) || !(22..=256).contains(&password.len()) {
+        return Err(refused(
+            "the ICE credentials have a length RFC 8839 forbids",
+        ));
+    }
+    let levels = [Some(&media.section), Some(&description.session)];
+    let levels = levels
+        .into_iter()
+        .chain([section.map(|head| &head.section)])
+        .flatten();
+    let fingerprints: Vec<String> = levels
+        .flat_map(|level| level.attributes("fingerprint"))
+        .filter_map(|value| {
+            let (hash, digest) = value.split_once(' ')?;
+            hash.eq_ignore_ascii_case("sha-256")
+                .then(|| digest.trim().to_ascii_uppercase())
+        })
+        .collect();
+    if fingerprints.is_empty() {
+        return Err(refused("the description has no SHA-256 fingerprint"));
+    }
+    let own = media.section.attributes("candidate");
+    let shared = section
+        .into_iter()
+        .flat_map(|head| head.section.attributes("candidate"));
+    Ok(RemoteIce {
+        ufrag: ufrag.to_owned(),
+        password: password.to_owned(),
+        candidates: own.chain(shared).map(str::to_owned).collect(),
+        fingerprints,
+        is_lite: description.session.attribute("ice-lite").is_some(),
+    })
+}
+
+/// The m-line that carries the transport of a bundled one that has none of its own.
+fn bundle_head<'a>(description: &'a Description, media: &Media) -> Option<&'a Media> {
+    media.section.attribute("bundle-only")?;
+    let mids = description.bundle_of(media.section.attribute("mid")?)?;
+    let head = description
+        .media
+        .iter()
+        .find(|other| other.section.attribute("mid") == mids.first().copied());
+    head.filter(|head| head.section != media.section)
+}

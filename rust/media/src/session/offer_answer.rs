@@ -1,0 +1,387 @@
+//! Offer and answer for the one audio stream of a call (RFC 3264, RFC 8829, RFC 5763).
+//!
+//! Takes the peer's descriptions, writes ours, and says what was agreed. It holds no transport:
+//! whoever owns both gives `Negotiated::transport` to the transport after each `set_remote`, and
+//! tells `create_offer` and `create_answer` what the transport's own half is.
+
+use std::net::IpAddr;
+
+use super::negotiation::{Ours, Theirs, negotiate, offered_direction, protocol_kind};
+use super::payload::{PayloadTypes, default_payload_type, default_telephone_event};
+use super::sdp::{Description, Direction, Media};
+use super::sdp_writer::{Answering, write_answer, write_offer};
+use crate::MediaError;
+use crate::codec::CodecKind;
+use crate::transport::IceDescription;
+
+pub use super::negotiation::{Negotiated, RemoteTransport, TelephoneEvent, TransportKind, detect};
+
+/// What kind of description the peer sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DescriptionKind {
+    /// An offer, to be answered.
+    Offer,
+    /// The final answer to ours.
+    Answer,
+    /// An answer in a provisional response: media may flow, another answer may follow.
+    Provisional,
+}
+
+/// What does not change in a session's life.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The transport.
+    pub kind: TransportKind,
+    /// Codecs, most wanted first; must not be empty.
+    pub codecs: Vec<CodecKind>,
+    /// Offer and accept telephone events (RFC 4733).
+    pub dtmf: bool,
+    /// Packet time to send with unless the peer asks for another.
+    pub ptime_ms: u16,
+    /// The number in `o=`, unique per session.
+    pub session_id: u64,
+    /// The SSRC we send with, told to browsers.
+    pub ssrc: u32,
+    /// Our RTCP canonical name.
+    pub cname: String,
+}
+
+/// The transport's half of our description.
+#[derive(Debug, Clone)]
+pub struct LocalMedia {
+    /// The address peers reach us at.
+    pub address: IpAddr,
+    /// The port of RTP.
+    pub rtp_port: u16,
+    /// The port of RTCP without rtcp-mux.
+    pub rtcp_port: u16,
+    /// ICE credentials and candidates, and the fingerprint, for the ice transport.
+    pub ice: Option<IceDescription>,
+}
+
+/// The result of `set_remote`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// What is agreed; for an offer, what the answer will say.
+    pub negotiated: Negotiated,
+    /// Another fork of our offer answered before: make the transport anew from the same offer
+    /// (`IceTransport::fork`) before giving it `negotiated.transport`.
+    pub is_other_fork: bool,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    Stable,
+    /// Our offer is out; a provisional answer of this dialog may have been applied.
+    LocalOffer {
+        applied: Option<String>,
+    },
+    RemoteOffer,
+}
+
+/// The offer/answer machine of one session.
+#[derive(Debug)]
+pub struct OfferAnswer {
+    settings: Settings,
+    state: State,
+    wish: Direction,
+    /// Payload types in use; fixed once both know them (RFC 3264 §8.3.2).
+    payload_types: PayloadTypes,
+    remote: Option<Description>,
+    /// Which m-line is the call's; fixed by the first exchange.
+    index: Option<usize>,
+    /// The mid the call's m-line has, if mids are used.
+    mid: Option<String>,
+    is_dtls_client: Option<bool>,
+    negotiated: Option<Negotiated>,
+    version: u64,
+    last_body: String,
+}
+
+impl OfferAnswer {
+    /// Makes one in which nothing is agreed yet.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            state: State::Stable,
+            wish: Direction::SendReceive,
+            payload_types: PayloadTypes::default(),
+            remote: None,
+            index: None,
+            mid: None,
+            is_dtls_client: None,
+            negotiated: None,
+            version: 0,
+            last_body: String::new(),
+        }
+    }
+
+    /// Says which way we want media to flow; takes effect in the next description.
+    pub fn set_wish(&mut self, wish: Direction) {
+        self.wish = wish;
+    }
+
+    /// What is agreed, if anything.
+    pub fn negotiated(&self) -> Option<&Negotiated> {
+        self.negotiated.as_ref()
+    }
+
+    /// Whether the peer's offer waits for our answer.
+    pub fn has_remote_offer(&self) -> bool {
+        matches!(self.state, State::RemoteOffer)
+    }
+
+    /// Writes an offer. An earlier one that was not answered is forgotten with it.
+    pub fn create_offer(&mut self, local: &LocalMedia) -> Result<String, MediaError> {
+        if self.has_remote_offer() {
+            return Err(MediaError::State(
+                "the peer's offer waits for an answer: answer it before offering".to_owned(),
+            ));
+        }
+        let payload_types = self.offered_payload_types();
+        let body = write_offer(
+            &self.settings,
+            local,
+            &payload_types,
+            self.wish,
+            self.mid.as_deref(),
+            self.index.unwrap_or(0),
+            self.remote.as_ref(),
+        );
+        self.payload_types = payload_types;
+        self.state = State::LocalOffer { applied: None };
+        Ok(self.stamped(local, body))
+    }
+
+    /// Takes a description of the peer.
+    ///
+    /// `dialog` tells the early dialogs of a forked call apart. A remote offer while ours is out
+    /// takes its place: whoever signals has refused or withdrawn ours by then.
+    /// Raises Negotiation, with nothing changed, if the two sides do not fit.
+    pub fn set_remote(
+        &mut self,
+        sdp: &str,
+        kind: DescriptionKind,
+        dialog: &str,
+    ) -> Result<Applied, MediaError> {
+        let description = Description::parse_untrusted(sdp)?;
+        match kind {
+            DescriptionKind::Offer => self.set_offer(description),
+            DescriptionKind::Answer | DescriptionKind::Provisional => {
+                self.set_answer(description, kind, dialog)
+            }
+        }
+    }
+
+    fn set_offer(&mut self, description: Description) -> Result<Applied, MediaError> {
+        let index = self.index_in_offer(&description)?;
+        let media = &description.media[index];
+        let theirs = PayloadTypes::read(media);
+        let codec = self.choose(&theirs)?;
+        // In an answer the offer's numbers serve both ways (RFC 3264 §6.1).
+        let negotiated = self.negotiate((&description, media, &theirs), &theirs, codec, true)?;
+        self.mid = media.section.attribute("mid").map(str::to_owned);
+        self.index = Some(index);
+        self.payload_types = theirs;
+        self.remote = Some(description);
+        self.state = State::RemoteOffer;
+        self.remember(negotiated, false)
+    }
+
+    fn set_answer(
+        &mut self,
+        description: Description,
+        kind: DescriptionKind,
+        dialog: &str,
+    ) -> Result<Applied, MediaError> {
+        let State::LocalOffer { applied } = &self.state else {
+            return Err(MediaError::State(
+                "an answer came although no offer is out".to_owned(),
+            ));
+        };
+        let is_other_fork =
+            self.remote.is_some() && applied.as_ref().is_some_and(|earlier| earlier != dialog);
+        let index = self.index.unwrap_or(0);
+        let media = description
+            .media
+            .get(index)
+            .filter(|media| !media.is_refused() && media.kind == "audio")
+            .ok_or_else(|| refused("the answer refuses the audio stream"))?;
+        let theirs = PayloadTypes::read(media);
+        let ours = self.payload_types.clone();
+        // The answer's order is the answerer's wish (RFC 3264 §7).
+        let codec = theirs
+            .codecs
+            .iter()
+            .map(|(_, codec)| *codec)
+            .find(|codec| ours.of_codec(*codec).is_some())
+            .ok_or_else(|| refused("the answer has none of the offered codecs"))?;
+        if is_other_fork {
+            self.is_dtls_client = None;
+        }
+        let negotiated = self.negotiate((&description, media, &theirs), &ours, codec, false)?;
+        self.index = Some(index);
+        self.remote = Some(description);
+        self.state = match kind {
+            DescriptionKind::Provisional => State::LocalOffer {
+                applied: Some(dialog.to_owned()),
+            },
+            _ => State::Stable,
+        };
+        self.remember(negotiated, is_other_fork)
+    }
+
+    fn negotiate(
+        &self,
+        (description, media, theirs): (&Description, &Media, &PayloadTypes),
+        ours: &PayloadTypes,
+        codec: CodecKind,
+        is_offer: bool,
+    ) -> Result<Negotiated, MediaError> {
+        let ours = Ours {
+            settings: &self.settings,
+            wish: self.wish,
+            is_dtls_client: self.is_dtls_client,
+            payload_types: ours,
+        };
+        let theirs = Theirs {
+            description,
+            media,
+            payload_types: theirs,
+            is_offer,
+        };
+        negotiate(&ours, &theirs, codec)
+    }
+
+    fn remember(
+        &mut self,
+        negotiated: Negotiated,
+        is_other_fork: bool,
+    ) -> Result<Applied, MediaError> {
+        if let RemoteTransport::Ice { is_dtls_client, .. } = negotiated.transport {
+            self.is_dtls_client = Some(is_dtls_client);
+        }
+        self.negotiated = Some(negotiated.clone());
+        Ok(Applied {
+            negotiated,
+            is_other_fork,
+        })
+    }
+
+    /// Writes the answer to the peer's offer.
+    pub fn create_answer(&mut self, local: &LocalMedia) -> Result<String, MediaError> {
+        let (State::RemoteOffer, Some(remote), Some(index)) =
+            (&self.state, &self.remote, self.index)
+        else {
+            return Err(MediaError::State("there is no offer to answer".to_owned()));
+        };
+        let Some(negotiated) = &mut self.negotiated else {
+            return Err(MediaError::State("there is no offer to answer".to_owned()));
+        };
+        let media = &remote.media[index];
+        let offered = offered_direction(remote, media, self.settings.kind);
+        negotiated.direction = self.wish.and(offered.reversed());
+        let body = write_answer(&Answering {
+            settings: &self.settings,
+            local,
+            remote,
+            index,
+            negotiated,
+        });
+        self.state = State::Stable;
+        Ok(self.stamped(local, body))
+    }
+
+    /// Puts the first lines before a body; the version grows when the body differs.
+    fn stamped(&mut self, local: &LocalMedia, body: String) -> String {
+        if body != self.last_body {
+            self.version += 1;
+            self.last_body = body;
+        }
+        let family = if local.address.is_ipv4() {
+            "IP4"
+        } else {
+            "IP6"
+        };
+        format!(
+            "v=0\r\no=- {} {} IN {family} {}\r\n{}",
+            self.settings.session_id, self.version, local.address, self.last_body
+        )
+    }
+
+    /// Our payload types for an offer: those in use, then our own numbers, none twice.
+    fn offered_payload_types(&self) -> PayloadTypes {
+        let known = &self.payload_types;
+        let mut offered = PayloadTypes::default();
+        let free = |offered: &PayloadTypes, wanted: u8| {
+            let is_free = |n: &u8| !offered.has(*n) && !known.has(*n);
+            std::iter::once(wanted).chain(96..=127).find(is_free)
+        };
+        for codec in &self.settings.codecs {
+            let number = known
+                .of_codec(*codec)
+                .or_else(|| free(&offered, default_payload_type(*codec)));
+            offered.codecs.extend(number.map(|number| (number, *codec)));
+        }
+        if self.settings.dtmf {
+            for clock in [48_000, 8_000, 16_000] {
+                let is_used = |codec: &CodecKind| codec.sample_rate_hz() == clock;
+                if self.settings.codecs.iter().any(is_used) {
+                    let wanted = default_telephone_event(clock);
+                    let number = known
+                        .of_telephone_event(clock)
+                        .or_else(|| free(&offered, wanted));
+                    offered
+                        .telephone_events
+                        .extend(number.map(|number| (number, clock)));
+                }
+            }
+        }
+        offered
+    }
+
+    /// The m-line of an offer that is the call's.
+    fn index_in_offer(&self, description: &Description) -> Result<usize, MediaError> {
+        let fits = |media: &Media| {
+            !media.is_refused()
+                && media.kind == "audio"
+                && protocol_kind(&media.protocol) == Some(self.settings.kind)
+        };
+        if let Some(index) = self.index {
+            let media = description.media.get(index);
+            return media
+                .filter(|media| fits(media))
+                .map(|_| index)
+                .ok_or_else(|| refused("the new offer takes the audio stream away"));
+        }
+        let has_codec = |media: &&(usize, &Media)| {
+            let theirs = PayloadTypes::read(media.1);
+            self.choose(&theirs).is_ok()
+        };
+        let audio: Vec<(usize, &Media)> = description
+            .media
+            .iter()
+            .enumerate()
+            .filter(|(_, media)| fits(media))
+            .collect();
+        let chosen = audio.iter().find(has_codec).or(audio.first());
+        chosen.map(|(index, _)| *index).ok_or_else(|| {
+            let wanted = match self.settings.kind {
+                TransportKind::Plain => "RTP/AVP",
+                TransportKind::Ice => "UDP/TLS/RTP/SAVPF",
+            };
+            refused(&format!("the offer has no audio stream over {wanted}"))
+        })
+    }
+
+    fn choose(&self, theirs: &PayloadTypes) -> Result<CodecKind, MediaError> {
+        let mut wanted = self.settings.codecs.iter().copied();
+        wanted
+            .find(|codec| theirs.of_codec(*codec).is_some())
+            .ok_or_else(|| refused("the offer has none of our codecs"))
+    }
+}
+
+pub(super) fn refused(reason: &str) -> MediaError {
+    MediaError::Negotiation(reason.to_owned())
+}
