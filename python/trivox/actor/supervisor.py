@@ -54,7 +54,7 @@ class Supervisor:
             if len(group.exceptions) != 1:
                 raise
             only = group.exceptions[0]
-        if only is error:
+        if only is error or _is_copy(only, error):
             return False
         context = only.__context__
         try:
@@ -104,6 +104,16 @@ class Supervisor:
                 raise
             failure = group.exceptions[0]
         raise failure
+
+
+def _is_copy(found: BaseException, error: BaseException | None) -> bool:
+    """Whether one is the group the other was before Trio split cancellations off it."""
+    return (
+        isinstance(found, BaseExceptionGroup)
+        and isinstance(error, BaseExceptionGroup)
+        and found.message == error.message
+        and [*map(id, found.exceptions)] == [*map(id, error.exceptions)]
+    )
 
 
 @trio.lowlevel.enable_ki_protection
