@@ -13,7 +13,7 @@ import trio
 
 from trivox._native import EVENT_FLOW_BROKEN, SipCore
 from trivox.errors import ConnectionNetworkError
-from trivox.net.flows import AnyFlow, FlowTable
+from trivox.net.flows import FlowTable
 from trivox.net.limits import StreamLimits
 from trivox.net.own_address import OwnAddress
 from trivox.net.resolver import Resolver, Target, numeric_host, parse_endpoint
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from trivox._native import SipEvent
+    from trivox.net.flows import AnyFlow
     from trivox.net.pages import PageHandler
     from trivox.net.tcp import TcpFlow
     from trivox.net.transport import Address, Flow, SocketFactory, TransactionUser
