@@ -7,6 +7,26 @@ Two halves that do not know each other. `trivox.sip` and `trivox.net` use the SI
 from collections.abc import Sequence
 from typing import Final, TypeAlias, final
 
+__all__ = [
+    "EVENT_ACK",
+    "EVENT_ACK_TIMEOUT",
+    "EVENT_CANCEL",
+    "EVENT_FLOW_BROKEN",
+    "EVENT_PROXY_CANCELLED",
+    "EVENT_REQUEST",
+    "EVENT_RESPONSE",
+    "EVENT_STRAY_RESPONSE",
+    "EVENT_TIMEOUT",
+    "EVENT_TRANSPORT_ERROR",
+    "MediaEngine",
+    "Message",
+    "NameAddr",
+    "SipCore",
+    "SipEvent",
+    "Uri",
+    "__version__",
+]
+
 __version__: str
 
 # ---------------------------------------------------------------- SIP half
@@ -142,7 +162,8 @@ class SipCore:
         """Answer a request. Via, From, To, Call-ID, CSeq (and Record-Route on 1xx/2xx) are copied from it.
 
         `to_tag` is added unless the request had one; a 1xx or 2xx with it binds the dialog to `token`.
-        A 2xx to INVITE is repeated until its ACK. False when the transaction is over already.
+        A 2xx to INVITE is repeated until its ACK. False when the transaction is over already, and for
+        a 1xx but 100, or a 408, to a non-INVITE (RFC 4320 §4). Raises InvalidHeaderError.
         """
     def acknowledge(
         self,
@@ -158,7 +179,11 @@ class SipCore:
     ) -> None:
         """ACK the 2xx with that To tag; the stored ACK answers every repetition of it (RFC 3261 §13.2.2.4)."""
     def cancel(self, tx: int, headers: _Headers, token: int, now: float) -> int:
-        """Send CANCEL for a client INVITE that has had a provisional response; returns its own transaction."""
+        """Send CANCEL for a client INVITE that has had a provisional response; returns its own transaction.
+
+        0, and nothing is sent, when it has had none yet, has its final response, or was cancelled before.
+        The INVITE times out 64·T1 later if no final response follows (RFC 3261 §9.1).
+        """
     def forward(
         self,
         message: Message,
@@ -217,7 +242,7 @@ class Uri:
     @property
     def headers(self) -> str:
         """What follows the question mark, undecoded."""
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, value: object, /) -> bool:
         """Equality by RFC 3261 §19.1.4."""
     def __hash__(self) -> int: ...
 

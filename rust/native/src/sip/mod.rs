@@ -5,6 +5,7 @@ mod message;
 mod text;
 
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 use trivox_sip::EventKind;
 
 /// Adds the SIP classes to the module.
@@ -23,6 +24,8 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ] {
         module.add(name, kind as u8)?;
     }
+    // The stub's alias for what an event is; at run time a plain tuple.
+    module.add("SipEvent", module.py().get_type::<PyTuple>())?;
     module.add_class::<message::Message>()?;
     module.add_class::<core::SipCore>()?;
     module.add_class::<address::Uri>()?;

@@ -8,6 +8,9 @@ mod client;
 mod proxy;
 mod receive;
 mod server;
+mod stateless;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use std::collections::BTreeSet;

@@ -2,10 +2,11 @@
 use std::sync::Arc;
 
 use super::act::Material;
+use super::stateless::{plain_response, reply_address};
 use super::{Address, Event, EventKind, SipCore};
 use crate::error::ParseError;
 use crate::framing::Framed;
-use crate::message::{Builder, Head, HeaderName, Message, Via};
+use crate::message::{HeaderName, Message};
 use crate::timers::Slot;
 use crate::transaction::key::{ack_key, client_key, dialog_key, server_key};
 use crate::transaction::tables::{Input, Machine, State};
@@ -86,8 +87,7 @@ impl SipCore {
 
     fn receive_request(&mut self, mut message: Message, arrival: Arrival, events: &mut Vec<Event>) {
         let Some(via) = message.top_via() else {
-            self.counters.malformed += 1;
-            return;
+            return self.refuse_without_via(&message, arrival);
         };
         let needs_mark = via.parameter("rport").is_some()
             || !via
@@ -125,6 +125,17 @@ impl SipCore {
         let mut event = self.event(EventKind::Request, id, Some(message));
         event.source = arrival.source;
         events.push(event);
+    }
+
+    /// The top Via does not parse: the answer can only go where the request came from.
+    fn refuse_without_via(&mut self, message: &Message, arrival: Arrival) {
+        self.counters.malformed += 1;
+        let defect = message.validate().filter(|_| message.method() != b"ACK");
+        if let Some(defect) = defect
+            && message.first(HeaderName::Via).is_some()
+        {
+            self.answer_statelessly(message, defect, arrival.flow, arrival.source);
+        }
     }
 
     fn open_server(
@@ -314,27 +325,6 @@ impl SipCore {
             self.counters.absorbed += 1;
         }
     }
-
-    /// A tag only we can make, so that the ACK for a stateless answer is known (RFC 3261 §16.11).
-    fn stateless_tag(&self, request: &Message) -> String {
-        self.hash
-            .token(b"tag", &[request.call_id(), request.tag(HeaderName::From)])
-    }
-
-    fn answer_statelessly(
-        &mut self,
-        request: &Message,
-        defect: ParseError,
-        flow: u64,
-        destination: Address,
-    ) {
-        let tag = self.stateless_tag(request);
-        let retry = (defect.status == 503).then_some("5");
-        let reason = defect.reason.as_bytes();
-        if let Some(data) = plain_response(request, defect.status, reason, &tag, retry) {
-            self.send(flow, destination, data);
-        }
-    }
 }
 
 /// The table's input for a response of that status.
@@ -358,38 +348,4 @@ fn bare_event(kind: EventKind, flow: u64, source: Address) -> Event {
         flow,
         source,
     }
-}
-
-/// Where responses go: back on the connection, or to `rport`, or to the sent-by port of the address
-/// it came from. `maddr` is not followed: it would let anyone aim our answers (RFC 3261 §18.2.2).
-fn reply_address(via: &Via<'_>, source: &Address, is_reliable: bool) -> Address {
-    if is_reliable || via.parameter("rport").is_some() {
-        return source.clone();
-    }
-    Address {
-        host: Arc::clone(&source.host),
-        port: via.port.unwrap_or(5060),
-    }
-}
-
-/// A response without headers of its own; copies whatever of the mandatory ones there is.
-fn plain_response(
-    request: &Message,
-    status: u16,
-    reason: &[u8],
-    tag: &str,
-    retry_after: Option<&str>,
-) -> Option<Vec<u8>> {
-    let mut out = Builder::new(&Head::Response { status, reason }).ok()?;
-    out.vias(request);
-    out.copy(request, HeaderName::From);
-    if request.first(HeaderName::To).is_some() {
-        out.to(request, tag);
-    }
-    out.copy(request, HeaderName::CallId);
-    out.copy(request, HeaderName::CSeq);
-    if let Some(seconds) = retry_after {
-        out.line("Retry-After", seconds.as_bytes());
-    }
-    Some(out.finish(b""))
 }

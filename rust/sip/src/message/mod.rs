@@ -72,9 +72,19 @@ fn line_end(data: &[u8], from: usize) -> Option<(usize, usize)> {
     Some((from + at, from + at + 2))
 }
 
-fn has_control(line: &[u8]) -> bool {
-    line.iter()
-        .any(|&byte| (byte < 0x20 && byte != b'\t') || byte == 0x7f)
+fn is_control(byte: u8) -> bool {
+    (byte < 0x20 && byte != b'\t') || byte == 0x7f
+}
+
+/// A control character, except behind the backslash of a quoted pair (RFC 3261 §25.1; a line break
+/// is none even there).
+fn has_bare_control(line: &[u8]) -> bool {
+    let mut is_escaped = false;
+    line.iter().any(|&byte| {
+        let is_bad = is_control(byte) && (!is_escaped || matches!(byte, b'\r' | b'\n'));
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_bad
+    })
 }
 
 impl Message {
@@ -93,7 +103,7 @@ impl Message {
             });
         }
         let (end, next) = line_end(data, 0).ok_or(ParseError::bad("No start line"))?;
-        if has_control(&data[..end]) {
+        if data[..end].iter().any(|&byte| is_control(byte)) {
             return Err(ParseError::bad("Control character in start line"));
         }
         let mut message = Self {
@@ -124,7 +134,7 @@ impl Message {
                 return Ok(next);
             }
             let line = &self.data[at..end];
-            if has_control(line) {
+            if line.iter().any(|&byte| is_control(byte)) && has_bare_control(line) {
                 return Err(ParseError::bad("Control character in header"));
             }
             if matches!(line[0], b' ' | b'\t') {

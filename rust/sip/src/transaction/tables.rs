@@ -2,6 +2,7 @@
 //! RFC 3261 §17 figures 5 to 8, amended by RFC 6026 (Accepted) and RFC 4320 (non-INVITE answers).
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "the names of RFC 3261 §17")]
 pub(crate) enum Machine {
     ClientInvite,
     ClientNonInvite,

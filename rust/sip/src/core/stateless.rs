@@ -1,0 +1,63 @@
+//! Answers that need no transaction: to malformed requests, under overload (RFC 3261 §8.2.7, §16.11).
+use std::sync::Arc;
+
+use super::{Address, SipCore};
+use crate::error::ParseError;
+use crate::message::{Builder, Head, HeaderName, Message, Via};
+
+impl SipCore {
+    /// A tag only we can make, so that the ACK for a stateless answer is known (RFC 3261 §16.11).
+    pub(super) fn stateless_tag(&self, request: &Message) -> String {
+        self.hash
+            .token(b"tag", &[request.call_id(), request.tag(HeaderName::From)])
+    }
+
+    pub(super) fn answer_statelessly(
+        &mut self,
+        request: &Message,
+        defect: ParseError,
+        flow: u64,
+        destination: Address,
+    ) {
+        let tag = self.stateless_tag(request);
+        let retry = (defect.status == 503).then_some("5");
+        let reason = defect.reason.as_bytes();
+        if let Some(data) = plain_response(request, defect.status, reason, &tag, retry) {
+            self.send(flow, destination, data);
+        }
+    }
+}
+
+/// Where responses go: back on the connection, or to `rport`, or to the sent-by port of the address
+/// it came from. `maddr` is not followed: it would let anyone aim our answers (RFC 3261 §18.2.2).
+pub(super) fn reply_address(via: &Via<'_>, source: &Address, is_reliable: bool) -> Address {
+    if is_reliable || via.parameter("rport").is_some() {
+        return source.clone();
+    }
+    Address {
+        host: Arc::clone(&source.host),
+        port: via.port.unwrap_or(5060),
+    }
+}
+
+/// A response without headers of its own; copies whatever of the mandatory ones there is.
+pub(super) fn plain_response(
+    request: &Message,
+    status: u16,
+    reason: &[u8],
+    tag: &str,
+    retry_after: Option<&str>,
+) -> Option<Vec<u8>> {
+    let mut out = Builder::new(&Head::Response { status, reason }).ok()?;
+    out.vias(request);
+    out.copy(request, HeaderName::From);
+    if request.first(HeaderName::To).is_some() {
+        out.to(request, tag);
+    }
+    out.copy(request, HeaderName::CallId);
+    out.copy(request, HeaderName::CSeq);
+    if let Some(seconds) = retry_after {
+        out.line("Retry-After", seconds.as_bytes());
+    }
+    Some(out.finish(b""))
+}
