@@ -27,7 +27,7 @@ class User:
         self.changed = trio.Event()
 
     def handle_sip(self, events, now):
-        for kind, token, tx, method, status, message, flow, source in events:
+        for kind, token, tx, _, status, message, flow, source in events:
             if kind == _native.EVENT_REQUEST:
                 self.requests.append((message, flow, source))
                 contact = self.endpoint.contact(self.endpoint.flow(flow), source, "me")
@@ -129,7 +129,7 @@ async def test_a_second_request_uses_the_open_connection(start, nursery):
 
 async def test_the_far_end_reuses_the_connection_it_accepted(start, nursery):
     server, server_user = await start("sip:127.0.0.1:0;transport=tcp")
-    client, client_user = await start()
+    client, _ = await start()
     send(client, server.listening_on[0])
     await server_user.wait(lambda user: user.requests)
     _, flow, source = server_user.requests[0]

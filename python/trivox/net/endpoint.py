@@ -6,13 +6,14 @@ until the core's next deadline. Nothing here knows calls, dialogs or media.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import trio
 
 from trivox._native import EVENT_FLOW_BROKEN, SipCore
-from trivox.errors import ConnectionNetworkError
+from trivox.errors import ConnectionNetworkError, InvalidUriError, NotSupportedError
 from trivox.net.flows import FlowTable
 from trivox.net.limits import StreamLimits
 from trivox.net.own_address import OwnAddress
@@ -177,9 +178,8 @@ class Endpoint:
 
     def cancel(self, output: SendCancel, *, token: int) -> int:
         """Cancel an INVITE that has had a provisional response."""
-        transaction = self.core.cancel(output.tx, output.headers, token, self._now())
         self.touch()
-        return transaction
+        return self.core.cancel(output.tx, output.headers, token, self._now())
 
     def respond(self, output: SendResponse, *, token: int) -> bool:
         """Answer a request; False when its transaction is over already."""
@@ -253,12 +253,10 @@ class Endpoint:
         known = self._flows.get(flow)
         if known is not None and known.remote is not None:
             return known, known.remote
-        try:
+        with suppress(InvalidUriError, NotSupportedError, ConnectionNetworkError):
             target = self.resolve_now(uri)
             if target is not None:
                 return self.flow_to(target), target.address
-        except ValueError:
-            target = None
         return (known, source) if known is not None else None
 
     def keep(self, identifier: int) -> None:
@@ -272,8 +270,6 @@ class Endpoint:
         flow = self._flows.get(identifier)
         if flow is not None and flow.remote is not None:
             flow.close()
-
-    # Who we are to a peer.
 
     def local_address(self, flow: Flow, peer: Address) -> Address:
         """Return the address that `peer` reaches us at, for SDP and the like: never a wildcard."""
@@ -335,7 +331,10 @@ class Endpoint:
         if self._trace is not None:
             for data, source in batch:
                 self._trace(now, "in", flow.id, self.local_address(flow, source), source, data)
-        self._turn(self.core.receive_batch(flow.id, batch, now), now)
+        events = self.core.receive_batch(flow.id, batch, now)
+        if flow.transport != "udp" and any(event[1] for event in events):
+            self.keep(flow.id)
+        self._turn(events, now)
 
     def receive_stream(self, flow: TcpFlow, data: bytes) -> bool:
         """Take bytes of a connection; tell whether a whole message was among them."""
@@ -350,6 +349,8 @@ class Endpoint:
         if any(event[0] == EVENT_FLOW_BROKEN for event in events):
             flow.wire.finish()
             events = [event for event in events if event[0] != EVENT_FLOW_BROKEN]
+        if any(event[1] for event in events):
+            self.keep(flow.id)
         complete = self.core.statistics()["received"] != before or not data.strip(b"\r\n")
         self._turn(events, now)
         return complete
