@@ -8,6 +8,7 @@ pub mod codec;
 pub mod dtmf;
 pub mod error;
 pub mod event;
+pub mod jitter;
 pub mod level;
 pub mod player;
 pub mod recorder;
