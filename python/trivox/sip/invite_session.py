@@ -355,7 +355,7 @@ class InviteSession:
     def _request(self, tx: int, message: Message) -> Outputs:
         leg = self._leg
         given = Given(tx, message=message)
-        tag = message.key()[2]
+        tag = message.key()[3]
         dialog = leg.find(tag)
         if dialog is None:
             # A branch that lost may end its dialog itself, before our BYE is there.
