@@ -106,7 +106,9 @@ class Generator:
         self._send("ACK", number, 1, tag, "", "")
         self._send("BYE", number, 2, tag, "", "")
 
-    def _send(self, method: str, number: int, cseq: int, to_tag: str, extra: str, body: str) -> None:
+    def _send(
+        self, method: str, number: int, cseq: int, to_tag: str, extra: str, body: str
+    ) -> None:
         host, port = self.target
         message = (
             f"{method} sip:service@{host}:{port} SIP/2.0\r\n"

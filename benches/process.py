@@ -55,7 +55,7 @@ def command(words: Sequence[str], *, core: int) -> Iterator[subprocess.Popen[str
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        preexec_fn=lambda: pin(core),  # noqa: PLW1509 — no threads here
+        preexec_fn=lambda: pin(core),
     )
     try:
         yield process

@@ -7,6 +7,7 @@ asyncio queue, spoken audio comes back by a Trio memory channel; both are bounde
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from functools import partial
 
@@ -21,10 +22,9 @@ async def echoing_model(heard: asyncio.Queue[bytes], spoken: trio.MemorySendChan
     while True:
         speech += await heard.get()
         if len(speech) >= 16_000:  # half a second of int16 at 16 kHz
-            try:
+            # The caller may be behind, or gone: then this half second is lost.
+            with contextlib.suppress(trio.WouldBlock, trio.BrokenResourceError):
                 spoken.send_nowait(speech)
-            except (trio.WouldBlock, trio.BrokenResourceError):
-                pass  # the caller is behind, or gone: this half second is lost
             speech = b""
 
 

@@ -28,7 +28,9 @@ def run() -> list[Row]:
         rows.append(Row("uas", f"trivox, round {round_number}", {**ours}))
         if theirs is not None:
             ratio = ours["cpu_us_per_call"] / theirs["cpu_us_per_call"]
-            rows.append(Row("uas", f"sipp -sn uas, round {round_number}", {**theirs, "ratio": ratio}))
+            rows.append(
+                Row("uas", f"sipp -sn uas, round {round_number}", {**theirs, "ratio": ratio})
+            )
     return rows
 
 

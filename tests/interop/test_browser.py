@@ -45,7 +45,9 @@ async def house(page, handler, *flags):
                 nursery.start_soon(client.serve, handler)
             async with open_browser(f"http://127.0.0.1:{web.port}/index.html", *flags) as browser:
                 await browser.register(
-                    ws=f"ws://127.0.0.1:{web.port}", uri=_uri("alice", account.uri), password="wonder"
+                    ws=f"ws://127.0.0.1:{web.port}",
+                    uri=_uri("alice", account.uri),
+                    password="wonder",
                 )
                 yield browser, client, account.uri
             nursery.cancel_scope.cancel()

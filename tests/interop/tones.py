@@ -26,7 +26,9 @@ def strongest_hz(samples: np.ndarray, rate_hz: int) -> float:
     return float(np.argmax(spectrum) * rate_hz / len(samples))
 
 
-def assert_tone(path: Path, hz: float, *, channel: int = 0, from_s: float = 0.5, seconds: float = 1.0) -> None:
+def assert_tone(
+    path: Path, hz: float, *, channel: int = 0, from_s: float = 0.5, seconds: float = 1.0
+) -> None:
     """Assert that this stretch of the recording holds that tone, and not silence."""
     samples, rate = samples_of(path, channel=channel)
     stretch = samples[int(from_s * rate) : int((from_s + seconds) * rate)]

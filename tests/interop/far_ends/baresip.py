@@ -59,7 +59,9 @@ class Baresip:
         message = json.dumps({"command": command, "params": parameters}).encode()
         await self._control.send_all(b"%d:%s," % (len(message), message))
 
-    async def until(self, is_it: Callable[[dict[str, Any]], bool], within: float = 15) -> dict[str, Any]:
+    async def until(
+        self, is_it: Callable[[dict[str, Any]], bool], within: float = 15
+    ) -> dict[str, Any]:
         """Read events until one is as wanted; earlier ones count too."""
         with trio.move_on_after(within):
             for event in self.events:

@@ -39,7 +39,9 @@ class Browser:
     async def call(self, name: str, *args: Any) -> Any:
         """Call a function of the page's `farEnd` and return what it returns."""
         assert self._process.stdin is not None
-        await self._process.stdin.send_all(json.dumps({"call": name, "args": args}).encode() + b"\n")
+        await self._process.stdin.send_all(
+            json.dumps({"call": name, "args": args}).encode() + b"\n"
+        )
         return await self.answer()
 
     async def answer(self) -> Any:
@@ -67,7 +69,9 @@ class Browser:
 
     async def hears(self, hz: float, within: float = 10) -> None:
         """Wait until the page hears that tone."""
-        await self.until("heard", lambda heard: abs(heard["hz"] - hz) < 12 and heard["rms"] > 0.01, within)
+        await self.until(
+            "heard", lambda heard: abs(heard["hz"] - hz) < 12 and heard["rms"] > 0.01, within
+        )
 
     async def hears_nothing(self, within: float = 10) -> None:
         """Wait until the page hears silence."""
