@@ -1,0 +1,1 @@
+"""Looking at calls after the fact: from records to pictures for people."""
