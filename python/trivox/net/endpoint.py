@@ -200,8 +200,6 @@ class Endpoint:
         """Drop a dialog from the core's table."""
         self.core.forget(output.call_id, output.local_tag, output.remote_tag)
 
-    # Where messages go.
-
     async def resolve(self, uri: str) -> Target:
         """Resolve a SIP URI to a transport and addresses.
 
