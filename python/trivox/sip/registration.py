@@ -246,7 +246,7 @@ class Registration:
             case RegistrationAction.SCHEDULE_RETRY:
                 self._deadline = given.now + self._back_off(given)
                 self._failures += 1
-            case RegistrationAction.CLEAR:
+            case _:  # CLEAR
                 self._deadline = None
                 self._failures = 0
         return ()
