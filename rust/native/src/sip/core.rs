@@ -1,4 +1,5 @@
 //! `SipCore`: one mutex round the sans-I/O core, one crossing per batch.
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
@@ -13,7 +14,7 @@ use crate::error::invalid_header;
 pub(super) struct SipCore(Mutex<Core>);
 
 type PyAddress = (String, u16);
-type Headers = Vec<(String, Octets)>;
+type Headers = Vec<(Octets, Octets)>;
 type PyEvent<'py> = (
     u8,
     i64,
@@ -33,9 +34,11 @@ fn address((host, port): PyAddress) -> Address {
 }
 
 fn plain(headers: Headers) -> Vec<(String, Vec<u8>)> {
+    // A name that is not UTF-8 is no token either way: the core refuses it.
+    let name = |octets: Octets| String::from_utf8_lossy(&octets.0).into_owned();
     headers
         .into_iter()
-        .map(|(name, value)| (name, value.0))
+        .map(|(key, value)| (name(key), value.0))
         .collect()
 }
 
@@ -57,6 +60,15 @@ fn event<'py>(py: Python<'py>, event: Event) -> PyResult<PyEvent<'py>> {
 
 fn events<'py>(py: Python<'py>, all: Vec<Event>) -> PyResult<Vec<PyEvent<'py>>> {
     all.into_iter().map(|one| event(py, one)).collect()
+}
+
+/// Peer input never ends the process: what panics is counted and dropped.
+fn guarded<T: Default>(core: &mut Core, work: impl FnOnce(&mut Core) -> T) -> T {
+    let done = catch_unwind(AssertUnwindSafe(|| work(core)));
+    done.unwrap_or_else(|_| {
+        core.count_panic();
+        T::default()
+    })
 }
 
 impl SipCore {
@@ -106,7 +118,9 @@ impl SipCore {
         let all = py.detach(|| {
             let (mut core, mut all) = (self.lock(), Vec::new());
             for (data, source) in &batch {
-                core.receive_datagram(flow, data, source, now, &mut all);
+                guarded(&mut core, |core| {
+                    core.receive_datagram(flow, data, source, now, &mut all);
+                });
             }
             all
         });
@@ -289,7 +303,7 @@ impl SipCore {
     }
 
     fn handle_timeout<'py>(&self, py: Python<'py>, now: f64) -> PyResult<Vec<PyEvent<'py>>> {
-        let all = py.detach(|| self.lock().handle_timeout(now));
+        let all = py.detach(|| guarded(&mut self.lock(), |core| core.handle_timeout(now)));
         events(py, all)
     }
 

@@ -183,6 +183,11 @@ impl SipCore {
         all
     }
 
+    /// Count an input whose handling panicked: a bug of ours, which must cost that input only.
+    pub fn count_panic(&mut self) {
+        self.counters.panics += 1;
+    }
+
     fn take_pending(&mut self, now: f64, events: &mut Vec<Event>) {
         while self.pending.first().is_some_and(|(at, _)| *at <= now) {
             events.push(self.pending.remove(0).1);

@@ -11,6 +11,8 @@ fn address(host: &str) -> Address {
     }
 }
 
+type Sent = Vec<(f64, String)>;
+
 struct Bench {
     core: SipCore,
     now: f64,
@@ -95,7 +97,7 @@ impl Bench {
     }
 
     /// Run all timers until `end`; the time and start line of each thing sent, and the events.
-    fn run(&mut self, end: f64) -> (Vec<(f64, String)>, Vec<(f64, EventKind)>) {
+    fn run(&mut self, end: f64) -> (Sent, Vec<(f64, EventKind)>) {
         let (mut sent, mut events) = (Vec::new(), Vec::new());
         while let Some(at) = self.core.next_deadline().filter(|&at| at <= end) {
             self.now = at;

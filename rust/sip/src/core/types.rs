@@ -161,10 +161,11 @@ pub struct Counters {
     pub(crate) malformed: u64,
     pub(crate) dropped: u64,
     pub(crate) refused: u64,
+    pub(crate) panics: u64,
 }
 
 impl Counters {
-    pub(crate) fn items(&self) -> [(&'static str, u64); 7] {
+    pub(crate) fn items(&self) -> [(&'static str, u64); 8] {
         [
             ("received", self.received),
             ("sent", self.sent),
@@ -173,6 +174,7 @@ impl Counters {
             ("malformed", self.malformed),
             ("dropped", self.dropped),
             ("refused", self.refused),
+            ("panics", self.panics),
         ]
     }
 }

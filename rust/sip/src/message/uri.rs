@@ -27,6 +27,9 @@ pub struct Uri {
     pub headers: Vec<u8>,
 }
 
+/// Most parameters taken: comparing two URIs looks at every pair.
+const MAX_PARAMETERS: usize = 64;
+
 /// Parameters that count even when only one of two URIs has them (§19.1.4).
 const SIGNIFICANT: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
 
@@ -80,6 +83,9 @@ impl Uri {
             .filter(|part| !part.is_empty())
         {
             let (name, value) = parameter(part);
+            if parameters.len() == MAX_PARAMETERS {
+                return Err(ParseError::bad("Too many URI parameters"));
+            }
             let name = String::from_utf8_lossy(&unescape(name)?).to_ascii_lowercase();
             parameters.push((name, value.map(unescape).transpose()?));
         }

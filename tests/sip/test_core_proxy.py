@@ -1,0 +1,261 @@
+"""The core as a stateful proxy between two user agents, in virtual time (RFC 3261 §16)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from trivox._native import (
+    EVENT_ACK,
+    EVENT_PROXY_CANCELLED,
+    EVENT_REQUEST,
+    EVENT_RESPONSE,
+    EVENT_STRAY_RESPONSE,
+    Message,
+    SipCore,
+    SipEvent,
+)
+from trivox.errors import InvalidHeaderError
+
+ALICE, PROXY, BOB = ("192.0.2.1", 5060), ("192.0.2.2", 5060), ("192.0.2.3", 5060)
+
+
+def _headers(method: str, *, to_tag: str = "") -> list[tuple[str, str]]:
+    return [
+        ("From", "<sip:alice@a>;tag=alice"),
+        ("To", f"<sip:bob@b>{to_tag}"),
+        ("Call-ID", "call"),
+        ("CSeq", f"1 {method}"),
+        ("Max-Forwards", "70"),
+        ("Route", "<sip:192.0.2.2;lr>"),
+        ("X-Kept", "a  b"),
+    ]
+
+
+@dataclass
+class Network:
+    """Three cores; what one sends is given to the one with that address."""
+
+    cores: dict[tuple[str, int], SipCore] = field(default_factory=dict)
+    events: dict[tuple[str, int], list[SipEvent]] = field(default_factory=dict)
+    now: float = 0.0
+
+    def __post_init__(self) -> None:
+        for address in (ALICE, PROXY, BOB):
+            core = SipCore(address[0].encode())
+            core.open_flow(1, "udp", address)
+            self.cores[address] = core
+
+    def settle(self) -> None:
+        self.events = {address: [] for address in self.cores}
+        while any(self._deliver(address, core) for address, core in self.cores.items()):
+            pass
+
+    def _deliver(self, source: tuple[str, int], core: SipCore) -> bool:
+        output = core.take_output()
+        for _, destination, data in output:
+            events = self.cores[destination].receive_batch(1, [(data, source)], self.now)
+            self.events[destination] += events
+        return bool(output)
+
+    def call(self) -> tuple[int, int, Message]:
+        """Alice's INVITE as far as the proxy: her transaction, the proxy's, the message."""
+        client = self.cores[ALICE].request(
+            "INVITE", "sip:bob@b", 1, PROXY, "192.0.2.1", _headers("INVITE"), b"sdp", 1, self.now
+        )
+        self.settle()
+        (event,) = self.events[PROXY]
+        assert event[5] is not None
+        return client, event[2], event[5]
+
+    def forward(self, message: Message, server: int) -> int:
+        return self.cores[PROXY].forward(
+            message,
+            "sip:bob@192.0.2.3",
+            1,
+            BOB,
+            "192.0.2.2",
+            routes=[],
+            record_route="<sip:192.0.2.2;lr>",
+            max_forwards=69,
+            server=server,
+            now=self.now,
+        )
+
+    def respond(self, status: int) -> Message:
+        """Bob's answer as the proxy gets it."""
+        (event,) = self.events[BOB]
+        self.cores[BOB].respond(event[2], status, "Reason", [], b"", "bob", 2, self.now)
+        self.settle()
+        (event,) = self.events[PROXY]
+        assert (event[0], event[4]) == (EVENT_RESPONSE, status)
+        assert event[5] is not None
+        return event[5]
+
+    def run(self, end: float) -> list[SipEvent]:
+        all_events: list[SipEvent] = []
+        while deadlines := [d for d in map(SipCore.next_deadline, self.cores.values()) if d]:
+            if min(deadlines) > end:
+                break
+            self.now = min(deadlines)
+            for core in self.cores.values():
+                all_events += core.handle_timeout(self.now)
+            self.settle()
+        return all_events
+
+
+@pytest.fixture
+def network() -> Network:
+    return Network()
+
+
+def test_forwarded_request_has_a_new_top_via_and_replaced_routes(network: Network) -> None:
+    _, server, invite = network.call()
+    network.forward(invite, server)
+    network.settle()
+
+    (event,) = network.events[BOB]
+
+    message = event[5]
+    assert message is not None
+    assert (event[0], message.uri, message.body) == (EVENT_REQUEST, "sip:bob@192.0.2.3", b"sdp")
+    assert [via.split(";")[0] for via in message.values("Via")] == [
+        "SIP/2.0/UDP 192.0.2.2",
+        "SIP/2.0/UDP 192.0.2.1",
+    ]
+    assert message.values("Via")[1].endswith(";received=192.0.2.1;rport=5060")
+    assert message.headers("Route") == []
+    assert message.headers("Record-Route") == ["<sip:192.0.2.2;lr>"]
+    assert (message.header("Max-Forwards"), message.header("X-Kept")) == ("69", "a  b")
+    assert message.validate() is None
+
+
+def test_forwarded_2xx_is_neither_repeated_nor_acknowledged_by_the_proxy(network: Network) -> None:
+    _, server, invite = network.call()
+    network.forward(invite, server)
+    network.settle()
+    answer = network.respond(200)
+    proxy = network.cores[PROXY]
+
+    assert proxy.forward_response(server, answer, 0.0)
+
+    network.settle()
+    (event,) = network.events[ALICE]
+    assert (event[0], event[1], event[4]) == (EVENT_RESPONSE, 1, 200)
+    sent = proxy.statistics()["sent"]
+    proxy.handle_timeout(20.0)
+    assert proxy.statistics()["sent"] == sent
+    assert proxy.handle_timeout(32.0) == []
+    assert proxy.statistics()["transactions"] == 0
+
+
+def test_each_copy_of_a_2xx_passes_the_proxy(network: Network) -> None:
+    _, server, invite = network.call()
+    network.forward(invite, server)
+    network.settle()
+    network.cores[PROXY].forward_response(server, network.respond(200), 0.0)
+    network.settle()
+    network.now = 0.5
+    network.cores[BOB].handle_timeout(0.5)
+    network.settle()
+
+    (event,) = network.events[PROXY]
+
+    assert event[5] is not None
+    assert network.cores[PROXY].forward_response(server, event[5], 0.5)
+    network.settle()
+    assert network.events[ALICE] == []
+    assert network.cores[ALICE].statistics()["absorbed"] == 1
+
+
+def test_ack_for_a_2xx_passes_the_proxy_without_state(network: Network) -> None:
+    client, server, invite = network.call()
+    network.forward(invite, server)
+    network.settle()
+    network.cores[PROXY].forward_response(server, network.respond(200), 0.0)
+    network.settle()
+    headers = _headers("ACK", to_tag=";tag=bob")
+    alice = network.cores[ALICE]
+    alice.acknowledge(client, "bob", "sip:bob@b", 1, PROXY, "192.0.2.1", headers, b"", 0.0)
+    network.settle()
+    (event,) = network.events[PROXY]
+    assert (event[0], event[2]) == (EVENT_ACK, 0)
+    assert event[5] is not None
+
+    assert network.forward(event[5], 0) == 0
+
+    network.settle()
+    assert [(event[0], event[1]) for event in network.events[BOB]] == [(EVENT_ACK, 2)]
+    assert network.run(200.0) == []
+    assert {core.statistics()["transactions"] for core in network.cores.values()} == {0}
+
+
+def test_failure_is_acknowledged_hop_by_hop(network: Network) -> None:
+    _, server, invite = network.call()
+    network.forward(invite, server)
+    network.settle()
+    answer = network.respond(486)
+
+    assert network.cores[PROXY].forward_response(server, answer, 0.0)
+
+    network.settle()
+    assert [event[4] for event in network.events[ALICE]] == [486]
+    assert network.run(200.0) == []
+    assert {core.statistics()["transactions"] for core in network.cores.values()} == {0}
+
+
+def test_cancel_is_answered_by_the_proxy_and_sent_on_by_its_user(network: Network) -> None:
+    client, server, invite = network.call()
+    branch = network.forward(invite, server)
+    network.settle()
+    network.cores[PROXY].forward_response(server, network.respond(180), 0.0)
+    network.settle()
+    network.cores[ALICE].cancel(client, [], 1, 0.0)
+    network.settle()
+
+    (event,) = network.events[PROXY]
+
+    assert (event[0], event[2]) == (EVENT_PROXY_CANCELLED, server)
+    assert [event[4] for event in network.events[ALICE]] == [200]
+    assert network.cores[PROXY].cancel(branch, [("Reason", "SIP;cause=200")], 0, 0.0) != 0
+    network.settle()
+    ((*_, cancel, _, _),) = network.events[BOB]
+    assert cancel is not None
+    assert (cancel.method, cancel.header("Reason")) == ("CANCEL", "SIP;cause=200")
+
+
+def test_late_2xx_goes_up_by_its_second_via(network: Network) -> None:
+    _, server, invite = network.call()
+    network.forward(invite, server)
+    network.settle()
+    answer = network.respond(200)
+    fresh = SipCore(b"restarted")
+    fresh.open_flow(1, "udp", PROXY)
+    ((kind, *_, message, _, _),) = fresh.receive_batch(1, [(answer.raw, BOB)], 0.0)
+    assert kind == EVENT_STRAY_RESPONSE
+    assert message is not None
+
+    assert fresh.forward_stray(message, 0.0)
+
+    ((_, destination, data),) = fresh.take_output()
+    assert destination == ALICE
+    assert len(Message.parse(data).values("Via")) == 1
+
+
+def test_values_of_the_proxy_are_checked_too(network: Network) -> None:
+    _, server, invite = network.call()
+
+    with pytest.raises(InvalidHeaderError, match="control character"):
+        network.cores[PROXY].forward(
+            invite,
+            "sip:bob@b",
+            1,
+            BOB,
+            "192.0.2.2",
+            routes=["<sip:x>\r\nX: y"],
+            record_route="",
+            max_forwards=69,
+            server=server,
+            now=0.0,
+        )
