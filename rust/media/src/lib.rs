@@ -5,12 +5,14 @@
 #![forbid(unsafe_code)]
 
 pub mod codec;
+pub mod compare;
 pub mod dtmf;
 pub mod error;
 pub mod event;
 pub mod jitter;
 pub mod level;
 pub mod player;
+pub mod quality;
 pub mod recorder;
 pub mod resample;
 pub mod session;
