@@ -216,7 +216,10 @@ class SipCore:
     def next_deadline(self) -> float | None: ...
     def handle_timeout(self, now: float) -> list[SipEvent]: ...
     def statistics(self) -> dict[str, int]:
-        """Live transactions, dialogs, timers, flows; counters of received, sent, retransmitted, malformed, dropped."""
+        """Live transactions, dialogs, timers, flows; counters of messages received, sent, retransmitted,
+
+        absorbed (copies), malformed, dropped, refused (503 under overload), and panics (bugs of ours).
+        """
 
 @final
 class Uri:

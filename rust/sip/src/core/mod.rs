@@ -46,7 +46,9 @@ pub struct SipCore {
     /// INVITE server transactions by what the ACK for their 2xx carries.
     acks: Map<u128, u64>,
     dialogs: Map<u128, i64>,
-    /// Client transactions on connections, so that a broken one is found at once.
+    /// INVITE server transactions by what a merged copy shares with them (RFC 3261 §8.2.2.2).
+    merges: Map<u128, u64>,
+    /// Client transactions by flow, for when one is closed.
     by_flow: BTreeSet<(u64, u64)>,
     timers: Timers,
     output: Vec<Output>,
@@ -67,6 +69,7 @@ impl SipCore {
             servers: Map::default(),
             clients: Map::default(),
             acks: Map::default(),
+            merges: Map::default(),
             dialogs: Map::default(),
             by_flow: BTreeSet::new(),
             timers: Timers::default(),
@@ -238,9 +241,7 @@ impl SipCore {
         let is_client = matches!(transaction.side, Side::Client(_));
         if is_client {
             self.clients.insert(transaction.key, id);
-            if transaction.is_reliable {
-                self.by_flow.insert((transaction.flow, id));
-            }
+            self.by_flow.insert((transaction.flow, id));
         } else {
             self.servers.insert(transaction.key, id);
         }
@@ -268,6 +269,9 @@ impl SipCore {
                 self.servers.remove(&transaction.key);
                 if let Some(key) = server.ack_key {
                     self.acks.remove(&key);
+                }
+                if let Some(key) = server.merge_key {
+                    self.merges.remove(&key);
                 }
             }
         }

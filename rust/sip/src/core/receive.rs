@@ -8,7 +8,7 @@ use crate::error::ParseError;
 use crate::framing::Framed;
 use crate::message::{HeaderName, Message};
 use crate::timers::Slot;
-use crate::transaction::key::{ack_key, client_key, dialog_key, server_key};
+use crate::transaction::key::{ack_key, client_key, dialog_key, merge_key, server_key};
 use crate::transaction::tables::{Input, Machine, State};
 use crate::transaction::{Server, Side, Transaction};
 
@@ -120,11 +120,37 @@ impl SipCore {
         if message.method() == b"CANCEL" {
             return self.receive_cancel(message, key, destination, arrival, events);
         }
+        let merged = merge_key(&self.hash, &message);
+        if merged.is_some_and(|merged| self.is_merged(merged)) {
+            let merged = ParseError {
+                status: 482,
+                reason: "Loop Detected",
+            };
+            return self.answer_statelessly(&message, merged, arrival.flow, destination);
+        }
         let message = Arc::new(message);
         let id = self.open_server(Arc::clone(&message), key, destination, &arrival);
+        self.remember_merge(id, merged);
         let mut event = self.event(EventKind::Request, id, Some(message));
         event.source = arrival.source;
         events.push(event);
+    }
+
+    /// Whether a user agent has that INVITE already; a proxy may well see it twice (a spiral).
+    fn is_merged(&self, key: u128) -> bool {
+        let first = self
+            .merges
+            .get(&key)
+            .and_then(|id| self.transactions.get(id));
+        first.is_some_and(|transaction| !transaction.is_proxied)
+    }
+
+    fn remember_merge(&mut self, id: u64, key: Option<u128>) {
+        let Some(key) = key else { return };
+        if let Some(Side::Server(server)) = self.transactions.get_mut(&id).map(|t| &mut t.side) {
+            server.merge_key = Some(key);
+            self.merges.insert(key, id);
+        }
     }
 
     /// The top Via does not parse: the answer can only go where the request came from.

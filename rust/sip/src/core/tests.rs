@@ -119,6 +119,7 @@ impl Bench {
             && self.core.servers.is_empty()
             && self.core.clients.is_empty()
             && self.core.acks.is_empty()
+            && self.core.merges.is_empty()
             && self.core.by_flow.is_empty()
             && self
                 .core
@@ -293,10 +294,25 @@ fn server_invite_sends_100_after_200_ms_unless_answered() {
     assert_eq!(sent, [(0.2, "SIP/2.0 100 Trying".to_owned())]);
     assert!(bench.receive(&peer_request("INVITE", "1", "")).is_empty());
     assert_eq!(bench.first_lines(), ["SIP/2.0 100 Trying"]);
+}
+
+#[test]
+fn an_answer_within_200_ms_takes_the_place_of_the_100() {
+    let mut bench = Bench::new("udp");
     let id = bench.receive(&peer_request("INVITE", "2", ""))[0].transaction;
     assert!(bench.reply(id, 180));
     bench.first_lines();
     assert_eq!(bench.run(9.0), (vec![], vec![]));
+    bench.receive(&peer_request("INVITE", "2", ""));
+    assert_eq!(bench.first_lines(), ["SIP/2.0 180 Reason"]);
+}
+
+#[test]
+fn copy_of_an_invite_that_came_another_way_is_answered_482() {
+    let mut bench = Bench::new("udp");
+    bench.receive(&peer_request("INVITE", "1", ""));
+    assert!(bench.receive(&peer_request("INVITE", "2", "")).is_empty());
+    assert_eq!(bench.first_lines(), ["SIP/2.0 482 Loop Detected"]);
 }
 
 #[test]
@@ -463,7 +479,7 @@ fn broken_flow_fails_the_clients_that_wait_on_it() {
 fn too_many_transactions_are_refused_without_state() {
     let mut bench = Bench::new("udp");
     bench.core.settings.max_transactions = 1;
-    bench.receive(&peer_request("INVITE", "1", ""));
+    bench.receive(&peer_request("OPTIONS", "1", ""));
     assert!(bench.receive(&peer_request("INVITE", "2", "")).is_empty());
     let output = bench.core.take_output().pop().expect("a refusal");
     let refusal = Message::parse(&output.data).expect("it parses");

@@ -47,3 +47,13 @@ pub(crate) fn ack_key(
 ) -> u128 {
     hash.hash(&[b"ack", call_id, local, remote, &cseq.to_be_bytes()])
 }
+
+/// What copies of one INVITE outside a dialog share, whichever way they came (§8.2.2.2).
+pub(crate) fn merge_key(hash: &HashKey, message: &Message) -> Option<u128> {
+    if message.method() != b"INVITE" || !message.tag(HeaderName::To).is_empty() {
+        return None;
+    }
+    let number = message.cseq().map_or(0, |(number, _)| number).to_be_bytes();
+    let from = message.tag(HeaderName::From);
+    Some(hash.hash(&[b"merge", message.call_id(), from, &number]))
+}

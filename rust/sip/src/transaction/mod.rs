@@ -42,6 +42,8 @@ pub(crate) struct Server {
     pub(crate) request: Option<Arc<Message>>,
     /// Key the ACK for a 2xx is found by.
     pub(crate) ack_key: Option<u128>,
+    /// Key a copy that came another way is found by.
+    pub(crate) merge_key: Option<u128>,
     pub(crate) is_acknowledged: bool,
     /// Dialog made by a provisional response and not yet confirmed.
     pub(crate) early: Option<u128>,

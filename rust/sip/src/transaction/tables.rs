@@ -204,3 +204,79 @@ fn server_non_invite(state: State, input: Input) -> Step {
         | (State::Accepted | State::Confirmed | State::Terminated, _) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MACHINES: [Machine; 4] = [
+        Machine::ClientInvite,
+        Machine::ClientNonInvite,
+        Machine::ServerInvite,
+        Machine::ServerNonInvite,
+    ];
+    const STATES: [State; 6] = [
+        State::Trying,
+        State::Proceeding,
+        State::Accepted,
+        State::Completed,
+        State::Confirmed,
+        State::Terminated,
+    ];
+    const INPUTS: [Input; 7] = [
+        Input::Provisional,
+        Input::Success,
+        Input::Failure,
+        Input::Request,
+        Input::Ack,
+        Input::Repeat,
+        Input::Limit,
+    ];
+
+    fn rows() -> Vec<(Machine, State, Input, State, &'static [Action])> {
+        let mut all = Vec::new();
+        for machine in MACHINES {
+            for state in STATES {
+                for input in INPUTS {
+                    if let Some((next, actions)) = step(machine, state, input) {
+                        all.push((machine, state, input, next, actions));
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn a_terminated_transaction_has_no_rows() {
+        assert!(rows().iter().all(|row| row.1 != State::Terminated));
+    }
+
+    #[test]
+    fn whoever_waits_after_a_final_response_has_a_limit() {
+        for (machine, state, _, next, actions) in rows() {
+            let is_final = |s| matches!(s, State::Completed | State::Accepted | State::Confirmed);
+            if is_final(next) && state != next {
+                let limits = [Action::Limit, Action::Linger, Action::LingerShort];
+                let is_limited = actions.iter().any(|action| limits.contains(action));
+                assert!(is_limited, "{machine:?} {state:?} to {next:?}");
+                assert!(step(machine, next, Input::Limit).is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn leaving_a_state_by_a_message_stops_its_repetitions() {
+        for (machine, state, input, next, actions) in rows() {
+            // Timer E goes on in Proceeding (RFC 3261 §17.1.2.2).
+            let goes_on = machine == Machine::ClientNonInvite && next == State::Proceeding;
+            let is_message = !matches!(input, Input::Repeat | Input::Limit);
+            if state != next && is_message && !goes_on {
+                assert!(
+                    actions.contains(&Action::StopRepeat),
+                    "{machine:?} {state:?} {input:?}"
+                );
+            }
+        }
+    }
+}
