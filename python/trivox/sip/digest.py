@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
 __all__ = [
+    "CHALLENGE_HEADER",
     "Authorizer",
     "DigestAlgorithm",
     "DigestChallenge",
@@ -37,6 +38,9 @@ __all__ = [
     "DigestVerdict",
 ]
 
+CHALLENGE_HEADER: Final = {401: "WWW-Authenticate", 407: "Proxy-Authenticate"}
+"""Where a response of that status holds its challenges."""
+_ANSWER_HEADER: Final = {401: "Authorization", 407: "Proxy-Authorization"}
 _MAX_CHALLENGES: Final = 16
 _MAX_NONCES: Final = 64
 
@@ -170,9 +174,9 @@ class Authorizer:
 
     def can_answer(self, status: int, challenges: Sequence[str]) -> bool:
         """Whether the 401 or 407 is worth another try; remembers its challenges if so."""
-        if self._client is None or status not in (401, 407) or self._rounds == self.MAX_ROUNDS:
+        name = _ANSWER_HEADER.get(status)
+        if self._client is None or name is None or self._rounds == self.MAX_ROUNDS:
             return False
-        name = "Authorization" if status == 401 else "Proxy-Authorization"
         fresh = [
             challenge
             for challenge in self._client.select(challenges)

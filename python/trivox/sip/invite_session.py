@@ -8,6 +8,7 @@ from trivox import _native
 from trivox.errors import CallWrongStateError
 from trivox.sip import events
 from trivox.sip.dialog import Dialog
+from trivox.sip.digest import CHALLENGE_HEADER
 from trivox.sip.invite_actions import ACTIONS, end_of_other
 from trivox.sip.invite_leg import (
     SDP,
@@ -320,9 +321,9 @@ class InviteSession:
         return InviteEvent.RECEIVED_2XX
 
     def _can_retry(self, given: Given, message: Message, request: ClientRequest) -> bool:
-        if given.status not in (401, 407):
+        name = CHALLENGE_HEADER.get(given.status)
+        if name is None:
             return False
-        name = "WWW-Authenticate" if given.status == 401 else "Proxy-Authenticate"
         return request.authorizer.can_answer(given.status, message.headers(name))
 
     def _finished(self, given: Given, request: ClientRequest) -> Outputs:
@@ -347,10 +348,8 @@ class InviteSession:
             return self._finished(given, request)
         self._leg.offer_answer.step(OfferEvent.INVITE_FAILED)
         given.status = 0
-        return self._step(
-            InviteEvent.INVITE_TIMED_OUT if is_timeout else InviteEvent.INVITE_TRANSPORT_ERROR,
-            given,
-        )
+        silent, gone = InviteEvent.INVITE_TIMED_OUT, InviteEvent.INVITE_TRANSPORT_ERROR
+        return self._step(silent if is_timeout else gone, given)
 
     def _request(self, tx: int, message: Message) -> Outputs:
         leg = self._leg
@@ -358,12 +357,10 @@ class InviteSession:
         tag = message.key()[3]
         dialog = leg.find(tag)
         if dialog is None:
-            # A branch that lost may end its dialog itself, before our BYE is there.
-            is_other_bye = tag in leg.others and message.method == "BYE"
-            status, reason = (
-                (200, "OK") if is_other_bye else (481, "Call/Transaction Does Not Exist")
-            )
-            return (leg.respond(tx, status, reason),)
+            if tag in leg.others and message.method == "BYE":
+                # A branch that lost may end its dialog itself, before our BYE is there.
+                return (leg.respond(tx, 200, "OK"),)
+            return (leg.respond(tx, 481, "Call/Transaction Does Not Exist"),)
         if not dialog.receive(message):
             return (leg.respond(tx, 500, "Server Internal Error"),)
         match message.method:

@@ -9,7 +9,7 @@ from trivox import _native
 from trivox._native import NameAddr, Uri
 from trivox.errors import ParseError
 from trivox.sip.dialog import MAX_FORWARDS
-from trivox.sip.digest import Authorizer
+from trivox.sip.digest import CHALLENGE_HEADER, Authorizer
 from trivox.sip.outputs import Headers, SendRequest
 from trivox.sip.registration_table import (
     REGISTRATION_TABLE,
@@ -163,8 +163,8 @@ class Registration:
             return self._step(RegistrationEvent.EARLIER_FINISHED, given)
         if status < 300:
             return self._accepted(message, given)
-        name = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
-        if self._authorizer.can_answer(status, message.headers(name)):
+        name = CHALLENGE_HEADER.get(status)
+        if name is not None and self._authorizer.can_answer(status, message.headers(name)):
             return self._step(RegistrationEvent.CHALLENGED, given)
         least = _seconds(message, "Min-Expires")
         if status == 423 and least > self._expires > 0 and self._raises < MAX_RAISES:
