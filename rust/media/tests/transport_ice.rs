@@ -204,3 +204,47 @@ fn a_fork_answers_the_same_offer_with_another_certificate() {
             .contains(&TransportEvent::IceState(IceState::Failed))
     );
 }
+
+#[test]
+fn a_description_cannot_aim_more_than_a_hundred_checks_at_others() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    let victim = |n| format!("{n} 1 udp 1 10.0.0.99 {} typ host", 3000 + n);
+    pair.offerer_remote.candidates = (0..20).map(victim).collect();
+    pair.is_cut = true;
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(40));
+
+    assert!(pair.sent_to("10.0.0.99") > 20);
+    assert!(pair.sent_to("10.0.0.99") <= 100);
+}
+
+#[test]
+fn a_late_peer_connects_after_our_checks_are_spent() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.is_cut = true;
+    pair.negotiate_one_side();
+    pair.run(Duration::from_secs(8));
+    pair.is_cut = false;
+    pair.negotiate_other_side();
+    pair.run(Duration::from_secs(2));
+
+    assert!(pair.is_connected());
+}
+
+#[test]
+fn a_later_nomination_by_the_controlling_peer_is_followed() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+    assert_eq!(pair.answerer_path(), Some("10.0.0.1:1000".parse().unwrap()));
+
+    let (check, nomination) = (
+        pair.check_by_the_offerer(false),
+        pair.check_by_the_offerer(true),
+    );
+    pair.give_answerer("10.0.0.1:1111", &check);
+    assert_eq!(pair.answerer_path(), Some("10.0.0.1:1000".parse().unwrap()));
+    pair.give_answerer("10.0.0.1:1111", &nomination);
+
+    assert_eq!(pair.answerer_path(), Some("10.0.0.1:1111".parse().unwrap()));
+}

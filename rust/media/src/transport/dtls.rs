@@ -21,6 +21,9 @@ use crate::MediaError;
 /// Longest time from the first flight to the keys.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// More than any handshake takes, certificates and retransmissions included.
+const HANDSHAKE_BYTES: usize = 128 * 1024;
+
 /// The endpoint knows its peer by this address for ever, so that address changes and ICE restarts
 /// do not touch the association.
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)), 9);
@@ -88,6 +91,7 @@ pub(super) struct Dtls {
     verdict: Arc<CertificateVerdict>,
     started: Option<Instant>,
     is_complete: bool,
+    received_bytes: usize,
 }
 
 impl Dtls {
@@ -122,6 +126,7 @@ impl Dtls {
             verdict,
             started: None,
             is_complete: false,
+            received_bytes: 0,
         })
     }
 
@@ -151,6 +156,12 @@ impl Dtls {
             return DtlsOutcome::Continues;
         }
         self.started.get_or_insert(now);
+        if !self.is_complete {
+            self.received_bytes += data.len();
+            if self.received_bytes > HANDSHAKE_BYTES {
+                return DtlsOutcome::Failed("the DTLS handshake took over 128 KiB");
+            }
+        }
         // An error is a datagram that does not fit; what ends the handshake is asked below.
         let events = self
             .endpoint

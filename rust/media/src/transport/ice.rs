@@ -1,5 +1,6 @@
 //! ICE, DTLS and SRTP over the session's sockets (RFC 8445, RFC 5763, RFC 3711).
 
+mod media;
 mod negotiation;
 
 use std::collections::VecDeque;
@@ -16,10 +17,10 @@ use rtc::ice::state::ConnectionState;
 use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 
-use super::dtls::{Dtls, DtlsOutcome, Identity};
+use super::dtls::{Dtls, Identity};
 use super::gate::Gate;
 use super::srtp::Srtp;
-use super::{IceState, Transmit, TransportCounts, TransportEvent, is_rtcp, stun};
+use super::{IceState, Transmit, TransportCounts, TransportEvent, stun};
 use crate::MediaError;
 
 pub use negotiation::{IceDescription, RemoteIce};
@@ -33,6 +34,9 @@ const FAST_CHECK_TIME: Duration = Duration::from_millis(500);
 const CONNECTED_TICK: Duration = Duration::from_secs(1);
 /// Checks per pair: half a second of fast ones and fifteen seconds of slow ones.
 const CHECKS_PER_PAIR: u16 = 100;
+/// Checks to addresses that have proved nothing, so that a description cannot aim us at others.
+/// An honest peer checks too, and is let through the gate by that.
+const UNPROVEN_CHECKS: u16 = 100;
 
 #[derive(Debug, Clone)]
 struct Credentials {
@@ -54,6 +58,7 @@ pub struct IceTransport {
     srtp: Option<Box<Srtp>>,
     /// Local socket and remote address media goes between; kept while ICE restarts.
     path: Option<(SocketAddr, SocketAddr)>,
+    unproven_checks: u16,
     checking_since: Option<Instant>,
     last_tick: Option<Instant>,
     transmits: VecDeque<Transmit>,
@@ -116,6 +121,7 @@ impl IceTransport {
             dtls: None,
             srtp: None,
             path: None,
+            unproven_checks: 0,
             checking_since: None,
             last_tick: None,
             transmits: VecDeque::new(),
@@ -139,13 +145,17 @@ impl IceTransport {
         }
         match data.first() {
             Some(0..=3) => self.handle_stun(now, local, from, data),
-            Some(20..=63 | 128..=191) if !self.gate.admits(from) => {
+            Some(20..=63 | 128..=191) if !self.is_admitted(from) => {
                 self.counts.refused_source += 1;
             }
             Some(20..=63) => self.handle_dtls(now, local, from, data),
             Some(128..=191) => self.handle_srtp(data),
             _ => self.counts.malformed += 1,
         }
+    }
+
+    fn is_admitted(&self, from: SocketAddr) -> bool {
+        self.gate.admits(from) || self.path.is_some_and(|(_, remote)| remote == from)
     }
 
     fn handle_stun(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, data: &[u8]) {
@@ -177,54 +187,6 @@ impl IceTransport {
         if nominates && !self.agent.role() && self.path.is_some() && self.gate.admits(from) {
             self.path = Some((local, from));
         }
-    }
-
-    fn handle_dtls(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, data: &[u8]) {
-        let Some(dtls) = &mut self.dtls else {
-            return;
-        };
-        let outcome = dtls.handle_datagram(now, data);
-        // A client hello may come before our own pair is selected: answer where it came from.
-        let path = self.path.unwrap_or((local, from));
-        self.send_dtls(path);
-        self.act_on(outcome);
-    }
-
-    fn handle_srtp(&mut self, data: &[u8]) {
-        let Some(srtp) = &mut self.srtp else {
-            self.counts.refused_srtp += 1;
-            return;
-        };
-        let event = if is_rtcp(data) {
-            srtp.unprotect_rtcp(data).map(TransportEvent::Rtcp)
-        } else {
-            srtp.unprotect_rtp(data).map(TransportEvent::Rtp)
-        };
-        match event {
-            Some(event) => self.events.push_back(event),
-            None => self.counts.refused_srtp += 1,
-        }
-    }
-
-    pub(super) fn send_rtp(&mut self, _now: Instant, packet: &[u8]) -> bool {
-        let protected = self.srtp.as_mut().and_then(|srtp| srtp.protect_rtp(packet));
-        self.transmit(protected)
-    }
-
-    pub(super) fn send_rtcp(&mut self, _now: Instant, packet: &[u8]) -> bool {
-        let protected = self
-            .srtp
-            .as_mut()
-            .and_then(|srtp| srtp.protect_rtcp(packet));
-        self.transmit(protected)
-    }
-
-    fn transmit(&mut self, packet: Option<Vec<u8>>) -> bool {
-        let (Some((local, to)), Some(data), false) = (self.path, packet, self.is_ended) else {
-            return false;
-        };
-        self.transmits.push_back(Transmit { local, to, data });
-        true
     }
 
     pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
@@ -286,6 +248,11 @@ impl IceTransport {
             let to = message.transport.peer_addr;
             if stun::is_success(&message.message) {
                 self.gate.admit(to);
+            } else if stun::is_request(&message.message) && !self.is_admitted(to) {
+                if self.unproven_checks == UNPROVEN_CHECKS {
+                    continue;
+                }
+                self.unproven_checks += 1;
             }
             self.transmits.push_back(Transmit {
                 local: message.transport.local_addr,
@@ -334,42 +301,6 @@ impl IceTransport {
                 "no ICE candidate pair works"
             });
         }
-    }
-
-    fn send_dtls(&mut self, (local, to): (SocketAddr, SocketAddr)) {
-        while let Some(data) = self.dtls.as_mut().and_then(Dtls::poll_transmit) {
-            self.transmits.push_back(Transmit { local, to, data });
-        }
-    }
-
-    fn act_on(&mut self, outcome: DtlsOutcome) {
-        match outcome {
-            DtlsOutcome::Continues => {}
-            DtlsOutcome::Complete(srtp) => {
-                self.srtp = Some(srtp);
-                if self.path.is_some() {
-                    self.events.push_back(TransportEvent::Connected);
-                }
-            }
-            // The keys end with the association (RFC 5764 §3); signalling ends the call.
-            DtlsOutcome::Closed => {
-                self.srtp = None;
-                self.dtls = None;
-            }
-            DtlsOutcome::Failed(reason) => self.fail(reason),
-        }
-    }
-
-    fn fail(&mut self, reason: &str) {
-        if self.is_ended {
-            return;
-        }
-        self.is_ended = true;
-        self.srtp = None;
-        self.path = None;
-        self.gate.forget_all_but(None);
-        self.events
-            .push_back(TransportEvent::Failed(reason.to_owned()));
     }
 
     pub(super) fn is_ready(&self) -> bool {

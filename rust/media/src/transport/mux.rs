@@ -2,7 +2,11 @@
 //!
 //! STUN requests go by the receiver's half of USERNAME, responses by the transaction id of the
 //! request they answer, everything else by remote address; an address is entered only when a
-//! session answers its check with success, that is, after the credentials were right.
+//! session answers its check with success, that is, after the credentials were right, or when it
+//! answers a check of ours.
+//!
+//! A session's ufrag changes when ICE restarts: after `create_offer` and `set_remote`, add that of
+//! `offered_description` and of `description`.
 //!
 //! Two sessions that call each other through the same socket would see the same remote address:
 //! give the offering and the answering sessions of a process sockets of their own.
@@ -16,14 +20,14 @@ use super::stun;
 /// Requests remembered per multiplexer; the oldest are forgotten first.
 const TRANSACTIONS: usize = 65_536;
 
-/// Addresses per session, as its gate holds.
-const ADDRESSES: usize = 8;
+/// Address pairs per session: the eight addresses its gate holds, on eight local sockets.
+const ADDRESSES: usize = 64;
 
 /// Which session of type `K` a datagram on one socket belongs to.
 #[derive(Debug)]
 pub struct Mux<K> {
     ufrags: HashMap<String, K>,
-    transactions: HashMap<[u8; 12], K>,
+    transactions: HashMap<[u8; 12], (K, SocketAddr)>,
     transaction_order: VecDeque<[u8; 12]>,
     addresses: HashMap<(SocketAddr, SocketAddr), K>,
 }
@@ -63,7 +67,13 @@ impl<K: Copy + Eq + Hash> Mux<K> {
         if stun::is_request(data) {
             return self.ufrags.get(stun::receiving_ufrag(data)?).copied();
         }
-        self.transactions.remove(&stun::transaction_id(data)?)
+        let id = stun::transaction_id(data)?;
+        let (session, asked) = self.transactions.remove(&id)?;
+        if asked == from && stun::is_success(data) {
+            // An ICE-lite peer sends no checks that we could answer: our own must do.
+            self.add_address(session, local, from);
+        }
+        Some(session)
     }
 
     /// Looks at a datagram that `session` sends, to learn from it.
@@ -76,7 +86,7 @@ impl<K: Copy + Eq + Hash> Mux<K> {
         } else if stun::is_request(data)
             && let Some(id) = stun::transaction_id(data)
         {
-            self.add_transaction(session, id);
+            self.add_transaction(session, id, to);
         }
     }
 
@@ -104,7 +114,7 @@ impl<K: Copy + Eq + Hash> Mux<K> {
     pub fn forget(&mut self, session: K) {
         self.ufrags.retain(|_, owner| *owner != session);
         self.addresses.retain(|_, owner| *owner != session);
-        self.transactions.retain(|_, owner| *owner != session);
+        self.transactions.retain(|_, (owner, _)| *owner != session);
     }
 
     /// Entries held: ufrags, transactions, addresses.
@@ -116,14 +126,14 @@ impl<K: Copy + Eq + Hash> Mux<K> {
         )
     }
 
-    fn add_transaction(&mut self, session: K, id: [u8; 12]) {
+    fn add_transaction(&mut self, session: K, id: [u8; 12], to: SocketAddr) {
         if self.transaction_order.len() == TRANSACTIONS
             && let Some(oldest) = self.transaction_order.pop_front()
         {
             self.transactions.remove(&oldest);
         }
         self.transaction_order.push_back(id);
-        self.transactions.insert(id, session);
+        self.transactions.insert(id, (session, to));
     }
 }
 

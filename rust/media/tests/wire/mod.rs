@@ -6,6 +6,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rtc::stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType, RawAttribute};
+use rtc::stun::integrity::MessageIntegrity;
+use rtc::stun::message::{BINDING_REQUEST, Message, TransactionId};
+use rtc::stun::textattrs::TextAttribute;
 use trivox_media::transport::{
     IceDescription, IceState, IceTransport, Identity, RemoteIce, Transmit, Transport,
     TransportEvent,
@@ -93,6 +97,7 @@ pub(crate) struct Pair {
     offerer_locals: Vec<SocketAddr>,
     answerer_locals: Vec<SocketAddr>,
     flight: VecDeque<(Instant, Transmit)>,
+    sent: Vec<SocketAddr>,
 }
 
 fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
@@ -156,6 +161,7 @@ impl Pair {
             offerer_locals,
             answerer_locals,
             flight: VecDeque::new(),
+            sent: Vec::new(),
         }
     }
 
@@ -166,6 +172,70 @@ impl Pair {
         ice_mut(&mut self.offerer)
             .set_remote(self.now, &self.offerer_remote, false, offerer_is_client)
             .unwrap();
+    }
+
+    /// Only the answerer knows the other yet.
+    pub(crate) fn negotiate_one_side(&mut self) {
+        ice_mut(&mut self.answerer)
+            .set_remote(self.now, &self.answerer_remote, true, true)
+            .unwrap();
+    }
+
+    pub(crate) fn negotiate_other_side(&mut self) {
+        ice_mut(&mut self.offerer)
+            .set_remote(self.now, &self.offerer_remote, false, false)
+            .unwrap();
+    }
+
+    /// Datagrams either side has sent to a host, arrived or not.
+    pub(crate) fn sent_to(&self, host: &str) -> usize {
+        let host: std::net::IpAddr = host.parse().unwrap();
+        self.sent.iter().filter(|to| to.ip() == host).count()
+    }
+
+    /// Where the answerer sends media.
+    pub(crate) fn answerer_path(&self) -> Option<SocketAddr> {
+        ice(&self.answerer).path().map(|(_, remote)| remote)
+    }
+
+    /// A check with the offerer's credentials.
+    pub(crate) fn check_by_the_offerer(&self, nominates: bool) -> Vec<u8> {
+        let (ours, theirs) = (&self.answerer_remote.ufrag, &self.offerer_remote.ufrag);
+        let provider = rtc::crypto::default_provider().unwrap();
+        let mut message = Message::new();
+        // An unknown comprehension-optional attribute stands in for a nomination that is none.
+        let typ = if nominates {
+            ATTR_USE_CANDIDATE
+        } else {
+            AttrType(0xffee)
+        };
+        message
+            .build(&[
+                Box::new(BINDING_REQUEST),
+                Box::new(TransactionId::new()),
+                Box::new(TextAttribute::new(
+                    ATTR_USERNAME,
+                    format!("{theirs}:{ours}"),
+                )),
+                Box::new(RawAttribute {
+                    typ,
+                    ..Default::default()
+                }),
+                Box::new(MessageIntegrity::new_short_term_integrity_with_provider(
+                    self.offerer_remote.password.clone(),
+                    provider.crypto(),
+                )),
+            ])
+            .unwrap();
+        message.raw
+    }
+
+    /// Gives the answerer a datagram; what it sends arrives, and is answered, where it should.
+    pub(crate) fn give_answerer(&mut self, from: &str, data: &[u8]) {
+        let from = from.parse().unwrap();
+        let local = self.answerer_locals[0];
+        self.answerer.handle_datagram(self.now, local, from, data);
+        self.drain();
     }
 
     /// One side offers new credentials, the other answers.
@@ -257,6 +327,7 @@ impl Pair {
                 if datagram.data.starts_with(&[1, 0x11]) {
                     self.role_conflicts_sent += 1;
                 }
+                self.sent.push(datagram.to);
                 if !self.is_cut {
                     self.flight.push_back((self.now + DELAY, datagram));
                 }

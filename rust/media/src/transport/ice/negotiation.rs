@@ -148,6 +148,7 @@ impl IceTransport {
         };
         done.map_err(|error| ice_fault(&error))?;
         self.live = credentials_of(&self.agent);
+        self.unproven_checks = 0;
         self.gate
             .forget_all_but(self.path.map(|(_, remote)| remote));
         self.add_local_candidates()

@@ -1,0 +1,100 @@
+//! DTLS and SRTP on the path that ICE has found.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::super::dtls::{Dtls, DtlsOutcome};
+use super::super::{Transmit, TransportEvent, is_rtcp};
+use super::IceTransport;
+
+impl IceTransport {
+    pub(super) fn handle_dtls(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        from: SocketAddr,
+        data: &[u8],
+    ) {
+        let Some(dtls) = &mut self.dtls else {
+            return;
+        };
+        let outcome = dtls.handle_datagram(now, data);
+        // A client hello may come before our own pair is selected: answer where it came from.
+        let path = self.path.unwrap_or((local, from));
+        self.send_dtls(path);
+        self.act_on(outcome);
+    }
+
+    pub(super) fn handle_srtp(&mut self, data: &[u8]) {
+        let Some(srtp) = &mut self.srtp else {
+            self.counts.refused_srtp += 1;
+            return;
+        };
+        let event = if is_rtcp(data) {
+            srtp.unprotect_rtcp(data).map(TransportEvent::Rtcp)
+        } else {
+            srtp.unprotect_rtp(data).map(TransportEvent::Rtp)
+        };
+        match event {
+            Some(event) => self.events.push_back(event),
+            None => self.counts.refused_srtp += 1,
+        }
+    }
+
+    pub(in super::super) fn send_rtp(&mut self, _now: Instant, packet: &[u8]) -> bool {
+        let protected = self.srtp.as_mut().and_then(|srtp| srtp.protect_rtp(packet));
+        self.transmit(protected)
+    }
+
+    pub(in super::super) fn send_rtcp(&mut self, _now: Instant, packet: &[u8]) -> bool {
+        let protected = self
+            .srtp
+            .as_mut()
+            .and_then(|srtp| srtp.protect_rtcp(packet));
+        self.transmit(protected)
+    }
+
+    fn transmit(&mut self, packet: Option<Vec<u8>>) -> bool {
+        let (Some((local, to)), Some(data), false) = (self.path, packet, self.is_ended) else {
+            return false;
+        };
+        self.transmits.push_back(Transmit { local, to, data });
+        true
+    }
+
+    pub(super) fn send_dtls(&mut self, (local, to): (SocketAddr, SocketAddr)) {
+        while let Some(data) = self.dtls.as_mut().and_then(Dtls::poll_transmit) {
+            self.transmits.push_back(Transmit { local, to, data });
+        }
+    }
+
+    pub(super) fn act_on(&mut self, outcome: DtlsOutcome) {
+        match outcome {
+            DtlsOutcome::Continues => {}
+            DtlsOutcome::Complete(srtp) => {
+                self.srtp = Some(srtp);
+                if self.path.is_some() {
+                    self.events.push_back(TransportEvent::Connected);
+                }
+            }
+            // The keys end with the association (RFC 5764 §3); signalling ends the call.
+            DtlsOutcome::Closed => {
+                self.srtp = None;
+                self.dtls = None;
+            }
+            DtlsOutcome::Failed(reason) => self.fail(reason),
+        }
+    }
+
+    pub(super) fn fail(&mut self, reason: &str) {
+        if self.is_ended {
+            return;
+        }
+        self.is_ended = true;
+        self.srtp = None;
+        self.path = None;
+        self.gate.forget_all_but(None);
+        self.events
+            .push_back(TransportEvent::Failed(reason.to_owned()));
+    }
+}
