@@ -1,5 +1,5 @@
 //! Our transport and our descriptions against the peer connection of the `rtc` crate.
-#![allow(clippy::disallowed_methods)] // The origin of virtual time.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used)] // The origin of virtual time; helpers.
 
 mod browser;
 mod wire;

@@ -1,5 +1,5 @@
 //! A far end nobody here wrote: the peer connection of the `rtc` crate.
-#![allow(clippy::disallowed_methods)] // The origin of virtual time.
+#![allow(clippy::unwrap_used)] // Helpers of tests.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -47,7 +47,6 @@ impl Browser {
         let parameters = RTCRtpCodecParameters {
             rtp_codec: opus.clone(),
             payload_type: 120,
-            ..Default::default()
         };
         media_engine
             .register_codec(parameters, RtpCodecKind::Audio)

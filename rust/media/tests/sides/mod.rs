@@ -1,5 +1,5 @@
 //! Offer/answer machines with something to say of their transports.
-#![allow(dead_code)] // Each test file uses a part of it.
+#![allow(dead_code, clippy::unwrap_used)] // Each test file uses a part of it.
 
 use trivox_media::codec::CodecKind;
 use trivox_media::session::offer_answer::{
