@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trivox.sip import digest_values
 from trivox.sip.digest import (
     Authorizer,
     DigestAlgorithm,
@@ -304,6 +305,23 @@ def test_wrong_password_and_unknown_user_get_the_same_verdict(user: str, passwor
     verdict = server.check([credentials(server, user, password)], "REGISTER", lookup, 101.0)
 
     assert (verdict.outcome, verdict.user) == (DigestOutcome.REFUSED, "")
+
+
+@pytest.mark.parametrize("user", ["alice", "nobody"])
+def test_unknown_user_is_hashed_for_as_often_as_a_known_one(monkeypatch, user: str) -> None:
+    server = DigestServer(SECRET, "board")
+    value = credentials(server, user, "wrong")
+    hashed: list[str] = []
+    original = digest_values.hash_text
+    monkeypatch.setattr(
+        digest_values,
+        "hash_text",
+        lambda algorithm, text: hashed.append(str(algorithm)) or original(algorithm, text),
+    )
+
+    server.check([value], "REGISTER", lookup, 101.0)
+
+    assert hashed == ["SHA-512-256"] * 3
 
 
 def test_credentials_are_bound_to_the_method() -> None:

@@ -397,7 +397,7 @@ def test_flood_of_answers_is_acknowledged_but_not_remembered(called, far_end) ->
 
     assert kinds(
         called.hears(far_end.answers(tx, far_end.response(invite, 200, tag="one-more")))
-    ) == ["SendAck"]
+    ) == ["SendAck", "Forget"]
 
 
 def test_2xx_after_the_end_is_acknowledged_and_hung_up(caller, far_end) -> None:

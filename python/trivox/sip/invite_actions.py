@@ -102,7 +102,7 @@ def _end_other(leg: InviteLeg, given: Given) -> Outputs:
     dialog.confirm(message)
     acknowledged = leg.acknowledge(dialog, leg.tx)
     if len(leg.others) >= MAX_FORKS:
-        return (acknowledged,)
+        return acknowledged, forget(dialog)
     leg.others[tag] = dialog
     return acknowledged, leg.send(leg.new_request(Purpose.OTHER_BYE, "BYE", dialog))
 
