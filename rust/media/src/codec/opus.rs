@@ -1,7 +1,7 @@
 //! Opus at 48 kHz mono through libopus (RFC 6716, RFC 7587).
 
 use super::{CodecError, LONGEST_PACKET_MS};
-use opusic_c::{Application, Bitrate, Channels, InbandFec, SampleRate, Signal};
+use opusic_c::{Application, Bitrate, Channels, InbandFec, SampleRate};
 
 const NAME: &str = "opus";
 /// Opus counts every duration in steps of 2.5 ms.
@@ -55,11 +55,12 @@ impl OpusEncoder {
         let mut encoder = setup(opusic_c::Encoder::new(
             Channels::Mono,
             SampleRate::Hz48000,
-            Application::Voip,
+            // Voip filters the low end, which turns the phase of a voice: correlation with what
+            // was said is 0.915 at any bit rate, and 0.96 so (measured: tests/audio_chain.rs).
+            Application::Audio,
         ))?;
         setup(encoder.set_bitrate(Bitrate::Value(settings.bitrate_bps)))?;
         setup(encoder.set_complexity(settings.complexity.min(10)))?;
-        setup(encoder.set_signal(Signal::Voice))?;
         if settings.has_forward_error_correction {
             setup(encoder.set_inband_fec(InbandFec::Mode1))?;
             setup(encoder.set_packet_loss(settings.expected_loss_percent.min(100)))?;
