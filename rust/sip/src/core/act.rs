@@ -65,6 +65,8 @@ impl SipCore {
         match action {
             Action::Send => {
                 transaction.last = std::mem::take(&mut material.data);
+                // It may be kept for 32 s; the builder's spare room need not.
+                transaction.last.shrink_to_fit();
                 self.resend(id);
             }
             Action::Resend => {

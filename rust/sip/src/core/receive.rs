@@ -286,7 +286,8 @@ impl SipCore {
         let invite = invite.and_then(|key| self.servers.get(&key).copied());
         let message = Arc::new(message);
         let id = self.open_server(Arc::clone(&message), key, destination, &arrival);
-        let tag = self.stateless_tag(&message);
+        let local_tag = invite.and_then(|id| self.local_tag(id));
+        let tag = local_tag.unwrap_or_else(|| self.stateless_tag(&message));
         let (status, reason): (u16, &[u8]) = match invite {
             Some(_) => (200, b"OK"),
             None => (481, b"Call/Transaction Does Not Exist"),
@@ -316,6 +317,14 @@ impl SipCore {
             let mut event = self.event(kind, invite, Some(message));
             event.source = arrival.source;
             events.push(event);
+        }
+    }
+
+    /// The tag an INVITE was answered with, if it was.
+    fn local_tag(&self, id: u64) -> Option<String> {
+        match &self.transactions.get(&id)?.side {
+            Side::Server(server) => Some(server.local_tag.clone()).filter(|tag| !tag.is_empty()),
+            Side::Client(_) => None,
         }
     }
 

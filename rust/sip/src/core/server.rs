@@ -81,6 +81,9 @@ impl SipCore {
             transaction.token = reply.token;
         }
         if own.is_empty() {
+            if transaction.machine == Machine::ServerInvite && reply.status > 100 {
+                reply.to_tag.clone_into(&mut server.local_tag);
+            }
             let makes = matches!(request.method(), b"INVITE" | b"SUBSCRIBE" | b"REFER");
             let key = dialog_key(&self.hash, call_id, local, remote);
             if makes && reply.token != 0 && !local.is_empty() && (101..300).contains(&reply.status)

@@ -439,6 +439,17 @@ fn cancel_is_answered_inside_and_reported() {
 }
 
 #[test]
+fn answer_to_cancel_has_the_tag_of_the_invites_answers() {
+    let mut bench = Bench::new("udp");
+    let id = bench.receive(&peer_request("INVITE", "1", ""))[0].transaction;
+    bench.reply(id, 180);
+    bench.core.take_output();
+    bench.receive(&peer_request("CANCEL", "1", ""));
+    let answer = Message::parse(&bench.core.take_output()[0].data).expect("it parses");
+    assert_eq!(answer.tag(HeaderName::To), b"t");
+}
+
+#[test]
 fn cancel_after_the_final_response_is_answered_and_not_reported() {
     let mut bench = Bench::new("udp");
     let id = bench.receive(&peer_request("INVITE", "1", ""))[0].transaction;

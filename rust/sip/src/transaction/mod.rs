@@ -40,6 +40,8 @@ pub(crate) enum Side {
 pub(crate) struct Server {
     /// Held until the final response.
     pub(crate) request: Option<Arc<Message>>,
+    /// The tag of its responses, which a CANCEL's answer shares (RFC 3261 §9.2).
+    pub(crate) local_tag: String,
     /// Key the ACK for a 2xx is found by.
     pub(crate) ack_key: Option<u128>,
     /// Key a copy that came another way is found by.
