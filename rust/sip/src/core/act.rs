@@ -8,6 +8,9 @@ use crate::transaction::key::dialog_key;
 use crate::transaction::tables::{self, Action, Input, Machine, State};
 use crate::transaction::{Side, Stored};
 
+/// Most different provisional responses remembered per client transaction.
+const MAX_SEEN: usize = 64;
+
 /// What a step works on, beside the transaction itself.
 #[derive(Default)]
 pub(super) struct Material {
@@ -69,10 +72,8 @@ impl SipCore {
                 transaction.last.shrink_to_fit();
                 self.resend(id);
             }
+            Action::Resend if transaction.last.is_empty() => self.send_trying(id),
             Action::Resend => {
-                if transaction.last.is_empty() {
-                    return self.send_trying(id);
-                }
                 self.counters.retransmitted += 1;
                 self.resend(id);
             }
@@ -175,6 +176,19 @@ impl SipCore {
         let Some(message) = material.message.take() else {
             return;
         };
+        if !self.is_news(id, &message) {
+            return;
+        }
+        self.bind_client(id, &message);
+        let mut event = self.event(EventKind::Response, id, Some(message));
+        if let Some(source) = material.source.take() {
+            event.source = source;
+        }
+        events.push(event);
+    }
+
+    /// Whether a response is the first of its kind; a repeated 2xx gets its ACK again.
+    fn is_news(&mut self, id: u64, message: &Message) -> bool {
         let status = message.status();
         let to_tag = message.tag(HeaderName::To);
         let serial = message
@@ -184,15 +198,18 @@ impl SipCore {
             .into_owned();
         let fingerprint = self.hash.hash(&[&status.to_be_bytes(), to_tag, &serial]) as u64;
         let Some(transaction) = self.transactions.get_mut(&id) else {
-            return;
+            return false;
         };
-        let (token, is_proxied) = (transaction.token, transaction.is_proxied);
+        let is_proxied = transaction.is_proxied;
         let Side::Client(client) = &mut transaction.side else {
-            return;
+            return false;
         };
         let is_success = (200..300).contains(&status);
-        let is_repeated = client.seen.contains(&fingerprint);
-        if is_repeated && !(is_proxied && is_success) {
+        if client.seen.contains(&fingerprint) {
+            // A proxy passes every copy of a 2xx on (RFC 6026 §7.2).
+            if is_proxied && is_success {
+                return true;
+            }
             self.counters.absorbed += 1;
             let again = client
                 .acks
@@ -207,33 +224,43 @@ impl SipCore {
                 self.counters.retransmitted += 1;
                 self.send(flow, destination, data);
             }
-            return;
+            return false;
         }
-        // Far more early dialogs than any fork makes: a flood, not worth remembering.
-        if client.seen.len() == 64 && !is_repeated {
+        // Far more dialogs than any fork makes: a flood, not worth remembering. Room is kept for the
+        // final responses after any number of provisional ones.
+        let room = if status < 200 { MAX_SEEN } else { 2 * MAX_SEEN };
+        if client.seen.len() >= room {
             self.counters.dropped += 1;
+            return false;
+        }
+        client.seen.push(fingerprint);
+        true
+    }
+
+    /// Bind the dialog a response makes to the call's token.
+    fn bind_client(&mut self, id: u64, message: &Message) {
+        let Some(transaction) = self.transactions.get_mut(&id) else {
+            return;
+        };
+        let token = transaction.token;
+        let Side::Client(client) = &mut transaction.side else {
+            return;
+        };
+        let to_tag = message.tag(HeaderName::To);
+        let makes_dialog = client.makes_dialogs && (101..300).contains(&message.status());
+        if !makes_dialog || to_tag.is_empty() || token == 0 {
             return;
         }
-        if !is_repeated {
-            client.seen.push(fingerprint);
-        }
-        let makes_dialog = client.makes_dialogs && (101..300).contains(&status);
-        if makes_dialog && !to_tag.is_empty() && token != 0 {
-            let from_tag = message.tag(HeaderName::From);
-            let key = dialog_key(&self.hash, message.call_id(), from_tag, to_tag);
-            match client.dialogs.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, is_confirmed)) => *is_confirmed |= is_success,
-                None => {
-                    client.dialogs.push((key, is_success));
-                    self.dialogs.insert(key, token);
-                }
+        let is_success = message.status() >= 200;
+        let from_tag = message.tag(HeaderName::From);
+        let key = dialog_key(&self.hash, message.call_id(), from_tag, to_tag);
+        match client.dialogs.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, is_confirmed)) => *is_confirmed |= is_success,
+            None => {
+                client.dialogs.push((key, is_success));
+                self.dialogs.insert(key, token);
             }
         }
-        let mut event = self.event(EventKind::Response, id, Some(message));
-        if let Some(source) = material.source.take() {
-            event.source = source;
-        }
-        events.push(event);
     }
 
     fn report_ack(&mut self, id: u64, material: &mut Material, events: &mut Vec<Event>) {

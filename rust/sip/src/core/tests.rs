@@ -185,6 +185,18 @@ fn provisional_response_stops_both_timers_of_an_invite() {
 }
 
 #[test]
+fn flood_of_early_dialogs_is_bounded_and_does_not_hide_the_final_response() {
+    let mut bench = Bench::new("udp");
+    bench.request("INVITE");
+    let branch = bench.branch();
+    for number in 0..200 {
+        bench.answer(&branch, "INVITE", 180, &format!("t{number}"));
+    }
+    assert_eq!(bench.core.dialogs.len(), 64);
+    assert_eq!(bench.answer(&branch, "INVITE", 200, "last").len(), 1);
+}
+
+#[test]
 fn client_acknowledges_each_copy_of_a_failure_until_timer_d() {
     let mut bench = Bench::new("udp");
     bench.request("INVITE");
