@@ -248,3 +248,37 @@ fn a_later_nomination_by_the_controlling_peer_is_followed() {
 
     assert_eq!(pair.answerer_path(), Some("10.0.0.1:1111".parse().unwrap()));
 }
+
+#[test]
+fn sequence_numbers_wrap_under_loss_without_further_loss() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+    let numbers = || (0..400).map(|n| 65_336_u16.wrapping_add(n));
+    for number in numbers() {
+        pair.is_cut = number % 20 == 0;
+        pair.offerer.send_rtp(pair.now, &rtp(1, number));
+        pair.run(Duration::from_millis(1));
+    }
+    pair.is_cut = false;
+    pair.run(Duration::from_millis(10));
+
+    let arrived = numbers().filter(|number| number % 20 != 0).count();
+    assert_eq!(pair.answerer_events.rtp().len(), arrived);
+    assert_eq!(pair.answerer.counts().refused_srtp, 0);
+}
+
+#[test]
+fn a_replayed_packet_is_heard_once() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+    pair.offerer.send_rtp(pair.now, &rtp(1, 1));
+    let packet = pair.offerer.poll_transmit().unwrap().data;
+    for _ in 0..10 {
+        pair.give_answerer("10.0.0.1:1000", &packet);
+    }
+
+    assert_eq!(pair.answerer_events.rtp(), [rtp(1, 1)]);
+    assert_eq!(pair.answerer.counts().refused_srtp, 9);
+}

@@ -133,3 +133,13 @@ fn a_closed_transport_is_silent() {
     assert_eq!(transport.poll_event(), None);
     assert!(!transport.send_rtp(now, &rtp(1, 1)));
 }
+
+#[test]
+fn a_goodbye_queued_before_the_close_still_leaves() {
+    let now = Instant::now();
+    let mut transport = transport(now, true);
+    transport.send_rtcp(now, &REPORT);
+    transport.close(now);
+
+    assert_eq!(transport.poll_transmit().unwrap().data, REPORT);
+}

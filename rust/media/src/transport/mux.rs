@@ -198,6 +198,19 @@ mod tests {
     }
 
     #[test]
+    fn media_goes_by_address_once_a_check_of_ours_was_answered_from_there() {
+        let mut mux = Mux::new();
+        mux.note_sent(4, LOCAL, PEER, &stun_message(0, 1, "peer:abcd"));
+        mux.note_sent(4, LOCAL, PEER, &stun_message(0, 2, "peer:abcd"));
+
+        mux.route(LOCAL, address(66), &stun_message(1, 1, ""));
+        mux.route(LOCAL, PEER, &stun_message(1, 2, ""));
+
+        assert_eq!(mux.route(LOCAL, address(66), &MEDIA), None);
+        assert_eq!(mux.route(LOCAL, PEER, &MEDIA), Some(4));
+    }
+
+    #[test]
     fn an_address_stays_with_its_first_session_until_that_ends() {
         let mut mux = Mux::new();
         mux.add_address(1, LOCAL, PEER);

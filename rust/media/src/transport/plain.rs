@@ -172,7 +172,6 @@ impl PlainTransport {
 
     pub(super) fn close(&mut self) {
         self.is_closed = true;
-        self.transmits.clear();
         self.events.clear();
     }
 }
