@@ -259,3 +259,19 @@ def test_values_of_the_proxy_are_checked_too(network: Network) -> None:
             server=server,
             now=0.0,
         )
+
+
+@pytest.mark.parametrize("sent_by", ["", "a b", "a;b", "::1", "a\r\nX: y", "a:x"])
+def test_sent_by_is_a_host_with_or_without_port(network: Network, sent_by: str) -> None:
+    with pytest.raises(InvalidHeaderError):
+        network.cores[ALICE].request(
+            "OPTIONS", "sip:b", 1, PROXY, sent_by, _headers("OPTIONS"), b"", 0, 0.0
+        )
+
+
+@pytest.mark.parametrize("tag", ["a b", "a;b", "a\r\nX: y", "\u00e4"])
+def test_a_tag_is_a_token(network: Network, tag: str) -> None:
+    _, server, _ = network.call()
+
+    with pytest.raises(InvalidHeaderError, match="to_tag"):
+        network.cores[PROXY].respond(server, 200, "OK", [], b"", tag, 1, 0.0)

@@ -2,7 +2,7 @@
 use super::act::{RESERVED, hop_request};
 use super::{Address, Event, EventKind, Outgoing, SipCore};
 use crate::error::InvalidHeader;
-use crate::message::{Builder, Head, HeaderName, Message, check_value};
+use crate::message::{Builder, Head, HeaderName, Message, check_sent_by};
 use crate::timers::Slot;
 use crate::transaction::key::client_key;
 use crate::transaction::tables::{Machine, State};
@@ -43,7 +43,7 @@ impl SipCore {
     }
 
     fn build(&self, outgoing: &Outgoing<'_>, branch: &str) -> Result<Vec<u8>, InvalidHeader> {
-        check_value("sent_by", outgoing.sent_by.as_bytes())?;
+        check_sent_by(outgoing.sent_by)?;
         let head = Head::Request {
             method: outgoing.method,
             uri: outgoing.uri,

@@ -6,7 +6,7 @@ use super::act::Material;
 use super::receive::input_of;
 use super::{Address, Flow, Forward, SipCore};
 use crate::error::InvalidHeader;
-use crate::message::{Builder, Head, HeaderName, Message, Via, check_value};
+use crate::message::{Builder, Head, HeaderName, Message, Via, check_sent_by, check_value};
 use crate::transaction::{Client, Side};
 
 impl SipCore {
@@ -47,7 +47,7 @@ impl SipCore {
         method: &str,
         branch: &str,
     ) -> Result<Vec<u8>, InvalidHeader> {
-        check_value("sent_by", forward.sent_by.as_bytes())?;
+        check_sent_by(forward.sent_by)?;
         check_value("record_route", forward.record_route)?;
         let mut out = Builder::new(&Head::Request {
             method,

@@ -3,7 +3,7 @@ use super::act::{Material, RESERVED};
 use super::receive::input_of;
 use super::{Reply, SipCore};
 use crate::error::InvalidHeader;
-use crate::message::{Builder, Head, HeaderName, check_value};
+use crate::message::{Builder, Head, HeaderName, check_tag};
 use crate::transaction::Side;
 use crate::transaction::key::{ack_key, dialog_key};
 use crate::transaction::tables::{Machine, State};
@@ -124,5 +124,5 @@ fn check_reply(reply: &Reply<'_>) -> Result<(), InvalidHeader> {
             why,
         });
     }
-    check_value("to_tag", reply.to_tag.as_bytes())
+    check_tag(reply.to_tag)
 }

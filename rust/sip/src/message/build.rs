@@ -1,5 +1,6 @@
 //! Writing messages. No control character given by the application gets through.
 use super::lexer::{address_parameters, find_parameter, is_token, split, trim};
+use super::via::split_host;
 use super::{HeaderName, Message};
 use crate::core::Address;
 use crate::error::InvalidHeader;
@@ -34,6 +35,32 @@ fn check_word(what: &str, value: &[u8]) -> Result<(), InvalidHeader> {
         });
     }
     Ok(())
+}
+
+/// Refuse a sent-by that is not `host` or `host:port` (RFC 3261 §20.42).
+pub(crate) fn check_sent_by(sent_by: &str) -> Result<(), InvalidHeader> {
+    let is_whole = split_host(sent_by.as_bytes()).is_some() && !sent_by.contains(' ');
+    let why = "is not host or host:port; IPv6 goes in brackets";
+    let refused = InvalidHeader {
+        what: "sent_by".to_owned(),
+        why,
+    };
+    if is_whole {
+        check_value("sent_by", sent_by.as_bytes())
+    } else {
+        Err(refused)
+    }
+}
+
+/// Refuse a tag that is not a token; empty means none.
+pub(crate) fn check_tag(tag: &str) -> Result<(), InvalidHeader> {
+    if tag.is_empty() || is_token(tag.as_bytes()) {
+        return Ok(());
+    }
+    Err(InvalidHeader {
+        what: "to_tag".to_owned(),
+        why: "is not a token; see RFC 3261 §25.1",
+    })
 }
 
 /// The first line of a message to be built.
