@@ -79,7 +79,8 @@ def test_any_datagrams_leave_the_core_sound(datagrams: list[bytes]) -> None:
 
     core.receive_batch(1, [(data, PEER) for data in datagrams], 0.0)
     for _, _, answer in core.take_output():
-        assert Message.parse(answer).status >= 400
+        # 100 goes out when an INVITE comes twice; the core accepts nothing by itself.
+        assert Message.parse(answer).status in {100, *range(400, 600)}
     while (deadline := core.next_deadline()) is not None:
         core.handle_timeout(deadline)
 
