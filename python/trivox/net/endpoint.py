@@ -114,7 +114,7 @@ class Endpoint:
             seed=seed,
             look_up=self._sockets.route_to,
             listening_port=self._flows.listening_port,
-            now=self._now,
+            now=self.now,
         )
         self._turn_time: float | None = None
         self._wake = trio.Event()
@@ -156,7 +156,7 @@ class Endpoint:
             output.headers,
             output.body,
             token,
-            self._now(),
+            self.now(),
         )
         self.touch()
         return transaction
@@ -172,14 +172,14 @@ class Endpoint:
             self._own.sent_by(flow, destination),
             output.headers,
             output.body,
-            self._now(),
+            self.now(),
         )
         self.touch()
 
     def cancel(self, output: SendCancel, *, token: int) -> int:
         """Cancel an INVITE that has had a provisional response."""
         self.touch()
-        return self.core.cancel(output.tx, output.headers, token, self._now())
+        return self.core.cancel(output.tx, output.headers, token, self.now())
 
     def respond(self, output: SendResponse, *, token: int) -> bool:
         """Answer a request; False when its transaction is over already."""
@@ -191,7 +191,7 @@ class Endpoint:
             output.body,
             output.to_tag,
             token,
-            self._now(),
+            self.now(),
         )
         self.touch()
         return sent
@@ -289,7 +289,7 @@ class Endpoint:
             self._messages_out += 1
             if self._trace is not None and data.strip():
                 local = self.local_address(flow, destination)
-                self._trace(self._now(), "out", flow.id, local, destination, data)
+                self._trace(self.now(), "out", flow.id, local, destination, data)
 
     async def wait_written(self) -> None:
         """Wait until what was sent on connections has been written to their sockets."""
@@ -395,5 +395,6 @@ class Endpoint:
         if self._turn_time is None:
             self._wake.set()
 
-    def _now(self) -> float:
+    def now(self) -> float:
+        """Return the time of this turn, or the present."""
         return trio.current_time() if self._turn_time is None else self._turn_time

@@ -1,0 +1,71 @@
+"""Where registered users are (RFC 3261 §10): bindings in memory, lost with the process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    from trivox._native import Uri
+    from trivox.net.transport import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One contact of a user."""
+
+    contact: str
+    """The contact's URI as registered."""
+    uri: Uri
+    flow: int
+    """The flow that the REGISTER came by."""
+    is_connection: bool
+    """Whether that flow is a connection: then the contact is reached by it alone and ends with it."""
+    transport: str
+    destination: Address
+    """Where to send over UDP, or by a new connection."""
+    expires_at: float
+    call_id: str
+    cseq: int
+
+
+@final
+class LocationTable:
+    """Bindings by user. Expired ones are never returned and go when their user is looked at."""
+
+    def __init__(self) -> None:
+        self._bindings: dict[str, list[Binding]] = {}
+
+    def __len__(self) -> int:
+        return sum(len(bindings) for bindings in self._bindings.values())
+
+    def bindings(self, user: str, now: float) -> tuple[Binding, ...]:
+        """Return a user's live bindings, oldest first."""
+        live = [binding for binding in self._bindings.get(user, ()) if binding.expires_at > now]
+        self._store(user, live)
+        return tuple(live)
+
+    def replace(self, user: str, bindings: list[Binding]) -> None:
+        """Set all bindings of a user."""
+        self._store(user, bindings)
+
+    def find_contact(self, uri: Uri, now: float) -> Binding | None:
+        """Return the binding whose contact is `uri`, whoever's it is."""
+        for bindings in self._bindings.values():
+            for binding in bindings:
+                if binding.expires_at > now and binding.uri == uri:
+                    return binding
+        return None
+
+    def remove_flow(self, flow: int) -> None:
+        """Forget the contacts that could be reached by a connection that is gone."""
+        for user, bindings in list(self._bindings.items()):
+            self._store(
+                user, [one for one in bindings if not (one.is_connection and one.flow == flow)]
+            )
+
+    def _store(self, user: str, bindings: list[Binding]) -> None:
+        if bindings:
+            self._bindings[user] = bindings
+        else:
+            self._bindings.pop(user, None)

@@ -1,0 +1,381 @@
+"""The stateful proxy (RFC 3261 §16): judge, find targets, fork, choose, forward."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, final
+
+from trivox._native import Uri
+from trivox.errors import InvalidHeaderError, InvalidUriError, NotSupportedError, TransportError
+from trivox.net.route import host_port
+from trivox.sip.outputs import SendCancel, SendResponse
+from trivox.switchboard.flow_token import FlowTokens, Hop, Routes
+from trivox.switchboard.identity import Refusal, Request, address_of_untrusted, unsupported
+from trivox.switchboard.response_context import (
+    Answer,
+    CancelBranch,
+    Challenge,
+    Output,
+    ResponseContext,
+    Upstream,
+    WakeAt,
+)
+
+if TYPE_CHECKING:
+    from trivox._native import Message
+    from trivox.net.endpoint import Endpoint
+    from trivox.net.transport import Address, Flow
+    from trivox.switchboard.identity import Identity
+    from trivox.switchboard.location import Binding, LocationTable
+
+_DIALOG_METHODS: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
+_SENT_BY: Final = re.compile(r"\s*SIP\s*/\s*2\.0\s*/\s*\w+\s+([^;\s]+)", re.IGNORECASE)
+_LAST_WAIT: Final = 32.0  # 64·T1 for the answer to a CANCEL (RFC 3261 §9.1)
+_AFTERLIFE: Final = 33.0  # 64·T1 and a little: repeated 2xx still find their way (RFC 6026 §7.1)
+# Headers of a response that the core writes itself.
+_COPIED: Final = frozenset(
+    {"via", "from", "to", "call-id", "cseq", "record-route", "content-length"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """One place to forward to."""
+
+    uri: str
+    flow: Flow
+    destination: Address
+
+
+@dataclass(slots=True)
+class _Transaction:
+    """A request under way, with the key that tells a loop."""
+
+    request: Request
+    key: tuple[str, str, int, str, str]
+    responses: ResponseContext
+
+
+@final
+class Proxy:
+    """Forwards requests between users of this switchboard, and inside the dialogs they make."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        identity: Identity,
+        location: LocationTable,
+        *,
+        timer_c: float,
+        guests: bool,
+    ) -> None:
+        """Take the parts.
+
+        Args:
+            endpoint: Where messages go.
+            identity: Who we and our users are.
+            location: Where the users are.
+            timer_c: Seconds an INVITE may ring (§16.6 step 11).
+            guests: Whether callers of other domains reach our users without a password.
+        """
+        self._endpoint = endpoint
+        self._identity = identity
+        self._location = location
+        self._tokens = FlowTokens(endpoint, identity)
+        self._timer_c = timer_c
+        self._guests = guests
+        self._by_server: dict[int, _Transaction] = {}
+        self._by_branch: dict[int, _Transaction] = {}
+        self._live: dict[tuple[str, str, int, str, str], int] = {}
+        self._wake: list[tuple[float, int, int]] = []
+        self._forget: list[tuple[float, int]] = []
+        self._order = itertools.count()
+
+    def __len__(self) -> int:
+        """Return the number of requests under way, answered ones of the last half minute included."""
+        return len(self._by_server)
+
+    # Inputs.
+
+    def handle_request(self, request: Request, now: float) -> Refusal | None:
+        """Forward a request, or return what to answer.
+
+        Raises:
+            ParseError: A header does not parse.
+        """
+        message = request.message
+        uri = Uri.parse(message.uri)
+        hops = _max_forwards(message)
+        key = _loop_key(message)
+        refusal = self._judge(message, uri, hops, key)
+        if refusal is not None:
+            return refusal
+        routes = self._tokens.strip(message.values("Route"))
+        is_inside = bool(message.key()[4])
+        if not is_inside:
+            refusal = self._admit(message, now)
+            if refusal is not None:
+                return refusal
+        targets = self._targets(message, uri, routes, now)
+        if isinstance(targets, Refusal):
+            return targets
+        rest = routes.rest if is_inside else ()
+        return self._fork(request, key, targets, rest, hops - 1)
+
+    def handle_ack(self, message: Message, now: float) -> None:
+        """Forward the ACK for a 2xx, without state (§16.11); drop one that leads nowhere."""
+        routes = self._tokens.strip(message.values("Route"))
+        hops = _max_forwards(message)
+        if hops < 1:
+            return
+        targets = self._targets(message, Uri.parse(message.uri), routes, now)
+        if not isinstance(targets, Refusal) and message.key()[4]:
+            self._forward(message, targets[0], routes.rest, "", hops - 1, 0)
+
+    def handle_response(self, tx: int, message: Message, now: float) -> None:
+        """Take a response of a branch."""
+        transaction = self._by_branch.get(tx)
+        if transaction is not None:
+            outputs = transaction.responses.handle_response(tx, message, now)
+            self._perform(transaction, outputs, now)
+
+    def handle_failure(self, tx: int, now: float, *, is_unreachable: bool) -> None:
+        """Take that a branch timed out, or that its connection is gone."""
+        transaction = self._by_branch.get(tx)
+        if transaction is not None:
+            outputs = transaction.responses.handle_failure(tx, now, is_unreachable=is_unreachable)
+            self._perform(transaction, outputs, now)
+
+    def handle_cancel(self, server: int, now: float) -> None:
+        """Take the caller's CANCEL, which the core has answered (§16.10)."""
+        transaction = self._by_server.get(server)
+        if transaction is not None:
+            self._perform(transaction, transaction.responses.cancel(now), now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Take that `next_deadline` has come."""
+        while self._wake and self._wake[0][0] <= now:
+            _, _, tx = heapq.heappop(self._wake)
+            transaction = self._by_branch.get(tx)
+            if transaction is not None:
+                self._perform(transaction, transaction.responses.handle_timer(tx, now), now)
+        while self._forget and self._forget[0][0] <= now:
+            self._remove(heapq.heappop(self._forget)[1])
+
+    def next_deadline(self) -> float | None:
+        """Return when `handle_timeout` is to be called."""
+        heads = [heap[0][0] for heap in (self._wake, self._forget) if heap]
+        return min(heads, default=None)
+
+    # Judging (§16.3).
+
+    def _judge(
+        self, message: Message, uri: Uri, hops: int, key: tuple[str, str, int, str, str]
+    ) -> Refusal | None:
+        if uri.scheme != "sip":
+            return Refusal(416)
+        if hops < 1:
+            return Refusal(483)
+        if key in self._live and self._has_passed_here(message):
+            return Refusal(482)
+        return unsupported(message, "Proxy-Require", frozenset())
+
+    def _has_passed_here(self, message: Message) -> bool:
+        for via in message.values("Via"):
+            found = _SENT_BY.match(via)
+            if found and self._is_own_sent_by(found[1]):
+                return True
+        return False
+
+    def _is_own_sent_by(self, sent_by: str) -> bool:
+        host, _, port = sent_by.rpartition(":")
+        return port.isdigit() and self._identity.is_own_address((host.strip("[]"), int(port)))
+
+    def _admit(self, message: Message, now: float) -> Refusal | None:
+        """Ask who opens a dialog; a user may only call as itself."""
+        caller = address_of_untrusted(message, "From")
+        is_local = self._identity.is_own_uri(caller)
+        if self._guests and not is_local:
+            return None
+        user = self._identity.authenticate(message, now, proxy=True)
+        if isinstance(user, Refusal):
+            return user
+        return Refusal(403) if is_local and caller.user != user else None
+
+    # Targets (§16.4, §16.5).
+
+    def _targets(
+        self, message: Message, uri: Uri, routes: Routes, now: float
+    ) -> list[_Target] | Refusal:
+        if message.key()[4]:
+            return self._inside_target(message, uri, routes, now)
+        if not self._identity.is_own_uri(uri) or not self._identity.is_user(uri.user):
+            return Refusal(404)
+        found = [self._binding_target(one) for one in self._location.bindings(uri.user, now)]
+        return [target for target in found if target is not None] or Refusal(480)
+
+    def _inside_target(
+        self, message: Message, uri: Uri, routes: Routes, now: float
+    ) -> list[_Target] | Refusal:
+        """Find the other side of a dialog: by the flow we noted, or by its registered contact."""
+        if routes.hop is not None:
+            target = self._hop_target(message.uri, routes)
+        else:
+            binding = self._location.find_contact(uri, now)
+            if binding is None:
+                return Refusal(404)
+            target = self._binding_target(binding)
+        return [target] if target is not None else Refusal(480)
+
+    def _hop_target(self, uri: str, routes: Routes) -> _Target | None:
+        assert routes.hop is not None, "the caller has looked"
+        hop = routes.hop
+        flow = self._endpoint.flow(hop.flow)
+        if flow is not None and flow.remote is not None:
+            return _Target(uri, flow, flow.remote)
+        next_uri = routes.rest[0].partition("<")[2].partition(">")[0] if routes.rest else uri
+        try:
+            target = self._endpoint.resolve_now(next_uri)
+            if target is not None and target.address[0] == hop.address[0]:
+                return _Target(uri, self._endpoint.flow_to(target), target.address)
+        except (InvalidUriError, NotSupportedError, TransportError):
+            target = None
+        return _Target(uri, flow, hop.address) if flow is not None else None
+
+    def _binding_target(self, binding: Binding) -> _Target | None:
+        flow = self._endpoint.flow(binding.flow)
+        if binding.is_connection:
+            if flow is None or flow.remote is None:
+                return None
+            return _Target(binding.contact, flow, flow.remote)
+        if binding.transport != "udp":
+            try:
+                target = self._endpoint.resolve_now(binding.contact)
+                found = None if target is None else self._endpoint.flow_to(target)
+            except (InvalidUriError, NotSupportedError, TransportError):
+                return None
+            flow = found
+        return None if flow is None else _Target(binding.contact, flow, binding.destination)
+
+    # Forwarding (§16.6).
+
+    def _fork(
+        self,
+        request: Request,
+        key: tuple[str, str, int, str, str],
+        targets: list[_Target],
+        routes: tuple[str, ...],
+        hops: int,
+    ) -> Refusal | None:
+        message = request.message
+        is_invite = message.method == "INVITE"
+        transaction = _Transaction(
+            request, key, ResponseContext(is_invite, self._timer_c, _LAST_WAIT)
+        )
+        makes_dialog = message.method in _DIALOG_METHODS and not message.key()[4]
+        for target in targets:
+            record_route = ""
+            if makes_dialog:
+                came_by = Hop(request.flow, request.source)
+                leaves_by = Hop(target.flow.id, target.destination)
+                record_route = self._tokens.record_route(came_by, leaves_by)
+            tx = self._forward(message, target, routes, record_route, hops, request.tx)
+            if tx:
+                transaction.responses.add(tx)
+                self._by_branch[tx] = transaction
+        if not transaction.responses.branches:
+            return Refusal(400)
+        if makes_dialog:
+            self._endpoint.keep(request.flow)
+        self._by_server[request.tx] = transaction
+        self._live[key] = self._live.get(key, 0) + 1
+        return None
+
+    def _forward(
+        self,
+        message: Message,
+        target: _Target,
+        routes: tuple[str, ...],
+        record_route: str,
+        hops: int,
+        server: int,
+    ) -> int:
+        endpoint = self._endpoint
+        local = endpoint.local_address(target.flow, target.destination)
+        self._identity.add_address(local)
+        try:
+            tx = endpoint.core.forward(
+                message,
+                target.uri,
+                target.flow.id,
+                target.destination,
+                host_port(local),
+                routes=routes,
+                record_route=record_route,
+                max_forwards=hops,
+                server=server,
+                now=endpoint.now(),
+            )
+        except InvalidHeaderError:
+            return 0
+        endpoint.touch()
+        return tx
+
+    # Responses (§16.7).
+
+    def _perform(self, transaction: _Transaction, outputs: tuple[Output, ...], now: float) -> None:
+        server = transaction.request.tx
+        for output in outputs:
+            if isinstance(output, Upstream):
+                self._endpoint.core.forward_response(server, output.message, now)
+                self._endpoint.touch()
+            elif isinstance(output, Challenge):
+                self._endpoint.respond(_joined(server, output), token=0)
+            elif isinstance(output, Answer):
+                answer = self._identity.answer(transaction.request, Refusal(output.status))
+                self._endpoint.respond(answer, token=0)
+            elif isinstance(output, CancelBranch):
+                self._endpoint.cancel(SendCancel(output.tx, ()), token=0)
+            elif isinstance(output, WakeAt):
+                heapq.heappush(self._wake, (output.deadline, next(self._order), output.tx))
+        if transaction.responses.is_complete and transaction.key in self._live:
+            self._retire(transaction, now)
+
+    def _retire(self, transaction: _Transaction, now: float) -> None:
+        """Keep a finished INVITE for its repeated 2xx; drop anything else at once."""
+        self._live.pop(transaction.key, None)
+        if transaction.responses.is_invite:
+            heapq.heappush(self._forget, (now + _AFTERLIFE, transaction.request.tx))
+        else:
+            self._remove(transaction.request.tx)
+
+    def _remove(self, server: int) -> None:
+        transaction = self._by_server.pop(server, None)
+        if transaction is not None:
+            for tx in transaction.responses.branches:
+                self._by_branch.pop(tx, None)
+
+
+def _max_forwards(message: Message) -> int:
+    """Return Max-Forwards, 70 when absent (§16.6 step 3)."""
+    text = (message.header("Max-Forwards") or "70").strip()
+    return min(int(text), 255) if text.isascii() and text.isdigit() else 70
+
+
+def _loop_key(message: Message) -> tuple[str, str, int, str, str]:
+    """Return what is the same in a request that comes back and in no other (§16.3 step 4)."""
+    method, _, call_id, from_tag, _, _, _, cseq = message.key()
+    return call_id, from_tag, cseq, method, message.uri
+
+
+def _joined(server: int, challenge: Challenge) -> SendResponse:
+    """Make one response of several challenges."""
+    best = challenge.message
+    headers = [pair for pair in best.items() if pair[0].lower() not in _COPIED]
+    for other in challenge.others:
+        for name in ("WWW-Authenticate", "Proxy-Authenticate"):
+            headers += [(name, value) for value in other.headers(name)]
+    return SendResponse(server, best.status, best.reason, tuple(headers), best.body, best.key()[4])

@@ -1,0 +1,158 @@
+"""The registrar (RFC 3261 §10.3): who asks, what they may, and where they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+from trivox._native import NameAddr, Uri
+from trivox.errors import InvalidUriError, NotSupportedError
+from trivox.switchboard.identity import Refusal, address_of_untrusted, unsupported
+from trivox.switchboard.location import Binding
+
+if TYPE_CHECKING:
+    from trivox._native import Message
+    from trivox.net.endpoint import Endpoint
+    from trivox.net.transport import Address
+    from trivox.switchboard.identity import Identity, Request
+    from trivox.switchboard.location import LocationTable
+
+_DEFAULT_EXPIRES: Final = 3600
+_LEAST_EXPIRES: Final = 60
+_MOST_EXPIRES: Final = 7200
+_MOST_CONTACTS: Final = 10
+
+
+@final
+class Registrar:
+    """Answers REGISTER and keeps the location table."""
+
+    def __init__(self, endpoint: Endpoint, identity: Identity, location: LocationTable) -> None:
+        self._endpoint = endpoint
+        self._identity = identity
+        self._location = location
+
+    def register(self, request: Request, now: float) -> Refusal:
+        """Serve one REGISTER and return its answer, 200 included.
+
+        Raises:
+            ParseError: A header does not parse.
+        """
+        message = request.message
+        refusal = unsupported(message, "Require", frozenset())
+        if refusal is not None:
+            return refusal
+        user = self._identity.authenticate(message, now, proxy=False)
+        if isinstance(user, Refusal):
+            return user
+        address = address_of_untrusted(message, "To")
+        if address.user != user:
+            return Refusal(403)
+        if not self._identity.is_own_uri(address):
+            return Refusal(404)
+        held = self._location.bindings(user, now)
+        contacts = message.values("Contact")
+        if any(value.strip() == "*" for value in contacts):
+            refusal = self._remove_all(message, user, contacts, held)
+        elif contacts:
+            refusal = self._update(request, user, contacts, list(held), now)
+        return refusal or self._listing(user, now)
+
+    def _remove_all(
+        self, message: Message, user: str, contacts: list[str], held: tuple[Binding, ...]
+    ) -> Refusal | None:
+        if len(contacts) != 1 or _read_seconds(message.header("Expires")) != 0:
+            return Refusal(400)
+        if any(_is_out_of_order(message, binding) for binding in held):
+            return Refusal(500)
+        self._location.replace(user, [])
+        return None
+
+    def _update(
+        self, request: Request, user: str, contacts: list[str], held: list[Binding], now: float
+    ) -> Refusal | None:
+        """Apply all contacts or none (RFC 3261 §10.3 step 7)."""
+        default = _read_seconds(request.message.header("Expires"))
+        for value in contacts:
+            contact = NameAddr.parse(value)
+            uri = Uri.parse(contact.uri)
+            given = contact.parameters.get("expires")
+            expires = _read_seconds(given) if given is not None else default
+            if expires is None:
+                expires = _DEFAULT_EXPIRES
+            if 0 < expires < _LEAST_EXPIRES:
+                return Refusal(423, (("Min-Expires", str(_LEAST_EXPIRES)),))
+            before = next((binding for binding in held if binding.uri == uri), None)
+            if before is not None:
+                if _is_out_of_order(request.message, before):
+                    return Refusal(500)
+                held.remove(before)
+            if expires:
+                binding = self._bind(request, contact.uri, uri, min(expires, _MOST_EXPIRES), now)
+                if isinstance(binding, Refusal):
+                    return binding
+                held.append(binding)
+        if len(held) > _MOST_CONTACTS:
+            return Refusal(403)
+        self._location.replace(user, held)
+        return None
+
+    def _bind(
+        self, request: Request, contact: str, uri: Uri, expires: int, now: float
+    ) -> Binding | Refusal:
+        if uri.scheme != "sip":
+            return Refusal(416)
+        flow = self._endpoint.flow(request.flow)
+        is_connection = flow is not None and flow.remote is not None
+        transport, destination = self._reach(contact, request.source)
+        if self._identity.is_own_address(destination):
+            return Refusal(403)  # a contact that is ourselves would send each call in circles
+        if is_connection:
+            self._endpoint.keep(request.flow)
+        _, _, call_id, _, _, _, _, cseq = request.message.key()
+        return Binding(
+            contact=contact,
+            uri=uri,
+            flow=request.flow,
+            is_connection=is_connection,
+            transport=transport,
+            destination=destination,
+            expires_at=now + expires,
+            call_id=call_id,
+            cseq=cseq,
+        )
+
+    def _reach(self, contact: str, source: Address) -> tuple[str, Address]:
+        """Return where a contact is reached: on the host its REGISTER came from and no other.
+
+        A contact on another host is one behind a NAT, reached where it came from; or an attempt to
+        make us send to a third party.
+        """
+        try:
+            target = self._endpoint.resolve_now(contact)
+        except (InvalidUriError, NotSupportedError):
+            target = None
+        if target is not None and target.address[0] == source[0]:
+            return target.transport, target.address
+        return "udp", source
+
+    def _listing(self, user: str, now: float) -> Refusal:
+        contacts = tuple(
+            ("Contact", f"<{binding.contact}>;expires={max(1, round(binding.expires_at - now))}")
+            for binding in self._location.bindings(user, now)
+        )
+        return Refusal(200, contacts)
+
+
+def _is_out_of_order(message: Message, binding: Binding) -> bool:
+    _, _, call_id, _, _, _, _, cseq = message.key()
+    return call_id == binding.call_id and cseq <= binding.cseq
+
+
+def _read_seconds(text: str | None) -> int | None:
+    """Return delta-seconds; None when there are none or they do not parse (RFC 3261 §10.2.1.1)."""
+    if text is None:
+        return None
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 10:
+        return None
+    return int(digits)
