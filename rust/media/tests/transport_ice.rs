@@ -282,3 +282,41 @@ fn a_replayed_packet_is_heard_once() {
     assert_eq!(pair.answerer_events.rtp(), [rtp(1, 1)]);
     assert_eq!(pair.answerer.counts().refused_srtp, 9);
 }
+
+#[test]
+fn a_second_answer_from_another_far_end_moves_the_call_there() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+    let before = pair.descriptions().0;
+
+    pair.take_over("10.0.0.3:3000");
+    pair.run(Duration::from_secs(1));
+    pair.answerer.send_rtp(pair.now, &rtp(2, 1));
+    pair.run(Duration::from_millis(10));
+
+    assert_eq!(before, pair.descriptions().0);
+    assert!(pair.is_connected());
+    assert_eq!(pair.offerer_events.rtp(), [rtp(2, 1)]);
+}
+
+#[test]
+fn mutated_datagrams_of_the_peer_itself_never_panic() {
+    let mut connected = 0;
+    for seed in 1..=100 {
+        let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+        pair.mutations = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed);
+        pair.is_flooded = seed % 4 < 2;
+        pair.negotiate(seed % 2 == 0);
+        pair.run(Duration::from_secs(3));
+        pair.offerer.send_rtp(pair.now, &rtp(1, 1));
+        pair.offerer
+            .send_rtcp(pair.now, &[0x80, 201, 0, 1, 0, 0, 0, 1]);
+        pair.run(Duration::from_secs(1));
+        pair.offerer.close(pair.now);
+        pair.run(Duration::from_secs(1));
+        connected += usize::from(pair.answerer_events.connected() > 0);
+    }
+
+    assert!(connected > 0, "the mutations never let a set-up through");
+}

@@ -305,7 +305,11 @@ impl OfferAnswer {
         };
         format!(
             "v=0\r\no=- {} {} IN {family} {}\r\n{}",
-            self.settings.session_id, self.version, local.address, self.last_body
+            // Browsers read it as a signed number (RFC 8829 §5.2.1).
+            self.settings.session_id & (u64::MAX >> 1),
+            self.version,
+            local.address,
+            self.last_body
         )
     }
 

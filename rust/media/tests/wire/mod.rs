@@ -99,6 +99,9 @@ pub(crate) struct Pair {
     answerer_locals: Vec<SocketAddr>,
     flight: VecDeque<(Instant, Transmit)>,
     sent: Vec<SocketAddr>,
+    /// The state of a random generator; 0: every datagram arrives as it was sent, and alone.
+    pub(crate) mutations: u64,
+    pub(crate) is_flooded: bool,
 }
 
 fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
@@ -163,6 +166,8 @@ impl Pair {
             answerer_locals,
             flight: VecDeque::new(),
             sent: Vec::new(),
+            mutations: 0,
+            is_flooded: false,
         }
     }
 
@@ -254,6 +259,14 @@ impl Pair {
         ice_mut(one).set_remote(now, &answer, false, false).unwrap();
     }
 
+    /// Another far end takes the call over in the same dialog, with a second answer.
+    pub(crate) fn take_over(&mut self, answerer: &str) {
+        self.answerer_locals = addresses(&[answerer]);
+        self.answerer = transport(self.now, &self.answerer_locals);
+        self.offerer_remote = remote_of(&ice(&self.answerer).description());
+        self.negotiate(false);
+    }
+
     /// Another far end answers the offerer's first offer.
     pub(crate) fn fork(&mut self, answerer: &str) {
         self.answerer_locals = addresses(&[answerer]);
@@ -309,12 +322,46 @@ impl Pair {
             let Some((_, datagram)) = self.flight.pop_front() else {
                 return;
             };
-            let Transmit { local, to, data } = datagram;
-            if self.offerer_locals.contains(&to) {
-                self.offerer.handle_datagram(self.now, to, local, &data);
-            } else if self.answerer_locals.contains(&to) {
-                self.answerer.handle_datagram(self.now, to, local, &data);
+            // Half of the calls get several bad copies of everything, half one now and then: an
+            // unprotected handshake is seldom completed amid the former.
+            let copies = match self.mutations {
+                0 => 0,
+                state if self.is_flooded => 1 + state % 8,
+                state => u64::from(state % 6 == 0),
+            };
+            for _ in 0..copies {
+                let mutated = self.mutated(&datagram);
+                self.hand_over(mutated);
             }
+            self.mutations = self.mutations.rotate_left(7);
+            self.hand_over(datagram);
+        }
+    }
+
+    fn mutated(&mut self, datagram: &Transmit) -> Transmit {
+        let mut random = |bound: usize| {
+            self.mutations ^= self.mutations << 13;
+            self.mutations ^= self.mutations >> 7;
+            self.mutations ^= self.mutations << 17;
+            (self.mutations % bound as u64) as usize
+        };
+        let mut mutated = datagram.clone();
+        for _ in 0..=random(4) {
+            let length = mutated.data.len();
+            match random(4) {
+                0 => mutated.data.truncate(1 + random(length)),
+                1 => mutated.data.push(random(256) as u8),
+                _ => mutated.data[random(length)] = random(256) as u8,
+            }
+        }
+        mutated
+    }
+
+    fn hand_over(&mut self, Transmit { local, to, data }: Transmit) {
+        if self.offerer_locals.contains(&to) {
+            self.offerer.handle_datagram(self.now, to, local, &data);
+        } else if self.answerer_locals.contains(&to) {
+            self.answerer.handle_datagram(self.now, to, local, &data);
         }
     }
 

@@ -38,6 +38,27 @@ pub struct RemoteIce {
     pub is_lite: bool,
 }
 
+/// Whose credentials a restart takes for our side.
+#[derive(Debug, Clone, Copy)]
+enum Restart {
+    /// Those of our offer, which the peer has now answered.
+    Prepared,
+    /// New ones, for our answer.
+    Fresh,
+    /// The old ones: another peer answers the offer that had them.
+    Kept,
+}
+
+impl Restart {
+    fn of(is_offer: bool, was_prepared: bool) -> Self {
+        match (is_offer, was_prepared) {
+            (true, _) => Self::Fresh,
+            (false, true) => Self::Prepared,
+            (false, false) => Self::Kept,
+        }
+    }
+}
+
 impl IceTransport {
     /// What an answer says: the credentials in force.
     pub fn description(&self) -> IceDescription {
@@ -85,12 +106,12 @@ impl IceTransport {
                 "the description has no SHA-256 fingerprint".to_owned(),
             ));
         }
-        self.set_remote_dtls(now, is_dtls_client, &remote.fingerprints)?;
         let is_new = self.remote_ufrag.as_deref() != Some(&remote.ufrag);
         let was_prepared = self.prepared.take().is_some();
         if is_new && self.remote_ufrag.is_some() || was_prepared && !is_offer {
-            self.restart(now, was_prepared && !is_offer)?;
+            self.restart(now, Restart::of(is_offer, was_prepared))?;
         }
+        self.set_remote_dtls(now, is_new, is_dtls_client, &remote.fingerprints)?;
         if is_new || was_prepared && !is_offer {
             let controlling = match self.remote_ufrag {
                 None => !is_offer || remote.is_lite,
@@ -117,6 +138,7 @@ impl IceTransport {
     fn set_remote_dtls(
         &mut self,
         now: Instant,
+        is_new_peer: bool,
         is_client: bool,
         fingerprints: &[String],
     ) -> Result<(), MediaError> {
@@ -129,6 +151,11 @@ impl IceTransport {
         }
         // Another certificate is another association (RFC 8842 §4): new keys, checked anew.
         let mut dtls = Dtls::new(self.identity.clone(), is_client, fingerprints.to_vec())?;
+        if is_new_peer {
+            // Somebody else has taken over: what was agreed with the one before leads nowhere.
+            self.path = None;
+            self.gate.forget_all_but(None);
+        }
         if self.path.is_some() {
             dtls.start(now);
         }
@@ -140,11 +167,12 @@ impl IceTransport {
         Ok(())
     }
 
-    fn restart(&mut self, now: Instant, is_prepared: bool) -> Result<(), MediaError> {
-        let done = if is_prepared {
-            self.agent.apply_restart(now, true)
-        } else {
-            self.agent.restart(now, String::new(), String::new(), true)
+    fn restart(&mut self, now: Instant, kind: Restart) -> Result<(), MediaError> {
+        let Credentials { ufrag, password } = self.live.clone();
+        let done = match kind {
+            Restart::Prepared => self.agent.apply_restart(now, true),
+            Restart::Fresh => self.agent.restart(now, String::new(), String::new(), true),
+            Restart::Kept => self.agent.restart(now, ufrag, password, true),
         };
         done.map_err(|error| ice_fault(&error))?;
         self.live = credentials_of(&self.agent);
