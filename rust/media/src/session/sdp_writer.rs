@@ -49,16 +49,7 @@ pub(super) fn write_offer(
     remote: Option<&Description>,
 ) -> String {
     let mut out = Lines::default();
-    let has_answered = remote.is_some();
-    // A peer that answered without mids gets none in later offers either.
-    let mid = match (mid, has_answered) {
-        (Some(mid), _) => Some(mid),
-        (None, false) if settings.kind == TransportKind::Ice => Some("0"),
-        (None, true) => remote
-            .and_then(|remote| remote.media.get(index))
-            .and_then(|media| media.section.attribute("mid")),
-        _ => None,
-    };
+    let mid = offered_mid(settings.kind, mid, index, remote);
     write_session(&mut out, settings, local, mid);
     let count = remote.map_or(1, |remote| remote.media.len().max(index + 1));
     for place in 0..count {
@@ -90,6 +81,22 @@ pub(super) fn write_offer(
         write_source(&mut out, settings, direction);
     }
     out.0
+}
+
+/// The mid of an offer: the one in use, or the first one for a browser. A peer that answered
+/// without mids gets none in later offers either.
+fn offered_mid<'a>(
+    kind: TransportKind,
+    in_use: Option<&'a str>,
+    index: usize,
+    remote: Option<&'a Description>,
+) -> Option<&'a str> {
+    let answered = |remote: &'a Description| remote.media.get(index)?.section.attribute("mid");
+    match (in_use, remote) {
+        (Some(mid), _) => Some(mid),
+        (None, Some(remote)) => answered(remote),
+        (None, None) => (kind == TransportKind::Ice).then_some("0"),
+    }
 }
 
 /// Writes the answer to an offer, in the offer's own dialect.
