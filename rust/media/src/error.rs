@@ -15,6 +15,9 @@ pub enum MediaError {
     /// The command does not fit the state of the session.
     #[error("{0}")]
     State(String),
+    /// A bounded queue is full; nothing was taken.
+    #[error("{0}")]
+    Full(String),
     /// No session, playback, recording or audio port has this number (any more).
     #[error("there is no {kind} {number}: it has ended or never was")]
     Unknown {

@@ -98,10 +98,11 @@ impl EventRing {
                 queue.lost += 1;
             }
         }
-        if was_empty && !queue.events.is_empty() {
-            if let Some(wake) = &self.wake {
-                wake.signal();
-            }
+        if was_empty
+            && !queue.events.is_empty()
+            && let Some(wake) = &self.wake
+        {
+            wake.signal();
         }
     }
 
@@ -113,10 +114,10 @@ impl EventRing {
             .expect("no thread panics while it holds the ring");
         let count = limit.min(queue.events.len());
         let taken = queue.events.drain(..count).collect();
-        if queue.events.is_empty() {
-            if let Some(wake) = &self.wake {
-                wake.clear();
-            }
+        if queue.events.is_empty()
+            && let Some(wake) = &self.wake
+        {
+            wake.clear();
         }
         taken
     }

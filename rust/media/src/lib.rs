@@ -6,16 +6,26 @@
 
 pub mod codec;
 pub mod compare;
+mod driven;
 pub mod dtmf;
+pub mod engine;
 pub mod error;
 pub mod event;
 pub mod jitter;
 pub mod level;
+pub mod link;
+mod live;
 pub mod player;
 pub mod quality;
+pub mod random;
 pub mod recorder;
+mod recordings;
 pub mod resample;
 pub mod session;
+pub mod shard;
+mod slot;
+mod socket;
+mod timers;
 pub mod transport;
 pub mod voice;
 pub mod wake;

@@ -1,7 +1,8 @@
 //! A descriptor that is readable while it is signalled: eventfd on Linux, a socket pair elsewhere.
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::MediaError;
 
@@ -64,10 +65,16 @@ impl Wake {
 
     /// Whether the descriptor is readable now.
     pub fn is_signalled(&self) -> bool {
+        self.wait(Duration::ZERO)
+    }
+
+    /// Waits until it is signalled, at most so long; returns whether it is.
+    pub fn wait(&self, longest: Duration) -> bool {
+        let timeout = Timespec {
+            tv_sec: longest.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: longest.subsec_nanos().into(),
+        };
         let mut descriptors = [PollFd::new(&self.reader, PollFlags::IN)];
-        matches!(
-            poll(&mut descriptors, Some(&rustix::event::Timespec::default())),
-            Ok(1)
-        )
+        matches!(poll(&mut descriptors, Some(&timeout)), Ok(1))
     }
 }

@@ -1,0 +1,182 @@
+//! The shards of an engine with threads, and who has which socket.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use crate::MediaError;
+use crate::engine::lock;
+use crate::event::EventRing;
+use crate::random::Random;
+use crate::recordings::Recordings;
+use crate::session::TransportKind;
+use crate::shard::{BoundSocket, Owner, Shard, transmit};
+use crate::slot::Slot;
+use crate::socket::{PortRange, bind_own, bind_pair, bind_shared};
+use crate::transport::mux::Mux;
+
+/// Any port: browser calls do not use the range for trunks.
+const ANY_PORT: PortRange = PortRange { first: 0, last: 0 };
+
+/// A shard and an address.
+type Home = (usize, IpAddr);
+
+/// Shards, and the sockets that browser calls of a shard share.
+pub(crate) struct Live {
+    shards: Mutex<Vec<Shard>>,
+    ports: PortRange,
+    random: Mutex<Random>,
+    shared: Mutex<HashMap<Home, (Arc<BoundSocket>, usize)>>,
+    count: usize,
+    sockets: Mutex<usize>,
+}
+
+impl Live {
+    pub(crate) fn start(
+        threads: usize,
+        ports: PortRange,
+        seed: u64,
+        ring: &Arc<EventRing>,
+        recordings: &Arc<Recordings>,
+    ) -> Result<Self, MediaError> {
+        let shards = (0..threads)
+            .map(|number| Shard::start(number, Arc::clone(ring), Arc::clone(recordings)))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            shards: Mutex::new(shards),
+            ports,
+            random: Mutex::new(Random::new(!seed)),
+            shared: Mutex::default(),
+            count: threads,
+            sockets: Mutex::default(),
+        })
+    }
+
+    /// Ends the threads.
+    pub(crate) fn stop(&self) {
+        let shards = std::mem::take(&mut *lock(&self.shards));
+        drop(shards);
+    }
+
+    pub(crate) fn sockets(&self) -> usize {
+        *lock(&self.sockets)
+    }
+
+    pub(crate) fn add_session(&self, slot: Arc<Slot>) {
+        if let Some(shard) = lock(&self.shards).get(self.home(slot.id)) {
+            shard.add_session(slot);
+        }
+    }
+
+    pub(crate) fn touch(&self, session: u64) {
+        if let Some(shard) = lock(&self.shards).get(self.home(session)) {
+            shard.touch(session);
+        }
+    }
+
+    /// Sends the goodbye, forgets the session and closes the sockets nobody else uses.
+    pub(crate) fn end_session(&self, slot: &Slot) {
+        transmit(slot, &slot.collect().transmits);
+        let home = self.home(slot.id);
+        let shards = lock(&self.shards);
+        let Some(shard) = shards.get(home) else {
+            return;
+        };
+        shard.remove_session(slot.id);
+        for socket in slot.take_sockets() {
+            let is_last = match socket.mux() {
+                None => true,
+                Some(mut mux) => {
+                    mux.forget(slot.id);
+                    self.leave((home, socket.local().ip()))
+                }
+            };
+            if is_last {
+                shard.remove_socket(&socket);
+                *lock(&self.sockets) -= 1;
+            }
+        }
+    }
+
+    /// Binds what a session needs and returns the addresses.
+    pub(crate) fn bind(
+        &self,
+        slot: &Slot,
+        kind: TransportKind,
+        is_offer: bool,
+    ) -> Result<Vec<SocketAddr>, MediaError> {
+        let home = self.home(slot.id);
+        let shards = lock(&self.shards);
+        let shard = shards
+            .get(home)
+            .ok_or_else(|| MediaError::State("the engine is closed".to_owned()))?;
+        let start = lock(&self.random).bits() as usize & 0xffff;
+        let mut bound = Vec::new();
+        match (kind, is_offer) {
+            (TransportKind::Plain, _) => {
+                let (rtp, rtcp) = bind_pair(slot.addresses[0], self.ports, start)?;
+                for socket in [rtp, rtcp] {
+                    bound.push(shard.add_socket(socket, Owner::Session(slot.id))?);
+                }
+                *lock(&self.sockets) += 2;
+            }
+            (TransportKind::Ice, true) => {
+                for address in &slot.addresses {
+                    let socket = bind_own(*address, ANY_PORT, start)?;
+                    bound.push(shard.add_socket(socket, Owner::Session(slot.id))?);
+                    *lock(&self.sockets) += 1;
+                }
+            }
+            (TransportKind::Ice, false) => {
+                for address in &slot.addresses {
+                    bound.push(self.join(shard, (home, *address), start)?);
+                }
+            }
+        }
+        let locals = bound.iter().map(|socket| socket.local()).collect();
+        slot.add_sockets(bound);
+        Ok(locals)
+    }
+
+    /// Tells the shared sockets of a session which checks are for it.
+    pub(crate) fn register_ufrags(&self, slot: &Slot, ufrags: &[String]) {
+        for socket in slot.sockets() {
+            if let Some(mut mux) = socket.mux() {
+                for ufrag in ufrags {
+                    mux.add_ufrag(ufrag, slot.id);
+                }
+            }
+        }
+    }
+
+    fn home(&self, session: u64) -> usize {
+        session as usize % self.count
+    }
+
+    fn join(&self, shard: &Shard, key: Home, start: usize) -> Result<Arc<BoundSocket>, MediaError> {
+        let mut shared = lock(&self.shared);
+        if let Some((socket, users)) = shared.get_mut(&key) {
+            *users += 1;
+            return Ok(Arc::clone(socket));
+        }
+        let socket = bind_shared(key.1, ANY_PORT, start)?;
+        let socket = shard.add_socket(socket, Owner::Shared(Mutex::new(Mux::new())))?;
+        shared.insert(key, (Arc::clone(&socket), 1));
+        *lock(&self.sockets) += 1;
+        Ok(socket)
+    }
+
+    /// True when nobody uses the socket any more.
+    fn leave(&self, key: Home) -> bool {
+        let mut shared = lock(&self.shared);
+        let Some((_, users)) = shared.get_mut(&key) else {
+            return false;
+        };
+        *users -= 1;
+        let is_last = *users == 0;
+        if is_last {
+            shared.remove(&key);
+        }
+        is_last
+    }
+}

@@ -1,0 +1,83 @@
+//! The one writer of recordings, and which session each of its files belongs to.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use crate::MediaError;
+use crate::engine::lock;
+use crate::event::{Event, EventKind, EventRing};
+use crate::recorder::Writer;
+
+/// Recordings that are not on disk yet.
+#[derive(Debug)]
+pub(crate) struct Recordings {
+    writer: Mutex<Option<Writer>>,
+    owners: Mutex<HashMap<u64, u64>>,
+}
+
+impl Recordings {
+    pub(crate) fn new(is_driven: bool) -> Result<Self, MediaError> {
+        let writer = if is_driven {
+            Writer::inline()
+        } else {
+            Writer::threaded().map_err(|error| MediaError::File(error.to_string()))?
+        };
+        Ok(Self {
+            writer: Mutex::new(Some(writer)),
+            owners: Mutex::default(),
+        })
+    }
+
+    /// Starts one for a session; `start` makes the file and returns its number.
+    pub(crate) fn start(
+        &self,
+        session: u64,
+        start: impl FnOnce(&Writer) -> Result<u64, MediaError>,
+    ) -> Result<u64, MediaError> {
+        let writer = lock(&self.writer);
+        let writer = writer
+            .as_ref()
+            .ok_or_else(|| MediaError::State("the engine is closed".to_owned()))?;
+        let number = start(writer)?;
+        lock(&self.owners).insert(number, session);
+        Ok(number)
+    }
+
+    /// How many are not on disk yet.
+    pub(crate) fn active(&self) -> usize {
+        lock(&self.owners).len()
+    }
+
+    /// Reports those that have come to disk.
+    pub(crate) fn poll(&self, ring: &EventRing) {
+        let writer = lock(&self.writer);
+        let Some(writer) = writer.as_ref() else {
+            return;
+        };
+        let finished = std::iter::from_fn(|| writer.poll_finished());
+        let events: Vec<Event> = finished
+            .filter_map(|file| {
+                let session = lock(&self.owners).remove(&file.number)?;
+                let text = file.error.unwrap_or_default();
+                let number = file.number as f64;
+                Some(Event {
+                    session,
+                    kind: EventKind::RecordingEnded,
+                    number,
+                    text,
+                })
+            })
+            .collect();
+        if !events.is_empty() {
+            ring.push(events);
+        }
+    }
+
+    /// Waits until all that was stopped is on disk.
+    pub(crate) fn finish(&self, ring: &EventRing) {
+        self.poll(ring);
+        let writer = lock(&self.writer).take();
+        drop(writer);
+        lock(&self.owners).clear();
+    }
+}

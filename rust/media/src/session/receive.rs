@@ -1,0 +1,237 @@
+//! What a session hears: packets counted, ordered, decoded on the grid and given to the sinks.
+
+use std::time::{Duration, Instant};
+
+use super::packet::RtpHeader;
+use super::statistics::ReceivedStream;
+use crate::MediaError;
+use crate::codec::{CodecKind, Decoder};
+use crate::dtmf::{DtmfReceiver, ReceivedDtmf};
+use crate::jitter::{JitterBuffer, JitterSettings};
+use crate::level::{SILENCE_DBOV, level_dbov};
+use crate::session::port::{CONCEALED, SPEECH, SPEECH_STARTED};
+use crate::voice::VoiceDetector;
+
+/// What we expect to receive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReceiveSettings {
+    pub(crate) codec: CodecKind,
+    pub(crate) payload_type: u8,
+    /// Payload type and clock rate of telephone-events.
+    pub(crate) telephone_event: Option<(u8, u32)>,
+}
+
+/// The receiving half of a session.
+pub(crate) struct Receiver {
+    settings: Option<ReceiveSettings>,
+    jitter: Option<JitterBuffer>,
+    dtmf: Option<DtmfReceiver>,
+    stream: Option<ReceivedStream>,
+    /// A sequence number that jumped, and what would follow it (RFC 3550 §A.1).
+    jumped: Option<u16>,
+    voice: VoiceDetector,
+    level_dbov: f64,
+    frame: Vec<i16>,
+    has_received: bool,
+    last_heard: Option<Instant>,
+    /// Packets and bytes of sources before the present one.
+    earlier: (u64, u64, u64),
+    malformed: u64,
+}
+
+/// What one packet was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// The first one that counts.
+    First,
+    /// One more, or one that is dropped.
+    Other,
+}
+
+impl Receiver {
+    pub(crate) fn new() -> Self {
+        Self {
+            settings: None,
+            jitter: None,
+            dtmf: None,
+            stream: None,
+            jumped: None,
+            voice: VoiceDetector::default(),
+            level_dbov: SILENCE_DBOV,
+            frame: Vec::new(),
+            has_received: false,
+            last_heard: None,
+            earlier: (0, 0, 0),
+            malformed: 0,
+        }
+    }
+
+    /// Takes what was negotiated; an unchanged codec keeps its buffer.
+    pub(crate) fn configure(&mut self, settings: ReceiveSettings) -> Result<(), MediaError> {
+        let old = self.settings.replace(settings);
+        if old.is_none_or(|old| old.codec != settings.codec) {
+            let decoder = Decoder::new(settings.codec)
+                .map_err(|error| MediaError::Codec(error.to_string()))?;
+            self.jitter = Some(JitterBuffer::new(decoder, JitterSettings::default()));
+        }
+        if old.and_then(|old| old.telephone_event) != settings.telephone_event {
+            self.dtmf = settings
+                .telephone_event
+                .map(|(_, clock)| DtmfReceiver::new(clock));
+        }
+        Ok(())
+    }
+
+    /// Takes one RTP packet, decrypted.
+    pub(crate) fn packet_untrusted(&mut self, now: Instant, packet: &[u8]) -> Received {
+        let (Some(settings), Some(header)) = (self.settings, RtpHeader::parse_untrusted(packet))
+        else {
+            self.malformed += 1;
+            return Received::Other;
+        };
+        let is_event = settings
+            .telephone_event
+            .is_some_and(|(event, _)| event == header.payload_type);
+        if header.payload_type != settings.payload_type && !is_event {
+            self.malformed += 1;
+            return Received::Other;
+        }
+        let payload = &packet[header.payload.clone()];
+        if self.count(&header, payload.len()).is_none() {
+            self.malformed += 1;
+            return Received::Other;
+        }
+        self.last_heard = Some(now);
+        if is_event {
+            if let Some(dtmf) = &mut self.dtmf {
+                dtmf.push(now, header.timestamp, payload);
+            }
+            if let Some(jitter) = &mut self.jitter {
+                jitter.push_other(now, header.ssrc, header.sequence, header.timestamp);
+            }
+        } else {
+            if let Some(stream) = &mut self.stream {
+                stream.arrived(now, header.timestamp);
+            }
+            if let Some(jitter) = &mut self.jitter {
+                jitter.push(now, header.ssrc, header.sequence, header.timestamp, payload);
+            }
+        }
+        if std::mem::replace(&mut self.has_received, true) {
+            Received::Other
+        } else {
+            Received::First
+        }
+    }
+
+    /// Notes that the far end lives though it sends no audio (RTCP).
+    pub(crate) fn heard(&mut self, now: Instant) {
+        self.last_heard = Some(now);
+    }
+
+    /// How long nothing came, from `since` on if nothing ever did.
+    pub(crate) fn silent_for(&self, now: Instant, since: Instant) -> Duration {
+        now.saturating_duration_since(self.last_heard.map_or(since, |heard| heard.max(since)))
+    }
+
+    /// Decodes the frame that is due; (rate, samples, flags). None before anything was negotiated.
+    pub(crate) fn pull(&mut self, now: Instant) -> Option<(u32, &[i16], u8)> {
+        let jitter = self.jitter.as_mut()?;
+        self.frame.clear();
+        let is_concealed = jitter.pull(now, &mut self.frame).is_concealed();
+        self.level_dbov = level_dbov(&self.frame);
+        let voice = self.voice.push(&self.frame);
+        let mut flags = 0;
+        for (is_set, flag) in [
+            (is_concealed, CONCEALED),
+            (voice.is_speech, SPEECH),
+            (voice.has_started, SPEECH_STARTED),
+        ] {
+            flags |= if is_set { flag } else { 0 };
+        }
+        Some((jitter.sample_rate_hz(), &self.frame, flags))
+    }
+
+    /// The next digit heard; call after `packet_untrusted` and `handle_timeout`.
+    pub(crate) fn poll_dtmf(&mut self) -> Option<ReceivedDtmf> {
+        self.dtmf.as_mut()?.poll()
+    }
+
+    /// Ends a digit whose end was lost.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if let Some(dtmf) = &mut self.dtmf {
+            dtmf.handle_timeout(now);
+        }
+    }
+
+    pub(crate) fn stream(&mut self) -> Option<&mut ReceivedStream> {
+        self.stream.as_mut()
+    }
+
+    pub(crate) fn jitter(&self) -> Option<&JitterBuffer> {
+        self.jitter.as_ref()
+    }
+
+    pub(crate) fn level_dbov(&self) -> f64 {
+        self.level_dbov
+    }
+
+    /// (packets, bytes, lost) of all sources heard.
+    pub(crate) fn totals(&self) -> (u64, u64, u64) {
+        let (packets, bytes, lost) = self.earlier;
+        let present = self.stream.as_ref().map_or((0, 0, 0), |stream| {
+            (stream.packets(), stream.bytes(), stream.lost())
+        });
+        (packets + present.0, bytes + present.1, lost + present.2)
+    }
+
+    /// Interarrival jitter of the present source (RFC 3550 §6.4.1).
+    pub(crate) fn interarrival_jitter(&self) -> Duration {
+        self.stream
+            .as_ref()
+            .map_or(Duration::ZERO, ReceivedStream::jitter)
+    }
+
+    /// Packets that are none, of no agreed format, or out of any order.
+    pub(crate) fn malformed(&self) -> u64 {
+        self.malformed
+    }
+
+    /// Numbers a packet, starting anew for a new source or after a jump that is confirmed.
+    fn count(&mut self, header: &RtpHeader, bytes: usize) -> Option<u64> {
+        let is_same = self
+            .stream
+            .as_ref()
+            .is_some_and(|stream| stream.ssrc == header.ssrc);
+        if is_same
+            && let Some(number) = self
+                .stream
+                .as_mut()
+                .and_then(|stream| stream.count(header.sequence, bytes))
+        {
+            self.jumped = None;
+            return Some(number);
+        }
+        if is_same && self.jumped != Some(header.sequence) {
+            self.jumped = Some(header.sequence.wrapping_add(1));
+            return None;
+        }
+        self.start_stream(header);
+        self.stream
+            .as_mut()
+            .and_then(|stream| stream.count(header.sequence, bytes))
+    }
+
+    fn start_stream(&mut self, header: &RtpHeader) {
+        self.earlier = self.totals();
+        self.jumped = None;
+        let clock = self
+            .settings
+            .map_or(8000, |settings| settings.codec.sample_rate_hz());
+        let is_first = self.stream.is_none();
+        self.stream = Some(ReceivedStream::new(header.ssrc, header.sequence, clock));
+        if !is_first && let Some(dtmf) = &mut self.dtmf {
+            dtmf.reset();
+        }
+    }
+}

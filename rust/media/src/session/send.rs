@@ -1,0 +1,233 @@
+//! What a session sends: one frame every 20 ms, of playbacks and pushed audio, or digits.
+
+use std::time::{Duration, Instant};
+
+use super::packet::RtpHeader;
+use super::rtcp::SenderInformation;
+use crate::MediaError;
+use crate::codec::{CodecKind, Encoder, OpusSettings};
+use crate::dtmf::DtmfSender;
+use crate::level::{SILENCE_DBOV, level_dbov};
+use crate::player::Player;
+use crate::random::Random;
+
+/// The grid of a session: one frame is pulled, heard and sent in each.
+pub(super) const FRAME: Duration = Duration::from_millis(20);
+
+/// How the far end wants to be sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SendSettings {
+    pub(crate) codec: CodecKind,
+    pub(crate) payload_type: u8,
+    /// Payload type and clock rate of telephone-events.
+    pub(crate) telephone_event: Option<(u8, u32)>,
+    /// 20, 40 or 60.
+    pub(crate) packet_ms: u32,
+}
+
+/// The sending half of a session: sources, encoder and the numbering of packets.
+pub(crate) struct Sender {
+    pub(crate) player: Player,
+    pub(crate) dtmf: Option<DtmfSender>,
+    pub(crate) is_muted: bool,
+    settings: Option<SendSettings>,
+    encoder: Option<Encoder>,
+    ssrc: u32,
+    sequence: u16,
+    timestamp: u32,
+    packets: u64,
+    bytes: u64,
+    level_dbov: f64,
+    is_first: bool,
+    frame: Vec<i16>,
+    /// Frames that wait until a packet is full.
+    waiting: Vec<i16>,
+    payload: Vec<u8>,
+    packet: Vec<u8>,
+    drop_share: f64,
+    random: Random,
+}
+
+impl Sender {
+    pub(crate) fn new(mut random: Random) -> Self {
+        let bits = random.bits();
+        Self {
+            player: Player::new(),
+            dtmf: None,
+            is_muted: false,
+            settings: None,
+            encoder: None,
+            ssrc: (bits >> 32) as u32,
+            sequence: (bits & 0x7fff) as u16,
+            timestamp: (random.bits() >> 32) as u32,
+            packets: 0,
+            bytes: 0,
+            level_dbov: SILENCE_DBOV,
+            is_first: true,
+            frame: Vec::new(),
+            waiting: Vec::new(),
+            payload: Vec::new(),
+            packet: Vec::new(),
+            drop_share: 0.0,
+            random,
+        }
+    }
+
+    /// Takes what was negotiated; an unchanged codec keeps its state.
+    pub(crate) fn configure(&mut self, settings: SendSettings) -> Result<(), MediaError> {
+        if self.settings == Some(settings) {
+            return Ok(());
+        }
+        if self
+            .encoder
+            .as_ref()
+            .is_none_or(|encoder| encoder.kind() != settings.codec)
+        {
+            let encoder = Encoder::new(settings.codec, &OpusSettings::default())
+                .map_err(|error| MediaError::Codec(error.to_string()))?;
+            self.encoder = Some(encoder);
+            self.waiting.clear();
+        }
+        let clock = settings.telephone_event.map(|(_, clock)| clock);
+        if clock
+            != self
+                .settings
+                .and_then(|old| old.telephone_event)
+                .map(|(_, clock)| clock)
+        {
+            self.dtmf = clock.map(DtmfSender::new);
+        }
+        self.settings = Some(settings);
+        Ok(())
+    }
+
+    /// Loses that share of outgoing packets on purpose, for tests.
+    pub(crate) fn set_drop_share(&mut self, share: f64) {
+        self.drop_share = share;
+    }
+
+    pub(crate) fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    pub(crate) fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn level_dbov(&self) -> f64 {
+        self.level_dbov
+    }
+
+    /// What a sender report says; None before the first packet.
+    pub(crate) fn information(&self) -> Option<SenderInformation> {
+        (self.packets > 0).then_some(SenderInformation {
+            timestamp: self.timestamp,
+            packets: self.packets as u32,
+            bytes: self.bytes as u32,
+        })
+    }
+
+    /// Makes the samples of one frame; (rate, samples) also for the recording of what was sent.
+    pub(crate) fn pull(&mut self) -> Option<(u32, &[i16])> {
+        let rate_hz = self.encoder.as_ref()?.sample_rate_hz();
+        self.frame.resize((rate_hz / 50) as usize, 0);
+        self.player.pull(rate_hz, &mut self.frame);
+        if self.is_muted {
+            self.frame.fill(0);
+        }
+        self.level_dbov = level_dbov(&self.frame);
+        Some((rate_hz, &self.frame))
+    }
+
+    /// Sends what `pull` made, or a digit in its place; `may_send` is the direction agreed.
+    pub(crate) fn send(&mut self, may_send: bool, mut transmit: impl FnMut(&[u8]) -> bool) {
+        let Some(settings) = self.settings else {
+            return;
+        };
+        let ticks = self.frame.len() as u32;
+        let start = self.timestamp;
+        self.timestamp = start.wrapping_add(ticks);
+        let digit = match (settings.telephone_event, &mut self.dtmf) {
+            (Some((payload_type, clock)), Some(dtmf)) if may_send => dtmf
+                .tick(start, clock / 50)
+                .map(|packet| (payload_type, packet)),
+            _ => None,
+        };
+        if let Some((payload_type, digit)) = digit {
+            self.waiting.clear();
+            self.emit(
+                payload_type,
+                digit.marker,
+                digit.timestamp,
+                &digit.payload,
+                &mut transmit,
+            );
+            self.is_first = true;
+            return;
+        }
+        self.waiting.extend_from_slice(&self.frame);
+        let samples_wanted = (ticks * settings.packet_ms / 20) as usize;
+        if self.waiting.len() < samples_wanted {
+            return;
+        }
+        let began = self.timestamp.wrapping_sub(self.waiting.len() as u32);
+        let mut payload = std::mem::take(&mut self.payload);
+        let is_encoded = self
+            .encoder
+            .as_mut()
+            .is_some_and(|encoder| encoder.encode(&self.waiting, &mut payload).is_ok());
+        self.waiting.clear();
+        if is_encoded && may_send {
+            let marker = std::mem::take(&mut self.is_first);
+            self.emit(
+                settings.payload_type,
+                marker,
+                began,
+                &payload,
+                &mut transmit,
+            );
+        }
+        self.payload = payload;
+    }
+
+    fn emit(
+        &mut self,
+        payload_type: u8,
+        marker: bool,
+        timestamp: u32,
+        payload: &[u8],
+        transmit: &mut impl FnMut(&[u8]) -> bool,
+    ) {
+        let header = RtpHeader {
+            marker,
+            payload_type,
+            sequence: self.sequence,
+            timestamp,
+            ssrc: self.ssrc,
+            payload: 0..0,
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        header.write(payload, &mut self.packet);
+        // A dropped packet counts as sent: the network between is what is played.
+        let is_dropped = self.drop_share > 0.0 && self.random.unit() < self.drop_share;
+        if is_dropped || transmit(&self.packet) {
+            self.packets += 1;
+            self.bytes += payload.len() as u64;
+        }
+    }
+
+    /// Playbacks, pushed sources and digits that are over or low are told by these.
+    pub(crate) fn next_tick_after(now: Instant, tick: Instant) -> Instant {
+        // Beyond half a second behind, the grid starts anew instead of sending a burst.
+        let behind = now.saturating_duration_since(tick);
+        if behind > Duration::from_millis(500) {
+            now + FRAME
+        } else {
+            tick + FRAME
+        }
+    }
+}

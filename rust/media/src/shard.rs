@@ -1,0 +1,401 @@
+//! A thread with its sessions, sockets and timers. The only file that reads the clock.
+//!
+//! With few sessions it wakes on each arrival, for latency. From some fifty on it sleeps to a grid
+//! of 2 ms and then reads all that has come, which saves a wake-up a packet. Receiving has a budget
+//! a turn, so that a flood cannot keep sessions from sending.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry, Token};
+
+use crate::error::MediaError;
+use crate::event::EventRing;
+use crate::recordings::Recordings;
+use crate::slot::Slot;
+use crate::socket::{DATAGRAM_BYTES, Socket};
+use crate::timers::Timers;
+use crate::transport::mux::Mux;
+use crate::wake::Wake;
+
+/// From this many sessions on a shard wakes on the grid instead of on each arrival.
+const GRID_SESSIONS: usize = 50;
+const GRID: Duration = Duration::from_millis(2);
+/// Datagrams read in a turn before sessions get their time again.
+const RECEIVE_BUDGET: usize = 2048;
+/// Datagrams read from one socket before the next one has its turn.
+const SOCKET_BUDGET: usize = 256;
+/// A session that asks for the past is not asked again sooner than this.
+const LEAST_WAIT: Duration = Duration::from_millis(1);
+/// How often the writer is asked for files that are complete.
+const WRITER_POLL: Duration = Duration::from_millis(20);
+const WAKE: Token = Token(usize::MAX);
+
+/// Reads the monotonic clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the clock"
+)]
+#[must_use]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// Never before `now`: a session may ask for a moment in the past, but not for ever.
+pub(crate) fn not_before(deadline: Option<Instant>, now: Instant) -> Option<Instant> {
+    deadline.map(|deadline| {
+        if deadline > now {
+            deadline
+        } else {
+            now + LEAST_WAIT
+        }
+    })
+}
+
+/// Whose datagrams a socket receives.
+#[derive(Debug)]
+pub(crate) enum Owner {
+    /// One session's.
+    Session(u64),
+    /// Those of many browser calls.
+    Shared(Mutex<Mux<u64>>),
+}
+
+/// A socket of a shard.
+#[derive(Debug)]
+pub(crate) struct BoundSocket {
+    token: Token,
+    socket: Socket,
+    pub(crate) owner: Owner,
+}
+
+impl BoundSocket {
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.socket.local()
+    }
+
+    /// The multiplexer of a shared socket.
+    pub(crate) fn mux(&self) -> Option<MutexGuard<'_, Mux<u64>>> {
+        match &self.owner {
+            Owner::Session(_) => None,
+            Owner::Shared(mux) => Some(mux.lock().expect("nothing panics holding a multiplexer")),
+        }
+    }
+}
+
+enum Change {
+    Socket(Arc<BoundSocket>),
+    SocketGone(Token),
+    Session(Arc<Slot>),
+    SessionGone(u64),
+    Touched(u64),
+    Stop,
+}
+
+struct Shared {
+    changes: Mutex<Vec<Change>>,
+    wake: Wake,
+    registry: Registry,
+    next_token: std::sync::atomic::AtomicUsize,
+}
+
+/// The handle of a shard's thread.
+pub(crate) struct Shard {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Shard {
+    /// Starts the thread.
+    pub(crate) fn start(
+        number: usize,
+        ring: Arc<EventRing>,
+        recordings: Arc<Recordings>,
+    ) -> Result<Self, MediaError> {
+        let fault = |error| MediaError::system("cannot start a media thread", error);
+        let poll = Poll::new().map_err(fault)?;
+        let wake = Wake::new()?;
+        let registry = poll.registry().try_clone().map_err(fault)?;
+        registry
+            .register(&mut SourceFd(&wake.descriptor()), WAKE, Interest::READABLE)
+            .map_err(fault)?;
+        let next_token = std::sync::atomic::AtomicUsize::new(0);
+        let shared = Arc::new(Shared {
+            changes: Mutex::default(),
+            wake,
+            registry,
+            next_token,
+        });
+        let worker = Worker::new(Arc::clone(&shared), ring, recordings, poll);
+        let thread = std::thread::Builder::new()
+            .name(format!("trivox-media-{number}"))
+            .spawn(move || worker.run())
+            .map_err(fault)?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// Takes a socket in; it is read from now on.
+    pub(crate) fn add_socket(
+        &self,
+        socket: Socket,
+        owner: Owner,
+    ) -> Result<Arc<BoundSocket>, MediaError> {
+        let token = Token(
+            self.shared
+                .next_token
+                .fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+        );
+        let descriptor: RawFd = socket.descriptor();
+        let bound = Arc::new(BoundSocket {
+            token,
+            socket,
+            owner,
+        });
+        // First the thread must know the token, then events of it may come.
+        self.change(Change::Socket(Arc::clone(&bound)));
+        self.shared
+            .registry
+            .register(&mut SourceFd(&descriptor), token, Interest::READABLE)
+            .map_err(|error| MediaError::system("cannot watch a media socket", error))?;
+        Ok(bound)
+    }
+
+    /// Forgets a socket; it closes with the last reference to it.
+    pub(crate) fn remove_socket(&self, bound: &BoundSocket) {
+        let descriptor = bound.socket.descriptor();
+        // A descriptor that is not registered needs no deregistration.
+        let _ = self.shared.registry.deregister(&mut SourceFd(&descriptor));
+        self.change(Change::SocketGone(bound.token));
+    }
+
+    pub(crate) fn add_session(&self, slot: Arc<Slot>) {
+        self.change(Change::Session(slot));
+    }
+
+    pub(crate) fn remove_session(&self, id: u64) {
+        self.change(Change::SessionGone(id));
+    }
+
+    /// Has a session served soon, after a command.
+    pub(crate) fn touch(&self, id: u64) {
+        self.change(Change::Touched(id));
+    }
+
+    fn change(&self, change: Change) {
+        let mut changes = self
+            .shared
+            .changes
+            .lock()
+            .expect("nothing panics holding the changes");
+        let was_empty = changes.is_empty();
+        changes.push(change);
+        if was_empty {
+            self.shared.wake.signal();
+        }
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        self.change(Change::Stop);
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was printed where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Sends what a session wants sent, from the sockets it has.
+pub(crate) fn transmit(slot: &Slot, transmits: &[crate::transport::Transmit]) {
+    let mut socket: Option<Arc<BoundSocket>> = None;
+    for transmit in transmits {
+        if socket
+            .as_ref()
+            .is_none_or(|socket| socket.local() != transmit.local)
+        {
+            socket = slot.socket(transmit.local);
+        }
+        let Some(bound) = &socket else { continue };
+        if transmit.data.first().is_some_and(|&first| first < 4)
+            && let Some(mut mux) = bound.mux()
+        {
+            mux.note_sent(slot.id, transmit.local, transmit.to, &transmit.data);
+        }
+        bound.socket.send(transmit.to, &transmit.data);
+    }
+}
+
+struct Worker {
+    shared: Arc<Shared>,
+    ring: Arc<EventRing>,
+    recordings: Arc<Recordings>,
+    poll: Poll,
+    sockets: HashMap<Token, Arc<BoundSocket>>,
+    sessions: HashMap<u64, Arc<Slot>>,
+    timers: Timers,
+    /// Sockets that may hold more than a turn's budget let us read.
+    unread: Vec<Token>,
+    touched: Vec<u64>,
+    is_stopping: bool,
+}
+
+impl Worker {
+    fn new(
+        shared: Arc<Shared>,
+        ring: Arc<EventRing>,
+        recordings: Arc<Recordings>,
+        poll: Poll,
+    ) -> Self {
+        Self {
+            shared,
+            ring,
+            recordings,
+            poll,
+            sockets: HashMap::new(),
+            sessions: HashMap::new(),
+            timers: Timers::default(),
+            unread: Vec::new(),
+            touched: Vec::new(),
+            is_stopping: false,
+        }
+    }
+
+    fn run(mut self) {
+        let mut events = Events::with_capacity(1024);
+        let mut buffer = vec![0_u8; DATAGRAM_BYTES];
+        while !self.is_stopping {
+            self.wait(&mut events);
+            self.apply_changes();
+            self.unread.extend(
+                events
+                    .iter()
+                    .map(|event| event.token())
+                    .filter(|t| *t != WAKE),
+            );
+            self.receive(&mut buffer);
+            self.serve();
+            if self.recordings.active() > 0 {
+                self.recordings.poll(&self.ring);
+            }
+        }
+    }
+
+    fn wait(&mut self, events: &mut Events) {
+        let deadline = self.timers.next();
+        let mut wait = deadline.map(|deadline| deadline.saturating_duration_since(now()));
+        if self.recordings.active() > 0 {
+            // The writer has no way to wake us when a file is complete.
+            wait = Some(wait.unwrap_or(WRITER_POLL).min(WRITER_POLL));
+        }
+        if !self.unread.is_empty() {
+            wait = Some(Duration::ZERO);
+        } else if self.sessions.len() >= GRID_SESSIONS {
+            self.shared.wake.wait(wait.unwrap_or(GRID).min(GRID));
+            wait = Some(Duration::ZERO);
+        }
+        // Interrupted or not: what is ready shows in the events.
+        let _ = self.poll.poll(events, wait);
+    }
+
+    fn apply_changes(&mut self) {
+        let changes = {
+            let mut changes = self
+                .shared
+                .changes
+                .lock()
+                .expect("nothing panics holding the changes");
+            self.shared.wake.clear();
+            std::mem::take(&mut *changes)
+        };
+        for change in changes {
+            match change {
+                Change::Socket(socket) => drop(self.sockets.insert(socket.token, socket)),
+                Change::SocketGone(token) => drop(self.sockets.remove(&token)),
+                Change::Session(slot) => {
+                    self.touched.push(slot.id);
+                    self.sessions.insert(slot.id, slot);
+                }
+                Change::SessionGone(id) => {
+                    self.sessions.remove(&id);
+                    self.timers.set(id, None);
+                }
+                Change::Touched(id) => self.touched.push(id),
+                Change::Stop => self.is_stopping = true,
+            }
+        }
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) {
+        let mut budget = RECEIVE_BUDGET;
+        let now = now();
+        for token in std::mem::take(&mut self.unread) {
+            let Some(socket) = self.sockets.get(&token).cloned() else {
+                continue;
+            };
+            let mut left = SOCKET_BUDGET.min(budget);
+            budget -= left;
+            while left > 0 {
+                let Some((length, from)) = socket.socket.receive(buffer) else {
+                    break;
+                };
+                self.deliver(now, &socket, from, &buffer[..length]);
+                left -= 1;
+            }
+            if left == 0 {
+                self.unread.push(token);
+            }
+            budget += left;
+        }
+    }
+
+    fn deliver(&mut self, now: Instant, socket: &BoundSocket, from: SocketAddr, data: &[u8]) {
+        let local = socket.local();
+        let owner = match &socket.owner {
+            Owner::Session(id) => Some(*id),
+            Owner::Shared(_) => socket
+                .mux()
+                .and_then(|mut mux| mux.route(local, from, data)),
+        };
+        let Some(slot) = owner.and_then(|id| self.sessions.get(&id)) else {
+            return;
+        };
+        slot.run(|session| session.input(now, local, from, data));
+        if self.touched.last() != Some(&slot.id) {
+            self.touched.push(slot.id);
+        }
+    }
+
+    /// Gives every session that has input, a command or a deadline behind it its turn.
+    fn serve(&mut self) {
+        let now = now();
+        while let Some(due) = self.timers.pop(now) {
+            self.touched.push(due);
+        }
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        let mut events = Vec::new();
+        for id in touched.drain(..) {
+            let Some(slot) = self.sessions.get(&id) else {
+                continue;
+            };
+            slot.run(|session| session.tick(now));
+            let outcome = slot.collect();
+            transmit(slot, &outcome.transmits);
+            events.extend(outcome.events);
+            self.timers.set(id, not_before(outcome.deadline, now));
+        }
+        self.touched = touched;
+        if !events.is_empty() {
+            self.ring.push(events);
+        }
+    }
+}

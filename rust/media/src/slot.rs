@@ -1,0 +1,147 @@
+//! A session behind its lock, with a wall that keeps a panic from harming others.
+
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use crate::error::MediaError;
+use crate::event::{Event, EventKind};
+use crate::session::Session;
+use crate::shard::BoundSocket;
+use crate::transport::Transmit;
+
+/// One session and what the engine holds for it.
+pub(crate) struct Slot {
+    /// The session's number.
+    pub(crate) id: u64,
+    /// The hosts it may be bound on.
+    pub(crate) addresses: Vec<IpAddr>,
+    guarded: Mutex<Guarded>,
+}
+
+struct Guarded {
+    session: Session,
+    sockets: Vec<Arc<BoundSocket>>,
+    fault: Option<String>,
+    is_fault_reported: bool,
+}
+
+/// What a session wants done after it has run.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) transmits: Vec<Transmit>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl Slot {
+    pub(crate) fn new(id: u64, addresses: Vec<IpAddr>, session: Session) -> Self {
+        let guarded = Guarded {
+            session,
+            sockets: Vec::new(),
+            fault: None,
+            is_fault_reported: false,
+        };
+        Self {
+            id,
+            addresses,
+            guarded: Mutex::new(guarded),
+        }
+    }
+
+    /// Runs a command. A panic in it ends this session alone.
+    pub(crate) fn command<R>(
+        &self,
+        run: impl FnOnce(&mut Session) -> Result<R, MediaError>,
+    ) -> Result<R, MediaError> {
+        let mut guarded = self.lock();
+        if let Some(fault) = &guarded.fault {
+            return Err(MediaError::Fault(fault.clone()));
+        }
+        match catch_unwind(AssertUnwindSafe(|| run(&mut guarded.session))) {
+            Ok(result) => result,
+            Err(panic) => {
+                let fault = sentence(panic.as_ref());
+                guarded.fault = Some(fault.clone());
+                Err(MediaError::Fault(fault))
+            }
+        }
+    }
+
+    /// Lets a session take input or time; what goes wrong is told by `collect`.
+    pub(crate) fn run(&self, run: impl FnOnce(&mut Session)) {
+        // The error is kept in the slot and becomes an event.
+        let _ = self.command(|session| {
+            run(session);
+            Ok(())
+        });
+    }
+
+    /// Takes all that the session wants done.
+    pub(crate) fn collect(&self) -> Outcome {
+        let collected = self.command(|session| {
+            let mut outcome = Outcome::default();
+            while let Some(transmit) = session.poll_transmit() {
+                outcome.transmits.push(transmit);
+            }
+            while let Some(event) = session.poll_event() {
+                outcome.events.push(event);
+            }
+            outcome.deadline = session.next_deadline();
+            Ok(outcome)
+        });
+        collected.unwrap_or_else(|error| self.report_fault(&error))
+    }
+
+    fn report_fault(&self, error: &MediaError) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut guarded = self.lock();
+        if !std::mem::replace(&mut guarded.is_fault_reported, true) {
+            let (session, kind) = (self.id, EventKind::Failed);
+            outcome.events.push(Event {
+                session,
+                kind,
+                number: 0.0,
+                text: error.to_string(),
+            });
+        }
+        outcome
+    }
+
+    /// Gives the session sockets of its own or a share in one.
+    pub(crate) fn add_sockets(&self, sockets: impl IntoIterator<Item = Arc<BoundSocket>>) {
+        self.lock().sockets.extend(sockets);
+    }
+
+    /// Its socket bound to that address.
+    pub(crate) fn socket(&self, local: std::net::SocketAddr) -> Option<Arc<BoundSocket>> {
+        self.lock()
+            .sockets
+            .iter()
+            .find(|socket| socket.local() == local)
+            .cloned()
+    }
+
+    /// All of its sockets.
+    pub(crate) fn sockets(&self) -> Vec<Arc<BoundSocket>> {
+        self.lock().sockets.clone()
+    }
+
+    /// Takes its sockets from it.
+    pub(crate) fn take_sockets(&self) -> Vec<Arc<BoundSocket>> {
+        std::mem::take(&mut self.lock().sockets)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Guarded> {
+        self.guarded
+            .lock()
+            .expect("panics are caught while the lock is held")
+    }
+}
+
+fn sentence(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without words".to_owned())
+}

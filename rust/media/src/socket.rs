@@ -1,0 +1,198 @@
+//! UDP sockets of sessions: bound to one address, in a range of ports, read and written in batches.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+
+use mio::net::UdpSocket;
+use rustix::net::sockopt::set_socket_recv_buffer_size;
+
+use crate::error::MediaError;
+
+/// Asked for on a port shared by all browser calls of a shard; the system may give less.
+const SHARED_BUFFER_BYTES: usize = 8 << 20;
+/// Asked for on the port of one call: seconds of audio, should the shard be held up.
+const OWN_BUFFER_BYTES: usize = 256 << 10;
+/// Longest datagram taken: more than any path's MTU.
+pub(crate) const DATAGRAM_BYTES: usize = 2048;
+/// Ports tried when the system chooses and RTP must be even.
+const ATTEMPTS: usize = 64;
+
+/// A bound, non-blocking UDP socket.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    inner: UdpSocket,
+    local: SocketAddr,
+}
+
+impl Socket {
+    /// Binds one port; 0 lets the system choose.
+    fn bind(address: SocketAddr, buffer_bytes: usize) -> std::io::Result<Self> {
+        let inner = UdpSocket::bind(address)?;
+        // More buffer is better but none is needed: the system's limit is no error.
+        let _ = set_socket_recv_buffer_size(&inner, buffer_bytes);
+        let local = inner.local_addr()?;
+        Ok(Self { inner, local })
+    }
+
+    /// Where it is bound.
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Receives one datagram; None when there is none.
+    pub(crate) fn receive(&self, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
+        loop {
+            match self.inner.recv_from(buffer) {
+                Ok(received) => return Some(received),
+                // An ICMP error of an earlier send says nothing about what waits here.
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Sends one datagram. What the system refuses is lost, as on any network.
+    pub(crate) fn send(&self, to: SocketAddr, data: &[u8]) {
+        let _ = self.inner.send_to(data, to);
+    }
+
+    /// For the poll's registration.
+    pub(crate) fn descriptor(&self) -> i32 {
+        use std::os::fd::AsRawFd;
+        self.inner.as_raw_fd()
+    }
+}
+
+/// Where sockets may be bound; (0, 0) lets the system choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortRange {
+    /// The first port.
+    pub first: u16,
+    /// The last port.
+    pub last: u16,
+}
+
+impl PortRange {
+    /// Candidates for an even RTP port, starting at a place that differs from call to call.
+    fn even_ports(self, start: usize) -> Box<dyn Iterator<Item = u16>> {
+        if self.last == 0 {
+            return Box::new(std::iter::repeat_n(0, ATTEMPTS));
+        }
+        let first = self.first.next_multiple_of(2);
+        let count = usize::from(self.last.saturating_sub(first) + 1).div_ceil(2);
+        Box::new((0..count).map(move |index| first + 2 * ((start + index) % count) as u16))
+    }
+}
+
+/// Binds a socket for many calls.
+///
+/// # Errors
+/// `MediaError::System` when no port of the range is free.
+pub(crate) fn bind_shared(
+    address: IpAddr,
+    range: PortRange,
+    start: usize,
+) -> Result<Socket, MediaError> {
+    bind_first(address, range, start, |port| {
+        Socket::bind(SocketAddr::new(address, port), SHARED_BUFFER_BYTES)
+    })
+}
+
+/// Binds a socket for one call.
+///
+/// # Errors
+/// `MediaError::System` when no port of the range is free.
+pub(crate) fn bind_own(
+    address: IpAddr,
+    range: PortRange,
+    start: usize,
+) -> Result<Socket, MediaError> {
+    bind_first(address, range, start, |port| {
+        Socket::bind(SocketAddr::new(address, port), OWN_BUFFER_BYTES)
+    })
+}
+
+/// Binds an even port for RTP and the next one for RTCP (RFC 3550 §11).
+///
+/// # Errors
+/// `MediaError::System` when no pair of the range is free.
+pub(crate) fn bind_pair(
+    address: IpAddr,
+    range: PortRange,
+    start: usize,
+) -> Result<(Socket, Socket), MediaError> {
+    bind_first(address, range, start, |port| {
+        let rtp = Socket::bind(SocketAddr::new(address, port), OWN_BUFFER_BYTES)?;
+        let port = rtp.local().port();
+        if port % 2 != 0 {
+            return Err(ErrorKind::AddrInUse.into());
+        }
+        let rtcp = Socket::bind(SocketAddr::new(address, port + 1), OWN_BUFFER_BYTES)?;
+        Ok((rtp, rtcp))
+    })
+}
+
+fn bind_first<T>(
+    address: IpAddr,
+    range: PortRange,
+    start: usize,
+    bind: impl Fn(u16) -> std::io::Result<T>,
+) -> Result<T, MediaError> {
+    let mut last = std::io::Error::from(ErrorKind::AddrInUse);
+    for port in range.even_ports(start) {
+        match bind(port) {
+            Ok(bound) => return Ok(bound),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => last = error,
+            Err(error) => {
+                last = error;
+                break;
+            }
+        }
+    }
+    let PortRange { first, last: end } = range;
+    let what = format!("cannot bind a media port on {address} (range {first}-{end})");
+    Err(MediaError::system(what, last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const ANY: PortRange = PortRange { first: 0, last: 0 };
+
+    #[test]
+    fn rtp_is_even_and_rtcp_follows() {
+        let (rtp, rtcp) = bind_pair(LOOPBACK, ANY, 0).unwrap();
+        assert_eq!(rtp.local().port() % 2, 0);
+        assert_eq!(rtcp.local().port(), rtp.local().port() + 1);
+    }
+
+    #[test]
+    fn a_full_range_is_an_error_that_names_it() {
+        let (taken, _rtcp) = bind_pair(LOOPBACK, ANY, 0).unwrap();
+        let port = taken.local().port();
+        let error = bind_pair(
+            LOOPBACK,
+            PortRange {
+                first: port,
+                last: port + 1,
+            },
+            0,
+        )
+        .unwrap_err();
+        assert!(error.to_string().contains(&port.to_string()), "{error}");
+    }
+
+    #[test]
+    fn ports_of_a_range_are_even_and_inside() {
+        let ports: Vec<_> = PortRange {
+            first: 10_001,
+            last: 10_007,
+        }
+        .even_ports(1)
+        .collect();
+        assert_eq!(ports, [10_004, 10_006, 10_002]);
+    }
+}
