@@ -1,0 +1,379 @@
+//! `MediaEngine`: one call into `trivox_media::engine` a method.
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use trivox_media::MediaError;
+use trivox_media::codec::CodecKind;
+use trivox_media::engine::{Engine, EngineSettings, PortRange};
+use trivox_media::link::LinkSettings;
+use trivox_media::session::offer_answer::DescriptionKind;
+use trivox_media::session::{SessionSettings, TransportKind, Value};
+
+use super::errors::raise;
+
+type EngineEvent = (u64, u8, f64, String);
+type FrameTuple<'py> = (f64, f64, u8, Bound<'py, PyBytes>);
+
+/// Which transport an offer asks for: "ice" or "plain".
+#[pyfunction]
+pub(super) fn detect_transport(sdp: &str) -> &'static str {
+    trivox_media::session::detect(sdp)
+}
+
+/// Media sessions on shards with threads of their own, or driven in virtual time.
+#[pyclass(frozen, module = "trivox._native")]
+pub(crate) struct MediaEngine {
+    engine: Engine,
+}
+
+#[pymethods]
+impl MediaEngine {
+    #[new]
+    #[pyo3(signature = (*, seed, threads = 1, driven = false, now = 0.0, port_range = (0, 0)),
+        text_signature = "(*, seed, threads=1, driven=False, now=0.0, port_range=(0, 0))")]
+    fn new(
+        py: Python<'_>,
+        seed: Vec<u8>,
+        threads: usize,
+        driven: bool,
+        now: f64,
+        port_range: (u16, u16),
+    ) -> PyResult<Self> {
+        let (first, last) = port_range;
+        let ports = PortRange { first, last };
+        let settings = EngineSettings {
+            seed,
+            threads,
+            is_driven: driven,
+            now,
+            ports,
+        };
+        let engine = py.detach(|| Engine::new(&settings)).map_err(raise)?;
+        Ok(Self { engine })
+    }
+
+    #[getter]
+    fn event_fd(&self) -> i32 {
+        self.engine.event_descriptor()
+    }
+
+    fn drain(&self, py: Python<'_>, limit: usize) -> Vec<EngineEvent> {
+        let events = py.detach(|| self.engine.drain(limit));
+        let plain = events
+            .into_iter()
+            .map(|e| (e.session, e.kind as u8, e.number, e.text));
+        plain.collect()
+    }
+
+    fn take_frames<'py>(&self, py: Python<'py>, port: u64, limit: usize) -> Vec<FrameTuple<'py>> {
+        let frames = py.detach(|| self.engine.take_frames(port, limit));
+        let plain = frames.into_iter().map(|frame| {
+            let bytes: Vec<u8> = frame.samples.iter().flat_map(|s| s.to_le_bytes()).collect();
+            (
+                frame.pts,
+                frame.level,
+                frame.flags,
+                PyBytes::new(py, &bytes),
+            )
+        });
+        plain.collect()
+    }
+
+    #[pyo3(signature = (*, transport, local_addresses, advertised, codecs, dtmf, ptime_ms))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
+    fn open_session(
+        &self,
+        py: Python<'_>,
+        transport: &str,
+        local_addresses: Vec<String>,
+        advertised: &str,
+        codecs: Vec<String>,
+        dtmf: bool,
+        ptime_ms: u16,
+    ) -> PyResult<u64> {
+        let transport = transport_kind(transport).map_err(raise)?;
+        let codecs = codecs
+            .iter()
+            .map(|n| codec(n))
+            .collect::<Result<_, _>>()
+            .map_err(raise)?;
+        let hosts: Result<_, _> = local_addresses.iter().map(|text| address(text)).collect();
+        let hosts: Vec<IpAddr> = hosts.map_err(raise)?;
+        let advertised = (!advertised.is_empty()).then(|| address(advertised));
+        let advertised = advertised.transpose().map_err(raise)?;
+        let settings = SessionSettings {
+            transport,
+            codecs,
+            dtmf,
+            ptime_ms,
+            advertised,
+        };
+        py.detach(|| self.engine.open_session(settings, hosts))
+            .map_err(raise)
+    }
+
+    #[pyo3(signature = (session, *, ice_restart = false))]
+    fn create_offer(&self, py: Python<'_>, session: u64, ice_restart: bool) -> PyResult<String> {
+        py.detach(|| self.engine.create_offer(session, ice_restart))
+            .map_err(raise)
+    }
+
+    fn set_remote(
+        &self,
+        py: Python<'_>,
+        session: u64,
+        sdp: &str,
+        kind: &str,
+        dialog: &str,
+    ) -> PyResult<()> {
+        let kind = description_kind(kind).map_err(raise)?;
+        py.detach(|| self.engine.set_remote(session, sdp, kind, dialog))
+            .map_err(raise)
+    }
+
+    fn create_answer(&self, py: Python<'_>, session: u64) -> PyResult<String> {
+        py.detach(|| self.engine.create_answer(session))
+            .map_err(raise)
+    }
+
+    fn close_session(&self, py: Python<'_>, session: u64) {
+        py.detach(|| self.engine.close_session(session));
+    }
+
+    fn set_muted(&self, py: Python<'_>, session: u64, muted: bool) -> PyResult<()> {
+        self.run(py, session, move |open| {
+            open.set_muted(muted);
+            Ok(())
+        })
+    }
+
+    fn set_impairment(&self, py: Python<'_>, session: u64, drop: f64) -> PyResult<()> {
+        self.run(py, session, move |open| open.set_impairment(drop))
+    }
+
+    fn play_file(
+        &self,
+        py: Python<'_>,
+        session: u64,
+        path: PathBuf,
+        r#loop: bool,
+        start: f64,
+    ) -> PyResult<u64> {
+        self.run(py, session, move |open| {
+            open.play_file(&path, r#loop, start)
+        })
+    }
+
+    fn play_tone(
+        &self,
+        py: Python<'_>,
+        session: u64,
+        frequencies_hz: Vec<f64>,
+        cadence: Vec<(f64, f64)>,
+        duration: f64,
+        level_dbov: f64,
+    ) -> PyResult<u64> {
+        self.run(py, session, move |open| {
+            open.play_tone(&frequencies_hz, &cadence, duration, level_dbov)
+        })
+    }
+
+    fn play_silence(&self, py: Python<'_>, session: u64, duration: f64) -> PyResult<u64> {
+        self.run(py, session, move |open| open.play_silence(duration))
+    }
+
+    fn stop_playback(&self, py: Python<'_>, session: u64, playback: u64) -> PyResult<f64> {
+        self.run(py, session, move |open| Ok(open.stop_playback(playback)))
+    }
+
+    fn start_recording(
+        &self,
+        py: Python<'_>,
+        session: u64,
+        path: PathBuf,
+        side: &str,
+    ) -> PyResult<u64> {
+        py.detach(|| self.engine.start_recording(session, &path, side))
+            .map_err(raise)
+    }
+
+    fn stop_recording(&self, py: Python<'_>, session: u64, recording: u64) -> PyResult<f64> {
+        py.detach(|| self.engine.stop_recording(session, recording))
+            .map_err(raise)
+    }
+
+    fn open_audio(
+        &self,
+        py: Python<'_>,
+        session: u64,
+        rate_hz: u32,
+        frame_ms: u32,
+        batch: usize,
+    ) -> PyResult<u64> {
+        py.detach(|| self.engine.open_audio(session, rate_hz, frame_ms, batch))
+            .map_err(raise)
+    }
+
+    fn close_audio(&self, py: Python<'_>, port: u64) {
+        py.detach(|| self.engine.close_audio(port));
+    }
+
+    fn send_audio(&self, py: Python<'_>, port: u64, samples: &[u8]) -> PyResult<f64> {
+        let pairs = samples.chunks_exact(2);
+        let samples: Vec<i16> = pairs
+            .map(|two| i16::from_le_bytes([two[0], two[1]]))
+            .collect();
+        py.detach(|| {
+            self.engine
+                .on_port(port, |open| open.send_audio(port, &samples))
+        })
+        .map_err(raise)
+    }
+
+    fn clear_audio(&self, py: Python<'_>, port: u64, fade: f64) -> PyResult<f64> {
+        py.detach(|| {
+            self.engine
+                .on_port(port, |open| open.clear_audio(port, fade))
+        })
+        .map_err(raise)
+    }
+
+    fn send_dtmf(
+        &self,
+        py: Python<'_>,
+        session: u64,
+        tones: &str,
+        duration: f64,
+        gap: f64,
+    ) -> PyResult<u64> {
+        self.run(py, session, |open| open.send_dtmf(tones, duration, gap))
+    }
+
+    fn cancel_dtmf(&self, py: Python<'_>, session: u64, sending: u64) -> PyResult<()> {
+        self.run(py, session, move |open| {
+            open.cancel_dtmf(sending);
+            Ok(())
+        })
+    }
+
+    fn statistics<'py>(&self, py: Python<'py>, session: u64) -> PyResult<Bound<'py, PyDict>> {
+        let report = py
+            .detach(|| self.engine.statistics(session))
+            .map_err(raise)?;
+        let statistics = PyDict::new(py);
+        for (name, value) in report {
+            match value {
+                Value::Number(number) => statistics.set_item(name, number)?,
+                Value::Text(text) => statistics.set_item(name, text)?,
+            }
+        }
+        Ok(statistics)
+    }
+
+    fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counts = py.detach(|| self.engine.counts());
+        let all = PyDict::new(py);
+        all.set_item("sessions", counts.sessions)?;
+        all.set_item("sockets", counts.sockets)?;
+        all.set_item("playbacks", counts.playbacks)?;
+        all.set_item("recordings", counts.recordings)?;
+        all.set_item("ports", counts.ports)?;
+        all.set_item("events_waiting", counts.events_waiting)?;
+        all.set_item("events_lost", counts.events_lost)?;
+        Ok(all)
+    }
+
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.engine.close());
+    }
+
+    #[pyo3(signature = (*, delay, jitter, loss, duplicate))]
+    fn set_link(
+        &self,
+        py: Python<'_>,
+        delay: f64,
+        jitter: f64,
+        loss: f64,
+        duplicate: f64,
+    ) -> PyResult<()> {
+        let (delay, jitter) = (seconds(delay)?, seconds(jitter)?);
+        let settings = LinkSettings {
+            delay,
+            jitter,
+            loss,
+            duplicate,
+        };
+        py.detach(|| self.engine.set_link(settings));
+        Ok(())
+    }
+
+    fn next_deadline(&self, py: Python<'_>) -> Option<f64> {
+        py.detach(|| self.engine.next_deadline())
+    }
+
+    fn advance(&self, py: Python<'_>, now: f64) {
+        py.detach(|| self.engine.advance(now));
+    }
+
+    /// Panic inside a session, to prove that it ends that session only.
+    fn inject_fault(&self, py: Python<'_>, session: u64) -> PyResult<()> {
+        self.run(py, session, |open| {
+            open.fault();
+            Ok(())
+        })
+    }
+}
+
+impl MediaEngine {
+    fn run<R: Send>(
+        &self,
+        py: Python<'_>,
+        session: u64,
+        command: impl FnOnce(&mut trivox_media::session::Session) -> Result<R, MediaError> + Send,
+    ) -> PyResult<R> {
+        py.detach(|| self.engine.command(session, |open, _| command(open)))
+            .map_err(raise)
+    }
+}
+
+fn transport_kind(name: &str) -> Result<TransportKind, MediaError> {
+    match name {
+        "ice" => Ok(TransportKind::Ice),
+        "plain" => Ok(TransportKind::Plain),
+        _ => Err(MediaError::Argument(format!(
+            "the transport is \"ice\" or \"plain\", not {name:?}"
+        ))),
+    }
+}
+
+fn description_kind(name: &str) -> Result<DescriptionKind, MediaError> {
+    match name {
+        "offer" => Ok(DescriptionKind::Offer),
+        "answer" => Ok(DescriptionKind::Answer),
+        "provisional" => Ok(DescriptionKind::Provisional),
+        _ => Err(MediaError::Argument(format!(
+            "a description is an \"offer\", an \"answer\" or \"provisional\", not {name:?}"
+        ))),
+    }
+}
+
+fn codec(name: &str) -> Result<CodecKind, MediaError> {
+    CodecKind::from_name(name)
+        .ok_or_else(|| MediaError::Argument(format!("there is no codec {name:?}")))
+}
+
+fn address(text: &str) -> Result<IpAddr, MediaError> {
+    text.parse()
+        .map_err(|_| MediaError::Argument(format!("{text:?} is no IP address")))
+}
+
+fn seconds(value: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(value).map_err(|_| {
+        raise(MediaError::Argument(format!(
+            "{value} is no duration in seconds"
+        )))
+    })
+}
