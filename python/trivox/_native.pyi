@@ -4,8 +4,13 @@ Two halves that do not know each other. `trivox.sip` and `trivox.net` use the SI
 `trivox.media.native_engine` alone uses the engine half.
 """
 
+import sys
 from collections.abc import Sequence
+from os import PathLike
 from typing import Final, TypeAlias, final
+
+from numpy import int16
+from numpy.typing import NDArray
 
 __all__ = [
     "EVENT_ACK",
@@ -18,6 +23,7 @@ __all__ = [
     "EVENT_STRAY_RESPONSE",
     "EVENT_TIMEOUT",
     "EVENT_TRANSPORT_ERROR",
+    "AudioFrame",
     "MediaEngine",
     "Message",
     "NameAddr",
@@ -25,6 +31,8 @@ __all__ = [
     "SipEvent",
     "Uri",
     "__version__",
+    "compare_recordings",
+    "detect_transport",
 ]
 
 __version__: str
@@ -309,7 +317,9 @@ class MediaEngine:
     def create_answer(self, session: int) -> str: ...
     def close_session(self, session: int) -> None: ...
     def set_muted(self, session: int, muted: bool) -> None: ...
-    def play_file(self, session: int, path: str, loop: bool, start: float) -> int:
+    def set_impairment(self, session: int, drop: float) -> None:
+        """Lose that share of outgoing RTP packets, 0 to 1, repeatably by the engine's seed."""
+    def play_file(self, session: int, path: str | PathLike[str], loop: bool, start: float) -> int:
         """Queue a WAV file; returns the playback, reported by PLAYBACK_ENDED. Raises EngineError for a bad file."""
     def play_tone(
         self,
@@ -322,7 +332,7 @@ class MediaEngine:
     def play_silence(self, session: int, duration: float) -> int: ...
     def stop_playback(self, session: int, playback: int) -> float:
         """Stop within a frame; returns seconds really sent of it."""
-    def start_recording(self, session: int, path: str, side: str) -> int:
+    def start_recording(self, session: int, path: str | PathLike[str], side: str) -> int:
         """WAV, 16 kHz; "both" is stereo: left received, right sent. Gap-true to wall time."""
     def stop_recording(self, session: int, recording: int) -> float:
         """Finalise the file; returns its seconds. RECORDING_ENDED follows when it is on disk."""
@@ -347,3 +357,56 @@ class MediaEngine:
         """The in-memory link between the sessions of this engine, seeded by the engine's seed."""
     def next_deadline(self) -> float | None: ...
     def advance(self, now: float) -> None: ...
+
+    # for tests
+    def inject_fault(self, session: int) -> None:
+        """Panic inside a session, to prove that it ends that session only."""
+
+@final
+class AudioFrame:
+    """Received audio: a buffer of int16, shape (samples, 1), native order, read-only."""
+
+    def __new__(
+        cls, data: bytes, rate: int, pts: float, level: float, flags: int
+    ) -> AudioFrame: ...
+    @property
+    def rate(self) -> int:
+        """Samples a second."""
+    @property
+    def channels(self) -> int:
+        """Always 1."""
+    @property
+    def pts(self) -> float:
+        """Seconds of audio since the port was opened."""
+    @property
+    def level(self) -> float:
+        """In dBov; -127 is silence."""
+    @property
+    def concealed(self) -> bool:
+        """Some of it was made up for a missing packet."""
+    @property
+    def speech(self) -> bool: ...
+    @property
+    def speech_started(self) -> bool: ...
+    @property
+    def duration(self) -> float:
+        """In seconds."""
+    @property
+    def samples(self) -> NDArray[int16]:
+        """An ndarray over the same memory; needs numpy."""
+    def __len__(self) -> int:
+        """Samples."""
+    def __bytes__(self) -> bytes: ...
+    if sys.version_info >= (3, 12):
+        def __buffer__(self, flags: int, /) -> memoryview: ...
+
+def detect_transport(sdp: str) -> str:
+    """Which transport an offer asks for: "ice" or "plain"."""
+
+def compare_recordings(
+    sent_path: str | PathLike[str], recorded_path: str | PathLike[str], channel: int | None
+) -> dict[str, float]:
+    """Compare a WAV recording with what was sent: correlation 0-1, delay_ms, longest_gap_ms, level_dbov, sent_level_dbov.
+
+    `channel` picks one of the recording; None mixes them.
+    """

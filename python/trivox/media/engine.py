@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import trio
+
 EngineEvent = tuple[int, int, float, str]
 """(session, kind, number, text); what number and text mean stands at the kind."""
 
@@ -59,6 +61,7 @@ class MediaSessions(Protocol):
     def create_answer(self, session: int) -> str: ...
     def close_session(self, session: int) -> None: ...
     def set_muted(self, session: int, muted: bool) -> None: ...
+    def set_impairment(self, session: int, drop: float) -> None: ...
     def play_file(self, session: int, path: str, loop: bool, start: float) -> int: ...
     def play_tone(
         self,
@@ -80,6 +83,16 @@ class MediaSessions(Protocol):
     def send_dtmf(self, session: int, tones: str, duration: float, gap: float) -> int: ...
     def cancel_dtmf(self, session: int, sending: int) -> None: ...
     def statistics(self, session: int) -> dict[str, float | str]: ...
+    def counts(self) -> dict[str, int]: ...
+
+
+class SteppedEngine(MediaSessions, Protocol):
+    """An engine in virtual time: the native one in driven mode, or a fake."""
+
+    def drain(self, limit: int) -> list[EngineEvent]: ...
+    def next_deadline(self) -> float | None: ...
+    def advance(self, now: float) -> None: ...
+    def close(self) -> None: ...
 
 
 class EngineEventSink(Protocol):
@@ -87,4 +100,29 @@ class EngineEventSink(Protocol):
 
     def handle_engine_event(self, kind: int, number: float, text: str) -> None:
         """Take one event, synchronously, in the Trio thread."""
+        ...
+
+
+class Media(Protocol):
+    """An engine together with the task that hands out its events; what a client owns.
+
+    `LiveMedia` (threads and real sockets) and `DrivenMedia` (virtual time) are the two.
+    """
+
+    @property
+    def sessions(self) -> MediaSessions: ...
+    def attach(self, session: int, sink: EngineEventSink) -> None:
+        """Give the events of a session to `sink` from now on."""
+        ...
+
+    def detach(self, session: int) -> None:
+        """Drop what still comes for a session. Unknown sessions are ignored."""
+        ...
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = ...) -> None:
+        """Hand out events for ever; start it in a nursery that the owner cancels."""
+        ...
+
+    def close(self) -> None:
+        """Close all sessions and join the engine's threads. A second call does nothing."""
         ...

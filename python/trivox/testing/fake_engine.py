@@ -1,0 +1,420 @@
+"""A media engine in plain Python: no codec, no packet, the same events at the same times.
+
+For tests of signalling and of programs: sessions of one FakeEngine find each other by the ports in
+their session descriptions, so tones, frames and ends arrive at the far session.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, final
+
+from trivox.errors import EngineError, InvalidArgumentsError, MediaNegotiationError
+from trivox.media.driven import DrivenMedia
+from trivox.media.engine import EngineEventKind
+from trivox.testing.fake_session import (
+    FakePlayback,
+    FakePort,
+    FakeSession,
+    describe,
+    media_port,
+    write_silence,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from trivox.media.engine import EngineEvent
+
+_FIRST_PORT: Final = 20_000
+_SEND_LIMIT: Final = 2.0
+
+
+@final
+class FakeEngine:
+    """A `SteppedEngine` whose sessions connect `set_up` seconds after offer and answer are known."""
+
+    def __init__(self, *, now: float = 0.0, set_up: float = 0.0) -> None:
+        self._now = now
+        self._set_up = set_up
+        self._numbers = itertools.count(1)
+        self._sessions: dict[int, FakeSession] = {}
+        self._playbacks: dict[int, FakePlayback] = {}
+        self._ports: dict[int, FakePort] = {}
+        self._sendings: dict[int, int] = {}
+        self._events: list[EngineEvent] = []
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self.closed = False
+
+    # what a call asks
+
+    def open_session(
+        self,
+        *,
+        transport: str,
+        local_addresses: Sequence[str],
+        advertised: str,
+        codecs: Sequence[str],
+        dtmf: bool,
+        ptime_ms: int,
+    ) -> int:
+        """Make a session on a port of its own."""
+        del advertised, dtmf
+        if transport not in {"ice", "plain"}:
+            raise InvalidArgumentsError(f'the transport is "ice" or "plain", not {transport!r}')
+        if not local_addresses or not codecs or not 1 <= ptime_ms <= 120:
+            raise InvalidArgumentsError(
+                "a session needs a local address, a codec and 1 to 120 ms a packet"
+            )
+        number = next(self._numbers)
+        self._sessions[number] = FakeSession(number, transport, _FIRST_PORT + 2 * number, self._now)
+        return number
+
+    def create_offer(self, session: int, *, ice_restart: bool = False) -> str:
+        """Return an offer with the session's port."""
+        del ice_restart
+        own = self._session(session)
+        own.has_local = True
+        return describe(own)
+
+    def set_remote(self, session: int, sdp: str, kind: str, dialog: str) -> None:
+        """Take the far end's description; an answer or a provisional one connects."""
+        del dialog
+        own = self._session(session)
+        port = media_port(sdp)
+        if port is None:
+            raise MediaNegotiationError("the session description has no audio that can be used")
+        own.remote_port = port
+        if kind == "offer":
+            own.has_remote_offer = True
+        elif not own.has_local:
+            raise EngineError("an answer came without an offer: call create_offer first")
+        else:
+            self._connect(own)
+
+    def create_answer(self, session: int) -> str:
+        """Return an answer to the offer set before."""
+        own = self._session(session)
+        if not own.has_remote_offer:
+            raise EngineError("there is no offer to answer: call set_remote first")
+        self._connect(own)
+        return describe(own)
+
+    def close_session(self, session: int) -> None:
+        """End a session and all that runs on it. An ended one is ignored."""
+        own = self._sessions.pop(session, None)
+        if own is None:
+            return
+        for path, side, started in own.recordings.values():
+            write_silence(path, side, self._now - started)
+        for playback in own.playbacks:
+            self._playbacks.pop(playback, None)
+        for port in [number for number, port in self._ports.items() if port.session == session]:
+            del self._ports[port]
+        for sending in [number for number, own in self._sendings.items() if own == session]:
+            del self._sendings[sending]
+
+    def set_muted(self, session: int, muted: bool) -> None:  # noqa: FBT001 - the engine's signature
+        """Mute or unmute what is sent."""
+        self._session(session).is_muted = muted
+
+    def set_impairment(self, session: int, drop: float) -> None:
+        """Check the argument; a fake sends no packet that could be dropped."""
+        self._session(session)
+        if not 0.0 <= drop <= 1.0:
+            raise InvalidArgumentsError("the share to drop is from 0 to 1")
+
+    def play_file(self, session: int, path: str, loop: bool, start: float) -> int:  # noqa: FBT001 - the engine's signature
+        """Queue a WAV file by its length."""
+        try:
+            with wave.open(path, "rb") as file:
+                length = file.getnframes() / file.getframerate()
+        except (OSError, wave.Error, EOFError) as error:
+            raise EngineError(f"cannot play {path}: {error}") from error
+        return self._play(session, math.inf if loop else max(0.0, length - start))
+
+    def play_tone(
+        self,
+        session: int,
+        frequencies_hz: Sequence[float],
+        cadence: Sequence[tuple[float, float]],
+        duration: float,
+        level_dbov: float,
+    ) -> int:
+        """Queue a tone by its length."""
+        del frequencies_hz, cadence, level_dbov
+        return self._play(session, duration)
+
+    def play_silence(self, session: int, duration: float) -> int:
+        """Queue silence."""
+        return self._play(session, duration)
+
+    def stop_playback(self, session: int, playback: int) -> float:
+        """Stop a playback; returns the seconds sent of it, 0 for one that has ended."""
+        self._session(session)
+        if playback not in self._playbacks:
+            return 0.0
+        return self._end_playback(playback)
+
+    def start_recording(self, session: int, path: str, side: str) -> int:
+        """Start a recording; its file holds silence when it is stopped."""
+        own = self._session(session)
+        if side not in {"received", "sent", "both"}:
+            raise InvalidArgumentsError('the side is "received", "sent" or "both"')
+        if not Path(path).parent.is_dir():
+            raise EngineError(f"cannot record to {path}: no such folder")
+        number = next(self._numbers)
+        own.recordings[number] = (path, side, self._now)
+        return number
+
+    def stop_recording(self, session: int, recording: int) -> float:
+        """Write the file and return its seconds."""
+        own = self._session(session)
+        if recording not in own.recordings:
+            raise EngineError(f"there is no recording {recording}: it has ended or never was")
+        path, side, started = own.recordings.pop(recording)
+        write_silence(path, side, self._now - started)
+        self._emit(session, EngineEventKind.RECORDING_ENDED, recording)
+        return self._now - started
+
+    def open_audio(self, session: int, rate_hz: int, frame_ms: int, batch: int) -> int:
+        """Open a port; frames of silence come once the session is connected."""
+        self._session(session)
+        if not 8000 <= rate_hz <= 48_000 or not 10 <= frame_ms <= 120 or not 1 <= batch <= 50:
+            raise InvalidArgumentsError(
+                "audio has 8000-48000 Hz, 10-120 ms a frame and 1-50 frames a batch"
+            )
+        number = next(self._numbers)
+        self._ports[number] = FakePort(session, rate_hz, frame_ms / 1000, batch, opened=self._now)
+        self._at(self._now + batch * frame_ms / 1000, lambda: self._tick_port(number))
+        return number
+
+    def close_audio(self, port: int) -> None:
+        """Close a port. A closed one is ignored."""
+        self._ports.pop(port, None)
+
+    def send_audio(self, port: int, samples: bytes) -> float:
+        """Queue samples; they play out in time."""
+        own = self._port(port)
+        seconds = len(samples) / 2 / own.rate
+        own.queued_until = max(own.queued_until, self._now) + seconds
+        own.sent_since_clear += seconds
+        queued = own.queued_until - self._now
+        if queued > _SEND_LIMIT / 2 and own.is_low:
+            own.is_low = False
+            self._at(own.queued_until - _SEND_LIMIT / 2, lambda: self._report_low(port))
+        return queued
+
+    def clear_audio(self, port: int, fade: float) -> float:
+        """Drop what is queued; returns the seconds sent since the last clear."""
+        own = self._port(port)
+        left = max(0.0, own.queued_until - self._now - fade)
+        heard = own.sent_since_clear - left
+        own.queued_until, own.sent_since_clear = self._now, 0.0
+        return heard
+
+    def take_frames(self, port: int, limit: int) -> list[tuple[float, float, int, bytes]]:
+        """Return the frames of silence since the last take."""
+        own = self._ports.get(port)
+        if own is None:
+            return []
+        start = max(own.opened, self._sessions[own.session].connected)
+        if math.isnan(start):
+            return []
+        whole = int((self._now - start) / own.frame + 1e-6)
+        numbers = range(own.taken, min(whole, own.taken + limit))
+        own.taken += len(numbers)
+        silence = bytes(2 * round(own.rate * own.frame))
+        return [(number * own.frame, -127.0, 0, silence) for number in numbers]
+
+    def send_dtmf(self, session: int, tones: str, duration: float, gap: float) -> int:
+        """Send tones one after the other; the far session reports them."""
+        own = self._session(session)
+        if not tones or not set(tones.upper()) <= set("0123456789*#ABCD,"):
+            raise InvalidArgumentsError("tones are 0-9, *, #, A-D and ',' for a pause")
+        number = next(self._numbers)
+        self._sendings[number] = session
+        moment = max(self._now, own.dtmf_free)
+        for tone in tones.upper():
+            if tone == ",":
+                moment += 2.0
+                continue
+            self._at(moment, self._tone(number, own, EngineEventKind.DTMF_STARTED, tone, 0.0))
+            moment += duration
+            self._at(moment, self._tone(number, own, EngineEventKind.DTMF, tone, duration))
+            moment += gap
+        own.dtmf_free = moment
+        self._at(moment, lambda: self._end_sending(number))
+        return number
+
+    def cancel_dtmf(self, session: int, sending: int) -> None:
+        """Send none of the tones that are left."""
+        self._session(session).dtmf_free = self._now
+        self._sendings.pop(sending, None)
+
+    def statistics(self, session: int) -> dict[str, float | str]:
+        """Return what 50 packets a second both ways on a clean line would give."""
+        own = self._session(session)
+        seconds = 0.0 if math.isnan(own.connected) else self._now - own.connected
+        packets = int(seconds * 50)
+        codec = "opus" if own.transport == "ice" else "PCMU"
+        return {"codec": codec, "packets_sent": packets, "packets_received": packets, "mos": 4.4}
+
+    def counts(self) -> dict[str, int]:
+        """Return what is alive."""
+        return {
+            "sessions": len(self._sessions),
+            "sockets": 0,
+            "playbacks": len(self._playbacks),
+            "recordings": sum(len(own.recordings) for own in self._sessions.values()),
+            "ports": len(self._ports),
+            "events_waiting": len(self._events),
+            "events_lost": 0,
+        }
+
+    # what steps it
+
+    def drain(self, limit: int) -> list[EngineEvent]:
+        """Take up to `limit` events."""
+        taken, self._events = self._events[:limit], self._events[limit:]
+        return taken
+
+    def next_deadline(self) -> float | None:
+        """Return when something happens next, or None."""
+        if self._events:
+            return self._now
+        return self._due[0][0] if self._due else None
+
+    def advance(self, now: float) -> None:
+        """Let happen what is due by `now`, in order."""
+        while self._due and self._due[0][0] <= now:
+            moment, _, action = heapq.heappop(self._due)
+            self._now = max(self._now, moment)
+            action()
+        self._now = max(self._now, now)
+
+    def close(self) -> None:
+        """Close all sessions."""
+        for session in list(self._sessions):
+            self.close_session(session)
+        self._due.clear()
+        self.closed = True
+
+    # what a test asks for
+
+    def fail(self, session: int, reason: str) -> None:
+        """Break a session as a lost ICE consent or a fault in the engine would."""
+        self._emit(session, EngineEventKind.FAILED, text=reason)
+
+    def press(self, session: int, tone: str, duration: float = 0.1) -> None:
+        """Let a session hear a key press, without a far session."""
+        self._emit(session, EngineEventKind.DTMF_STARTED, text=tone)
+        self._emit(session, EngineEventKind.DTMF, duration, tone)
+
+    # inside
+
+    def _session(self, number: int) -> FakeSession:
+        try:
+            return self._sessions[number]
+        except KeyError:
+            raise EngineError(f"there is no session {number}: it has ended or never was") from None
+
+    def _port(self, number: int) -> FakePort:
+        try:
+            return self._ports[number]
+        except KeyError:
+            raise EngineError(f"there is no port {number}: it has ended or never was") from None
+
+    def _emit(
+        self, session: int, kind: EngineEventKind, number: float = 0.0, text: str = ""
+    ) -> None:
+        if session in self._sessions:
+            self._events.append((session, int(kind), float(number), text))
+
+    def _at(self, moment: float, action: Callable[[], None]) -> None:
+        heapq.heappush(self._due, (moment, next(self._order), action))
+
+    def _connect(self, own: FakeSession) -> None:
+        if math.isnan(own.connected):
+            own.connected = self._now + self._set_up
+            self._at(own.connected, lambda: self._report_connected(own.number))
+
+    def _report_connected(self, session: int) -> None:
+        if session in self._sessions:
+            self._emit(session, EngineEventKind.CONNECTED)
+            self._emit(session, EngineEventKind.FIRST_RTP)
+            self._start_playback(session)
+
+    def _play(self, session: int, duration: float) -> int:
+        own = self._session(session)
+        number = next(self._numbers)
+        self._playbacks[number] = FakePlayback(session, duration)
+        own.playbacks.append(number)
+        self._start_playback(session)
+        return number
+
+    def _start_playback(self, session: int) -> None:
+        own = self._sessions.get(session)
+        if own is None or not own.playbacks or not own.connected <= self._now:
+            return
+        number = own.playbacks[0]
+        playback = self._playbacks[number]
+        if math.isnan(playback.started):
+            playback.started = self._now
+            if playback.duration < math.inf:
+                self._at(self._now + playback.duration, lambda: self._play_out(number))
+
+    def _play_out(self, number: int) -> None:
+        if number in self._playbacks:
+            self._end_playback(number)
+
+    def _end_playback(self, number: int) -> float:
+        playback = self._playbacks.pop(number)
+        self._sessions[playback.session].playbacks.remove(number)
+        sent = 0.0 if math.isnan(playback.started) else self._now - playback.started
+        sent = min(sent, playback.duration)
+        kind = EngineEventKind.PLAYBACK_ENDED
+        self._emit(playback.session, kind, number, f"{sent:.6f}")
+        self._start_playback(playback.session)
+        return sent
+
+    def _tone(
+        self, sending: int, own: FakeSession, kind: EngineEventKind, tone: str, duration: float
+    ) -> Callable[[], None]:
+        def act() -> None:
+            if sending in self._sendings and not own.is_muted:
+                for far in self._sessions.values():
+                    if far.port == own.remote_port:
+                        self._emit(far.number, kind, duration, tone)
+
+        return act
+
+    def _end_sending(self, number: int) -> None:
+        session = self._sendings.pop(number, None)
+        if session is not None:
+            self._emit(session, EngineEventKind.DTMF_SENT, number)
+
+    def _tick_port(self, number: int) -> None:
+        port = self._ports.get(number)
+        if port is None:
+            return
+        if self._sessions[port.session].connected <= self._now:
+            self._emit(port.session, EngineEventKind.FRAMES_READY, number)
+        self._at(self._now + port.batch * port.frame, lambda: self._tick_port(number))
+
+    def _report_low(self, number: int) -> None:
+        port = self._ports.get(number)
+        if port is not None:
+            port.is_low = True
+            self._emit(port.session, EngineEventKind.AUDIO_LOW, number)
+
+
+def fake_media(*, now: float = 0.0, set_up: float = 0.0) -> tuple[DrivenMedia, FakeEngine]:
+    """Make a `Media` on a FakeEngine that starts at `now`, and the engine to steer it by."""
+    engine = FakeEngine(now=now, set_up=set_up)
+    return DrivenMedia(engine), engine

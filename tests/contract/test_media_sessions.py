@@ -1,0 +1,227 @@
+"""What every engine keeps, the native one and the fake, in virtual time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+import trio
+from tests.media.pairs import connect_pair, open_pair, open_side, write_wav
+
+from trivox.errors import EngineError, InvalidArgumentsError, MediaNegotiationError
+from trivox.media.engine import EngineEventKind as Kind
+from trivox.media.native_engine import driven_media
+from trivox.testing.fake_engine import fake_media
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from trio.testing import MockClock
+
+    from trivox.media.driven import DrivenMedia
+
+HOSTS = ("10.0.0.1", "10.0.0.2")
+
+
+class Made(NamedTuple):
+    media: DrivenMedia
+    transport: str
+
+
+def _native() -> DrivenMedia:
+    return driven_media(seed=b"contract", now=trio.current_time())
+
+
+def _fake() -> DrivenMedia:
+    return fake_media(now=trio.current_time())[0]
+
+
+@pytest.fixture(params=["native plain", "native ice", "fake plain", "fake ice"])
+async def made(request: pytest.FixtureRequest, autojump_clock: MockClock) -> AsyncIterator[Made]:
+    kind, transport = request.param.split()
+    make: Callable[[], DrivenMedia] = {"native": _native, "fake": _fake}[kind]
+    media = make()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(media.run)
+        with trio.fail_after(60):
+            yield Made(media, transport)
+        nursery.cancel_scope.cancel()
+    media.close()
+
+
+async def test_offer_and_answer_connect_both_sides(made: Made, autojump_clock: MockClock) -> None:
+    caller, callee = await connect_pair(made.media, made.transport, HOSTS)
+
+    await caller.wait_for(Kind.FIRST_RTP)
+    await callee.wait_for(Kind.FIRST_RTP)
+    assert [kind for kind, _, _ in caller.events].count(Kind.CONNECTED) == 1
+
+
+async def test_a_playback_ends_after_its_time_and_the_next_one_follows(
+    made: Made, autojump_clock: MockClock
+) -> None:
+    caller, _ = await connect_pair(made.media, made.transport, HOSTS)
+    sessions = made.media.sessions
+    begin = trio.current_time()
+
+    first = sessions.play_silence(caller.session, 1.0)
+    second = sessions.play_tone(caller.session, [440.0], [], 0.5, -12.0)
+
+    ended = await caller.wait_for(Kind.PLAYBACK_ENDED, first)
+    assert trio.current_time() - begin == pytest.approx(1.0, abs=0.041)
+    assert float(ended[2]) == pytest.approx(1.0, abs=0.001)
+    ended = await caller.wait_for(Kind.PLAYBACK_ENDED, second)
+    assert trio.current_time() - begin == pytest.approx(1.5, abs=0.041)
+    assert float(ended[2]) == pytest.approx(0.5, abs=0.021)
+
+
+async def test_a_stopped_playback_tells_what_was_sent_of_it(
+    made: Made, autojump_clock: MockClock
+) -> None:
+    caller, _ = await connect_pair(made.media, made.transport, HOSTS)
+    playback = made.media.sessions.play_tone(caller.session, [440.0], [], 60.0, -12.0)
+    await trio.sleep(2)
+
+    sent = made.media.sessions.stop_playback(caller.session, playback)
+
+    assert sent == pytest.approx(2.0, abs=0.041)
+    await caller.wait_for(Kind.PLAYBACK_ENDED, playback)
+    assert made.media.sessions.stop_playback(caller.session, playback) == 0
+
+
+async def test_digits_arrive_once_in_order_with_their_duration(
+    made: Made, autojump_clock: MockClock
+) -> None:
+    caller, callee = await connect_pair(made.media, made.transport, HOSTS)
+
+    sending = made.media.sessions.send_dtmf(caller.session, "4,2#", 0.1, 0.05)
+    await caller.wait_for(Kind.DTMF_SENT, sending)
+    await trio.sleep(1)
+
+    tones = [(text, number) for kind, number, text in callee.events if kind is Kind.DTMF]
+    assert [text for text, _ in tones] == ["4", "2", "#"]
+    assert [number for _, number in tones] == pytest.approx([0.1] * 3, abs=0.021)
+    assert [text for kind, _, text in callee.events if kind is Kind.DTMF_STARTED] == ["4", "2", "#"]
+
+
+async def test_a_recording_lasts_as_long_as_it_ran(
+    made: Made, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    caller, _ = await connect_pair(made.media, made.transport, HOSTS)
+    path = str(tmp_path / "r.wav")
+
+    recording = made.media.sessions.start_recording(caller.session, path, "both")
+    await trio.sleep(3)
+    seconds = made.media.sessions.stop_recording(caller.session, recording)
+
+    ended = await caller.wait_for(Kind.RECORDING_ENDED, recording)
+    assert seconds == pytest.approx(3.0, abs=0.001)
+    assert ended[2] == ""
+
+
+async def test_a_file_plays_for_its_length(
+    made: Made, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    write_wav(tmp_path / "f.wav", 8000, [100, -100] * 4000)
+    caller, _ = await connect_pair(made.media, made.transport, HOSTS)
+
+    playback = made.media.sessions.play_file(caller.session, str(tmp_path / "f.wav"), False, 0.25)
+
+    ended = await caller.wait_for(Kind.PLAYBACK_ENDED, playback)
+    assert float(ended[2]) == pytest.approx(0.75, abs=0.021)
+
+
+async def test_frames_come_in_batches_as_asked_for(made: Made, autojump_clock: MockClock) -> None:
+    caller, _ = await connect_pair(made.media, made.transport, HOSTS)
+    port = made.media.sessions.open_audio(caller.session, 16_000, 20, 5)
+
+    await caller.wait_for(Kind.FRAMES_READY, port)
+    frames = made.media.sessions.take_frames(port, 50)
+
+    assert len(frames) == 5
+    assert all(len(data) == 640 for _, _, _, data in frames)
+    assert [pts for pts, _, _, _ in frames] == pytest.approx([0, 0.02, 0.04, 0.06, 0.08])
+    made.media.sessions.close_audio(port)
+    assert made.media.sessions.take_frames(port, 50) == []
+
+
+async def test_what_is_pushed_queues_and_clear_tells_what_was_sent(
+    made: Made, autojump_clock: MockClock
+) -> None:
+    caller, _ = await connect_pair(made.media, made.transport, HOSTS)
+    sessions = made.media.sessions
+    port = sessions.open_audio(caller.session, 8000, 20, 1)
+
+    queued = sessions.send_audio(port, bytes(16_000 * 2))
+    await trio.sleep(0.5)
+    sent = sessions.clear_audio(port, 0.0)
+
+    assert queued == pytest.approx(2.0)
+    assert sent == pytest.approx(0.5, abs=0.041)
+
+
+async def test_room_for_pushed_audio_is_told_once(made: Made, autojump_clock: MockClock) -> None:
+    caller, _ = await connect_pair(made.media, made.transport, HOSTS)
+    port = made.media.sessions.open_audio(caller.session, 8000, 20, 50)
+    begin = trio.current_time()
+
+    made.media.sessions.send_audio(port, bytes(16_000 * 2))
+    await caller.wait_for(Kind.AUDIO_LOW, port)
+
+    assert trio.current_time() - begin == pytest.approx(1.0, abs=0.05)
+    await trio.sleep(2)
+    assert [kind for kind, _, _ in caller.events].count(Kind.AUDIO_LOW) == 1
+
+
+async def test_a_closed_session_takes_everything_with_it(
+    made: Made, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    caller, callee = await connect_pair(made.media, made.transport, HOSTS)
+    sessions = made.media.sessions
+    sessions.play_silence(caller.session, 60)
+    sessions.start_recording(caller.session, str(tmp_path / "r.wav"), "sent")
+    port = sessions.open_audio(caller.session, 8000, 20, 1)
+
+    sessions.close_session(caller.session)
+    sessions.close_session(callee.session)
+    sessions.close_session(callee.session)
+    await trio.sleep(1)
+
+    assert set(sessions.counts().values()) == {0}
+    assert sessions.take_frames(port, 1) == []
+    with pytest.raises(EngineError):
+        sessions.set_muted(caller.session, True)
+
+
+async def test_misuse_is_told_by_type(
+    made: Made, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    sessions = made.media.sessions
+    side = open_side(made.media, made.transport, HOSTS[0])
+
+    with pytest.raises(MediaNegotiationError):
+        sessions.set_remote(side.session, "v=0\r\n", "offer", "")
+    with pytest.raises(EngineError):
+        sessions.create_answer(side.session)
+    with pytest.raises(EngineError):
+        sessions.play_file(side.session, str(tmp_path / "none.wav"), False, 0.0)
+    with pytest.raises(InvalidArgumentsError):
+        sessions.set_impairment(side.session, 2.0)
+    with pytest.raises(InvalidArgumentsError):
+        sessions.open_audio(side.session, 1, 20, 1)
+
+
+async def test_statistics_count_fifty_packets_a_second(
+    made: Made, autojump_clock: MockClock
+) -> None:
+    caller, _ = open_pair(made.media, made.transport, HOSTS)
+    await caller.wait_for(Kind.CONNECTED)
+
+    await trio.sleep(10)
+    statistics = made.media.sessions.statistics(caller.session)
+
+    assert statistics["packets_sent"] == pytest.approx(500, abs=3)
+    assert statistics["packets_received"] == pytest.approx(500, abs=10)
+    assert statistics["codec"] == {"plain": "PCMU", "ice": "opus"}[made.transport]
+    assert float(statistics["mos"]) > 4
