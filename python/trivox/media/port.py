@@ -78,22 +78,31 @@ class AudioPort:
     async def send(self, samples: Buffer) -> None:
         """Queue int16 or float32 mono samples; waits while 2 seconds are queued ahead.
 
-        On cancellation the samples are either queued whole or not at all.
+        More than a second is queued in pieces of a second. On cancellation a piece is either
+        queued whole or not at all.
 
         Raises:
             trio.ClosedResourceError: The port or its call was closed.
+            InvalidArgumentsError: The samples have another format.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()
-        while not self._is_closed and not self._has_ended and self._queued >= SEND_LIMIT:
-            await self._room.park()
-        self._send(samples)
+        data = pcm_bytes(samples)
+        piece = 2 * self.rate
+        for start in range(0, max(len(data), 1), piece):
+            await trio.lowlevel.checkpoint_if_cancelled()
+            while not self._is_closed and not self._has_ended and self._queued >= SEND_LIMIT:
+                await self._room.park()
+            self._send(data[start : start + piece])
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     def send_nowait(self, samples: Buffer) -> None:
-        """Queue samples or raise trio.WouldBlock when 2 seconds are queued ahead."""
+        """Queue at most 2 seconds of samples, or raise trio.WouldBlock while 2 seconds wait.
+
+        Raises:
+            BufferOverflowError: More than 2 seconds at once while others wait.
+        """
         if not self._is_closed and not self._has_ended and self._queued >= SEND_LIMIT:
             raise trio.WouldBlock
-        self._send(samples)
+        self._send(pcm_bytes(samples))
 
     def clear(self, *, fade: float = 0.0) -> float:
         """Drop what is queued, fading out over `fade` seconds; return the seconds really sent.
@@ -139,9 +148,9 @@ class AudioPort:
         for pts, level, flags, data in self._sessions.take_frames(self.number, _TAKE):
             self._frames.append(AudioFrame(data, self.rate, pts, level, flags))
 
-    def _send(self, samples: Buffer) -> None:
+    def _send(self, data: bytes) -> None:
         if self._is_closed or self._has_ended:
             raise trio.ClosedResourceError(
                 "this audio port is closed: open a new one on a live call"
             )
-        self._queued = self._sessions.send_audio(self.number, pcm_bytes(samples))
+        self._queued = self._sessions.send_audio(self.number, data)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
@@ -20,8 +19,13 @@ from trivox.testing.fake_session import (
     FakePlayback,
     FakePort,
     FakeSession,
+    check_audio,
+    check_opening,
+    check_tones,
     describe,
+    find,
     media_port,
+    wav_seconds,
     write_silence,
 )
 
@@ -51,8 +55,6 @@ class FakeEngine:
         self._order = itertools.count()
         self.closed = False
 
-    # what a call asks
-
     def open_session(
         self,
         *,
@@ -65,12 +67,7 @@ class FakeEngine:
     ) -> int:
         """Make a session on a port of its own."""
         del advertised, dtmf
-        if transport not in {"ice", "plain"}:
-            raise InvalidArgumentsError(f'the transport is "ice" or "plain", not {transport!r}')
-        if not local_addresses or not codecs or not 1 <= ptime_ms <= 120:
-            raise InvalidArgumentsError(
-                "a session needs a local address, a codec and 1 to 120 ms a packet"
-            )
+        check_opening(transport, local_addresses, codecs, ptime_ms)
         number = next(self._numbers)
         self._sessions[number] = FakeSession(number, transport, _FIRST_PORT + 2 * number, self._now)
         return number
@@ -131,11 +128,7 @@ class FakeEngine:
 
     def play_file(self, session: int, path: str, loop: bool, start: float) -> int:  # noqa: FBT001 - the engine's signature
         """Queue a WAV file by its length."""
-        try:
-            with wave.open(path, "rb") as file:
-                length = file.getnframes() / file.getframerate()
-        except (OSError, wave.Error, EOFError) as error:
-            raise EngineError(f"cannot play {path}: {error}") from error
+        length = wav_seconds(path)
         return self._play(session, math.inf if loop else max(0.0, length - start))
 
     def play_tone(
@@ -185,10 +178,7 @@ class FakeEngine:
     def open_audio(self, session: int, rate_hz: int, frame_ms: int, batch: int) -> int:
         """Open a port; frames of silence come once the session is connected."""
         self._session(session)
-        if not 8000 <= rate_hz <= 48_000 or not 10 <= frame_ms <= 120 or not 1 <= batch <= 50:
-            raise InvalidArgumentsError(
-                "audio has 8000-48000 Hz, 10-120 ms a frame and 1-50 frames a batch"
-            )
+        check_audio(rate_hz, frame_ms, batch)
         number = next(self._numbers)
         self._ports[number] = FakePort(session, rate_hz, frame_ms / 1000, batch, opened=self._now)
         self._at(self._now + batch * frame_ms / 1000, lambda: self._tick_port(number))
@@ -235,8 +225,7 @@ class FakeEngine:
     def send_dtmf(self, session: int, tones: str, duration: float, gap: float) -> int:
         """Send tones one after the other; the far session reports them."""
         own = self._session(session)
-        if not tones or not set(tones.upper()) <= set("0123456789*#ABCD,"):
-            raise InvalidArgumentsError("tones are 0-9, *, #, A-D and ',' for a pause")
+        check_tones(tones)
         number = next(self._numbers)
         self._sendings[number] = session
         moment = max(self._now, own.dtmf_free)
@@ -277,8 +266,6 @@ class FakeEngine:
             "events_lost": 0,
         }
 
-    # what steps it
-
     def drain(self, limit: int) -> list[EngineEvent]:
         """Take up to `limit` events."""
         taken, self._events = self._events[:limit], self._events[limit:]
@@ -305,8 +292,6 @@ class FakeEngine:
         self._due.clear()
         self.closed = True
 
-    # what a test asks for
-
     def fail(self, session: int, reason: str) -> None:
         """Break a session as a lost ICE consent or a fault in the engine would."""
         self._emit(session, EngineEventKind.FAILED, text=reason)
@@ -316,19 +301,11 @@ class FakeEngine:
         self._emit(session, EngineEventKind.DTMF_STARTED, text=tone)
         self._emit(session, EngineEventKind.DTMF, duration, tone)
 
-    # inside
-
     def _session(self, number: int) -> FakeSession:
-        try:
-            return self._sessions[number]
-        except KeyError:
-            raise EngineError(f"there is no session {number}: it has ended or never was") from None
+        return find(self._sessions, number, "session")
 
     def _port(self, number: int) -> FakePort:
-        try:
-            return self._ports[number]
-        except KeyError:
-            raise EngineError(f"there is no port {number}: it has ended or never was") from None
+        return find(self._ports, number, "port")
 
     def _emit(
         self, session: int, kind: EngineEventKind, number: float = 0.0, text: str = ""

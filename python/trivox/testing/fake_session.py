@@ -5,6 +5,15 @@ from __future__ import annotations
 import math
 import wave
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from trivox.errors import EngineError, InvalidArgumentsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(slots=True)
@@ -47,6 +56,49 @@ class FakeSession:
     playbacks: list[int] = field(default_factory=list)
     recordings: dict[int, tuple[str, str, float]] = field(default_factory=dict)
     dtmf_free: float = 0.0
+
+
+def check_opening(
+    transport: str, local_addresses: Sequence[str], codecs: Sequence[str], ptime_ms: int
+) -> None:
+    """Refuse what the native engine refuses to open."""
+    if transport not in {"ice", "plain"}:
+        raise InvalidArgumentsError(f'the transport is "ice" or "plain", not {transport!r}')
+    if not local_addresses or not codecs or not 1 <= ptime_ms <= 120:
+        raise InvalidArgumentsError(
+            "a session needs a local address, a codec and 1 to 120 ms a packet"
+        )
+
+
+def check_audio(rate_hz: int, frame_ms: int, batch: int) -> None:
+    """Refuse what no audio port can have."""
+    if not 8000 <= rate_hz <= 48_000 or not 10 <= frame_ms <= 120 or not 1 <= batch <= 50:
+        raise InvalidArgumentsError(
+            "audio has 8000-48000 Hz, 10-120 ms a frame and 1-50 frames a batch"
+        )
+
+
+def check_tones(tones: str) -> None:
+    """Refuse what is no digit."""
+    if not tones or not set(tones.upper()) <= set("0123456789*#ABCD,"):
+        raise InvalidArgumentsError("tones are 0-9, *, #, A-D and ',' for a pause")
+
+
+def wav_seconds(path: str) -> float:
+    """Return the length of a WAV file."""
+    try:
+        with wave.open(path, "rb") as file:
+            return file.getnframes() / file.getframerate()
+    except (OSError, wave.Error, EOFError) as error:
+        raise EngineError(f"cannot play {path}: {error}") from error
+
+
+def find(table: Mapping[int, _Found], number: int, kind: str) -> _Found:
+    """Return what is alive under a number, or raise EngineError."""
+    try:
+        return table[number]
+    except KeyError:
+        raise EngineError(f"there is no {kind} {number}: it has ended or never was") from None
 
 
 def describe(own: FakeSession) -> str:

@@ -2,25 +2,25 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::MediaError;
 use crate::driven::Driven;
 use crate::event::{Event, EventRing};
-use crate::link::LinkSettings;
 use crate::live::Live;
 use crate::random::Random;
 use crate::recordings::Recordings;
 use crate::session::offer_answer::DescriptionKind;
-use crate::session::port::Frame;
 use crate::session::{Session, SessionSettings, Value};
 use crate::shard;
 use crate::slot::Slot;
 pub use crate::socket::PortRange;
 use crate::transport::Identity;
+
+mod audio;
+mod stepping;
 
 /// Events that may wait; enough for a second of 10,000 calls setting up at once.
 const EVENTS: usize = 65_536;
@@ -223,89 +223,6 @@ impl Engine {
         result
     }
 
-    /// Starts a recording; see `Session::start_recording`.
-    ///
-    /// # Errors
-    /// `MediaError::File` when the file cannot be created.
-    pub fn start_recording(
-        &self,
-        session: u64,
-        path: &Path,
-        side: &str,
-    ) -> Result<u64, MediaError> {
-        self.command(session, |open, now| {
-            let start =
-                |writer: &crate::recorder::Writer| open.start_recording(now, path, side, writer);
-            self.recordings.start(session, start)
-        })
-    }
-
-    /// Ends a recording; returns its seconds.
-    ///
-    /// # Errors
-    /// `MediaError::Unknown` when it has ended.
-    pub fn stop_recording(&self, session: u64, recording: u64) -> Result<f64, MediaError> {
-        let seconds = self.command(session, |session, now| {
-            session.stop_recording(now, recording)
-        })?;
-        self.recordings.poll(&self.ring);
-        Ok(seconds)
-    }
-
-    /// Opens an audio port; see `Session::open_audio`.
-    ///
-    /// # Errors
-    /// `MediaError::Argument` for figures out of range.
-    pub fn open_audio(
-        &self,
-        session: u64,
-        rate_hz: u32,
-        frame_ms: u32,
-        batch: usize,
-    ) -> Result<u64, MediaError> {
-        let port = self.number();
-        self.command(session, |open, _| {
-            open.open_audio(port, rate_hz, frame_ms, batch)
-        })?;
-        lock(&self.ports).insert(port, session);
-        Ok(port)
-    }
-
-    /// Closes an audio port; a closed one is ignored.
-    pub fn close_audio(&self, port: u64) {
-        let Some(session) = lock(&self.ports).remove(&port) else {
-            return;
-        };
-        // A session that has ended has closed its ports.
-        let _ = self.command(session, |session, _| {
-            session.close_audio(port);
-            Ok(())
-        });
-    }
-
-    /// Runs a command on the session of an audio port, which is not served for it.
-    ///
-    /// # Errors
-    /// `MediaError::Unknown` for a closed port, or what the command returns.
-    pub fn on_port<R>(
-        &self,
-        port: u64,
-        run: impl FnOnce(&mut Session) -> Result<R, MediaError>,
-    ) -> Result<R, MediaError> {
-        let owner = lock(&self.ports).get(&port).copied();
-        let session = owner.ok_or(MediaError::Unknown {
-            kind: "audio port",
-            number: port,
-        })?;
-        self.slot(session)?.command(run)
-    }
-
-    /// Takes frames of an audio port; none of a closed one.
-    pub fn take_frames(&self, port: u64, limit: usize) -> Vec<Frame> {
-        self.on_port(port, |session| Ok(session.take_frames(port, limit)))
-            .unwrap_or_default()
-    }
-
     /// A session's statistics.
     ///
     /// # Errors
@@ -348,40 +265,6 @@ impl Engine {
             live.stop();
         }
         self.recordings.finish(&self.ring);
-    }
-
-    /// Sets the link of a driven engine.
-    pub fn set_link(&self, settings: LinkSettings) {
-        if let Mode::Driven(driven) = &self.mode {
-            lock(driven).set_link(settings);
-        }
-    }
-
-    /// When a driven engine wants to be advanced, seconds of the program's clock.
-    pub fn next_deadline(&self) -> Option<f64> {
-        let Mode::Driven(driven) = &self.mode else {
-            return None;
-        };
-        if self.ring.counts().0 > 0 {
-            return Some(self.seconds(self.now()));
-        }
-        let deadline = lock(driven).next_deadline()?;
-        Some(self.seconds(deadline))
-    }
-
-    /// Lets all happen in a driven engine that is due by `now`, seconds of the program's clock.
-    pub fn advance(&self, now: f64) {
-        if let Mode::Driven(driven) = &self.mode {
-            let moment = self.origin + since(self.start, now);
-            lock(driven).advance(moment, &self.ring);
-            self.recordings.poll(&self.ring);
-        }
-    }
-
-    /// To whole microseconds, upwards: a program that waits until then has waited long enough.
-    fn seconds(&self, moment: Instant) -> f64 {
-        let nanoseconds = moment.saturating_duration_since(self.origin).as_nanos();
-        self.start + nanoseconds.div_ceil(1000) as f64 / 1e6
     }
 
     fn now(&self) -> Instant {
@@ -432,10 +315,6 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-fn since(start: f64, now: f64) -> Duration {
-    Duration::from_micros(((now - start).max(0.0) * 1e6).round() as u64)
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,6 +4,7 @@
 //! the next deadline come out. No pyo3, no async runtime.
 #![forbid(unsafe_code)]
 
+mod bound;
 pub mod codec;
 pub mod compare;
 mod driven;

@@ -5,12 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use crate::MediaError;
+use crate::bound::{BoundSocket, Owner, transmit};
 use crate::engine::lock;
 use crate::event::EventRing;
 use crate::random::Random;
 use crate::recordings::Recordings;
 use crate::session::TransportKind;
-use crate::shard::{BoundSocket, Owner, Shard, transmit};
+use crate::shard::Shard;
 use crate::slot::Slot;
 use crate::socket::{PortRange, bind_own, bind_pair, bind_shared};
 use crate::transport::mux::Mux;

@@ -7,20 +7,20 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
 
+use crate::bound::{BoundSocket, Owner, transmit};
 use crate::error::MediaError;
 use crate::event::EventRing;
 use crate::recordings::Recordings;
 use crate::slot::Slot;
 use crate::socket::{DATAGRAM_BYTES, Socket};
 use crate::timers::Timers;
-use crate::transport::mux::Mux;
 use crate::wake::Wake;
 
 /// From this many sessions on a shard wakes on the grid instead of on each arrival.
@@ -55,37 +55,6 @@ pub(crate) fn not_before(deadline: Option<Instant>, now: Instant) -> Option<Inst
             now + LEAST_WAIT
         }
     })
-}
-
-/// Whose datagrams a socket receives.
-#[derive(Debug)]
-pub(crate) enum Owner {
-    /// One session's.
-    Session(u64),
-    /// Those of many browser calls.
-    Shared(Mutex<Mux<u64>>),
-}
-
-/// A socket of a shard.
-#[derive(Debug)]
-pub(crate) struct BoundSocket {
-    token: Token,
-    socket: Socket,
-    pub(crate) owner: Owner,
-}
-
-impl BoundSocket {
-    pub(crate) fn local(&self) -> SocketAddr {
-        self.socket.local()
-    }
-
-    /// The multiplexer of a shared socket.
-    pub(crate) fn mux(&self) -> Option<MutexGuard<'_, Mux<u64>>> {
-        match &self.owner {
-            Owner::Session(_) => None,
-            Owner::Shared(mux) => Some(mux.lock().expect("nothing panics holding a multiplexer")),
-        }
-    }
 }
 
 enum Change {
@@ -210,26 +179,6 @@ impl Drop for Shard {
             // A panic of the thread was printed where it happened.
             let _ = thread.join();
         }
-    }
-}
-
-/// Sends what a session wants sent, from the sockets it has.
-pub(crate) fn transmit(slot: &Slot, transmits: &[crate::transport::Transmit]) {
-    let mut socket: Option<Arc<BoundSocket>> = None;
-    for transmit in transmits {
-        if socket
-            .as_ref()
-            .is_none_or(|socket| socket.local() != transmit.local)
-        {
-            socket = slot.socket(transmit.local);
-        }
-        let Some(bound) = &socket else { continue };
-        if transmit.data.first().is_some_and(|&first| first < 4)
-            && let Some(mut mux) = bound.mux()
-        {
-            mux.note_sent(slot.id, transmit.local, transmit.to, &transmit.data);
-        }
-        bound.socket.send(transmit.to, &transmit.data);
     }
 }
 

@@ -5,10 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
+use crate::bound::BoundSocket;
 use crate::error::MediaError;
 use crate::event::{Event, EventKind};
 use crate::session::Session;
-use crate::shard::BoundSocket;
 use crate::transport::Transmit;
 
 /// One session and what the engine holds for it.

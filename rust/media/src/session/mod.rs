@@ -4,6 +4,8 @@
 //! both are empty, then come again with a datagram or at `next_deadline`.
 
 mod controls;
+mod describe;
+mod flow;
 mod negotiation;
 pub mod offer_answer;
 pub mod packet;
@@ -20,30 +22,22 @@ pub mod statistics;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub use negotiation::{TransportKind, detect};
 pub use report::Value;
 pub use sdp::Direction;
 
-use crate::MediaError;
 use crate::codec::CodecKind;
-use crate::dtmf::ReceivedDtmf;
 use crate::event::{Event, EventKind};
 use crate::random::Random;
 use crate::recorder::Recorder;
-use crate::transport::{
-    IceTransport, Identity, PlainTransport, Transmit, Transport, TransportEvent,
-};
-use negotiation::{Negotiated, RemoteTransport};
-use offer_answer::{Applied, DescriptionKind, LocalMedia, OfferAnswer, Settings};
+use crate::transport::{Identity, Transmit, Transport, TransportEvent};
+use offer_answer::{OfferAnswer, Settings};
 use port::Port;
-use receive::{ReceiveSettings, Received, Receiver};
+use receive::Receiver;
 use rtcp::Rtcp;
-use send::{FRAME, SendSettings, Sender};
-
-/// Without RTP and RTCP for this long, MEDIA_TIMEOUT is reported, and each second after.
-const MEDIA_TIMEOUT: Duration = Duration::from_secs(5);
+use send::{FRAME, Sender};
 
 /// What a session is opened with.
 #[derive(Debug, Clone)]
@@ -135,104 +129,6 @@ impl Session {
         }
     }
 
-    /// Whether `attach` is still to be called, before the first description.
-    pub fn needs_sockets(&self) -> bool {
-        self.transport.is_none()
-    }
-
-    /// Which transport it was opened with.
-    pub fn transport_kind(&self) -> TransportKind {
-        self.settings.transport
-    }
-
-    /// Gives the session the addresses of its bound sockets: all candidates, or RTP and RTCP.
-    ///
-    /// # Errors
-    /// `MediaError::Fault` when no ICE agent can be made.
-    pub fn attach(&mut self, now: Instant, locals: &[SocketAddr]) -> Result<(), MediaError> {
-        let transport = match (self.settings.transport, locals) {
-            (TransportKind::Plain, [rtp, rest @ ..]) => {
-                let rtcp = rest.first().unwrap_or(rtp);
-                Transport::Plain(Box::new(PlainTransport::new(*rtp, *rtcp)))
-            }
-            (TransportKind::Ice, _) => {
-                let ice = IceTransport::new(now, Arc::clone(&self.identity), locals)?;
-                Transport::Ice(Box::new(ice))
-            }
-            (TransportKind::Plain, []) => {
-                return Err(MediaError::Argument(
-                    "a session needs a local address".to_owned(),
-                ));
-            }
-        };
-        self.transport = Some(transport);
-        self.locals = locals.to_vec();
-        Ok(())
-    }
-
-    /// The ICE user fragments checks of the peer may name.
-    pub fn ufrags(&self) -> Vec<String> {
-        match &self.transport {
-            Some(Transport::Ice(ice)) => {
-                let mut ufrags = vec![ice.description().ufrag, ice.offered_description().ufrag];
-                ufrags.dedup();
-                ufrags
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// Writes an offer.
-    ///
-    /// # Errors
-    /// `MediaError::State` while the peer's offer waits for an answer.
-    pub fn create_offer(&mut self, ice_restart: bool) -> Result<String, MediaError> {
-        if ice_restart
-            && let Some(Transport::Ice(ice)) = &mut self.transport
-            && self.has_remote
-        {
-            ice.prepare_restart()?;
-        }
-        let local = self.local_media(true)?;
-        let offer = self.offer_answer.create_offer(&local)?;
-        self.has_local = true;
-        Ok(offer)
-    }
-
-    /// Takes a description of the peer.
-    ///
-    /// # Errors
-    /// `MediaError::Negotiation` when both sides do not fit; nothing has changed then.
-    pub fn set_remote(
-        &mut self,
-        now: Instant,
-        sdp: &str,
-        kind: DescriptionKind,
-        dialog: &str,
-    ) -> Result<(), MediaError> {
-        let applied = self.offer_answer.set_remote(sdp, kind, dialog)?;
-        self.apply(now, applied, kind == DescriptionKind::Offer)?;
-        self.has_remote = true;
-        if kind != DescriptionKind::Offer {
-            self.direction = self.agreed_direction();
-        }
-        self.drain_transport(now);
-        Ok(())
-    }
-
-    /// Writes the answer to the offer set before; media flows from here on.
-    ///
-    /// # Errors
-    /// `MediaError::State` when there is no offer.
-    pub fn create_answer(&mut self, now: Instant) -> Result<String, MediaError> {
-        let local = self.local_media(false)?;
-        let answer = self.offer_answer.create_answer(&local)?;
-        self.has_local = true;
-        self.direction = self.agreed_direction();
-        self.drain_transport(now);
-        Ok(answer)
-    }
-
     /// Says goodbye and ends: recordings are finished, nothing is received any more.
     pub fn close(&mut self, now: Instant) {
         if self.is_ended {
@@ -315,90 +211,6 @@ impl Session {
         });
     }
 
-    fn local_media(&self, is_offer: bool) -> Result<LocalMedia, MediaError> {
-        let (Some(transport), Some(first)) = (&self.transport, self.locals.first()) else {
-            return Err(MediaError::State("the session has no sockets".to_owned()));
-        };
-        let address = self.settings.advertised.unwrap_or(first.ip());
-        let ice = match transport {
-            Transport::Plain(_) => None,
-            Transport::Ice(ice) => {
-                let mut own = if is_offer {
-                    ice.offered_description()
-                } else {
-                    ice.description()
-                };
-                if self.settings.advertised.is_some() {
-                    own.candidates
-                        .iter_mut()
-                        .for_each(|candidate| candidate.set_ip(address));
-                }
-                Some(own)
-            }
-        };
-        let rtcp_port = self.locals.get(1).unwrap_or(first).port();
-        Ok(LocalMedia {
-            address,
-            rtp_port: first.port(),
-            rtcp_port,
-            ice,
-        })
-    }
-
-    fn agreed_direction(&self) -> Direction {
-        self.offer_answer
-            .negotiated()
-            .map_or(self.direction, |negotiated| negotiated.direction)
-    }
-
-    fn apply(&mut self, now: Instant, applied: Applied, is_offer: bool) -> Result<(), MediaError> {
-        let negotiated = applied.negotiated;
-        self.configure(&negotiated)?;
-        match (&mut self.transport, negotiated.transport) {
-            (Some(Transport::Plain(plain)), RemoteTransport::Plain(remote)) => {
-                plain.set_remote(now, remote);
-                Ok(())
-            }
-            (
-                Some(Transport::Ice(ice)),
-                RemoteTransport::Ice {
-                    remote,
-                    is_dtls_client,
-                },
-            ) => {
-                if applied.is_other_fork {
-                    **ice = ice.fork(now)?;
-                    self.is_transport_ready = false;
-                }
-                ice.set_remote(now, &remote, is_offer, is_dtls_client)
-            }
-            _ => Err(MediaError::State("the session has no sockets".to_owned())),
-        }
-    }
-
-    fn configure(&mut self, negotiated: &Negotiated) -> Result<(), MediaError> {
-        let kind = negotiated.codec;
-        let event = negotiated.telephone_event;
-        self.sender.configure(SendSettings {
-            codec: kind,
-            payload_type: negotiated.send_payload_type,
-            telephone_event: event.map(|event| (event.send_payload_type, event.clock_rate_hz)),
-            packet_ms: match negotiated.ptime_ms {
-                60.. => 60,
-                40.. => 40,
-                _ => 20,
-            },
-        })?;
-        let own = negotiated.receive_payload_types.first();
-        self.receiver.configure(ReceiveSettings {
-            codec: kind,
-            payload_type: own.map_or(negotiated.send_payload_type, |(number, _)| *number),
-            telephone_event: event.map(|event| (event.receive_payload_type, event.clock_rate_hz)),
-        })?;
-        self.codec = Some(kind);
-        Ok(())
-    }
-
     fn drain_transport(&mut self, now: Instant) {
         while let Some(event) = self.transport.as_mut().and_then(Transport::poll_event) {
             match event {
@@ -420,109 +232,6 @@ impl Session {
             self.connected = Some(now);
             self.next_frame = Some(now);
             self.emit(EventKind::Connected, 0.0, "");
-        }
-    }
-
-    /// The peer's offer is not answered: it does not expect media yet.
-    fn has_open_offer(&self) -> bool {
-        self.offer_answer.has_remote_offer()
-    }
-
-    fn receive(&mut self, now: Instant, packet: &[u8]) {
-        if self.is_ended || !self.direction.receives() {
-            return;
-        }
-        if self.receiver.packet_untrusted(now, packet) == Received::First {
-            self.emit(EventKind::FirstRtp, 0.0, "");
-        }
-        self.timeout_told = 0;
-        self.report_digits();
-    }
-
-    fn report_digits(&mut self) {
-        while let Some(digit) = self.receiver.poll_dtmf() {
-            match digit {
-                ReceivedDtmf::Started { digit } => {
-                    self.emit(EventKind::DtmfStarted, 0.0, digit);
-                }
-                ReceivedDtmf::Ended { digit, duration } => {
-                    self.emit(EventKind::Dtmf, duration, digit);
-                }
-            }
-        }
-    }
-
-    /// 20 ms of both directions.
-    fn frame(&mut self, now: Instant) {
-        let mut ready = Vec::new();
-        if let Some((rate_hz, samples, flags)) = self.receiver.pull(now) {
-            for recorder in self.recordings.values_mut() {
-                recorder.push_received(now, rate_hz, samples);
-            }
-            let told = self
-                .ports
-                .iter_mut()
-                .filter_map(|port| port.push(rate_hz, samples, flags).then_some(port.number));
-            ready.extend(told);
-        }
-        for port in ready {
-            self.emit(EventKind::FramesReady, port as f64, "");
-        }
-        if let Some((rate_hz, samples)) = self.sender.pull() {
-            for recorder in self.recordings.values_mut() {
-                recorder.push_sent(now, rate_hz, samples);
-            }
-        }
-        if let Some(transport) = &mut self.transport {
-            self.sender.send(self.direction.sends(), |packet| {
-                transport.send_rtp(now, packet)
-            });
-        }
-        self.report_sources();
-    }
-
-    fn report_sources(&mut self) {
-        while let Some(ended) = self.sender.player.poll_ended() {
-            self.emit(
-                EventKind::PlaybackEnded,
-                ended.playback as f64,
-                format!("{:.6}", ended.seconds),
-            );
-        }
-        while let Some(port) = self.sender.player.poll_low() {
-            self.emit(EventKind::AudioLow, port as f64, "");
-        }
-        while let Some(sending) = self
-            .sender
-            .dtmf
-            .as_mut()
-            .and_then(|dtmf| dtmf.poll_finished())
-        {
-            self.emit(EventKind::DtmfSent, sending as f64, "");
-        }
-    }
-
-    fn send_report(&mut self, now: Instant) {
-        let received = self
-            .receiver
-            .stream()
-            .map(|stream| (stream.ssrc, stream.report()));
-        let packet = self.rtcp.report(now, self.sender.information(), received);
-        if let Some(transport) = &mut self.transport {
-            transport.send_rtcp(now, &packet);
-        }
-    }
-
-    fn watch_silence(&mut self, now: Instant) {
-        let Some(connected) = self.connected.filter(|_| self.direction.receives()) else {
-            return;
-        };
-        let silent = self.receiver.silent_for(now, connected);
-        if silent < MEDIA_TIMEOUT {
-            self.timeout_told = 0;
-        } else if silent.as_secs() > self.timeout_told {
-            self.timeout_told = silent.as_secs();
-            self.emit(EventKind::MediaTimeout, silent.as_secs() as f64, "");
         }
     }
 }

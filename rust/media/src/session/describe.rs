@@ -1,0 +1,203 @@
+//! A session's descriptions: sockets in, offers and answers out, what is agreed put to use.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Session;
+use super::negotiation::{Negotiated, RemoteTransport, TransportKind};
+use super::offer_answer::{Applied, DescriptionKind, LocalMedia};
+use super::receive::ReceiveSettings;
+use super::sdp::Direction;
+use super::send::SendSettings;
+use crate::MediaError;
+use crate::transport::{IceTransport, PlainTransport, Transport};
+
+impl Session {
+    /// Whether `attach` is still to be called, before the first description.
+    pub fn needs_sockets(&self) -> bool {
+        self.transport.is_none()
+    }
+
+    /// Which transport it was opened with.
+    pub fn transport_kind(&self) -> TransportKind {
+        self.settings.transport
+    }
+
+    /// Gives the session the addresses of its bound sockets: all candidates, or RTP and RTCP.
+    ///
+    /// # Errors
+    /// `MediaError::Fault` when no ICE agent can be made.
+    pub fn attach(&mut self, now: Instant, locals: &[SocketAddr]) -> Result<(), MediaError> {
+        let transport = match (self.settings.transport, locals) {
+            (TransportKind::Plain, [rtp, rest @ ..]) => {
+                let rtcp = rest.first().unwrap_or(rtp);
+                Transport::Plain(Box::new(PlainTransport::new(*rtp, *rtcp)))
+            }
+            (TransportKind::Ice, _) => {
+                let ice = IceTransport::new(now, Arc::clone(&self.identity), locals)?;
+                Transport::Ice(Box::new(ice))
+            }
+            (TransportKind::Plain, []) => {
+                return Err(MediaError::Argument(
+                    "a session needs a local address".to_owned(),
+                ));
+            }
+        };
+        self.transport = Some(transport);
+        self.locals = locals.to_vec();
+        Ok(())
+    }
+
+    /// The ICE user fragments checks of the peer may name.
+    pub fn ufrags(&self) -> Vec<String> {
+        match &self.transport {
+            Some(Transport::Ice(ice)) => {
+                let mut ufrags = vec![ice.description().ufrag, ice.offered_description().ufrag];
+                ufrags.dedup();
+                ufrags
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Writes an offer.
+    ///
+    /// # Errors
+    /// `MediaError::State` while the peer's offer waits for an answer.
+    pub fn create_offer(&mut self, ice_restart: bool) -> Result<String, MediaError> {
+        if ice_restart
+            && let Some(Transport::Ice(ice)) = &mut self.transport
+            && self.has_remote
+        {
+            ice.prepare_restart()?;
+        }
+        let local = self.local_media(true)?;
+        let offer = self.offer_answer.create_offer(&local)?;
+        self.has_local = true;
+        Ok(offer)
+    }
+
+    /// Takes a description of the peer.
+    ///
+    /// # Errors
+    /// `MediaError::Negotiation` when both sides do not fit; nothing has changed then.
+    pub fn set_remote(
+        &mut self,
+        now: Instant,
+        sdp: &str,
+        kind: DescriptionKind,
+        dialog: &str,
+    ) -> Result<(), MediaError> {
+        let applied = self.offer_answer.set_remote(sdp, kind, dialog)?;
+        self.apply(now, applied, kind == DescriptionKind::Offer)?;
+        self.has_remote = true;
+        if kind != DescriptionKind::Offer {
+            self.direction = self.agreed_direction();
+        }
+        self.drain_transport(now);
+        Ok(())
+    }
+
+    /// Writes the answer to the offer set before; media flows from here on.
+    ///
+    /// # Errors
+    /// `MediaError::State` when there is no offer.
+    pub fn create_answer(&mut self, now: Instant) -> Result<String, MediaError> {
+        let local = self.local_media(false)?;
+        let answer = self.offer_answer.create_answer(&local)?;
+        self.has_local = true;
+        self.direction = self.agreed_direction();
+        self.drain_transport(now);
+        Ok(answer)
+    }
+
+    fn local_media(&self, is_offer: bool) -> Result<LocalMedia, MediaError> {
+        let (Some(transport), Some(first)) = (&self.transport, self.locals.first()) else {
+            return Err(MediaError::State("the session has no sockets".to_owned()));
+        };
+        let address = self.settings.advertised.unwrap_or(first.ip());
+        let ice = match transport {
+            Transport::Plain(_) => None,
+            Transport::Ice(ice) => {
+                let mut own = if is_offer {
+                    ice.offered_description()
+                } else {
+                    ice.description()
+                };
+                if self.settings.advertised.is_some() {
+                    own.candidates
+                        .iter_mut()
+                        .for_each(|candidate| candidate.set_ip(address));
+                }
+                Some(own)
+            }
+        };
+        let rtcp_port = self.locals.get(1).unwrap_or(first).port();
+        Ok(LocalMedia {
+            address,
+            rtp_port: first.port(),
+            rtcp_port,
+            ice,
+        })
+    }
+
+    fn agreed_direction(&self) -> Direction {
+        self.offer_answer
+            .negotiated()
+            .map_or(self.direction, |negotiated| negotiated.direction)
+    }
+
+    fn apply(&mut self, now: Instant, applied: Applied, is_offer: bool) -> Result<(), MediaError> {
+        let negotiated = applied.negotiated;
+        self.configure(&negotiated)?;
+        match (&mut self.transport, negotiated.transport) {
+            (Some(Transport::Plain(plain)), RemoteTransport::Plain(remote)) => {
+                plain.set_remote(now, remote);
+                Ok(())
+            }
+            (
+                Some(Transport::Ice(ice)),
+                RemoteTransport::Ice {
+                    remote,
+                    is_dtls_client,
+                },
+            ) => {
+                if applied.is_other_fork {
+                    **ice = ice.fork(now)?;
+                    self.is_transport_ready = false;
+                }
+                ice.set_remote(now, &remote, is_offer, is_dtls_client)
+            }
+            _ => Err(MediaError::State("the session has no sockets".to_owned())),
+        }
+    }
+
+    fn configure(&mut self, negotiated: &Negotiated) -> Result<(), MediaError> {
+        let kind = negotiated.codec;
+        let event = negotiated.telephone_event;
+        self.sender.configure(SendSettings {
+            codec: kind,
+            payload_type: negotiated.send_payload_type,
+            telephone_event: event.map(|event| (event.send_payload_type, event.clock_rate_hz)),
+            packet_ms: match negotiated.ptime_ms {
+                60.. => 60,
+                40.. => 40,
+                _ => 20,
+            },
+        })?;
+        let own = negotiated.receive_payload_types.first();
+        self.receiver.configure(ReceiveSettings {
+            codec: kind,
+            payload_type: own.map_or(negotiated.send_payload_type, |(number, _)| *number),
+            telephone_event: event.map(|event| (event.receive_payload_type, event.clock_rate_hz)),
+        })?;
+        self.codec = Some(kind);
+        Ok(())
+    }
+
+    /// The peer's offer is not answered: it does not expect media yet.
+    pub(super) fn has_open_offer(&self) -> bool {
+        self.offer_answer.has_remote_offer()
+    }
+}

@@ -1,0 +1,111 @@
+//! What flows through a connected session: packets in, a frame of both directions every 20 ms.
+
+use std::time::{Duration, Instant};
+
+use super::Session;
+use super::receive::Received;
+use crate::dtmf::ReceivedDtmf;
+use crate::event::EventKind;
+
+/// Without RTP and RTCP for this long, MEDIA_TIMEOUT is reported, and each second after.
+const MEDIA_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Session {
+    pub(super) fn receive(&mut self, now: Instant, packet: &[u8]) {
+        if self.is_ended || !self.direction.receives() {
+            return;
+        }
+        if self.receiver.packet_untrusted(now, packet) == Received::First {
+            self.emit(EventKind::FirstRtp, 0.0, "");
+        }
+        self.timeout_told = 0;
+        self.report_digits();
+    }
+
+    pub(super) fn report_digits(&mut self) {
+        while let Some(digit) = self.receiver.poll_dtmf() {
+            match digit {
+                ReceivedDtmf::Started { digit } => {
+                    self.emit(EventKind::DtmfStarted, 0.0, digit);
+                }
+                ReceivedDtmf::Ended { digit, duration } => {
+                    self.emit(EventKind::Dtmf, duration, digit);
+                }
+            }
+        }
+    }
+
+    /// 20 ms of both directions.
+    pub(super) fn frame(&mut self, now: Instant) {
+        let mut ready = Vec::new();
+        if let Some((rate_hz, samples, flags)) = self.receiver.pull(now) {
+            for recorder in self.recordings.values_mut() {
+                recorder.push_received(now, rate_hz, samples);
+            }
+            let told = self
+                .ports
+                .iter_mut()
+                .filter_map(|port| port.push(rate_hz, samples, flags).then_some(port.number));
+            ready.extend(told);
+        }
+        for port in ready {
+            self.emit(EventKind::FramesReady, port as f64, "");
+        }
+        if let Some((rate_hz, samples)) = self.sender.pull() {
+            for recorder in self.recordings.values_mut() {
+                recorder.push_sent(now, rate_hz, samples);
+            }
+        }
+        if let Some(transport) = &mut self.transport {
+            self.sender.send(self.direction.sends(), |packet| {
+                transport.send_rtp(now, packet)
+            });
+        }
+        self.report_sources();
+    }
+
+    fn report_sources(&mut self) {
+        while let Some(ended) = self.sender.player.poll_ended() {
+            self.emit(
+                EventKind::PlaybackEnded,
+                ended.playback as f64,
+                format!("{:.6}", ended.seconds),
+            );
+        }
+        while let Some(port) = self.sender.player.poll_low() {
+            self.emit(EventKind::AudioLow, port as f64, "");
+        }
+        while let Some(sending) = self
+            .sender
+            .dtmf
+            .as_mut()
+            .and_then(|dtmf| dtmf.poll_finished())
+        {
+            self.emit(EventKind::DtmfSent, sending as f64, "");
+        }
+    }
+
+    pub(super) fn send_report(&mut self, now: Instant) {
+        let received = self
+            .receiver
+            .stream()
+            .map(|stream| (stream.ssrc, stream.report()));
+        let packet = self.rtcp.report(now, self.sender.information(), received);
+        if let Some(transport) = &mut self.transport {
+            transport.send_rtcp(now, &packet);
+        }
+    }
+
+    pub(super) fn watch_silence(&mut self, now: Instant) {
+        let Some(connected) = self.connected.filter(|_| self.direction.receives()) else {
+            return;
+        };
+        let silent = self.receiver.silent_for(now, connected);
+        if silent < MEDIA_TIMEOUT {
+            self.timeout_told = 0;
+        } else if silent.as_secs() > self.timeout_told {
+            self.timeout_told = silent.as_secs();
+            self.emit(EventKind::MediaTimeout, silent.as_secs() as f64, "");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+"""Audio in the hands of the program, on the fake engine."""
+
+from __future__ import annotations
+
+import array
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from tests.media.pairs import connect_pair
+
+from trivox.errors import InvalidArgumentsError
+from trivox.media.engine import EngineEventKind as Kind
+from trivox.media.frames import pcm_bytes
+from trivox.media.port import AudioPort
+from trivox.testing.fake_engine import fake_media
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.media.pairs import Side
+    from trio.testing import MockClock
+
+    from trivox.media.driven import DrivenMedia
+
+
+class Wired:
+    """A port and the events of its session, as a call would wire them."""
+
+    def __init__(self, media: DrivenMedia, side: Side) -> None:
+        self.port = AudioPort(media.sessions, side.session, rate=8000)
+        media.attach(side.session, self)
+
+    def handle_engine_event(self, kind: int, number: float, text: str) -> None:
+        if number == self.port.number:
+            self.port.handle_engine_event(kind)
+
+
+@pytest.fixture
+async def port(autojump_clock: MockClock) -> AsyncIterator[AudioPort]:
+    media, _ = fake_media(now=trio.current_time())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(media.run)
+        caller, _ = await connect_pair(media, "plain")
+        with Wired(media, caller).port as opened:
+            yield opened
+        nursery.cancel_scope.cancel()
+    media.close()
+
+
+async def test_sending_waits_while_two_seconds_are_queued(
+    port: AudioPort, autojump_clock: MockClock
+) -> None:
+    begin = trio.current_time()
+
+    await port.send(bytes(2 * 8000 * 10))
+
+    # Ten pieces of a second: each waits for the queue to fall under one second.
+    assert trio.current_time() - begin == pytest.approx(8.0, abs=0.1)
+
+
+async def test_sending_without_waiting_says_when_it_would_block(
+    port: AudioPort, autojump_clock: MockClock
+) -> None:
+    port.send_nowait(bytes(2 * 8000 * 2))
+
+    with pytest.raises(trio.WouldBlock):
+        port.send_nowait(bytes(2))
+    port.clear()
+    port.send_nowait(bytes(2))
+
+
+async def test_frames_end_with_the_port_and_the_last_ones_are_kept(
+    port: AudioPort, autojump_clock: MockClock
+) -> None:
+    await trio.sleep(0.101)
+    port.handle_end()
+
+    frames = [frame async for frame in port]
+
+    assert len(frames) == 5
+    with pytest.raises(trio.ClosedResourceError):
+        await port.send(b"\0\0")
+
+
+async def test_a_waiting_reader_wakes_when_the_port_is_closed(
+    port: AudioPort, autojump_clock: MockClock
+) -> None:
+    frames = []
+
+    async def read() -> None:
+        frames.extend([frame async for frame in port])
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await trio.sleep(0.05)
+        port.close()
+
+    assert len(frames) == 2
+
+
+def test_floats_become_sixteen_bits_and_are_clipped() -> None:
+    data = pcm_bytes(array.array("f", [0.0, 1.0, -1.0, 5.0]))
+
+    assert array.array("h", data).tolist() == [0, 32767, -32767, 32767]
+
+
+@pytest.mark.parametrize("wrong", [array.array("d", [0.0]), b"odd"])
+def test_other_formats_are_refused(wrong: object) -> None:
+    with pytest.raises(InvalidArgumentsError):
+        pcm_bytes(wrong)
+
+
+def test_kinds_of_events_are_those_of_the_engine() -> None:
+    assert [kind.value for kind in Kind] == list(range(1, 13))
