@@ -1,4 +1,5 @@
 //! Two sessions of one engine: over loopback sockets in real time, and driven in virtual time.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::net::IpAddr;
 use std::path::Path;
