@@ -11,6 +11,7 @@ use trivox_media::codec::CodecKind;
 use trivox_media::engine::{Engine, EngineSettings, PortRange};
 use trivox_media::event::{Event, EventKind};
 use trivox_media::link::LinkSettings;
+use trivox_media::random::Random;
 use trivox_media::session::offer_answer::DescriptionKind;
 use trivox_media::session::{SessionSettings, TransportKind, Value};
 
@@ -194,4 +195,44 @@ fn recordings_of_a_driven_engine_are_on_disk_when_stopped() {
     assert_eq!(size, 44 + 2 * 2 * 32_000);
     let bad = engine.start_recording(caller, Path::new("/nowhere/r.wav"), "both");
     assert!(matches!(bad, Err(MediaError::File(_))));
+}
+
+#[test]
+fn no_datagram_whatever_it_holds_ends_a_session() {
+    let engine = engine(true);
+    let mut random = Random::new(1);
+    for transport in [TransportKind::Plain, TransportKind::Ice] {
+        let [caller, callee] = connect(&engine, transport, ["10.0.0.1", "10.0.0.2"]);
+        engine.advance(engine.next_deadline().unwrap() + 1.0);
+        let firsts = [0x80, 0x81, 0x90, 0xa0, 0x9f, 0xbf, 0x00, 0x01, 20, 22, 63];
+        for _ in 0..20_000 {
+            let length = random.bits() as usize % 120;
+            let mut data: Vec<u8> = (0..length).map(|_| random.bits() as u8).collect();
+            if let Some(first) = data.first_mut() {
+                *first = firsts[random.bits() as usize % firsts.len()];
+            }
+            // Ports are given out in order: these are the sessions' own and their peers'.
+            let port = |random: &mut Random| 10_000 + (random.bits() % 6) as u16;
+            let local = format!("10.0.0.1:{}", port(&mut random)).parse().unwrap();
+            let from = format!("10.0.0.2:{}", port(&mut random)).parse().unwrap();
+            let input = |session: &mut trivox_media::session::Session, now| {
+                session.input(now, local, from, &data);
+                Ok(())
+            };
+            engine.command(caller, input).unwrap();
+        }
+        engine.advance(engine.next_deadline().unwrap() + 2.0);
+        let failed = |event: &Event| event.kind == EventKind::Failed;
+        assert!(
+            !std::iter::repeat_with(|| engine.drain(1000))
+                .take_while(|events| !events.is_empty())
+                .flatten()
+                .any(|event| failed(&event))
+        );
+        let before = number(&engine, callee, "packets_received");
+        engine.advance(engine.next_deadline().unwrap() + 1.0);
+        assert!(number(&engine, callee, "packets_received") > before + 45.0);
+        engine.close_session(caller);
+        engine.close_session(callee);
+    }
 }
