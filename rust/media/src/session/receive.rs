@@ -235,3 +235,85 @@ impl Receiver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receiver() -> Receiver {
+        let mut receiver = Receiver::new();
+        receiver
+            .configure(ReceiveSettings {
+                codec: CodecKind::Pcmu,
+                payload_type: 0,
+                telephone_event: Some((101, 8000)),
+            })
+            .unwrap();
+        receiver
+    }
+
+    fn packet(payload_type: u8, ssrc: u32, sequence: u16, payload: &[u8]) -> Vec<u8> {
+        let timestamp = u32::from(sequence) * 160;
+        let header = RtpHeader {
+            marker: false,
+            payload_type,
+            sequence,
+            timestamp,
+            ssrc,
+            payload: 0..0,
+        };
+        let mut packet = Vec::new();
+        header.write(payload, &mut packet);
+        packet
+    }
+
+    #[test]
+    fn a_lone_far_sequence_number_is_dropped_and_two_in_a_row_are_a_new_start() {
+        let (mut receiver, now) = (receiver(), crate::shard::now());
+        for sequence in [10, 11, 40_000, 12, 50_000, 50_001, 50_002] {
+            receiver.packet_untrusted(now, &packet(0, 1, sequence, &[0xff; 160]));
+        }
+        assert_eq!(receiver.malformed(), 2);
+        assert_eq!(receiver.totals(), (5, 800, 0));
+    }
+
+    #[test]
+    fn a_new_source_is_counted_on_top_of_the_old_one() {
+        let (mut receiver, now) = (receiver(), crate::shard::now());
+        let first = receiver.packet_untrusted(now, &packet(0, 1, 10, &[0xff; 160]));
+        receiver.packet_untrusted(now, &packet(0, 1, 13, &[0xff; 160]));
+        let other = receiver.packet_untrusted(now, &packet(0, 2, 60_000, &[0xff; 160]));
+        assert_eq!((first, other), (Received::First, Received::Other));
+        assert_eq!(receiver.totals(), (3, 480, 2));
+        assert_eq!(receiver.stream().map(|stream| stream.ssrc), Some(2));
+    }
+
+    #[test]
+    fn formats_nobody_agreed_on_are_counted_as_malformed() {
+        let (mut receiver, now) = (receiver(), crate::shard::now());
+        receiver.packet_untrusted(now, &packet(8, 1, 10, &[0xff; 160]));
+        receiver.packet_untrusted(now, b"not RTP at all");
+        assert_eq!((receiver.malformed(), receiver.totals().0), (2, 0));
+    }
+
+    #[test]
+    fn three_ends_of_a_digit_are_one_digit() {
+        let (mut receiver, now) = (receiver(), crate::shard::now());
+        for sequence in 10..13 {
+            let mut end = packet(101, 1, sequence, &[5, 0x8a, 3, 0x20]);
+            end[4..8].copy_from_slice(&1600_u32.to_be_bytes());
+            receiver.packet_untrusted(now, &end);
+        }
+        let heard: Vec<_> = std::iter::from_fn(|| receiver.poll_dtmf()).collect();
+        assert_eq!(
+            heard,
+            [
+                ReceivedDtmf::Started { digit: '5' },
+                ReceivedDtmf::Ended {
+                    digit: '5',
+                    duration: 0.1
+                }
+            ]
+        );
+    }
+}
