@@ -82,7 +82,8 @@ impl DtmfReceiver {
                 current.last_heard = now;
             }
             Some(current) if current.is_continued_by(timestamp, packet.event) => {
-                current.earlier_ticks += timestamp.wrapping_sub(current.timestamp);
+                let segment = timestamp.wrapping_sub(current.timestamp);
+                current.earlier_ticks = current.earlier_ticks.saturating_add(segment);
                 current.timestamp = timestamp;
                 current.longest = packet.duration;
                 current.last_heard = now;
@@ -137,7 +138,7 @@ impl DtmfReceiver {
 
     fn end(&mut self) {
         if let Some(ended) = self.sounding.take() {
-            let ticks = ended.earlier_ticks + u32::from(ended.longest);
+            let ticks = ended.earlier_ticks.saturating_add(u32::from(ended.longest));
             let duration = f64::from(ticks) / f64::from(self.clock_rate_hz);
             self.report(ReceivedDtmf::Ended {
                 digit: ended.digit,

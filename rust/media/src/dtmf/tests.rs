@@ -215,3 +215,35 @@ fn payloads_that_are_no_digit_are_told_apart() {
     assert!(!line.receiver.push(line.now, 1, &[32, 0, 0, 160]));
     assert_eq!(line.receiver.poll(), None);
 }
+
+#[test]
+fn a_tone_without_end_is_bounded() {
+    let mut line = Line::new(8_000);
+    let longest = TelephoneEvent {
+        event: 1,
+        is_end: false,
+        volume: 10,
+        duration: u16::MAX,
+    };
+    let mut timestamp = 0_u32;
+    for _ in 0..70_000 {
+        line.receiver.push(line.now, timestamp, &longest.to_bytes());
+        timestamp = timestamp.wrapping_add(u32::from(u16::MAX));
+    }
+
+    let end = TelephoneEvent {
+        is_end: true,
+        ..longest
+    };
+    line.receiver.push(line.now, timestamp, &end.to_bytes());
+
+    assert_eq!(
+        line.receiver.poll(),
+        Some(ReceivedDtmf::Started { digit: '1' })
+    );
+    assert!(matches!(
+        line.receiver.poll(),
+        Some(ReceivedDtmf::Ended { digit: '1', .. })
+    ));
+    assert_eq!(line.receiver.poll(), None);
+}

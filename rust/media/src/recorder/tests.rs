@@ -124,3 +124,17 @@ fn a_path_that_cannot_be_is_told_at_once() {
 
     assert!(matches!(refused, Err(WavError::System(_))));
 }
+
+#[test]
+fn a_writer_dropped_before_its_recorders_does_not_wait_for_them() {
+    let (path, writer, start) = (path("orphan.wav"), Writer::threaded().unwrap(), origin());
+    let mut recorder = Recorder::start(&path, Side::Sent, start, &writer).unwrap();
+    for n in 1..=50_u32 {
+        recorder.push_sent(start + FRAME * n, 16_000, &[3; 320]);
+    }
+
+    drop(writer);
+    recorder.stop(start + FRAME * 50);
+
+    assert_eq!(channel(&path, 0), [3; 16_000]);
+}

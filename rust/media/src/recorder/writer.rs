@@ -56,6 +56,7 @@ impl Open {
 enum Command {
     Write(Arc<Mutex<Open>>, Vec<i16>),
     Finish(Arc<Mutex<Open>>, u64),
+    Stop,
 }
 
 fn carry_out(command: Command, finished: &Sender<Finished>) {
@@ -72,6 +73,7 @@ fn carry_out(command: Command, finished: &Sender<Finished>) {
                 let _ = finished.send(open.finish(lost));
             }
         }
+        Command::Stop => {}
     }
 }
 
@@ -109,6 +111,9 @@ impl Writer {
             .name("trivox-recorder".into())
             .spawn(move || {
                 for command in commands {
+                    if matches!(command, Command::Stop) {
+                        return;
+                    }
                     carry_out(command, &finished);
                 }
             })?;
@@ -147,9 +152,12 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Waits for what is queued; files still open keep the thread until they are finished.
+    /// Waits for what is queued. Files still open lose later blocks and are closed when dropped.
     fn drop(&mut self) {
-        drop(self.queue.take());
+        if let Some(queue) = self.queue.take() {
+            // Refused only by a thread that is gone already.
+            let _ = queue.send(Command::Stop);
+        }
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has been reported by its own message.
             let _ = thread.join();
