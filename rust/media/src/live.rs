@@ -77,7 +77,7 @@ impl Live {
 
     /// Sends the goodbye, forgets the session and closes the sockets nobody else uses.
     pub(crate) fn end_session(&self, slot: &Slot) {
-        transmit(slot, &slot.collect().transmits);
+        transmit(slot, slot.collect().transmits);
         let home = self.home(slot.id);
         let shards = lock(&self.shards);
         let Some(shard) = shards.get(home) else {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
 
-use crate::bound::{BoundSocket, Owner, transmit};
+use crate::bound::{BoundSocket, Outgoing, Owner};
 use crate::error::MediaError;
 use crate::event::EventRing;
 use crate::recordings::Recordings;
@@ -331,17 +331,18 @@ impl Worker {
         let mut touched = std::mem::take(&mut self.touched);
         touched.sort_unstable();
         touched.dedup();
-        let mut events = Vec::new();
+        let (mut events, mut outgoing) = (Vec::new(), Outgoing::default());
         for id in touched.drain(..) {
             let Some(slot) = self.sessions.get(&id) else {
                 continue;
             };
             slot.run(|session| session.tick(now));
             let outcome = slot.collect();
-            transmit(slot, &outcome.transmits);
+            outgoing.add(slot, outcome.transmits);
             events.extend(outcome.events);
             self.timers.set(id, not_before(outcome.deadline, now));
         }
+        outgoing.flush();
         self.touched = touched;
         if !events.is_empty() {
             self.ring.push(events);

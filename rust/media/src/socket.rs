@@ -7,6 +7,7 @@ use mio::net::UdpSocket;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
 use crate::error::MediaError;
+use crate::transport::Transmit;
 
 /// Asked for on a port shared by all browser calls of a shard; the system may give less.
 const SHARED_BUFFER_BYTES: usize = 8 << 20;
@@ -16,6 +17,8 @@ const OWN_BUFFER_BYTES: usize = 256 << 10;
 pub(crate) const DATAGRAM_BYTES: usize = 2048;
 /// Ports tried when the system chooses and RTP must be even.
 const ATTEMPTS: usize = 64;
+/// Datagrams given to the system at a time.
+const BATCH: usize = 64;
 
 /// A bound, non-blocking UDP socket.
 #[derive(Debug)]
@@ -55,6 +58,49 @@ impl Socket {
     /// Sends one datagram. What the system refuses is lost, as on any network.
     pub(crate) fn send(&self, to: SocketAddr, data: &[u8]) {
         let _ = self.inner.send_to(data, to);
+    }
+
+    /// Sends many datagrams, in batches where the system can.
+    pub(crate) fn send_all(&self, transmits: &[Transmit]) {
+        for batch in transmits.chunks(BATCH) {
+            let mut left = batch;
+            while !left.is_empty() {
+                // What is refused is the first one: it is lost, and the others go on.
+                let sent = self.send_batch(left).unwrap_or(1).max(1);
+                left = left.get(sent..).unwrap_or_default();
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn send_batch(&self, batch: &[Transmit]) -> std::io::Result<usize> {
+        use rustix::net::addr::SocketAddrArg;
+        use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sendmmsg};
+        use std::io::IoSlice;
+        if let [only] = batch {
+            return self.inner.send_to(&only.data, only.to).map(|_| 1);
+        }
+        let addresses: Vec<_> = batch.iter().map(|one| one.to.as_any()).collect();
+        let slices: Vec<_> = batch.iter().map(|one| [IoSlice::new(&one.data)]).collect();
+        let mut controls: Vec<_> = batch
+            .iter()
+            .map(|_| SendAncillaryBuffer::default())
+            .collect();
+        let mut messages: Vec<_> = addresses
+            .iter()
+            .zip(&slices)
+            .zip(&mut controls)
+            .map(|((address, slice), control)| MMsgHdr::new_with_addr(address, slice, control))
+            .collect();
+        Ok(sendmmsg(&self.inner, &mut messages, SendFlags::empty())?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn send_batch(&self, batch: &[Transmit]) -> std::io::Result<usize> {
+        let Some(first) = batch.first() else {
+            return Ok(0);
+        };
+        self.inner.send_to(&first.data, first.to).map(|_| 1)
     }
 
     /// For the poll's registration.
@@ -167,6 +213,31 @@ mod tests {
         let (rtp, rtcp) = bind_pair(LOOPBACK, ANY, 0).unwrap();
         assert_eq!(rtp.local().port() % 2, 0);
         assert_eq!(rtcp.local().port(), rtp.local().port() + 1);
+    }
+
+    #[test]
+    fn a_batch_arrives_whole_and_in_order_past_one_that_is_refused() {
+        let receiver = bind_own(LOOPBACK, ANY, 0).unwrap();
+        let sender = bind_own(LOOPBACK, ANY, 0).unwrap();
+        let (local, to) = (sender.local(), receiver.local());
+        let mut batch: Vec<_> = (0..150)
+            .map(|n| Transmit {
+                local,
+                to,
+                data: vec![n; 100],
+            })
+            .collect();
+        // No system sends to port 0.
+        batch[70].to.set_port(0);
+
+        sender.send_all(&batch);
+
+        let mut buffer = [0; DATAGRAM_BYTES];
+        let mut got = Vec::new();
+        while receiver.receive(&mut buffer).is_some() {
+            got.push(buffer[0]);
+        }
+        assert_eq!(got, (0..150).filter(|n| *n != 70).collect::<Vec<u8>>());
     }
 
     #[test]
