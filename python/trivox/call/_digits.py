@@ -1,0 +1,88 @@
+"""Keys the far end pressed: kept until collected, each once."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final, final
+
+import trio
+
+_MOST_DIGITS: Final = 256
+"""Type-ahead beyond this drops the oldest: a human does not type so far ahead."""
+_SAME_KEY: Final = 1.0
+"""Seconds within which one tone by two methods is one key press."""
+
+RFC4733: Final = "rfc4733"
+INFO: Final = "info"
+
+
+@final
+class Digits:
+    """The type-ahead buffer of one call."""
+
+    __slots__ = ("_digits", "_key_is_down", "_last", "_moved", "_prefers_rfc4733")
+
+    def __init__(self) -> None:
+        self._digits: deque[str] = deque(maxlen=_MOST_DIGITS)
+        self._last: tuple[str, str, float] | None = None
+        self._prefers_rfc4733 = False
+        self._key_is_down = False
+        self._moved = trio.lowlevel.ParkingLot()
+
+    @property
+    def is_empty(self) -> bool:
+        """True when no key was pressed or is being pressed."""
+        return not self._digits and not self._key_is_down
+
+    def note_key_down(self) -> None:
+        """Note that a key press began: it stops a prompt."""
+        self._key_is_down = True
+        self._moved.unpark_all()
+
+    def take(self, tone: str, method: str, now: float) -> bool:
+        """Store a key press; False when another method has told of it already."""
+        if method == RFC4733:
+            self._prefers_rfc4733 = True
+            self._key_is_down = False
+        elif self._prefers_rfc4733:
+            return False
+        if self._last is not None:
+            last_tone, last_method, at = self._last
+            if last_tone == tone and last_method != method and now - at < _SAME_KEY:
+                return False
+        self._last = (tone, method, now)
+        self._digits.append(tone)
+        self._moved.unpark_all()
+        return True
+
+    def wake(self) -> None:
+        """Wake who waits for keys, to look whether the call is still there."""
+        self._moved.unpark_all()
+
+    async def wait_moved(self) -> None:
+        """Wait for the next key, or wake()."""
+        await self._moved.park()
+
+    def flush(self) -> None:
+        """Forget all keys pressed so far."""
+        self._digits.clear()
+
+    def complete(self, max_digits: int | None, terminators: str) -> str | None:
+        """Take and return the entry if it is complete, else None and take nothing."""
+        text = ""
+        for count, tone in enumerate(self._digits, 1):
+            if tone in terminators:
+                return self._consume(count, text)
+            text += tone
+            if max_digits is not None and len(text) >= max_digits:
+                return self._consume(count, text)
+        return None
+
+    def take_all(self) -> str:
+        """Take and return whatever was entered: the time is up."""
+        return self._consume(len(self._digits), "".join(self._digits))
+
+    def _consume(self, count: int, text: str) -> str:
+        for _ in range(count):
+            self._digits.popleft()
+        return text

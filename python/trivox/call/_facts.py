@@ -1,0 +1,344 @@
+"""What the call's signalling session tells and asks for, and what the call makes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trivox.call import _requests as requests
+from trivox.call._listening import CallListening
+from trivox.call._media import CallMedia
+from trivox.call.events import (
+    CallEnd,
+    EarlyMediaStarted,
+    EndReason,
+    InfoReceived,
+    MediaNegotiated,
+    MessageReceived,
+    Originator,
+    StartRinging,
+    StopRinging,
+)
+from trivox.call.messages import SipResponse, headers_of, party_untrusted, reason_of
+from trivox.call.sdp import is_holding
+from trivox.call.states import Phase, Trigger
+from trivox.errors import ConnectionTimeoutError, EngineError, StreamError, TransportError
+from trivox.sip import events as facts
+from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
+
+if TYPE_CHECKING:
+    from trivox._native import Message, SipEvent
+    from trivox.actor.receipt import OpenReceipt
+    from trivox.call._requests import InfoTones
+    from trivox.call._signalling import Farewell
+    from trivox.call.host import Route
+    from trivox.sip.invite_session import InviteSession
+    from trivox.sip.outputs import Headers
+
+_SDP = "application/sdp"
+_ALLOWED = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE"
+
+
+class CallFacts(CallMedia):
+    """The link between a call and its `InviteSession`."""
+
+    _session: InviteSession | None
+    _route: Route | None
+    _farewell: Farewell
+    _remote_offer: bytes
+    _receipts: dict[int, OpenReceipt[SipResponse]]
+    _tones: InfoTones
+
+    @property
+    def signalling_is_over(self) -> bool:
+        """True when no message of this call is owed or expected any more."""
+        return self._session is None or self._session.is_over
+
+    def handle_sip(self, event: SipEvent, now: float) -> None:
+        """Take one event that carries this call's token; the client's drain calls it."""
+        assert self._session is not None, "a call without session has no token at the core"
+        self._carry_out(self._session.handle(event, now))
+
+    def _carry_out(self, outputs: tuple[facts.SessionOutput, ...]) -> list[int]:
+        """Do what the session asks, then take what it tells; returns the transactions begun."""
+        begun = []
+        told: list[facts.SessionFact] = []
+        for output in outputs:
+            match output:
+                case SendRequest():
+                    transaction = self._host.send(self._face, output)
+                    assert self._session is not None, "its own session asked for it"
+                    self._session.sent(transaction)
+                    begun.append(transaction)
+                case SendAck() | SendCancel() | SendResponse():
+                    self._host.send(self._face, output)
+                case Forget():
+                    self._host.forget(output)
+                case _:
+                    told.append(output)
+        for fact in told:
+            self._take_fact(fact)
+        return begun
+
+    def _take_fact(self, fact: facts.SessionFact) -> None:
+        match fact:
+            case facts.Progress():
+                self._take_progress(fact)
+            case facts.Answered():
+                self._take_answered(fact)
+            case facts.Rejected(status, reason, message):
+                self._fail(status, reason, message, Originator.REMOTE, Trigger.REFUSED)
+            case facts.TimedOut():
+                self._fail(408, "no response", None, Originator.SYSTEM, Trigger.REFUSED)
+            case facts.TransportFailed():
+                self._fail(503, "connection failed", None, Originator.SYSTEM, Trigger.REFUSED)
+            case facts.Acknowledged(tx, _, body):
+                self._take_acknowledged(tx, body)
+            case _:
+                self._take_other_fact(fact)
+
+    def _take_other_fact(self, fact: facts.SessionFact) -> None:
+        match fact:
+            case facts.AcknowledgementTimedOut():
+                self._fail(408, "no ACK", None, Originator.SYSTEM, Trigger.ACK_TIMEOUT)
+            case facts.RemoteCancelled(message):
+                self._take_cancel(message)
+            case facts.RemoteEnded(message):
+                self._end_remotely(EndReason.REMOTE_ENDED, 0, message, Trigger.REMOTE_BYE)
+            case facts.LocalEnded() | facts.CrossedAnswer():
+                self._step(Trigger.FINISHED)
+            case facts.DialogLost(status):
+                self._lose(f"the far end lost the call ({status})", Trigger.LOST)
+            case facts.ReinviteReceived(tx, message, body):
+                self._take_reinvite(tx, message, body)
+            case facts.RequestReceived(method, tx, message):
+                self._take_other(method, tx, message)
+            case facts.ResponseReceived(tx, _, status, message):
+                self._take_response(tx, status, message)
+
+    def _take_progress(self, fact: facts.Progress) -> None:
+        if self.timings.progressed is None:
+            self.timings.progressed = self._now()
+        if self._phase is not Phase.OUT_INVITING:
+            return
+        self._step(Trigger.PROGRESS)
+        self._remember_headers(fact.message)
+        if fact.body and self._take_preview(fact):
+            self._stop_ringing()
+            if not CallListening.has_early_media.of(self):
+                CallListening.has_early_media.set(self, to=True)
+                self._add_remote_stream()
+                self._emit(
+                    EarlyMediaStarted,
+                    Originator.REMOTE,
+                    fact.message,
+                    stream=self._remote_stream,
+                )
+        elif fact.status == 180 and not self._was_ringing:
+            self._was_ringing = True
+            CallListening.is_ringing.set(self, to=True)
+            self._emit(StartRinging, Originator.REMOTE, fact.message)
+
+    def _take_preview(self, fact: facts.Progress) -> bool:
+        """Let the media of a provisional answer be heard; a bad one is passed over."""
+        try:
+            self._leg.take_answer(fact.body, fact.to_tag, is_provisional=True)
+        except (StreamError, EngineError):
+            return False
+        self._leg.begin_flow()
+        return True
+
+    def _stop_ringing(self) -> None:
+        if CallListening.is_ringing.of(self):
+            CallListening.is_ringing.set(self, to=False)
+            self._emit(StopRinging, Originator.REMOTE)
+
+    def _take_answered(self, fact: facts.Answered) -> None:
+        self.timings.answered = self._now()
+        self._withdraw("ring")
+        self._remember_headers(fact.message)
+        self._learn_party(fact.message.dialog()[4])
+        self._step(Trigger.ANSWERED)
+        if self._phase is not Phase.ESTABLISHING:
+            return
+        if not fact.body:
+            if not self._leg.remote_sdp:
+                self._fail_media("the 2xx brought no answer")
+                return
+        else:
+            try:
+                self._leg.take_answer(fact.body, fact.to_tag)
+            except (StreamError, EngineError) as error:
+                self._fail_media(str(error))
+                return
+        self._note_negotiated()
+        if self._leg.is_up:
+            self._step(Trigger.MEDIA_UP)
+
+    def _take_acknowledged(self, tx: int, body: bytes) -> None:
+        assert self._session is not None, "its own session told it"
+        if tx != self._session.tx:
+            if body:
+                self._take_late_answer(body)
+            return
+        if not self._remote_offer and not self._take_late_answer(body):
+            self._fail_media("the ACK brought no answer to our offer")
+            return
+        self._note_negotiated()
+        self._step(Trigger.ACKNOWLEDGED)
+        if self._leg.is_up:
+            self._step(Trigger.MEDIA_UP)
+
+    def _take_late_answer(self, body: bytes) -> bool:
+        try:
+            self._leg.take_answer(body, "")
+        except (StreamError, EngineError):
+            return False
+        self._note_hold(body)
+        return True
+
+    def _note_negotiated(self) -> None:
+        self._note_hold(self._leg.remote_sdp.encode())
+        self._emit(
+            MediaNegotiated,
+            Originator.REMOTE,
+            local_sdp=self._leg.local_sdp,
+            remote_sdp=self._leg.remote_sdp,
+        )
+
+    def _note_hold(self, sdp: bytes) -> None:
+        CallListening.is_remotely_held.set(self, to=is_holding(sdp))
+
+    def _take_cancel(self, message: Message | None) -> None:
+        reason = message.header("Reason") if message is not None else None
+        was_elsewhere = reason is not None and "cause=200" in reason.replace(" ", "")
+        why = EndReason.ANSWERED_ELSEWHERE if was_elsewhere else EndReason.REMOTE_ENDED
+        self._end_remotely(why, 487, message, Trigger.CANCELLED)
+
+    def _take_reinvite(self, tx: int, message: Message, body: bytes) -> None:
+        """Answer a re-INVITE: a hold, a resume, a session refresh (RFC 3261 §14.2)."""
+        self._remember_headers(message)
+        try:
+            answer = self._leg.answer(body, "") if body else self._leg.offer()
+        except (StreamError, EngineError):
+            self._respond(tx, 488)
+            return
+        if body:
+            self._note_hold(body)
+        self._respond(tx, 200, body=answer, content_type=_SDP)
+
+    def _take_other(self, method: str, tx: int, message: Message) -> None:
+        headers = headers_of(message)
+        match method:
+            case "INFO":
+                self._respond(tx, 200)
+                mime_type = message.header("Content-Type") or ""
+                tone = requests.tone_of_info(mime_type, message.body)
+                if tone is not None:
+                    self._take_digit(tone[0], tone[1], "info")
+                    return
+                self._emit(
+                    InfoReceived,
+                    Originator.REMOTE,
+                    message,
+                    mime_type=mime_type,
+                    body=message.body.decode(errors="replace"),
+                    raw=message.body,
+                )
+            case "MESSAGE":
+                self._respond(tx, 200)
+                self._emit(
+                    MessageReceived,
+                    Originator.REMOTE,
+                    message,
+                    text=message.body.decode(errors="replace"),
+                    content_type=headers.get("Content-Type", "text/plain"),
+                )
+            case "OPTIONS":
+                self._respond(tx, 200, headers=(("Allow", _ALLOWED), ("Accept", _SDP)))
+            case _:
+                self._respond(tx, 405, headers=(("Allow", _ALLOWED),))
+
+    def _respond(
+        self,
+        tx: int,
+        status: int,
+        *,
+        headers: Headers = (),
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> None:
+        assert self._session is not None, "its own session told of the request"
+        response = self._session.respond(
+            tx, status, reason_of(status), headers=headers, body=body, content_type=content_type
+        )
+        self._carry_out((response,))
+
+    def _take_response(self, tx: int, status: int, message: Message | None) -> None:
+        receipt = self._receipts.pop(tx, None)
+        if receipt is None:
+            return
+        if message is not None:
+            receipt.resolve(SipResponse.from_message(message))
+        elif status == 503:
+            receipt.fail(TransportError("the connection failed"))
+        else:
+            receipt.fail(ConnectionTimeoutError("no response came"))
+
+    def _fail(
+        self,
+        status: int,
+        reason: str,
+        message: Message | None,
+        originator: Originator,
+        trigger: Trigger,
+    ) -> None:
+        if self._phase not in (Phase.ENDING, Phase.FAILING):
+            self._cause = CallEnd(
+                reason=EndReason.FAILED,
+                originator=originator,
+                sip_code=status,
+                sip_reason=reason,
+                headers=headers_of(message),
+            )
+        self._step(trigger)
+
+    def _end_remotely(
+        self, why: EndReason, status: int, message: Message | None, trigger: Trigger
+    ) -> None:
+        if self._phase not in (Phase.ENDING, Phase.FAILING):
+            self._cause = CallEnd(
+                reason=why,
+                originator=Originator.REMOTE,
+                sip_code=status,
+                headers=headers_of(message),
+            )
+        self._step(trigger)
+
+    def _fail_media(self, text: str) -> None:
+        """End the call because its media cannot be."""
+        if self._phase is Phase.CONNECTED:
+            self._lose(text, Trigger.MEDIA_FAILED)
+            return
+        self._fail(0, text, None, Originator.SYSTEM, Trigger.MEDIA_FAILED)
+
+    def _refuse_media(self, error: Exception) -> None:
+        """Refuse an incoming call whose offer we cannot answer (RFC 3261 §21.4.26)."""
+        self._farewell.status = 488 if isinstance(error, StreamError) else 500
+        self._fail(self._farewell.status, str(error), None, Originator.SYSTEM, Trigger.MEDIA_FAILED)
+
+    def _learn_party(self, value: str) -> None:
+        name, uri = party_untrusted(value)
+        self._party = (name, uri)
+
+    def _end_signalling(self) -> None:
+        """Send CANCEL, BYE or the rejection, or leave it with the session until it may go."""
+        session = self._session
+        if session is None:
+            return
+        farewell = self._farewell
+        headers = farewell.headers
+        if farewell.reason:
+            headers = (("Reason", farewell.reason), *headers)
+        self._carry_out(
+            session.end(headers, status=farewell.status, reason=reason_of(farewell.status))
+        )

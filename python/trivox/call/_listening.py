@@ -1,0 +1,296 @@
+"""The common ground of a call's face: its values, its watchables, its events, its steps."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import trio
+
+from trivox.actor.emitter import Emitter
+from trivox.actor.mailbox import Overflow
+from trivox.call._watched import WatchedValue
+from trivox.call.events import (
+    DROPPABLE_EVENTS,
+    CallEnd,
+    CallEvent,
+    Disconnected,
+    Event,
+    Failed,
+    Originator,
+)
+from trivox.call.messages import Headers, headers_of
+from trivox.call.states import (
+    PHASE_STATE,
+    CallDirection,
+    CallState,
+    Phase,
+    Trigger,
+)
+from trivox.call.streams import LocalStream, RemoteStream
+from trivox.call.timings import CallTimings
+from trivox.errors import CallEndedError, CallReconnectingError, CallWrongStateError, call_failed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trivox._native import Message
+    from trivox.actor.isolation import Isolation
+    from trivox.actor.registry import ListenerHandle, ListenerOptions
+    from trivox.actor.subscription import EventSubscription
+    from trivox.actor.watchable import Watchable
+    from trivox.call.call import Call
+    from trivox.call.host import AccountFace, CallHost, Timer
+    from trivox.call.settings import CallSettings
+
+E = TypeVar("E", bound=Event)
+_LOGGER = logging.getLogger("trivox.call")
+CAN_RECONNECT = frozenset(
+    {
+        Phase.OUT_INVITING,
+        Phase.IN_CREATED,
+        Phase.IN_ANSWERING,
+        Phase.IN_ANSWERED,
+        Phase.ESTABLISHING,
+        Phase.CONNECTED,
+    }
+)
+
+
+class CallListening:
+    """What all parts of a call stand on."""
+
+    state = WatchedValue[CallState](first=CallState.CREATED)
+    is_on_hold = WatchedValue[bool](first=False)
+    is_microphone_muted = WatchedValue[bool](first=False)
+    is_video_enabled = WatchedValue[bool](first=False)
+    has_screen_sharing = WatchedValue[bool](first=False)
+    local_streams = WatchedValue[frozenset[LocalStream]](first=frozenset())
+    remote_streams = WatchedValue[frozenset[RemoteStream]](first=frozenset())
+    remote_display_name = WatchedValue[str | None](first=None)
+    remote_sip_uri = WatchedValue[str | None](first=None)
+    is_remotely_held = WatchedValue[bool](first=False)
+    is_ringing = WatchedValue[bool](first=False)
+    has_early_media = WatchedValue[bool](first=False)
+    ice_state = WatchedValue[str](first="new")
+    media_state = WatchedValue[str](first="new")
+
+    def __init__(
+        self,
+        host: CallHost,
+        *,
+        id: str,  # noqa: A002 (the reference's name)
+        token: int,
+        direction: CallDirection,
+        destination: str,
+        sip_call_id: str,
+        settings: CallSettings,
+        account: AccountFace | None,
+    ) -> None:
+        self.id = id
+        self.token = token
+        self.sip_call_id = sip_call_id
+        self.direction = direction
+        self.destination = destination
+        self.settings = settings
+        self.account = account
+        self.user_data: Any = None
+        self.remote_headers = Headers()
+        self.end: CallEnd | None = None
+        self.timings = CallTimings(created=host.now())
+        self._host = host
+        self._phase = Phase.OUT_CREATED if direction is CallDirection.OUTGOING else Phase.IN_CREATED
+        self._is_reconnecting = False
+        self._cause: CallEnd | None = None
+        self._party: tuple[str | None, str | None] = (None, None)
+        self._was_ringing = False
+        self._remote_stream: RemoteStream | None = None
+        self._values: dict[str, Any] = {}
+        self._watchables: dict[str, Watchable[Any]] = {}
+        self._emitter: Emitter[Event] | None = None
+        self._isolation: Isolation | None = None
+        self._seq = 0
+        self._triggers: deque[Trigger] = deque()
+        self._is_stepping = False
+        self._timers: dict[str, Timer] = {}
+        self._life = trio.lowlevel.ParkingLot()
+        self._end_scopes: list[trio.CancelScope] = []
+        CallListening.local_streams.set(self, to=frozenset({LocalStream(f"{id}/audio")}))
+
+    @property
+    def _face(self) -> Call:
+        """This object as the whole it is a part of (see `trivox.call.call`)."""
+        return cast("Call", self)
+
+    def __repr__(self) -> str:
+        return f"<Call {self.id} {self.direction} {self._state_now()}>"
+
+    @property
+    def duration(self) -> float:
+        """Seconds since Connected; 0.0 before, frozen at the end."""
+        if self.timings.connected is None:
+            return 0.0
+        until = self.timings.ended
+        return (self._now() if until is None else until) - self.timings.connected
+
+    # ------------------------------------------------------------------ listeners
+
+    def add_event_listener(
+        self,
+        event: type[E] | CallEvent,
+        listener: Callable[[E], object],
+        options: ListenerOptions | None = None,
+    ) -> ListenerHandle:
+        """Call `listener` for each event of that class, in registration order.
+
+        A synchronous one is called at once; an asynchronous one is awaited, in a task of the
+        client's, before the next listener and the next event. The same pair registers once.
+        """
+        kind: Any = event.value if isinstance(event, CallEvent) else event
+        callback: Any = listener
+        return self._emitting().listeners.add(kind, callback, options)
+
+    def remove_event_listener(
+        self, event: type[E] | CallEvent, listener: Callable[[E], object]
+    ) -> None:
+        """Remove a listener, at once; nothing when it is not registered."""
+        kind: Any = event.value if isinstance(event, CallEvent) else event
+        callback: Any = listener
+        if self._emitter is not None:
+            self._emitter.listeners.remove(kind, callback)
+
+    def on(
+        self,
+        event: type[E] | CallEvent,
+        listener: Callable[[E], object] | None = None,
+        options: ListenerOptions | None = None,
+    ) -> Any:  # noqa: ANN401 (a handle, or the decorated function itself)
+        """Add a listener; without one, a decorator that does and returns the function."""
+        if listener is not None:
+            return self.add_event_listener(event, listener, options)
+
+        def register(function: Callable[[E], object]) -> Callable[[E], object]:
+            self.add_event_listener(event, function, options)
+            return function
+
+        return register
+
+    def events(
+        self,
+        *types: type[Event],
+        max_waiting: int = 256,
+        overflow: Overflow = Overflow.RAISE,
+    ) -> EventSubscription[Event]:
+        """Iterate over the events of these classes, or all, from now on.
+
+        The iterator ends after the terminal event. One that falls behind gets EventOverflowError.
+        """
+        return self._emitting().subscribe(*types, max_waiting=max_waiting, overflow=overflow)
+
+    async def wait_event(
+        self, *types: type[Event], guard: Callable[[Any], bool] | None = None
+    ) -> Event:
+        """Wait for the next event of these classes that the guard accepts.
+
+        Raises:
+            CallEndedError: The call ended without one.
+        """
+        try:
+            return await self._emitting().wait(*types, guard=guard)
+        except trio.EndOfChannel:
+            raise self._ended_error() from None
+
+    # ------------------------------------------------------------------ for the other parts
+
+    def _now(self) -> float:
+        return self._host.now()
+
+    def _state_now(self) -> CallState:
+        if self._is_reconnecting and self._phase in CAN_RECONNECT:
+            return CallState.RECONNECTING
+        return PHASE_STATE[self._phase]
+
+    def _emit(
+        self,
+        kind: type[Event],
+        originator: Originator,
+        message: Message | None = None,
+        **payload: Any,  # noqa: ANN401 (the fields of that class)
+    ) -> None:
+        """Build and emit an event, if anybody would hear it."""
+        self._seq += 1
+        emitter = self._emitter
+        if emitter is not None and emitter.wants(kind):
+            headers = headers_of(message)
+            emitter.emit(kind(**self._common(originator, headers), **payload))
+
+    def _common(self, originator: Originator, headers: Any) -> dict[str, Any]:  # noqa: ANN401
+        return {
+            "call": self,
+            "call_id": self.id,
+            "at": self._now(),
+            "seq": self._seq,
+            "originator": originator,
+            "state": self._state_now(),
+            "headers": headers,
+        }
+
+    def _emitting(self) -> Emitter[Event]:
+        if self._emitter is None:
+            self._emitter = Emitter(
+                isolation=self._watch_isolation(),
+                start_soon=self._host.start_soon,
+                droppable=DROPPABLE_EVENTS,
+            )
+            if self.end is not None:
+                self._emitter.finish(self._terminal_event())
+        return self._emitter
+
+    def _terminal_event(self) -> Event:
+        end = self.end
+        assert end is not None, "the end is noted before it is published"
+        common = self._common(end.originator, end.headers)
+        if self._phase is Phase.FAILED:
+            return Failed(code=end.sip_code, reason=end.sip_reason, **common)
+        return Disconnected(
+            reason=end.reason, sip_code=end.sip_code, sip_reason=end.sip_reason, **common
+        )
+
+    def _watch_isolation(self) -> Isolation:
+        if self._isolation is None:
+            self._isolation = self._host.isolation_for(self._face)
+        return self._isolation
+
+    def _final_error(self) -> Exception | None:
+        return None if self.end is None else self._ended_error()
+
+    def _ended_error(self) -> Exception:
+        end = self.end or self._cause
+        if self._phase in (Phase.FAILED, Phase.FAILING) and end is not None:
+            error = call_failed(end.sip_code, end.sip_reason, headers=end.headers, call_id=self.id)
+            error.__cause__ = end.error
+            return error
+        return CallEndedError(end=end, call_id=self.id)
+
+    def _refuse_ended(self) -> None:
+        """Raise CallEndedError on a call that is over or about to be."""
+        state = self._state_now()
+        if state.is_terminal or state is CallState.DISCONNECTING:
+            raise CallEndedError(end=self.end or self._cause, call_id=self.id)
+
+    def _wrong_state(self, message: str, *allowed: CallState) -> CallWrongStateError:
+        return CallWrongStateError(
+            message, state=self._state_now(), allowed=allowed, call_id=self.id
+        )
+
+    def _reconnecting(self, what: str) -> CallReconnectingError:
+        return CallReconnectingError(
+            f"{what} has to wait: the call is reconnecting",
+            state=self._state_now(),
+            allowed=(CallState.CONNECTED,),
+            call_id=self.id,
+        )
+
+    def _remember_headers(self, message: Message) -> None:
+        self.remote_headers = headers_of(message)

@@ -1,0 +1,227 @@
+"""The media side of a call's face: play, record, listen, mute, keys, figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from trivox.call._digits import RFC4733
+from trivox.call._listening import CallListening
+from trivox.call._machine import CallMachine
+from trivox.call.events import DtmfReceived, FirstRtpReceived, Originator, StatsReport
+from trivox.call.playback import Played, play_out
+from trivox.call.recording import Recording
+from trivox.call.states import Phase, Trigger
+from trivox.media.engine import EngineEventKind
+from trivox.media.port import AudioPort
+from trivox.media.sources import FileSource, start_playback
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from typing import Literal
+
+    from trivox.call.media_leg import MediaLeg
+    from trivox.media.sources import AudioSource
+    from trivox.media.statistics import AudioStatistics
+
+_ICE_GRACE = 2.0
+"""Seconds an ICE path may be away before the call says so."""
+
+
+class CallMedia(CallMachine):
+    """What a call does with sound."""
+
+    _leg: MediaLeg
+
+    async def play(
+        self, source: AudioSource | str | PathLike[str], *, loop: bool = False
+    ) -> Played:
+        """Play a source and return when it was played out, with what was heard of it.
+
+        It begins when media flows; playbacks of one call take turns. Cancelling it stops the sound
+        within a packet time and drops the rest.
+
+        Args:
+            source: A path of a WAV file, or a source.
+            loop: Repeat a file until cancelled or the call ends.
+
+        Raises:
+            CallEndedError: The call ended before the source did.
+            CallFailedError: The call was never established.
+            EngineError: The file cannot be read.
+        """
+        if loop:
+            path = source.path if isinstance(source, FileSource) else source
+            if isinstance(path, str) or hasattr(path, "__fspath__"):
+                source = FileSource(path, loop=True)
+        await self._wait_flowing()
+        return await play_out(self._leg, source, self._ended_error)
+
+    def recording(
+        self, path: str | PathLike[str], *, side: Literal["both", "received", "sent"] = "both"
+    ) -> Recording:
+        """Record into a WAV file while inside `async with`: 16 kHz, stereo for both sides.
+
+        It begins when media flows. Leaving, also by cancellation or the call's end, finalises the
+        file. Left is what was received, right what was sent.
+        """
+        return Recording(self._leg, path, side, self._wait_flowing)
+
+    def audio(self, *, rate: int = 16_000, frame: float = 0.02, batch: int = 1) -> AudioPort:
+        """Open the call's audio to the program: iterate frames in, `send` samples out.
+
+        Args:
+            rate: Samples a second, both ways.
+            frame: Seconds of a received frame.
+            batch: Frames handed over for each wake-up.
+
+        Raises:
+            CallWrongStateError: There is no media session yet: start or answer first.
+            CallEndedError: The call is over.
+        """
+        self._refuse_ended()
+        if not self._leg.is_open:
+            raise self._wrong_state("audio() needs a started or answered call")
+        port = AudioPort(self._leg.sessions, self._leg.session, rate=rate, frame=frame, batch=batch)
+        self._leg.add_port(port)
+        return port
+
+    def mute_microphone(self) -> None:
+        """Send silence from now on. Local only; idempotent."""
+        self._mute(is_muted=True)
+
+    def unmute_microphone(self) -> None:
+        """Send what is played again. Idempotent."""
+        self._mute(is_muted=False)
+
+    def toggle_microphone(self) -> bool:
+        """Mute or unmute and return the new muted state."""
+        self._mute(is_muted=not self._leg.is_muted)
+        return self._leg.is_muted
+
+    def statistics(self) -> AudioStatistics:
+        """Return the figures of the call's audio; the last ones after its end."""
+        return self._leg.statistics()
+
+    async def collect_dtmf(
+        self,
+        *,
+        max_digits: int | None = None,
+        terminators: str = "#",
+        first_timeout: float = 5.0,
+        inter_digit_timeout: float = 3.0,
+        prompt: AudioSource | str | PathLike[str] | None = None,
+        flush: bool = False,
+    ) -> str:
+        """Collect the keys the far end presses and return them without the terminator.
+
+        Starts with keys pressed before (type-ahead). A prompt stops at the first key. When a time
+        limit passes, what was entered so far is returned. Cancelling it stops the prompt and
+        leaves the keys for the next collect.
+
+        Args:
+            max_digits: Return as soon as there are so many; None: no limit.
+            terminators: Keys that end the entry; "" for none.
+            first_timeout: Seconds for the first key, from the end of the prompt.
+            inter_digit_timeout: Seconds for each further key.
+            prompt: What is played meanwhile.
+            flush: Forget keys pressed before.
+
+        Raises:
+            CallEndedError: The call ended first.
+            CallFailedError: The call was never established.
+        """
+        await self._wait_flowing()
+        digits = self._leg.digits
+        if flush:
+            digits.flush()
+        if prompt is not None and digits.is_empty:
+            await self._prompt(prompt)
+        while True:
+            entry = digits.complete(max_digits, terminators)
+            if entry is not None:
+                return entry
+            self._refuse_ended()
+            with trio.move_on_after(
+                first_timeout if digits.is_empty else inter_digit_timeout
+            ) as limit:
+                await digits.wait_moved()
+            if limit.cancelled_caught:
+                return digits.take_all()
+
+    async def _prompt(self, source: AudioSource | str | PathLike[str]) -> None:
+        """Play until played out or a key goes down."""
+        leg = self._leg
+        number = start_playback(leg.sessions, leg.session, source)
+        pending = leg.expect(EngineEventKind.PLAYBACK_ENDED, number)
+        pending.on_done = leg.digits.wake
+        try:
+            while leg.digits.is_empty and not pending.is_done:
+                await leg.digits.wait_moved()
+        finally:
+            if not pending.is_done and leg.is_open:
+                leg.sessions.stop_playback(leg.session, number)
+
+    async def _wait_flowing(self) -> None:
+        """Wait until media flows, then let the operation begin."""
+        if self._phase in (Phase.OUT_CREATED, Phase.IN_CREATED) and not self._leg.is_open:
+            raise self._wrong_state("media needs a started or answered call")
+        self._refuse_ended()
+        await trio.lowlevel.checkpoint()
+        while not self._leg.is_flowing:
+            self._refuse_ended()
+            await self._leg.wait_moved()
+        self._refuse_ended()
+
+    def _mute(self, *, is_muted: bool) -> None:
+        self._refuse_ended()
+        self._leg.mute(is_muted=is_muted)
+        CallListening.is_microphone_muted.set(self, to=is_muted)
+
+    def handle_engine_event(self, kind: int, number: float, text: str) -> None:
+        """Take an event of this call's media session; the engine's drain task calls it."""
+        leg = self._leg
+        if leg.handle(kind, number, text) or leg.is_released:
+            return
+        match kind:
+            case EngineEventKind.CONNECTED:
+                leg.is_up = True
+                CallListening.media_state.set(self, to="connected")
+                self._step(Trigger.MEDIA_UP)
+            case EngineEventKind.FAILED:
+                CallListening.media_state.set(self, to="failed")
+                self._fail_media(text)
+            case EngineEventKind.ICE_STATE:
+                self._take_ice_state(text)
+            case EngineEventKind.FIRST_RTP:
+                self.timings.first_rtp = self._now()
+                self._emit(FirstRtpReceived, Originator.REMOTE, stream=self._remote_stream)
+            case EngineEventKind.DTMF_STARTED:
+                leg.digits.note_key_down()
+            case EngineEventKind.DTMF:
+                self._take_digit(text, number, RFC4733)
+            case EngineEventKind.MEDIA_TIMEOUT:
+                self._note_silence(number)
+
+    def _take_digit(self, tone: str, duration: float, method: str) -> None:
+        if self._leg.digits.take(tone, method, self._now()):
+            self._emit(DtmfReceived, Originator.REMOTE, tone=tone, duration=duration, method=method)
+
+    def _note_silence(self, seconds: float) -> None:
+        limit = self.settings.media_timeout
+        if limit is not None and seconds >= limit and not CallListening.is_remotely_held.of(self):
+            self._lose("no media was received", Trigger.MEDIA_TIMEOUT)
+
+    def _take_ice_state(self, state: str) -> None:
+        CallListening.ice_state.set(self, to=state)
+        if state == "disconnected":
+            self._after("ice", _ICE_GRACE, self._begin_reconnecting)
+        elif state == "connected":
+            self._withdraw("ice")
+            self._end_reconnecting()
+
+    def _report_statistics(self) -> None:
+        if self._leg.is_open:
+            self._emit(StatsReport, Originator.SYSTEM, report=self._leg.statistics())
+            self._after("statistics", self.settings.stats_interval, self._report_statistics)

@@ -1,0 +1,145 @@
+"""Requests inside a call: which are allowed, tones by INFO, and how outcomes are judged."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import TYPE_CHECKING, Final, final
+
+from trivox.actor.receipt import OpenReceipt
+from trivox.errors import InvalidArgumentsError, InvalidDtmfError, SipResponseError
+from trivox.media.engine import EngineEventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trivox.actor.receipt import Receipt
+    from trivox.call.media_leg import MediaLeg
+    from trivox.call.messages import SipResponse
+
+_TONES: Final = re.compile(r"[0-9A-Da-d*#,]*[0-9A-Da-d*#][0-9A-Da-d*#,]*")
+_METHOD: Final = re.compile(r"[A-Z][A-Z0-9\-]*")
+_OWN_METHODS: Final = frozenset({"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "PRACK", "UPDATE"})
+_PAUSE: Final = 2.0
+"""Seconds a comma stands for."""
+RELAY: Final = "application/dtmf-relay"
+_PLAIN: Final = "application/dtmf"
+_SIGNAL: Final = re.compile(r"Signal\s*=\s*([0-9A-Da-d*#])", re.IGNORECASE)
+_DURATION: Final = re.compile(r"Duration\s*=\s*(\d{1,5})", re.IGNORECASE)
+_USUAL_DURATION: Final = 0.1
+
+
+def checked_tones(tones: str) -> str:
+    """Return the tones. Raises InvalidDtmfError for another character, or none at all."""
+    if not _TONES.fullmatch(tones):
+        raise InvalidDtmfError(f"{tones!r} is no string of keys")
+    return tones
+
+
+def checked_method(method: str) -> str:
+    """Return the method. Raises InvalidArgumentsError for one that the call itself sends."""
+    if not _METHOD.fullmatch(method) or method in _OWN_METHODS:
+        raise InvalidArgumentsError(f"{method!r} cannot be sent by hand inside a call")
+    return method
+
+
+def judge_response(response: SipResponse) -> Exception | None:
+    """Return the error a response of 300 or more stands for."""
+    return None if response.is_success else SipResponseError(response=response)
+
+
+def tone_of_info(mime_type: str, body: bytes) -> tuple[str, float] | None:
+    """Return (tone, seconds) of an INFO that reports a key; None for any other body."""
+    kind = mime_type.partition(";")[0].strip().lower()
+    text = body.decode(errors="replace").strip()
+    if kind == RELAY:
+        signal = _SIGNAL.search(text)
+        if signal is None:
+            return None
+        length = _DURATION.search(text)
+        seconds = int(length[1]) / 1000 if length else _USUAL_DURATION
+        return signal[1].upper(), seconds
+    if kind == _PLAIN and len(text) == 1 and _TONES.fullmatch(text):
+        return text.upper(), _USUAL_DURATION
+    return None
+
+
+def send_telephone_events(
+    leg: MediaLeg, tones: str, duration: float, gap: float, ended: Callable[[], Exception]
+) -> Receipt[None]:
+    """Queue RFC 4733 events in the engine."""
+    number = leg.sessions.send_dtmf(leg.session, tones.upper(), duration, gap)
+    pending = leg.expect(EngineEventKind.DTMF_SENT, number)
+
+    def cancel() -> None:
+        if leg.is_open and not pending.is_done:
+            leg.sessions.cancel_dtmf(leg.session, number)
+
+    receipt: OpenReceipt[None] = OpenReceipt(cancel=cancel)
+
+    def settle() -> None:
+        if pending.text is None:
+            receipt.fail(ended())
+        else:
+            receipt.resolve(None)
+
+    pending.on_done = settle
+    return receipt
+
+
+@final
+class InfoTones:
+    """Tones sent as INFO requests, one after the other, at the pace of keys."""
+
+    __slots__ = ("_after", "_ended", "_is_busy", "_queue", "_send")
+
+    def __init__(
+        self,
+        send: Callable[[bytes], object],
+        after: Callable[[str, float, Callable[[], None]], None],
+        ended: Callable[[], Exception],
+    ) -> None:
+        self._send = send
+        self._after = after
+        self._ended = ended
+        self._queue: deque[tuple[str, float, float, OpenReceipt[None] | None]] = deque()
+        self._is_busy = False
+
+    def send(self, tones: str, duration: float, gap: float) -> Receipt[None]:
+        """Queue tones; the receipt is done when the last was sent."""
+        receipt: OpenReceipt[None] = OpenReceipt(cancel=lambda: self._cancel(receipt))
+        last = len(tones) - 1
+        for index, tone in enumerate(tones.upper()):
+            self._queue.append((tone, duration, gap, receipt if index == last else None))
+        if not self._is_busy:
+            self._next()
+        return receipt
+
+    def close(self) -> None:
+        """Fail what is still queued: the call has ended."""
+        while self._queue:
+            receipt = self._queue.popleft()[3]
+            if receipt is not None:
+                receipt.fail(self._ended())
+
+    def _next(self) -> None:
+        self._is_busy = bool(self._queue)
+        if not self._queue:
+            return
+        tone, duration, gap, receipt = self._queue.popleft()
+        pause = _PAUSE if tone == "," else duration + gap
+        if tone != ",":
+            self._send(f"Signal={tone}\r\nDuration={round(duration * 1000)}\r\n".encode())
+        if receipt is not None:
+            receipt.resolve(None)
+        self._after("tones", pause, self._next)
+
+    def _cancel(self, receipt: OpenReceipt[None]) -> None:
+        ahead: list[tuple[str, float, float, OpenReceipt[None] | None]] = []
+        for entry in self._queue:
+            ahead.append(entry)
+            if entry[3] is receipt:
+                while ahead and (ahead[-1][3] is receipt or ahead[-1][3] is None):
+                    ahead.pop()
+        self._queue = deque(ahead)
+        receipt.resolve(None)

@@ -1,0 +1,382 @@
+"""The signalling side of a call's face: start, answer, reject, hang up, and what is said inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import trio
+
+from trivox.actor.receipt import OpenReceipt
+from trivox.call import _requests as requests
+from trivox.call._facts import CallFacts
+from trivox.call._listening import CallListening
+from trivox.call.events import CallEnd, EndReason, Originator
+from trivox.call.header_rules import (
+    HeaderArguments,
+    checked_headers,
+    checked_mime_type,
+    checked_text,
+)
+from trivox.call.messages import SipResponse, reason_of
+from trivox.call.settings import CallSettings, DtmfMethod, RejectMode
+from trivox.call.states import CallDirection, CallState, Phase, Trigger
+from trivox.errors import (
+    CallInternalError,
+    CallWrongDirectionError,
+    EngineError,
+    InvalidArgumentsError,
+    StreamError,
+    TrivoxError,
+    call_failed,
+)
+from trivox.media.native_engine import detect_transport
+from trivox.sip.invite_session import InviteSession
+
+if TYPE_CHECKING:
+    from trivox.actor.receipt import Receipt
+    from trivox.call.host import Route
+    from trivox.sip.outputs import Headers
+
+_SDP = "application/sdp"
+_TRANSPORTS = {"webrtc": "ice", "rtp": "plain", "auto": "plain"}
+_PROVISIONAL = range(101, 200)
+_REJECTIONS = range(300, 700)
+
+
+@dataclass(slots=True)
+class Farewell:
+    """What an ending call tells the far end: a status where an INVITE waits, headers, a reason."""
+
+    status: int = int(RejectMode.DECLINE)
+    headers: Headers = ()
+    reason: str = ""
+
+
+class CallSignalling(CallFacts):
+    """What a call says to the far end."""
+
+    async def start(self) -> None:
+        """Start an outgoing call; returns when the INVITE is out, not when connected.
+
+        If cancelled, nothing was sent and the call has ended.
+
+        Raises:
+            CallWrongDirectionError: It is an incoming call.
+            CallWrongStateError: It was started before.
+            CallEndedError: It was hung up meanwhile.
+            CallFailedError: The destination could not be resolved, or media not be opened.
+        """
+        self._refuse_direction(CallDirection.OUTGOING, "start()")
+        self._refuse_ended()
+        self._refuse_phase("start() was called already", Phase.OUT_CREATED)
+        self._step(Trigger.START)
+        self._host.enter(self._face)
+        try:
+            await trio.lowlevel.checkpoint()
+            route = await self._host.route_to(self._face)
+            self._refuse_ended()
+            self._invite(route)
+        except (TrivoxError, OSError) as error:
+            if self._phase is Phase.OUT_STARTING:
+                self._fail_setup(error)
+                raise call_failed(503, str(error), call_id=self.id) from error
+            raise
+        except BaseException:
+            self._leave(EndReason.LOCAL_ENDED, Farewell())
+            raise
+
+    def _invite(self, route: Route) -> None:
+        settings = self.settings
+        self._route = route
+        self._leg.open(
+            transport=_TRANSPORTS[settings.media],
+            local_host=route.local_host,
+            advertised=self._host.advertised,
+            codecs=settings.audio_codecs,
+        )
+        offer = self._leg.offer()
+        self._session = InviteSession.outgoing(
+            route.identity,
+            self.destination,
+            call_id=self.sip_call_id,
+            local_tag=self._host.new_id(),
+            cnonce=self._host.new_id(),
+            extra_headers=settings.invite_headers,
+        )
+        CallListening.media_state.set(self, to="connecting")
+        self.timings.started = self._now()
+        self._carry_out(self._session.invite(offer, _SDP))
+        self._step(Trigger.SENT)
+        if settings.ring_timeout is not None:
+            self._after("ring", settings.ring_timeout, self._ring_no_longer)
+
+    def _ring_no_longer(self) -> None:
+        if self._phase is Phase.OUT_INVITING:
+            self._cause = CallEnd(
+                reason=EndReason.FAILED,
+                originator=Originator.SYSTEM,
+                sip_code=408,
+                sip_reason="no answer within ring_timeout",
+            )
+            self._step(Trigger.RING_TIMEOUT)
+
+    def _fail_setup(self, error: Exception) -> None:
+        self._cause = CallEnd(
+            reason=EndReason.FAILED,
+            originator=Originator.SYSTEM,
+            sip_code=503,
+            sip_reason=str(error),
+            error=error,
+        )
+        self._step(Trigger.SETUP_FAILED)
+
+    async def answer(self, settings: CallSettings | None = None) -> None:
+        """Answer an incoming call; returns when the 200 is out, not when connected.
+
+        If cancelled after the 200 has left, the call ends with BYE as soon as its ACK is here.
+
+        Raises:
+            CallWrongDirectionError: It is an outgoing call.
+            CallWrongStateError: It was answered already.
+            CallEndedError: The caller gave up, or the call was ended.
+            MediaNegotiationError: The offer has nothing in common with ours; 488 was sent.
+        """
+        self._refuse_direction(CallDirection.INCOMING, "answer()")
+        self._refuse_ended()
+        self._refuse_phase("answer() was called already", Phase.IN_CREATED)
+        if settings is not None:
+            self.settings = settings
+            if settings.mute_audio:
+                self.mute_microphone()
+        self._step(Trigger.ANSWER)
+        try:
+            body = self._local_description()
+        except (StreamError, EngineError) as error:
+            self._refuse_media(error)
+            raise
+        assert self._session is not None, "an incoming call is born with its session"
+        self.timings.started = self._now()
+        self._carry_out(self._session.accept(self.settings.invite_headers, body, _SDP))
+        self.timings.answered = self._now()
+        self._step(Trigger.ACCEPTED)
+        await self._checkpoint_or_leave()
+
+    async def progress(self, code: int = 180, *, headers: HeaderArguments = None) -> None:
+        """Tell the caller how it goes, before answering: 180 rings at the far end.
+
+        If cancelled, the call is refused with 480.
+
+        Raises:
+            InvalidArgumentsError: The code is not 101 to 199.
+            CallWrongDirectionError, CallWrongStateError, CallEndedError: As for `answer`.
+        """
+        if code not in _PROVISIONAL:
+            raise InvalidArgumentsError(f"{code} is no provisional status: use 180 or 183")
+        pairs = checked_headers(headers)
+        self._refuse_direction(CallDirection.INCOMING, "progress()")
+        self._refuse_ended()
+        self._refuse_phase("progress() comes before answer()", Phase.IN_CREATED)
+        assert self._session is not None, "an incoming call is born with its session"
+        self._carry_out(self._session.provisional(code, reason_of(code), pairs))
+        if self.timings.progressed is None:
+            self.timings.progressed = self._now()
+        await self._checkpoint_or_leave(480)
+
+    def reject(
+        self, mode: RejectMode | int = RejectMode.DECLINE, headers: HeaderArguments = None
+    ) -> None:
+        """Refuse an incoming call.
+
+        Args:
+            mode: BUSY (486, this device), DECLINE (603, all devices), or a status of 300 to 699.
+            headers: Headers of the response.
+
+        Raises:
+            CallWrongDirectionError: It is an outgoing call.
+            CallWrongStateError: It was answered already.
+            CallEndedError: It is over.
+        """
+        status = int(mode)
+        if status not in _REJECTIONS:
+            raise InvalidArgumentsError(f"{status} is no rejection: use a status of 300 to 699")
+        pairs = checked_headers(headers)
+        self._refuse_direction(CallDirection.INCOMING, "reject()")
+        self._refuse_ended()
+        self._refuse_phase("an answered call is hung up, not rejected", Phase.IN_CREATED)
+        self._leave(EndReason.LOCAL_ENDED, Farewell(status, pairs))
+
+    def hangup(self, headers: HeaderArguments = None, *, reason: str | None = None) -> None:
+        """End the call, whatever its state; nothing on an ended one. Never waits.
+
+        Sends CANCEL, BYE, or 603 for an incoming call that was not answered: now, or as soon as
+        RFC 3261 allows it.
+
+        Args:
+            headers: Headers of that message.
+            reason: Value of its Reason header (RFC 3326), such as `SIP;cause=200`.
+        """
+        pairs = checked_headers(headers)
+        self._leave(
+            EndReason.LOCAL_ENDED,
+            Farewell(headers=pairs, reason=checked_text(reason or "", "reason")),
+        )
+
+    def _leave(
+        self,
+        why: EndReason,
+        farewell: Farewell,
+        originator: Originator = Originator.LOCAL,
+        trigger: Trigger = Trigger.HANGUP,
+    ) -> None:
+        if self._state_now().is_terminal or self._phase in (Phase.ENDING, Phase.FAILING):
+            return
+        is_unanswered = self._phase in (Phase.IN_CREATED, Phase.IN_ANSWERING)
+        self._farewell = farewell
+        self._cause = CallEnd(
+            reason=why,
+            originator=originator,
+            sip_code=farewell.status if is_unanswered else 0,
+            sip_reason=reason_of(farewell.status) if is_unanswered else "",
+        )
+        self._step(trigger)
+
+    def refuse(self, status: int, headers: Headers = (), *, is_untaken: bool = False) -> None:
+        """End the call for the client: nobody took it, its handler left or failed, or it closes."""
+        self._leave(
+            EndReason.LOCAL_ENDED,
+            Farewell(status, headers),
+            Originator.SYSTEM if is_untaken else Originator.LOCAL,
+            Trigger.UNTAKEN if is_untaken else Trigger.HANGUP,
+        )
+
+    def send_dtmf(
+        self,
+        tones: str,
+        *,
+        method: DtmfMethod | None = None,
+        duration: float = 0.1,
+        gap: float = 0.07,
+    ) -> Receipt[None]:
+        """Send keys; overlapping calls queue up. The receipt is done when all were sent.
+
+        Args:
+            tones: 0-9, A-D, * and #; a comma pauses.
+            method: None: the settings' `dtmf_method`.
+            duration: Seconds of each tone.
+            gap: Seconds between tones.
+
+        Raises:
+            InvalidDtmfError: There is no tone, or a character that is none.
+            CallWrongStateError: The call is not connected.
+        """
+        requests.checked_tones(tones)
+        self._refuse_unconnected("send_dtmf()")
+        wanted = method or self.settings.dtmf_method
+        if wanted is DtmfMethod.AUTO:
+            agreed = self._leg.has_telephone_events
+            wanted = DtmfMethod.RFC4733 if agreed else DtmfMethod.INFO
+        if wanted is DtmfMethod.RFC4733:
+            return requests.send_telephone_events(
+                self._leg, tones, duration, gap, self._ended_error
+            )
+        return self._tones.send(tones, duration, gap)
+
+    def send_info(
+        self, mime_type: str, body: str | bytes = "", headers: HeaderArguments = None
+    ) -> Receipt[SipResponse]:
+        """Send an INFO request (RFC 6086).
+
+        Raises:
+            InvalidMimeTypeError, InvalidHeaderError: An argument is wrong.
+            CallWrongStateError: The call is not connected.
+        """
+        checked_mime_type(mime_type)
+        pairs = checked_headers(headers)
+        self._refuse_unconnected("send_info()")
+        return self._request("INFO", pairs, _octets(body), mime_type)
+
+    def send_message(self, message: str) -> Receipt[SipResponse]:
+        """Send a text message within the call (MESSAGE, RFC 3428)."""
+        self._refuse_unconnected("send_message()")
+        return self._request("MESSAGE", (), message.encode(), "text/plain;charset=utf-8")
+
+    async def send_request(
+        self,
+        method: str,
+        *,
+        headers: HeaderArguments = None,
+        body: str | bytes | None = None,
+        content_type: str | None = None,
+    ) -> SipResponse:
+        """Send a request within the dialog and return its final response, whatever it is.
+
+        Cancelling it does not unsend the request.
+
+        Raises:
+            InvalidArgumentsError: The method is one the call itself sends.
+            CallEndedError: The call ended first.
+            ConnectionTimeoutError: No response came.
+        """
+        requests.checked_method(method)
+        pairs = checked_headers(headers)
+        if content_type is not None:
+            checked_mime_type(content_type)
+        self._refuse_unconnected("send_request()")
+        receipt = self._request(method, pairs, _octets(body or b""), content_type or "")
+        return await receipt.wait()
+
+    def _request(
+        self, method: str, headers: Headers, body: bytes, content_type: str
+    ) -> Receipt[SipResponse]:
+        assert self._session is not None, "a connected call has its session"
+        receipt: OpenReceipt[SipResponse] = OpenReceipt(judge=requests.judge_response)
+        (transaction,) = self._carry_out(
+            (self._session.request(method, headers, body, content_type),)
+        )
+        self._receipts[transaction] = receipt
+        return receipt
+
+    def _local_description(self) -> bytes:
+        """Open the media session and return the body of our 2xx."""
+        assert self._route is not None, "an incoming call is born with its route"
+        offer = self._remote_offer
+        wanted = _TRANSPORTS[self.settings.media]
+        if offer and self.settings.media == "auto":
+            wanted = detect_transport(offer.decode(errors="replace"))
+        self._leg.open(
+            transport=wanted,
+            local_host=self._route.local_host,
+            advertised=self._host.advertised,
+            codecs=self.settings.audio_codecs,
+        )
+        CallListening.media_state.set(self, to="connecting")
+        return self._leg.answer(offer, "") if offer else self._leg.offer()
+
+    async def _checkpoint_or_leave(self, status: int = 480) -> None:
+        try:
+            await trio.lowlevel.checkpoint()
+        except BaseException:
+            self.refuse(status)
+            raise
+
+    def _refuse_direction(self, needed: CallDirection, what: str) -> None:
+        if self.direction is not needed:
+            raise CallWrongDirectionError(f"{what} is for {needed} calls", call_id=self.id)
+
+    def _refuse_phase(self, message: str, needed: Phase) -> None:
+        if self._phase is not needed:
+            raise self._wrong_state(message)
+
+    def _refuse_unconnected(self, what: str) -> None:
+        self._refuse_ended()
+        if self._state_now() is CallState.RECONNECTING:
+            raise self._reconnecting(what)
+        if self._phase is not Phase.CONNECTED:
+            raise self._wrong_state(f"{what} needs a connected call", CallState.CONNECTED)
+        if self._session is None:
+            raise CallInternalError("a connected call has no session", call_id=self.id)
+
+
+def _octets(body: str | bytes) -> bytes:
+    return body.encode() if isinstance(body, str) else body

@@ -1,0 +1,70 @@
+"""Watchables of a call that cost nothing until somebody looks at them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, cast, final, overload
+
+from trivox.actor.watchable import Watchable
+
+if TYPE_CHECKING:
+    from trivox.actor.isolation import Isolation
+    from trivox.actor.watchable import ReadonlyWatchable
+
+T = TypeVar("T")
+
+
+class Watched(Protocol):
+    """What has watchables: values that were set, and the watchables made so far."""
+
+    _values: dict[str, Any]
+    _watchables: dict[str, Watchable[Any]]
+
+    def _watch_isolation(self) -> Isolation: ...
+    def _final_error(self) -> Exception | None:
+        """The error that ends waits, once the values are final."""
+        ...
+
+
+@final
+class WatchedValue(Generic[T]):
+    """A descriptor: reading it gives the watchable, made at the first access.
+
+    Thousands of calls have a dozen watchables each, of which programs look at one or two.
+    """
+
+    __slots__ = ("_first", "_name")
+
+    def __init__(self, *, first: T) -> None:
+        self._first = first
+        self._name = ""
+
+    def __set_name__(self, owner: type[object], name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, holder: None, owner: type[object]) -> Self: ...
+    @overload
+    def __get__(self, holder: Watched, owner: type[object]) -> ReadonlyWatchable[T]: ...
+    def __get__(self, holder: Watched | None, owner: type[object]) -> Self | ReadonlyWatchable[T]:
+        if holder is None:
+            return self
+        watchable = holder._watchables.get(self._name)  # noqa: SLF001 (its own storage)
+        if watchable is None:
+            watchable = Watchable(self.of(holder), isolation=holder._watch_isolation())  # noqa: SLF001
+            holder._watchables[self._name] = watchable  # noqa: SLF001
+            error = holder._final_error()  # noqa: SLF001
+            if error is not None:
+                watchable.close(error)
+        return cast("ReadonlyWatchable[T]", watchable)
+
+    def of(self, holder: Watched) -> T:
+        """Return the present value without making the watchable."""
+        value: T = holder._values.get(self._name, self._first)  # noqa: SLF001
+        return value
+
+    def set(self, holder: Watched, *, to: T) -> None:
+        """Set the value and tell who watches."""
+        holder._values[self._name] = to  # noqa: SLF001
+        watchable = holder._watchables.get(self._name)  # noqa: SLF001
+        if watchable is not None:
+            watchable.set(to)

@@ -1,0 +1,315 @@
+"""A call: placed or answered, talked on, and hung up whatever happens.
+
+Its parts by idea: `_listening` (values, listeners), `_machine` (steps), `_media` (sound), `_facts`
+(what signalling tells) and `_signalling` (what is said). A call is stepped synchronously by the
+client's drain; its only task is the program's own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+import trio
+
+from trivox.call._listening import CallListening
+from trivox.call._requests import RELAY, InfoTones
+from trivox.call._signalling import CallSignalling, Farewell
+from trivox.call.events import CallEnd, EndReason, Originator
+from trivox.call.media_leg import MediaLeg
+from trivox.call.messages import headers_of, party_untrusted
+from trivox.call.states import CallDirection, CallState, Phase, Trigger
+from trivox.errors import CallEndedError
+from trivox.sip.invite_session import InviteSession
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from trivox._native import Message
+    from trivox.call.host import AccountFace, CallHost, Route
+    from trivox.call.settings import CallSettings
+
+RETURNED: Final = 480
+"""A handler returned without answering (RFC 3261 §21.4.18)."""
+RAISED: Final = 500
+CANCELLED: Final = 503
+RETRY_AFTER: Final = (("Retry-After", "5"),)
+
+
+@final
+class Call(CallSignalling):
+    """One call. Made by `Client.create_call`, `Client.dial`, or by somebody who calls.
+
+    Use it as `async with call:`; leaving hangs up. Methods that only change something are plain
+    functions and never wait; waiting is a method of its own.
+    """
+
+    def __init__(
+        self,
+        host: CallHost,
+        *,
+        id: str,  # noqa: A002 (the reference's name)
+        token: int,
+        direction: CallDirection,
+        destination: str,
+        sip_call_id: str,
+        settings: CallSettings,
+        account: AccountFace | None,
+    ) -> None:
+        super().__init__(
+            host,
+            id=id,
+            token=token,
+            direction=direction,
+            destination=destination,
+            sip_call_id=sip_call_id,
+            settings=settings,
+            account=account,
+        )
+        self._leg = MediaLeg(host.media, self)
+        self._session = None
+        self._route = None
+        self._farewell = Farewell()
+        self._remote_offer = b""
+        self._receipts = {}
+        self._tones = InfoTones(self._send_relay, self._after, self._ended_error)
+        if settings.mute_audio:
+            self._leg.is_muted = True
+            CallListening.is_microphone_muted.set(self, to=True)
+
+    @classmethod
+    def incoming(
+        cls,
+        host: CallHost,
+        *,
+        id: str,  # noqa: A002 (as above)
+        token: int,
+        request: Message,
+        tx: int,
+        route: Route,
+        settings: CallSettings,
+        account: AccountFace | None,
+    ) -> Call:
+        """Make the call of an INVITE that came. Internal to the client."""
+        call_id, _, _, from_value, *_ = request.dialog()
+        call = cls(
+            host,
+            id=id,
+            token=token,
+            direction=CallDirection.INCOMING,
+            destination=request.uri,
+            sip_call_id=call_id,
+            settings=settings,
+            account=account,
+        )
+        call._route = route
+        call._remote_offer = request.body
+        call._session = InviteSession.incoming(
+            request,
+            tx,
+            local_tag=host.new_id(),
+            contact=route.identity.contact,
+            identity=route.identity,
+            cnonce=host.new_id(),
+        )
+        call.remote_headers = headers_of(request)
+        call._party = party_untrusted(from_value)
+        CallListening.remote_display_name.set(call, to=call._party[0])
+        CallListening.remote_sip_uri.set(call, to=call._party[1])
+        return call
+
+    @property
+    def route(self) -> Route | None:
+        """Where this call's messages go; None before `start()` has found out."""
+        return self._route
+
+    @property
+    def state_now(self) -> CallState:
+        """The value of `state`, without making the watchable."""
+        return self._state_now()
+
+    @property
+    def invite_transaction(self) -> int:
+        """The core's transaction of the INVITE; 0 before it is sent."""
+        return 0 if self._session is None else self._session.tx
+
+    @property
+    def has_dialog(self) -> bool:
+        """Whether requests go to the far end itself rather than to where the INVITE went."""
+        return self._session is not None and self._session.dialog is not None
+
+    @property
+    def may_hear_late_answers(self) -> bool:
+        """Whether a 2xx of another branch may still come (RFC 3261 §13.2.2.4)."""
+        return self.direction is CallDirection.OUTGOING and (
+            self.timings.answered is not None
+            or (self.end is not None and self.end.reason is EndReason.LOCAL_ENDED)
+        )
+
+    def note_taken(self) -> None:
+        """Note that the program has this incoming call in its hands. Internal to the client."""
+        self._withdraw("untaken")
+
+    def expect_taker(self, seconds: float) -> None:
+        """Answer 480 if nobody has taken or answered the call by then. Internal to the client."""
+        self._after("untaken", seconds, self._give_up_waiting)
+
+    def _give_up_waiting(self) -> None:
+        if self._phase is Phase.IN_CREATED and self.timings.progressed is None:
+            self.refuse(RETURNED, is_untaken=True)
+
+    async def wait_connected(self) -> None:
+        """Wait until the call is connected. Cancelling it has no effect on the call.
+
+        Raises:
+            CallFailedError: The attempt failed: BusyError, DeclinedError, UnavailableError, …
+            CallEndedError: It was ended before, or has ended since.
+        """
+        await trio.lowlevel.checkpoint()
+        while not self._state_now().is_terminal:
+            if self.timings.connected is not None:
+                return
+            await self._life.park()
+        raise self._ended_error()
+
+    async def wait_ended(self) -> CallEnd:
+        """Wait until the call is over and return how it ended. Cancelling it has no effect."""
+        await trio.lowlevel.checkpoint()
+        while self.end is None:
+            await self._life.park()
+        return self.end
+
+    async def aclose(self) -> None:
+        """Hang up and wait for the end, at most `hangup_timeout`; as leaving `async with call`.
+
+        If cancelled it returns at once: the call is ending already.
+        """
+        self.leave(None)
+        await self._wait_left()
+
+    async def __aenter__(self) -> Call:
+        try:
+            await trio.lowlevel.checkpoint()
+        except BaseException as error:
+            self.leave(error)
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Hang up; wait for the end unless an exception or a cancellation is on its way out."""
+        self.leave(value)
+        if value is not None:
+            return
+        await self._wait_left()
+        if self.end is not None and isinstance(self.end.error, Exception):
+            raise self.end.error
+
+    async def _wait_left(self) -> None:
+        if self.end is not None:
+            await trio.lowlevel.checkpoint()
+            return
+        with trio.move_on_after(self._host.hangup_timeout):
+            await self.wait_ended()
+
+    def leave(self, error: BaseException | None) -> None:
+        """End the call as the exit of its block does: at once, without waiting.
+
+        A caller still waiting for an answer is told 480, 500 after an Exception, 503 after a
+        cancellation.
+        """
+        if error is None:
+            self.refuse(RETURNED)
+        elif isinstance(error, Exception):
+            self.refuse(RAISED)
+        else:
+            self.refuse(CANCELLED, RETRY_AFTER)
+
+    def fail(self, error: Exception) -> None:
+        """Hang up because a listener raised, under FAIL_CALL. Internal to the client."""
+        if self._state_now().is_terminal or self._phase in (Phase.ENDING, Phase.FAILING):
+            return
+        self._farewell = Farewell(RAISED)
+        self._cause = CallEnd(
+            reason=EndReason.LOCAL_ENDED, originator=Originator.SYSTEM, error=error
+        )
+        self._step(Trigger.HANGUP)
+
+    def cancel_on_end(self, *, error: bool = False) -> CancelOnEnd:
+        """Cancel the body of `async with` when the call ends, and leave quietly then.
+
+        Args:
+            error: Raise CallEndedError instead of leaving quietly.
+        """
+        return CancelOnEnd(self, raises=error)
+
+    # What the parts ask of the whole.
+
+    def _begin_media(self) -> None:
+        self._leg.begin_flow()
+        if self.settings.max_duration is not None:
+            self._after("duration", self.settings.max_duration, self._expire)
+        if self.settings.report_stats:
+            self._after("statistics", self.settings.stats_interval, self._report_statistics)
+
+    def _release_media(self) -> None:
+        self._leg.release()
+        CallListening.media_state.set(self, to="closed")
+
+    def _settle_requests(self, error: Exception) -> None:
+        for receipt in self._receipts.values():
+            receipt.fail(error)
+        self._receipts.clear()
+        self._tones.close()
+
+    def _expire(self) -> None:
+        self._cause = CallEnd(
+            reason=EndReason.LOCAL_ENDED, originator=Originator.SYSTEM, sip_reason="max_duration"
+        )
+        self._step(Trigger.EXPIRED)
+
+    def _send_relay(self, body: bytes) -> None:
+        if self._phase is Phase.CONNECTED:
+            self._request("INFO", (), body, RELAY)
+
+    def watch_end(self, scope: trio.CancelScope) -> None:
+        """Cancel a scope when the call ends; at once if it has."""
+        if self.end is not None:
+            scope.cancel()
+        else:
+            self._end_scopes.append(scope)
+
+    def unwatch_end(self, scope: trio.CancelScope) -> None:
+        """Leave a scope alone from now on."""
+        if scope in self._end_scopes:
+            self._end_scopes.remove(scope)
+
+
+@final
+class CancelOnEnd:
+    """Made by `Call.cancel_on_end`."""
+
+    def __init__(self, call: Call, *, raises: bool) -> None:
+        self._call = call
+        self._raises = raises
+        self._scope = trio.CancelScope()
+
+    async def __aenter__(self) -> None:
+        await trio.lowlevel.checkpoint()
+        self._call.watch_end(self._scope)
+        self._scope.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        self._call.unwatch_end(self._scope)
+        is_quiet = bool(self._scope.__exit__(kind, value, traceback))
+        if is_quiet and self._raises:
+            raise CallEndedError(end=self._call.end, call_id=self._call.id)
+        return is_quiet

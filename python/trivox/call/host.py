@@ -1,0 +1,111 @@
+"""What a call asks of the client it lives in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trivox.actor.isolation import Isolation
+    from trivox.actor.listeners import StartSoon
+    from trivox.call.call import Call
+    from trivox.media.engine import Media
+    from trivox.net.transport import Address
+    from trivox.sip.identity import LocalIdentity
+    from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
+
+
+class Timer(Protocol):
+    """A deadline that may be withdrawn."""
+
+    def cancel(self) -> None:
+        """Withdraw it; after it fired, do nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a call's messages go, and who we are there.
+
+    Attributes:
+        flow: Number of the flow the first message goes by, or came by.
+        destination: The far end, or the proxy before it, as seen from that flow.
+        local_host: Local address of the route to it: never a wildcard.
+        identity: From, Contact and credentials of this call.
+    """
+
+    flow: int
+    destination: Address
+    local_host: str
+    identity: LocalIdentity
+
+
+class CallHost(Protocol):
+    """The client, seen from its calls."""
+
+    @property
+    def media(self) -> Media:
+        """The engine and its event task."""
+        ...
+
+    @property
+    def advertised(self) -> str:
+        """Host told to others in place of the local one; empty for none."""
+        ...
+
+    @property
+    def hangup_timeout(self) -> float:
+        """Seconds leaving a call waits for its end."""
+        ...
+
+    def now(self) -> float:
+        """Return Trio's time; within a batch of events, the batch's."""
+        ...
+
+    def new_id(self) -> str:
+        """Return a fresh random identifier: a tag, a Call-ID."""
+        ...
+
+    def call_at(self, at: float, act: Callable[[], None]) -> Timer:
+        """Call `act` at that time, in the client's loop."""
+        ...
+
+    async def route_to(self, call: Call) -> Route:
+        """Resolve a call's destination. Raises InvalidUriError, ConnectionNetworkError."""
+        ...
+
+    def enter(self, call: Call) -> None:
+        """Take a call into `calls`."""
+        ...
+
+    def leave(self, call: Call) -> None:
+        """Drop an ended call from `calls`; its messages are still carried."""
+        ...
+
+    def send(self, call: Call, output: SendRequest | SendAck | SendCancel | SendResponse) -> int:
+        """Hand a message to the call's flow; returns the transaction, 0 for none of its own."""
+        ...
+
+    def forget(self, output: Forget) -> None:
+        """Drop a dialog from the core's table."""
+        ...
+
+    def isolation_for(self, call: Call) -> Isolation:
+        """Return the place where what this call's listeners raise ends."""
+        ...
+
+    @property
+    def start_soon(self) -> StartSoon:
+        """Starts a task in the client's supervisor."""
+        ...
+
+
+class AccountFace(Protocol):
+    """An account, as far as its calls know it."""
+
+    @property
+    def uri(self) -> str:
+        """Address of record."""
+        ...

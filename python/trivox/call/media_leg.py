@@ -1,0 +1,221 @@
+"""One call's session in the media engine, and who waits for what in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+import trio
+
+from trivox.call._digits import Digits
+from trivox.media.engine import EngineEventKind
+from trivox.media.statistics import AudioStatistics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from trivox.media.engine import EngineEventSink, Media, MediaSessions
+    from trivox.media.port import AudioPort
+
+_PTIME_MS: Final = 20
+_WAITED: Final = frozenset(
+    {
+        EngineEventKind.PLAYBACK_ENDED,
+        EngineEventKind.RECORDING_ENDED,
+        EngineEventKind.DTMF_SENT,
+    }
+)
+
+
+@final
+class Pending:
+    """Something the engine will report the end of: a playback, a recording, tones."""
+
+    __slots__ = ("is_done", "on_done", "parked", "text")
+
+    def __init__(self) -> None:
+        self.is_done = False
+        self.text: str | None = None
+        """What the engine said; None when the session closed first."""
+        self.parked = trio.lowlevel.ParkingLot()
+        self.on_done: Callable[[], None] | None = None
+
+    def finish(self, text: str | None) -> None:
+        """Wake who waits."""
+        self.is_done = True
+        self.text = text
+        self.parked.unpark_all()
+        if self.on_done is not None:
+            self.on_done()
+
+    async def wait(self) -> str | None:
+        """Wait for the end; a checkpoint also when it is past."""
+        if self.is_done:
+            await trio.lowlevel.checkpoint()
+        while not self.is_done:
+            await self.parked.park()
+        return self.text
+
+
+@final
+class MediaLeg:
+    """The media of one call: opened at most once, released exactly once."""
+
+    def __init__(self, media: Media, sink: EngineEventSink) -> None:
+        self._media = media
+        self._sink: EngineEventSink | None = sink
+        self._session: int | None = None
+        self._pending: dict[tuple[int, int], Pending] = {}
+        self._ports: dict[int, AudioPort] = {}
+        self._last_statistics = AudioStatistics()
+        self._is_offering = False
+        self._flow = trio.lowlevel.ParkingLot()
+        self.is_muted = False
+        self.is_up = False
+        """The transport is connected."""
+        self.is_flowing = False
+        """Early or agreed media runs: what waits to begin may begin."""
+        self.is_released = False
+        self.digits: Final = Digits()
+        self.local_sdp = ""
+        self.remote_sdp = ""
+
+    @property
+    def sessions(self) -> MediaSessions:
+        """The engine's commands."""
+        return self._media.sessions
+
+    @property
+    def session(self) -> int:
+        """The session's number; the leg must be open."""
+        assert self._session is not None, "the session is opened by start(), answer() or progress()"
+        return self._session
+
+    @property
+    def is_open(self) -> bool:
+        """True while the engine has a session for this call."""
+        return self._session is not None and not self.is_released
+
+    @property
+    def has_telephone_events(self) -> bool:
+        """True when RFC 4733 is agreed (both descriptions name it)."""
+        name = "telephone-event"
+        return name in self.remote_sdp.lower() and name in self.local_sdp.lower()
+
+    def open(
+        self, *, transport: str, local_host: str, advertised: str, codecs: Sequence[str]
+    ) -> None:
+        """Open the session. Raises EngineError when no port is left."""
+        assert self._sink is not None, "a released leg is not opened again"
+        self._session = self.sessions.open_session(
+            transport=transport,
+            local_addresses=(local_host,),
+            advertised=advertised,
+            codecs=codecs,
+            dtmf=True,
+            ptime_ms=_PTIME_MS,
+        )
+        self._media.attach(self._session, self._sink)
+        if self.is_muted:
+            self.mute(is_muted=True)
+
+    def offer(self) -> bytes:
+        """Return an offer of ours."""
+        self._is_offering = True
+        self.local_sdp = self.sessions.create_offer(self.session)
+        return self.local_sdp.encode()
+
+    def answer(self, offer: bytes, dialog: str) -> bytes:
+        """Take an offer and return the answer. Raises MediaNegotiationError."""
+        text = offer.decode(errors="replace")
+        self.sessions.set_remote(self.session, text, "offer", dialog)
+        self.local_sdp = self.sessions.create_answer(self.session)
+        self.remote_sdp = text
+        return self.local_sdp.encode()
+
+    def take_answer(self, answer: bytes, dialog: str, *, is_provisional: bool = False) -> None:
+        """Take the answer to an offer of ours. Raises MediaNegotiationError."""
+        text = answer.decode(errors="replace")
+        kind = "provisional" if is_provisional else "answer"
+        self.sessions.set_remote(self.session, text, kind, dialog)
+        self.remote_sdp = text
+
+    def mute(self, *, is_muted: bool) -> None:
+        """Silence or unsilence what is sent."""
+        self.is_muted = is_muted
+        if self.is_open:
+            self.sessions.set_muted(self.session, is_muted)
+
+    def begin_flow(self) -> None:
+        """Let what waits for media begin."""
+        self.is_flowing = True
+        self._flow.unpark_all()
+
+    async def wait_moved(self) -> None:
+        """Wait until media flows or the leg is released."""
+        await self._flow.park()
+
+    def expect(self, kind: EngineEventKind, number: int) -> Pending:
+        """Register interest in the end of a playback, a recording or tones."""
+        pending = Pending()
+        self._pending[kind, number] = pending
+        return pending
+
+    def add_port(self, port: AudioPort) -> None:
+        """Pass the engine's events on to an audio port from now on."""
+        self._ports[port.number] = port
+
+    def statistics(self) -> AudioStatistics:
+        """Return the figures now, or the last ones of a released session."""
+        if self.is_open:
+            self._last_statistics = AudioStatistics.from_report(
+                self.sessions.statistics(self.session)
+            )
+        return self._last_statistics
+
+    def handle(self, kind: int, number: float, text: str) -> bool:
+        """Take an event that belongs to a playback, recording or port; False for others."""
+        if kind in _WAITED:
+            pending = self._pending.pop((kind, int(number)), None)
+            if pending is not None:
+                pending.finish(text)
+            if self.is_released and not self._pending:
+                self._detach()
+            return True
+        if kind in (EngineEventKind.FRAMES_READY, EngineEventKind.AUDIO_LOW):
+            port = self._ports.get(int(number))
+            if port is not None:
+                port.handle_engine_event(kind)
+            return True
+        return False
+
+    def release(self) -> None:
+        """Stop everything and close the session; recordings are finalised. Idempotent."""
+        if self.is_released:
+            return
+        if self._session is not None:
+            self.statistics()
+            for port in self._ports.values():
+                port.handle_end()
+            self._finish_pending()
+        self.is_released = True
+        self.is_flowing = False
+        if self._session is not None:
+            self.sessions.close_session(self._session)
+        if not self._pending:
+            self._detach()
+        self._flow.unpark_all()
+        self.digits.wake()
+
+    def _finish_pending(self) -> None:
+        """Wake all but recordings, whose end on disk is still to be reported."""
+        for kind, number in tuple(self._pending):
+            if kind == EngineEventKind.RECORDING_ENDED:
+                self.sessions.stop_recording(self.session, number)
+            else:
+                self._pending.pop((kind, number)).finish(None)
+
+    def _detach(self) -> None:
+        if self._session is not None:
+            self._media.detach(self._session)
+        self._sink = None
+        self._ports.clear()

@@ -1,0 +1,101 @@
+"""Received headers and responses as programs see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, final
+
+from trivox._native import NameAddr
+from trivox.errors import ParseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trivox._native import Message
+
+
+@final
+class Headers(Mapping[str, str]):
+    """The headers of a message: names compare without case, `all` gives repeated ones."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        values: dict[str, tuple[str, list[str]]] = {}
+        for name, value in pairs:
+            values.setdefault(name.lower(), (name, []))[1].append(value)
+        self._values = values
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()][1][0]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._values.values())
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._values
+
+    def __repr__(self) -> str:
+        return f"Headers({', '.join(self)})"
+
+    def all(self, name: str) -> list[str]:
+        """Return every value of that name, in order."""
+        entry = self._values.get(name.lower())
+        return list(entry[1]) if entry is not None else []
+
+
+def headers_of(message: Message | None) -> Headers:
+    """Return the headers of a message; none for None."""
+    return Headers(message.items() if message is not None else ())
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SipResponse:
+    """A final response to a request of ours."""
+
+    status: int
+    reason: str = ""
+    headers: Headers = field(default_factory=Headers, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    @property
+    def is_success(self) -> bool:
+        """True for a 2xx."""
+        return 200 <= self.status < 300
+
+    @classmethod
+    def from_message(cls, message: Message) -> SipResponse:
+        """Read a received response."""
+        return cls(message.status, message.reason, headers_of(message), message.body)
+
+
+def party_untrusted(value: str) -> tuple[str | None, str | None]:
+    """Return (display name, URI) of a From or To value; None for what cannot be read."""
+    try:
+        address = NameAddr.parse(value)
+    except ParseError:
+        return None, None
+    return address.display_name or None, address.uri
+
+
+# RFC 3261 §21 and the RFCs that registered the others.
+REASONS = {
+    180: "Ringing", 183: "Session Progress", 200: "OK", 300: "Multiple Choices",
+    400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+    406: "Not Acceptable", 408: "Request Timeout", 415: "Unsupported Media Type",
+    420: "Bad Extension", 480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist", 486: "Busy Here", 487: "Request Terminated",
+    488: "Not Acceptable Here", 500: "Server Internal Error", 501: "Not Implemented",
+    503: "Service Unavailable", 600: "Busy Everywhere", 603: "Decline",
+    604: "Does Not Exist Anywhere",
+}  # fmt: skip
+
+
+def reason_of(status: int) -> str:
+    """Return the usual phrase of a status."""
+    return REASONS.get(status, "Unspecified")

@@ -1,0 +1,71 @@
+"""A recording of a call, as long as its block lasts."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final, final
+
+import trio
+
+from trivox.errors import EngineError
+from trivox.media.engine import EngineEventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+
+    from trivox.call.media_leg import MediaLeg, Pending
+
+_DISK_LIMIT: Final = 5.0
+"""Seconds leaving waits for the file to be on disk."""
+
+
+@final
+class Recording:
+    """Made by `Call.recording`; records while inside `async with`."""
+
+    def __init__(
+        self,
+        leg: MediaLeg,
+        path: str | os.PathLike[str],
+        side: str,
+        begin: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.path: Final = os.fspath(path)
+        self.seconds = 0.0
+        """Length of the file, after leaving."""
+        self._leg = leg
+        self._side = side
+        self._begin = begin
+        self._number: int | None = None
+        self._pending: Pending | None = None
+
+    async def __aenter__(self) -> Recording:
+        """Wait until media flows and begin."""
+        await self._begin()
+        leg = self._leg
+        self._number = leg.sessions.start_recording(leg.session, self.path, self._side)
+        self._pending = leg.expect(EngineEventKind.RECORDING_ENDED, self._number)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Finalise the file; waits until it is on disk unless leaving by an error.
+
+        Raises:
+            EngineError: The file could not be written.
+        """
+        assert self._pending is not None, "left without having been entered"
+        assert self._number is not None, "left without having been entered"
+        if self._leg.is_open and not self._pending.is_done:
+            self.seconds = self._leg.sessions.stop_recording(self._leg.session, self._number)
+        if kind is not None:
+            return
+        with trio.move_on_after(_DISK_LIMIT):
+            error = await self._pending.wait()
+            if error:
+                raise EngineError(f"the recording {self.path} failed: {error}")

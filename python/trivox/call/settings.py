@@ -1,0 +1,105 @@
+"""What a program may choose for one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Final, Literal
+
+from trivox.call.header_rules import checked_headers, checked_text
+from trivox.errors import InvalidArgumentsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MediaKind = Literal["auto", "webrtc", "rtp"]
+"""auto: what the offer asks for, and plain RTP in an offer of ours; webrtc: ICE and DTLS-SRTP."""
+
+_MEDIA_KINDS: Final = ("auto", "webrtc", "rtp")
+_MOST_CUSTOM_DATA_BYTES: Final = 200
+_LEAST_STATS_INTERVAL: Final = 0.5
+DEFAULT_AUDIO_CODECS: Final = ("opus", "PCMU", "PCMA")
+
+
+class RejectMode(IntEnum):
+    """How an incoming call is rejected; any status from 300 to 699 may stand in its place."""
+
+    BUSY = 486
+    """This device only (RFC 3261 §21.4.24)."""
+    DECLINE = 603
+    """All devices of the user (RFC 3261 §21.6.2)."""
+
+
+class DtmfMethod(StrEnum):
+    """How tones are sent."""
+
+    AUTO = "auto"
+    """RFC 4733 if agreed, else INFO."""
+    RFC4733 = "rfc4733"
+    """Telephone events in RTP."""
+    INFO = "info"
+    """SIP INFO with application/dtmf-relay."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSettings:
+    """Choose how one call is placed or answered.
+
+    Attributes:
+        caller_name: Display name in From; None: the account's.
+        caller_uri: Address in From; None: the account's.
+        custom_data: Up to 200 bytes of UTF-8, sent as `X-Custom-Data`.
+        extra_headers: Further headers of the INVITE or of its answer.
+        audio_codecs: Encoding names in order of preference.
+        media: The kind of media transport.
+        dtmf_method: The default of `Call.send_dtmf`.
+        mute_audio: Start muted.
+        report_stats: Emit a StatsReport every `stats_interval`.
+        stats_interval: Seconds, brought down to a multiple of 0.5; at least 0.5.
+        ring_timeout: Seconds an outgoing call may stay unanswered; None: for ever.
+        max_duration: Seconds from Connected after which the call is ended; None: never.
+        media_timeout: Seconds without RTP and RTCP, while receiving is agreed, after which the call
+            is ended; None: never.
+    """
+
+    caller_name: str | None = None
+    caller_uri: str | None = None
+    custom_data: str = ""
+    extra_headers: Mapping[str, str] = field(default_factory=dict)
+    audio_codecs: tuple[str, ...] = DEFAULT_AUDIO_CODECS
+    media: MediaKind = "auto"
+    dtmf_method: DtmfMethod = DtmfMethod.AUTO
+    mute_audio: bool = False
+    report_stats: bool = False
+    stats_interval: float = 1.0
+    ring_timeout: float | None = 60.0
+    max_duration: float | None = None
+    media_timeout: float | None = 30.0
+
+    def __post_init__(self) -> None:
+        checked_headers(self.extra_headers)
+        object.__setattr__(self, "audio_codecs", tuple(self.audio_codecs))
+        object.__setattr__(self, "dtmf_method", DtmfMethod(self.dtmf_method))
+        checked_text(self.custom_data, "custom_data")
+        checked_text(self.caller_name or "", "caller_name")
+        checked_text(self.caller_uri or "", "caller_uri")
+        if len(self.custom_data.encode()) > _MOST_CUSTOM_DATA_BYTES:
+            raise InvalidArgumentsError(
+                f"custom_data is longer than {_MOST_CUSTOM_DATA_BYTES} bytes of UTF-8"
+            )
+        if self.media not in _MEDIA_KINDS:
+            raise InvalidArgumentsError(f"media must be one of {', '.join(_MEDIA_KINDS)}")
+        if not self.audio_codecs:
+            raise InvalidArgumentsError("audio_codecs names no codec")
+        for name in ("ring_timeout", "max_duration", "media_timeout"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise InvalidArgumentsError(f"{name} must be positive, or None for no limit")
+        steps = max(1, int(self.stats_interval / _LEAST_STATS_INTERVAL))
+        object.__setattr__(self, "stats_interval", steps * _LEAST_STATS_INTERVAL)
+
+    @property
+    def invite_headers(self) -> tuple[tuple[str, str], ...]:
+        """The headers these settings add to an INVITE or its answer."""
+        custom = (("X-Custom-Data", self.custom_data),) if self.custom_data else ()
+        return custom + tuple(self.extra_headers.items())

@@ -1,0 +1,68 @@
+"""Two clients, or a client and a scripted far end, on a virtual network with a fake engine."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from trivox.call.events import Event
+from trivox.client.opening import open_client
+from trivox.testing import Link
+from trivox.testing.fake_engine import fake_media
+from trivox.testing.far_end import FarEnd
+
+NEAR, FAR = ("10.0.0.1", 5060), ("10.0.0.9", 5060)
+
+
+class World:
+    """A network, an engine, and what a test opens in them."""
+
+    def __init__(self, *, set_up: float = 0.0, transport: str = "udp") -> None:
+        self.link = Link(1, delay=0.01)
+        self.media, self.engine = fake_media(now=trio.current_time(), set_up=set_up)
+        self.transport = transport
+
+    def client(self, host: str = NEAR[0], **settings):
+        uri = f"sip:{host}:5060;transport={self.transport}"
+        return open_client(
+            listen=[uri],
+            engine=self.media,
+            sockets=self.link.host(host),
+            seed=host.encode() * 4,
+            **settings,
+        )
+
+    @asynccontextmanager
+    async def with_far_end(self, **settings):
+        """A client and a scripted far end."""
+        async with self.client(**settings) as client:
+            with FarEnd(self.link.host(FAR[0]), FAR, NEAR) as far:
+                yield client, far
+
+    @asynccontextmanager
+    async def with_server(self, handler, **settings):
+        """A calling client, and the URI of another that serves."""
+        async with self.client() as caller, self.client("10.0.0.2", **settings) as callee:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(callee.serve, handler)
+                yield caller, f"sip:bob@10.0.0.2:5060;transport={self.transport}"
+                nursery.cancel_scope.cancel()
+
+
+def record(call) -> list[str]:
+    """Return a list that fills with the names of the call's events."""
+    names: list[str] = []
+    call.on(Event, lambda event: names.append(type(event).__name__))
+    return names
+
+
+@pytest.fixture
+def world():
+    return World
+
+
+@pytest.fixture
+def recorder():
+    return record
