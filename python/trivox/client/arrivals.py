@@ -1,0 +1,161 @@
+"""Requests that belong to no dialog of ours: new calls, messages, questions, mistakes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+from trivox.call.call import Call
+from trivox.call.events import IncomingCall, IncomingMessage
+from trivox.call.messages import headers_of, party_untrusted
+from trivox.client.exchange import vet
+from trivox.client.outside import ACCEPTED, ALLOWED, KNOWN_METHODS
+from trivox.client.takers import Takers
+from trivox.errors import ConnectionNetworkError
+
+if TYPE_CHECKING:
+    from trivox._native import Message, SipEvent
+    from trivox.client.account import Account
+    from trivox.client.client import Client
+    from trivox.client.wiring import Wiring
+    from trivox.sip.outputs import Headers
+
+
+@final
+class Arrivals:
+    """Judges what comes in from outside (RFC 3261 §8.2) and finds a taker for each new call."""
+
+    def __init__(self, client: Client, wiring: Wiring) -> None:
+        self.client = client
+        self.takers = Takers()
+        self.is_closed = False
+        self._wiring = wiring
+        wiring.take_request = self.take
+
+    @property
+    def retry_after(self) -> Headers:
+        """The Retry-After header of our 503s."""
+        return (("Retry-After", str(self.client.config.retry_after)),)
+
+    def close(self) -> None:
+        """Take no more calls."""
+        self.is_closed = True
+        self.takers.close()
+
+    def take(self, event: SipEvent, now: float) -> None:
+        """Take a request that no call or registration of ours claims."""
+        _, _, tx, method, _, request, _, _ = event
+        if request is None:
+            return
+        refusal = vet(request)
+        if refusal is not None:
+            self._respond(tx, *refusal)
+            return
+        has_to_tag = bool(request.key()[4])
+        match method:
+            case "INVITE" if not has_to_tag:
+                self._take_invite(event, request, now)
+            case "OPTIONS" if not has_to_tag:
+                self._answer_options(tx)
+            case "MESSAGE" if not has_to_tag:
+                self._take_message(tx, request, now)
+            case "INVITE" | "OPTIONS" | "MESSAGE" | "BYE" | "INFO":
+                self._respond(tx, 481, "Call/Transaction Does Not Exist")
+            case "ACK":
+                return
+            case _ if method in KNOWN_METHODS:
+                self._respond(tx, 405, "Method Not Allowed", (("Allow", ALLOWED),))
+            case _:
+                self._respond(tx, 501, "Not Implemented", (("Allow", ALLOWED),))
+
+    def _take_invite(self, event: SipEvent, request: Message, now: float) -> None:
+        _, _, tx, _, _, _, flow, source = event
+        refusal = self._refusal(request)
+        if refusal is not None:
+            self._respond(tx, *refusal)
+            return
+        account = self._account_of(request)
+        wiring = self._wiring
+        try:
+            route = wiring.route_back(request, event, account)
+        except (ConnectionNetworkError, OSError):
+            self._respond(tx, 503, "Service Unavailable")
+            return
+        settings = account.config.settings if account else self.client.config.call_settings
+        call = Call.incoming(
+            wiring,
+            id=wiring.new_id(),
+            token=wiring.exchange.new_token(),
+            request=request,
+            tx=tx,
+            route=route,
+            settings=settings,
+            account=account,
+        )
+        self.client.enter(call)
+        wiring.exchange.enter_incoming(call, tx, flow, source)
+        call.expect_taker(self.client.config.untaken_timeout)
+        self.client.emit(IncomingCall(at=now, call=call))
+        if not call.state_now.is_terminal:
+            self.takers.offer(call)
+
+    def _refusal(self, request: Message) -> tuple[int, str, Headers] | None:
+        """Return why a new call cannot be taken; None when it can."""
+        limit = self.client.config.max_calls
+        has_taker = self.takers.is_free or self.client.has_listener(IncomingCall)
+        if self.is_closed or not has_taker or (limit is not None and self._calls >= limit):
+            return 503, "Service Unavailable", self.retry_after
+        if request.body:
+            kind = (request.header("Content-Type") or "").partition(";")[0].strip().lower()
+            if kind not in ("", ACCEPTED):
+                return 415, "Unsupported Media Type", (("Accept", ACCEPTED),)
+        accepts = request.values("Accept")
+        if accepts and not any(_accepts_sdp(value) for value in accepts):
+            return 406, "Not Acceptable", (("Accept", ACCEPTED),)
+        return None
+
+    @property
+    def _calls(self) -> int:
+        return len(self.client.calls)
+
+    def _answer_options(self, tx: int) -> None:
+        headers = (("Allow", ALLOWED), ("Accept", ACCEPTED))
+        if self.is_closed or not (self.takers or self.client.has_listener(IncomingCall)):
+            self._respond(tx, 503, "Service Unavailable", self.retry_after)
+        else:
+            self._respond(tx, 200, "OK", headers)
+
+    def _take_message(self, tx: int, request: Message, now: float) -> None:
+        _, _, _, from_value, to_value, *_ = request.dialog()
+        self._respond(tx, 200, "OK")
+        headers = headers_of(request)
+        self.client.emit(
+            IncomingMessage(
+                at=now,
+                from_uri=party_untrusted(from_value)[1] or "",
+                to_uri=party_untrusted(to_value)[1] or "",
+                text=request.body.decode(errors="replace"),
+                content_type=headers.get("Content-Type", "text/plain"),
+                headers=headers,
+            )
+        )
+
+    def _account_of(self, request: Message) -> Account | None:
+        """Return the account a call is for: by its contact, else by its address of record."""
+        accounts = self.client.accounts.values()
+        wanted = request.uri
+        for account in accounts:
+            if account.contact and wanted == account.contact.strip("<>"):
+                return account
+        to_uri = party_untrusted(request.dialog()[4])[1]
+        for account in accounts:
+            if account.uri in (wanted, to_uri):
+                return account
+        return None
+
+    def _respond(self, tx: int, status: int, reason: str, headers: Headers = ()) -> None:
+        self._wiring.exchange.respond(tx, status, reason, headers, to_tag=self._wiring.new_id())
+
+
+def _accepts_sdp(value: str) -> bool:
+    kind = value.partition(";")[0].strip().lower()
+    return kind in (ACCEPTED, "application/*", "*/*")

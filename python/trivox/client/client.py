@@ -1,0 +1,377 @@
+"""The client: what a program holds in its hands to call and to be called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar, final
+
+import trio
+
+from trivox._native import Uri
+from trivox.actor.emitter import Emitter
+from trivox.actor.isolation import Isolation
+from trivox.actor.watchable import Watchable
+from trivox.call.call import Call
+from trivox.call.events import ClientEvent, ClientEventName, ListenerFailed
+from trivox.call.header_rules import (
+    HeaderArguments,
+    checked_headers,
+    checked_mime_type,
+    checked_text,
+)
+from trivox.call.states import CallDirection
+from trivox.client.account import Account
+from trivox.client.arrivals import Arrivals
+from trivox.client.dialling import Dialling
+from trivox.client.outside import OutsideRequest
+from trivox.client.serving import Handler, serve
+from trivox.client.states import ClientState
+from trivox.client.takers import IncomingCalls
+from trivox.client.wiring import Wiring
+from trivox.errors import InvalidUriError, ParseError, RequiredParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from trivox.actor.registry import ListenerHandle, ListenerOptions
+    from trivox.actor.subscription import EventSubscription
+    from trivox.actor.supervisor import Supervisor
+    from trivox.actor.watchable import ReadonlyWatchable
+    from trivox.call.messages import SipResponse
+    from trivox.call.settings import CallSettings
+    from trivox.client.config import AccountConfig, ClientConfig
+    from trivox.media.engine import Media
+    from trivox.net.endpoint import EndpointStatistics
+    from trivox.net.tracing import TraceHook
+    from trivox.net.transport import SocketFactory
+
+E = TypeVar("E", bound=ClientEvent)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientStatistics:
+    """Figures of a client: live calls, timers, tokens, and what its sockets and engine count."""
+
+    calls: int
+    timers: int
+    tokens: int
+    engine: Mapping[str, int]
+    sip: EndpointStatistics
+
+
+@final
+class Client:
+    """Places and takes calls. Made by `open_client`."""
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        *,
+        supervisor: Supervisor,
+        media: Media,
+        seed: bytes,
+        sockets: SocketFactory | None,
+        trace: TraceHook | None,
+    ) -> None:
+        self.config = config
+        self._supervisor = supervisor
+        self._state: Watchable[ClientState] = Watchable(ClientState.CONNECTING)
+        self._isolation = self._new_isolation("client", None)
+        self._emitter: Emitter[ClientEvent] = Emitter(
+            isolation=self._isolation, start_soon=supervisor.start_soon
+        )
+        self._calls: dict[str, Call] = {}
+        self._accounts: dict[str, Account] = {}
+        self._wiring = Wiring(self, media=media, seed=seed, sockets=sockets, trace=trace)
+        self._arrivals = Arrivals(self, self._wiring)
+        self._emptied = trio.lowlevel.ParkingLot()
+        for account in config.accounts:
+            self.add_account(account)
+
+    @property
+    def state(self) -> ReadonlyWatchable[ClientState]:
+        """CONNECTING while opening, CONNECTED, DISCONNECTING while closing, DISCONNECTED."""
+        return self._state
+
+    @property
+    def accounts(self) -> Mapping[str, Account]:
+        """Accounts by address of record, read-only."""
+        return MappingProxyType(self._accounts)
+
+    @property
+    def calls(self) -> Mapping[str, Call]:
+        """Live calls by id, read-only."""
+        return MappingProxyType(self._calls)
+
+    @property
+    def listening_on(self) -> tuple[str, ...]:
+        """The bound addresses as SIP URIs, port 0 resolved."""
+        return self._wiring.endpoint.listening_on
+
+    def add_account(self, config: AccountConfig) -> Account:
+        """Add an account; one with the same address of record is replaced."""
+        account = Account(self._wiring, config, self._wiring.exchange.new_token())
+        self._accounts[config.uri] = account
+        return account
+
+    def create_call(
+        self,
+        destination: str,
+        settings: CallSettings | None = None,
+        *,
+        account: Account | None = None,
+    ) -> Call:
+        """Make an outgoing call without sending anything; `start()` places it.
+
+        Args:
+            destination: A SIP URI, or a user or number in the account's domain.
+            settings: None: the account's, else the client's.
+            account: None: the first account, if there is any.
+
+        Raises:
+            InvalidUriError: The destination is of no use.
+        """
+        if account is None:
+            account = next(iter(self._accounts.values()), None)
+        target = self._target(destination, account)
+        if settings is None:
+            config = account.config if account is not None else None
+            settings = config.settings if config is not None else self.config.call_settings
+        wiring = self._wiring
+        return Call(
+            wiring,
+            id=wiring.new_id(),
+            token=wiring.exchange.new_token(),
+            direction=CallDirection.OUTGOING,
+            destination=target,
+            sip_call_id=wiring.new_id(),
+            settings=settings,
+            account=account,
+        )
+
+    def dial(
+        self,
+        destination: str,
+        settings: CallSettings | None = None,
+        *,
+        account: Account | None = None,
+    ) -> Dialling:
+        """Call and wait until connected: `async with client.dial(…) as call:`; leaving hangs up.
+
+        Entering raises CallFailedError (BusyError, DeclinedError, …) or CallEndedError.
+        """
+        return Dialling(self.create_call(destination, settings, account=account))
+
+    def incoming_calls(self, *, max_waiting: int = 1024) -> IncomingCalls:
+        """Iterate over incoming calls, from now on. Each must be answered, rejected or left."""
+        return IncomingCalls(self._arrivals.takers, max_waiting)
+
+    async def serve(
+        self,
+        handler: Handler,
+        *,
+        max_calls: int | None = None,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Run `handler(call)` for each incoming call, one task each, in `async with call`.
+
+        What a handler raises ends its call (500 or BYE), is logged and emitted as HandlerFailed;
+        that its own call ended is no failure. Returns when the client drains and all are done.
+        Cancelling it cancels the handlers, whose calls are hung up.
+
+        Args:
+            handler: An async function of one Call.
+            max_calls: Handlers at a time; None: no limit.
+            task_status: Started when calls can come.
+        """
+        await serve(self._arrivals, handler, max_calls=max_calls, task_status=task_status)
+
+    async def request(
+        self,
+        method: str,
+        uri: str,
+        *,
+        headers: HeaderArguments = None,
+        body: str | bytes | None = None,
+        content_type: str | None = None,
+        account: Account | None = None,
+    ) -> SipResponse:
+        """Send a request outside of calls, OPTIONS or MESSAGE, and return its final response.
+
+        Cancelling it does not unsend the request.
+
+        Raises:
+            InvalidHeaderError, InvalidUriError: An argument is wrong.
+            ConnectionTimeoutError: No response came (Timer F).
+            TransportError: It could not be sent.
+        """
+        pairs = checked_headers(headers)
+        if content_type is not None:
+            pairs += (("Content-Type", checked_mime_type(content_type)),)
+        elif body:
+            raise RequiredParameterError("a body needs its content_type")
+        if account is None:
+            account = next(iter(self._accounts.values()), None)
+        target = self._target(uri, account)
+        await trio.lowlevel.checkpoint()
+        route = await self._wiring.route(target, account)
+        data = body.encode() if isinstance(body, str) else body or b""
+        token = self._wiring.exchange.new_token()
+        request = OutsideRequest(
+            route.identity,
+            method,
+            target,
+            headers=pairs,
+            body=data,
+            new_id=self._wiring.new_id,
+            send=lambda output: self._wiring.exchange.send(token, route, output, in_dialog=False),
+        )
+        self._wiring.exchange.enter(token, request)
+        try:
+            request.begin()
+            return await request.wait()
+        finally:
+            self._wiring.exchange.release(token)
+
+    def add_event_listener(
+        self,
+        event: type[E] | ClientEventName,
+        listener: Callable[[E], object],
+        options: ListenerOptions | None = None,
+    ) -> ListenerHandle:
+        """Call `listener` for each event of that class; as `Call.add_event_listener`."""
+        kind: Any = event.value if isinstance(event, ClientEventName) else event
+        callback: Any = listener
+        return self._emitter.listeners.add(kind, callback, options)
+
+    def remove_event_listener(
+        self, event: type[E] | ClientEventName, listener: Callable[[E], object]
+    ) -> None:
+        """Remove a listener; nothing when it is not registered."""
+        kind: Any = event.value if isinstance(event, ClientEventName) else event
+        callback: Any = listener
+        self._emitter.listeners.remove(kind, callback)
+
+    def on(
+        self,
+        event: type[E] | ClientEventName,
+        listener: Callable[[E], object] | None = None,
+        options: ListenerOptions | None = None,
+    ) -> Any:  # noqa: ANN401 (a handle, or the decorated function itself)
+        """Add a listener; without one, a decorator that does and returns the function."""
+        if listener is not None:
+            return self.add_event_listener(event, listener, options)
+
+        def register(function: Callable[[E], object]) -> Callable[[E], object]:
+            self.add_event_listener(event, function, options)
+            return function
+
+        return register
+
+    def events(
+        self, *types: type[ClientEvent], max_waiting: int = 256
+    ) -> EventSubscription[ClientEvent]:
+        """Iterate over the client's events of these classes, or all, from now on."""
+        return self._emitter.subscribe(*types, max_waiting=max_waiting)
+
+    async def drain(self, *, grace: float = 300.0) -> None:
+        """Refuse new calls (503, Retry-After) and wait until the others are done.
+
+        Args:
+            grace: Seconds after which those that are left are hung up.
+        """
+        self._arrivals.close()
+        with trio.move_on_after(grace):
+            await self._wait_empty()
+        for call in tuple(self._calls.values()):
+            call.refuse(503, self._arrivals.retry_after)
+        await self._wait_empty()
+
+    def statistics(self) -> ClientStatistics:
+        """Return the figures as they are now."""
+        wiring = self._wiring
+        return ClientStatistics(
+            calls=len(self._calls),
+            timers=len(wiring.timers),
+            tokens=wiring.exchange.live_tokens,
+            engine=wiring.media.sessions.counts(),
+            sip=wiring.endpoint.statistics(),
+        )
+
+    # For the other modules of this package.
+
+    def enter(self, call: Call) -> None:
+        """Take a call into `calls`."""
+        self._calls[call.id] = call
+
+    def leave(self, call: Call) -> None:
+        """Drop an ended call from `calls`."""
+        self._calls.pop(call.id, None)
+        if not self._calls:
+            self._emptied.unpark_all()
+
+    def emit(self, event: ClientEvent) -> None:
+        """Emit an event of the client's own."""
+        if self._emitter.wants(type(event)):
+            self._emitter.emit(event)
+
+    def has_listener(self, kind: type[ClientEvent]) -> bool:
+        """Whether somebody hears events of that class."""
+        return self._emitter.wants(kind)
+
+    def isolation_for(self, call: Call) -> Isolation:
+        """Return the place where what a call's listeners raise ends."""
+        return self._new_isolation(f"call {call.id}", call)
+
+    async def open(self) -> None:
+        """Bind and start. Raises OSError, InvalidUriError."""
+        await self._wiring.open(self._supervisor)
+        self._state.set(ClientState.CONNECTED)
+
+    async def close(self) -> None:
+        """End all calls and wait for it, shielded, at most `shutdown_grace`."""
+        self._state.set(ClientState.DISCONNECTING)
+        self._arrivals.close()
+        for call in tuple(self._calls.values()):
+            call.refuse(503, self._arrivals.retry_after)
+        with trio.move_on_after(self.config.shutdown_grace, shield=True):
+            await self._wiring.wait_quiet()
+        self._state.set(ClientState.DISCONNECTED)
+
+    async def _wait_empty(self) -> None:
+        await trio.lowlevel.checkpoint()
+        while self._calls:
+            await self._emptied.park()
+
+    def _new_isolation(self, owner: str, call: Call | None) -> Isolation:
+        def report(callback: object, event: object, error: Exception) -> None:
+            if not isinstance(event, ListenerFailed):
+                now = self._wiring.now()
+                self.emit(
+                    ListenerFailed(at=now, call=call, listener=callback, event=event, error=error)
+                )
+
+        return Isolation(
+            policy=self.config.listener_errors,
+            owner=owner,
+            failed=report,
+            fail_call=call.fail if call is not None else None,
+            crash=self._supervisor.crash,
+        )
+
+    def _target(self, destination: str, account: Account | None) -> str:
+        checked_text(destination, "destination")
+        if destination.startswith(("sip:", "sips:")):
+            text = destination
+        elif account is None or not destination:
+            raise InvalidUriError(
+                f"{destination!r} needs a domain: give a SIP URI, or call from an account"
+            )
+        else:
+            text = f"sip:{destination}@{account.domain}"
+        try:
+            Uri.parse(text)
+        except ParseError as error:
+            raise InvalidUriError(f"{destination!r} is no SIP URI") from error
+        return text

@@ -1,0 +1,160 @@
+"""What a client is told once: its addresses, accounts, limits and timers."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trivox.actor.isolation import ListenerErrorPolicy
+from trivox.call.header_rules import checked_text
+from trivox.call.settings import CallSettings
+from trivox.errors import InvalidArgumentsError, InvalidUriError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class AccountConfig:
+    """Describe one identity of a client.
+
+    Attributes:
+        uri: Address of record, "sip:alice@example.org".
+        auth_user: User name for digest; None: the user of `uri`.
+        password: Secret for digest; never shown in `repr`.
+        ha1: H(user:realm:password) in its place, by algorithm ("MD5", "SHA-256"), for one realm;
+            never shown in `repr`.
+        display_name: Shown to called parties.
+        registrar: URI of the registrar; None: the domain of `uri`. "" means a trunk: calls without
+            registration.
+        proxy: URI of an outbound proxy, put on top of the route set; None: none.
+        realms: Realms the password may be used for; empty: the domain of `uri`.
+        expires: Seconds a registration is asked to last.
+        settings: Default settings of this account's calls.
+    """
+
+    uri: str
+    _: dataclasses.KW_ONLY
+    auth_user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ha1: Mapping[str, str] | None = field(default=None, repr=False)
+    display_name: str = ""
+    registrar: str | None = None
+    proxy: str | None = None
+    realms: tuple[str, ...] = ()
+    expires: int = 3600
+    settings: CallSettings = field(default_factory=CallSettings)
+
+    def __post_init__(self) -> None:
+        checked_text(self.uri, "uri")
+        checked_text(self.display_name, "display_name")
+        if not self.uri.startswith(("sip:", "sips:")):
+            raise InvalidUriError(f"{self.uri!r} is no address of record")
+        if self.password is not None and self.ha1 is not None:
+            raise InvalidArgumentsError("give the password or ha1, not both")
+        if self.expires <= 0:
+            raise InvalidArgumentsError("expires must be positive")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfig:
+    """Describe a client.
+
+    Attributes:
+        listen: SIP URIs to bind, "sip:0.0.0.0:5060;transport=udp"; udp, tcp or ws; port 0 is any.
+        accounts: Identities that exist from the beginning.
+        advertised: Host told to others in place of the local address; None: the route's address.
+        outbound_proxy: URI every request goes to first; None: none.
+        user_agent: Value of User-Agent and Server.
+        max_calls: Live calls beyond which new ones get 503; None: no limit.
+        retry_after: Seconds named in that 503.
+        untaken_timeout: Seconds after which an incoming call that nobody took gets 480.
+        t1: Round-trip estimate of the SIP timers, seconds (RFC 3261 table 4).
+        t2: Longest interval between retransmissions, seconds.
+        t4: Longest life of a message in the network, seconds.
+        shutdown_grace: Seconds leaving the client may take for all its calls together.
+        hangup_timeout: Seconds leaving a call waits for its end.
+        engine_threads: Threads of the media engine.
+        rtp_ports: First and last port of plain RTP; (0, 0): the system chooses.
+        call_settings: Settings of calls that bring none and have no account.
+        listener_errors: What an exception of a listener does: log, fail_call or raise.
+    """
+
+    listen: tuple[str, ...] = ("sip:0.0.0.0:0;transport=udp",)
+    accounts: tuple[AccountConfig, ...] = ()
+    advertised: str | None = None
+    outbound_proxy: str | None = None
+    user_agent: str = "trivox"
+    max_calls: int | None = None
+    retry_after: int = 5
+    untaken_timeout: float = 30.0
+    t1: float = 0.5
+    t2: float = 4.0
+    t4: float = 5.0
+    shutdown_grace: float = 5.0
+    hangup_timeout: float = 5.0
+    engine_threads: int = 1
+    rtp_ports: tuple[int, int] = (0, 0)
+    call_settings: CallSettings = field(default_factory=CallSettings)
+    listener_errors: ListenerErrorPolicy = ListenerErrorPolicy.LOG
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "listen", tuple(self.listen))
+        object.__setattr__(self, "accounts", tuple(self.accounts))
+        object.__setattr__(self, "listener_errors", ListenerErrorPolicy(self.listener_errors))
+        checked_text(self.user_agent, "user_agent")
+        if not self.listen:
+            raise InvalidArgumentsError("listen names no address")
+        for uri in self.listen:
+            if not uri.startswith("sip:"):
+                raise InvalidUriError(f"{uri!r} is no address to listen on")
+        for name in ("t1", "t2", "t4", "untaken_timeout"):
+            if getattr(self, name) <= 0:
+                raise InvalidArgumentsError(f"{name} must be positive")
+
+    @classmethod
+    def load(cls, path: str | Path) -> ClientConfig:
+        """Read a TOML file: keys as the fields here, accounts as `[[accounts]]`.
+
+        Raises:
+            InvalidArgumentsError: A key is unknown or a value is of no use.
+        """
+        with Path(path).open("rb") as file:
+            return cls.from_mapping(tomllib.load(file))
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> ClientConfig:
+        """Build a configuration from plain data, as TOML gives it."""
+        fields = dict(values)
+        if "accounts" in fields:
+            fields["accounts"] = tuple(_account(entry) for entry in fields["accounts"])
+        if "call_settings" in fields:
+            fields["call_settings"] = _built(CallSettings, fields["call_settings"])
+        if "rtp_ports" in fields:
+            first, last = fields["rtp_ports"]
+            fields["rtp_ports"] = (first, last)
+        built: ClientConfig = _built(cls, fields)
+        return built
+
+
+def _account(values: Mapping[str, Any]) -> AccountConfig:
+    fields = dict(values)
+    if "settings" in fields:
+        fields["settings"] = _built(CallSettings, fields["settings"])
+    account: AccountConfig = _built(AccountConfig, fields)
+    return account
+
+
+def _built(kind: type[Any], values: Mapping[str, Any]) -> Any:  # noqa: ANN401 (plain data in, one of three classes out)
+    names = {entry.name for entry in dataclasses.fields(kind)}
+    for name in values:
+        if name not in names:
+            raise InvalidArgumentsError(f"{kind.__name__} has no field {name!r}")
+    arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    try:
+        return kind(**arguments)
+    except TypeError as error:
+        raise InvalidArgumentsError(f"{kind.__name__}: {error}") from error

@@ -1,0 +1,42 @@
+"""`async with client.dial(…) as call:` connected on entry, hung up on exit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from trivox.call.call import Call
+
+
+@final
+class Dialling:
+    """Made by `Client.dial`. Not entered, it does nothing."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    async def __aenter__(self) -> Call:
+        """Call and wait until connected.
+
+        If cancelled or failing, the call is ended before the exception leaves: CANCEL, or ACK and
+        BYE if a 2xx crosses it.
+        """
+        call = self._call
+        try:
+            await call.start()
+            await call.wait_connected()
+        except BaseException as error:
+            call.leave(error)
+            raise
+        return call
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Hang up, as leaving `async with call` does."""
+        await self._call.__aexit__(kind, value, traceback)

@@ -1,0 +1,111 @@
+"""Requests outside of calls, both ways: OPTIONS, MESSAGE, and what is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+import trio
+
+from trivox._native import EVENT_RESPONSE, EVENT_TIMEOUT
+from trivox.call.messages import SipResponse
+from trivox.errors import ConnectionTimeoutError, TransportError
+from trivox.sip.dialog import MAX_FORWARDS
+from trivox.sip.digest import Authorizer
+from trivox.sip.outputs import SendRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trivox._native import SipEvent
+    from trivox.sip.identity import LocalIdentity
+    from trivox.sip.outputs import Headers
+
+ALLOWED: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE"
+ACCEPTED: Final = "application/sdp"
+KNOWN_METHODS: Final = frozenset(
+    {
+        "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY",
+        "PUBLISH", "INFO", "REFER", "MESSAGE", "UPDATE",
+    }
+)  # fmt: skip
+"""Methods of the RFCs: one we do not take is 405, any other 501 (RFC 3261 §8.2.1, §21.5.2)."""
+
+
+@final
+class OutsideRequest:
+    """One request of ours without a dialog, from its first try to its final response."""
+
+    def __init__(
+        self,
+        identity: LocalIdentity,
+        method: str,
+        uri: str,
+        *,
+        headers: Headers,
+        body: bytes,
+        new_id: Callable[[], str],
+        send: Callable[[SendRequest], int],
+    ) -> None:
+        self._identity = identity
+        self._method = method
+        self._uri = uri
+        self._headers = headers
+        self._body = body
+        self._call_id = new_id()
+        self._tag = new_id()
+        self._authorizer = Authorizer(identity.digest, new_id())
+        self._send = send
+        self._cseq = 0
+        self._response: SipResponse | None = None
+        self._error: Exception | None = None
+        self._parked = trio.lowlevel.ParkingLot()
+        self._tx = 0
+
+    def begin(self) -> None:
+        """Send the request, with the credentials asked for so far."""
+        identity = self._identity
+        self._cseq += 1
+        agent = (("User-Agent", identity.user_agent),) if identity.user_agent else ()
+        headers: Headers = (
+            *(("Route", route) for route in identity.routes),
+            MAX_FORWARDS,
+            ("From", f"{identity.address};tag={self._tag}"),
+            ("To", f"<{self._uri}>"),
+            ("Call-ID", self._call_id),
+            ("CSeq", f"{self._cseq} {self._method}"),
+            ("Contact", identity.contact),
+            *agent,
+            *self._headers,
+            *self._authorizer.headers(self._method, self._uri, self._body),
+        )
+        self._tx = self._send(
+            SendRequest(self._method, self._uri, headers, self._body, identity.routes)
+        )
+
+    async def wait(self) -> SipResponse:
+        """Wait for the final response. Raises ConnectionTimeoutError, TransportError."""
+        while self._response is None and self._error is None:
+            await self._parked.park()
+        if self._error is not None:
+            raise self._error
+        assert self._response is not None, "either there is a response or an error"
+        return self._response
+
+    def handle_sip(self, event: SipEvent, now: float) -> None:
+        """Take an event that carries this request's token."""
+        kind, _, tx, _, status, message, _, _ = event
+        if tx != self._tx:
+            return
+        if kind == EVENT_RESPONSE and message is not None:
+            if status < 200:
+                return
+            name = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
+            if self._authorizer.can_answer(status, message.headers(name)):
+                self.begin()
+                return
+            self._response = SipResponse.from_message(message)
+        elif kind == EVENT_TIMEOUT:
+            self._error = ConnectionTimeoutError(f"no response to {self._method} {self._uri}")
+        else:
+            self._error = TransportError(f"{self._method} {self._uri} could not be sent")
+        self._parked.unpark_all()

@@ -1,0 +1,108 @@
+"""`serve`: one task for each incoming call, and nothing a handler does can hurt another."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, final
+
+import trio
+
+from trivox.call.call import Call
+from trivox.call.events import HandlerFailed
+from trivox.errors import CallError
+
+if TYPE_CHECKING:
+    from trivox.client.arrivals import Arrivals
+
+Handler = Callable[[Call], Awaitable[object]]
+"""An async function of one call."""
+
+_LOGGER: Final = logging.getLogger("trivox.serve")
+
+
+async def serve(
+    arrivals: Arrivals,
+    handler: Handler,
+    *,
+    max_calls: int | None,
+    task_status: trio.TaskStatus[None],
+) -> None:
+    """Run the handler for each call until the client drains; see `Client.serve`."""
+    only: BaseException
+    try:
+        async with trio.open_nursery() as nursery:
+            server = _Server(arrivals, handler, nursery, max_calls)
+            arrivals.takers.add(server)
+            try:
+                if arrivals.is_closed:
+                    server.close()
+                task_status.started()
+                await server.closed.wait()
+            finally:
+                server.close()
+                arrivals.takers.remove(server)
+        return
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) != 1:
+            raise
+        only = group.exceptions[0]
+    raise only
+
+
+@final
+class _Server:
+    """The taker behind `serve`."""
+
+    def __init__(
+        self, arrivals: Arrivals, handler: Handler, nursery: trio.Nursery, max_calls: int | None
+    ) -> None:
+        self._arrivals = arrivals
+        self._handler = handler
+        self._nursery = nursery
+        self._max_calls = max_calls
+        self._running = 0
+        self.closed = trio.Event()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether one more handler may run."""
+        return not self.closed.is_set() and (
+            self._max_calls is None or self._running < self._max_calls
+        )
+
+    def take(self, call: Call) -> None:
+        """Start the handler of a call."""
+        self._running += 1
+        call.note_taken()
+        self._nursery.start_soon(self._handle, call, name=f"call {call.id}")
+
+    def close(self) -> None:
+        """Take no more."""
+        self.closed.set()
+
+    async def _handle(self, call: Call) -> None:
+        try:
+            async with call:
+                await self._handler(call)
+        except Exception as error:
+            self._report(call, error)
+        except BaseExceptionGroup as group:
+            ours, rest = group.split(Exception)
+            if ours is not None:
+                self._report(call, ours)
+            if rest is not None:
+                raise rest from None
+        finally:
+            call.leave(None)
+            self._running -= 1
+            self._arrivals.takers.note_free()
+
+    def _report(self, call: Call, error: Exception) -> None:
+        """Log and emit what a handler raised; that its own call ended is no failure."""
+        if isinstance(error, CallError) and error.call_id == call.id and call.end is not None:
+            _LOGGER.debug("call %s ended under its handler: %s", call.id, error)
+            return
+        _LOGGER.error("the handler of call %s raised", call.id, exc_info=error)
+        client = self._arrivals.client
+        client.emit(HandlerFailed(at=trio.current_time(), call=call, error=error))

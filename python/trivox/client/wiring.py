@@ -1,0 +1,295 @@
+"""What holds a client together: endpoint, engine, timers, identifiers; the host of its calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, final
+
+from trivox._native import Uri
+from trivox.call.host import Route
+from trivox.client.exchange import Exchange
+from trivox.client.identifiers import Identifiers
+from trivox.client.timers import Timers
+from trivox.errors import ConnectionNetworkError, ParseError
+from trivox.net.endpoint import Endpoint
+from trivox.net.route import is_wildcard
+from trivox.net.sockets import SystemSockets
+from trivox.sip.identity import LocalIdentity
+from trivox.sip.registration import Registration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from trivox._native import Message, SipEvent
+    from trivox.actor.isolation import Isolation
+    from trivox.actor.listeners import StartSoon
+    from trivox.actor.supervisor import Supervisor
+    from trivox.call.call import Call
+    from trivox.call.settings import CallSettings
+    from trivox.client.account import Account
+    from trivox.client.config import ClientConfig
+    from trivox.client.dialling import Dialling
+    from trivox.client.timers import Deadline
+    from trivox.media.engine import Media
+    from trivox.net.tracing import TraceHook
+    from trivox.net.transport import Address, Flow, SocketFactory
+    from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
+
+
+class Owner(Protocol):
+    """The client, seen from its wiring."""
+
+    config: ClientConfig
+
+    @property
+    def accounts(self) -> Mapping[str, Account]:
+        """Accounts by address of record."""
+        ...
+
+    def enter(self, call: Call) -> None:
+        """Take a call into `calls`."""
+        ...
+
+    def leave(self, call: Call) -> None:
+        """Drop an ended call from `calls`."""
+        ...
+
+    def isolation_for(self, call: Call) -> Isolation:
+        """Return the place where what this call's listeners raise ends."""
+        ...
+
+    def create_call(
+        self,
+        destination: str,
+        settings: CallSettings | None = None,
+        *,
+        account: Account | None = None,
+    ) -> Call:
+        """Make an outgoing call."""
+        ...
+
+    def dial(
+        self,
+        destination: str,
+        settings: CallSettings | None = None,
+        *,
+        account: Account | None = None,
+    ) -> Dialling:
+        """Make one that is connected on entry."""
+        ...
+
+
+@final
+class Wiring:
+    """The `CallHost` of a client's calls and the `AccountHost` of its accounts."""
+
+    def __init__(
+        self,
+        owner: Owner,
+        *,
+        media: Media,
+        seed: bytes,
+        sockets: SocketFactory | None,
+        trace: TraceHook | None,
+    ) -> None:
+        config = owner.config
+        self._owner = owner
+        self._supervisor: Supervisor | None = None
+        self.media = media
+        self.timers = Timers()
+        self.new_id = Identifiers(seed + b"names")
+        self.take_request: Callable[[SipEvent, float], None] = lambda _event, _now: None
+        self.exchange = Exchange(
+            take_request=lambda event, now: self.take_request(event, now),
+            call_at=self.timers.call_at,
+        )
+        self._sockets = sockets or SystemSockets()
+        self.endpoint = Endpoint(
+            self.exchange,
+            listen=config.listen,
+            seed=seed,
+            advertised=config.advertised,
+            t1=config.t1,
+            t2=config.t2,
+            t4=config.t4,
+            trace=trace,
+            sockets=self._sockets,
+        )
+        self.exchange.endpoint = self.endpoint
+
+    async def open(self, supervisor: Supervisor) -> None:
+        """Start what runs under the supervisor. Raises OSError, InvalidUriError."""
+        self._supervisor = supervisor
+        supervisor.start_soon(self.timers.run, name="trivox timers")
+        await supervisor.start(self.media.run)
+        await supervisor.start(self.endpoint.run)
+
+    async def wait_quiet(self) -> None:
+        """Wait until nothing is owed or expected and everything is written."""
+        await self.exchange.wait_quiet()
+        await self.endpoint.wait_written()
+
+    # CallHost
+
+    @property
+    def advertised(self) -> str:
+        """Host told to others in place of the local one."""
+        return self._owner.config.advertised or ""
+
+    @property
+    def hangup_timeout(self) -> float:
+        """Seconds leaving a call waits for its end."""
+        return self._owner.config.hangup_timeout
+
+    @property
+    def start_soon(self) -> StartSoon:
+        """Starts a task in the supervisor."""
+        assert self._supervisor is not None, "calls are made inside `async with open_client`"
+        return self._supervisor.start_soon
+
+    def now(self) -> float:
+        """Return Trio's time; within a batch of events, the batch's."""
+        return self.exchange.now()
+
+    def call_at(self, at: float, act: Callable[[], None]) -> Deadline:
+        """Call `act` at that time."""
+        return self.timers.call_at(at, act)
+
+    def isolation_for(self, call: Call) -> Isolation:
+        """Return the place where what this call's listeners raise ends."""
+        return self._owner.isolation_for(call)
+
+    def enter(self, call: Call) -> None:
+        """Take an outgoing call in."""
+        self._owner.enter(call)
+        self.exchange.enter(call.token, call)
+
+    def leave(self, call: Call) -> None:
+        """Let an ended call go; its last messages are still carried."""
+        self._owner.leave(call)
+        self.exchange.settle(call)
+
+    def send(self, call: Call, output: SendRequest | SendAck | SendCancel | SendResponse) -> int:
+        """Hand a message to the call's flow."""
+        route = call.route
+        assert route is not None, "a call that sends has its route"
+        return self.exchange.send(call.token, route, output, in_dialog=call.has_dialog)
+
+    def forget(self, output: Forget) -> None:
+        """Drop a dialog from the core's table."""
+        self.endpoint.forget(output)
+
+    async def route_to(self, call: Call) -> Route:
+        """Resolve an outgoing call's destination."""
+        account = self._owner.accounts.get(call.account.uri) if call.account else None
+        return await self.route(call.destination, account, call.settings)
+
+    async def route(
+        self, target: str, account: Account | None, settings: CallSettings | None = None
+    ) -> Route:
+        """Resolve where a request to `target` goes, and who we are there."""
+        config = self._owner.config
+        proxy = (account.config.proxy if account is not None else None) or config.outbound_proxy
+        resolved = await self.endpoint.resolve(proxy or target)
+        flow = self.endpoint.flow_to(resolved)
+        return self._route(flow, resolved.address, account, settings, proxy)
+
+    def route_back(self, request: Message, event: SipEvent, account: Account | None) -> Route:
+        """Return the route to where an incoming request came from."""
+        *_, number, source = event
+        flow = self.endpoint.flow(number)
+        if flow is None:
+            raise ConnectionNetworkError("the connection it came by is gone")
+        try:
+            user = Uri.parse(request.uri).user
+        except ParseError:
+            user = ""
+        return self._route(flow, source, account, None, None, user=user)
+
+    def _route(
+        self,
+        flow: Flow,
+        peer: Address,
+        account: Account | None,
+        settings: CallSettings | None,
+        proxy: str | None,
+        *,
+        user: str = "",
+    ) -> Route:
+        config = self._owner.config
+        own = account.config if account is not None else None
+        local = self._local_host(flow, peer)
+        uri = own.uri if own is not None else f"sip:trivox@{_bracketed(local)}"
+        name = own.display_name if own is not None else ""
+        if settings is not None:
+            uri = settings.caller_uri or uri
+            name = settings.caller_name if settings.caller_name is not None else name
+        identity = LocalIdentity(
+            uri=uri,
+            contact=self.endpoint.contact(flow, peer, user or _user_of(uri)),
+            display_name=name,
+            routes=(f"<{_loose(proxy)}>",) if proxy else (),
+            digest=account.digest if account is not None else None,
+            user_agent=config.user_agent,
+        )
+        return Route(flow.id, peer, local, identity)
+
+    def _local_host(self, flow: Flow, peer: Address) -> str:
+        """Return the address the media binds: of the route to the peer, never the advertised one."""
+        host = flow.local[0]
+        return self._sockets.route_to(peer[0]) if is_wildcard(host) else host
+
+    # AccountHost
+
+    async def route_registration(self, account: Account) -> Route:
+        """Resolve the registrar or the proxy before it."""
+        return await self.route(account.registrar, account)
+
+    def new_registration(self, account: Account, route: Route) -> Registration:
+        """Make the machine that keeps an account registered."""
+        return Registration(
+            route.identity,
+            account.registrar,
+            call_id=self.new_id(),
+            local_tag=self.new_id(),
+            cnonce=self.new_id(),
+            jitter=self.new_id.fraction(),
+        )
+
+    def enter_registration(self, account: Account) -> None:
+        """Give the account the events of its token."""
+        self.exchange.enter(account.token, account)
+
+    def leave_registration(self, account: Account) -> None:
+        """Expect nothing more for the account."""
+        self.exchange.release(account.token)
+
+    def send_registration(self, account: Account, route: Route, output: SendRequest) -> int:
+        """Send a REGISTER."""
+        return self.exchange.send(account.token, route, output, in_dialog=False)
+
+    def create_call(
+        self, destination: str, settings: CallSettings | None, *, account: Account | None
+    ) -> Call:
+        """Make a call of an account."""
+        return self._owner.create_call(destination, settings, account=account)
+
+    def dial(
+        self, destination: str, settings: CallSettings | None, *, account: Account | None
+    ) -> Dialling:
+        """Call from an account."""
+        return self._owner.dial(destination, settings, account=account)
+
+
+def _user_of(uri: str) -> str:
+    try:
+        return Uri.parse(uri).user
+    except ParseError:
+        return ""
+
+
+def _loose(uri: str) -> str:
+    return uri if ";lr" in uri else f"{uri};lr"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
