@@ -110,6 +110,7 @@ from trivox.media.port import AudioPort
 from trivox.media.sources import AudioSource, FileSource, SilenceSource, ToneSource
 from trivox.media.statistics import AudioStatistics
 from trivox.sip.registration import RegistrationState
+from trivox.switchboard import BoardAccount, Switchboard, open_switchboard
 
 __all__ = [
     "Account",
@@ -120,6 +121,7 @@ __all__ = [
     "AudioStatistics",
     "AudioStreamRequiredError",
     "AuthenticationError",
+    "BoardAccount",
     "BufferOverflowError",
     "BusyError",
     "Call",
@@ -219,6 +221,7 @@ __all__ = [
     "StreamType",
     "StreamTypeMismatchError",
     "StreamUpdateFailedError",
+    "Switchboard",
     "ToneSource",
     "TransportError",
     "TrivoxError",
@@ -227,5 +230,6 @@ __all__ = [
     "Watchable",
     "__version__",
     "open_client",
+    "open_switchboard",
     "serve_calls",
 ]
