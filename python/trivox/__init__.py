@@ -50,6 +50,7 @@ from trivox.call.settings import CallSettings, DtmfMethod, RejectMode
 from trivox.call.states import CallDirection, CallState
 from trivox.call.streams import LocalStream, RemoteStream, StreamType
 from trivox.call.timings import CallTimings
+from trivox.call.trace import TraceRecord
 from trivox.client.account import Account, RegistrationInfo
 from trivox.client.client import Client, ClientStatistics
 from trivox.client.config import AccountConfig, ClientConfig
@@ -223,6 +224,7 @@ __all__ = [
     "StreamUpdateFailedError",
     "Switchboard",
     "ToneSource",
+    "TraceRecord",
     "TransportError",
     "TrivoxError",
     "UnavailableError",

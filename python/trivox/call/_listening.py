@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from trivox.call.call import Call
     from trivox.call.host import AccountFace, CallHost, Timer
     from trivox.call.settings import CallSettings
+    from trivox.call.trace import TraceRecord
 
 E = TypeVar("E", bound=Event)
 _LOGGER = logging.getLogger("trivox.call")
@@ -98,6 +99,8 @@ class CallListening:
         self.user_data: Any = None
         self.remote_headers = Headers()
         self.end: CallEnd | None = None
+        self.trace: deque[TraceRecord] = host.trace_of(sip_call_id)
+        """Its SIP messages, the last 256, if the client keeps them (`keep_trace`)."""
         self.timings = CallTimings(created=host.now())
         self._host = host
         self._phase = Phase.OUT_CREATED if direction is CallDirection.OUTGOING else Phase.IN_CREATED

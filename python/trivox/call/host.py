@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable
 
     from trivox.actor.isolation import Isolation
     from trivox.actor.listeners import StartSoon
     from trivox.call.call import Call
+    from trivox.call.trace import TraceRecord
     from trivox.media.engine import Media
     from trivox.net.transport import Address
     from trivox.sip.identity import LocalIdentity
@@ -90,6 +92,10 @@ class CallHost(Protocol):
 
     def forget(self, output: Forget) -> None:
         """Drop a dialog from the core's table."""
+        ...
+
+    def trace_of(self, call_id: str) -> deque[TraceRecord]:
+        """Return the kept messages of a Call-ID; empty unless the client keeps them."""
         ...
 
     def isolation_for(self, call: Call) -> Isolation:

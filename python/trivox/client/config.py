@@ -80,6 +80,7 @@ class ClientConfig:
         engine_threads: Threads of the media engine.
         rtp_ports: First and last port of plain RTP; (0, 0): the system chooses.
         call_settings: Settings of calls that bring none and have no account.
+        keep_trace: Keep each call's last 256 SIP messages in `Call.trace`.
         listener_errors: What an exception of a listener does: log, fail_call or raise.
     """
 
@@ -99,6 +100,7 @@ class ClientConfig:
     engine_threads: int = 1
     rtp_ports: tuple[int, int] = (0, 0)
     call_settings: CallSettings = field(default_factory=CallSettings)
+    keep_trace: bool = False
     listener_errors: ListenerErrorPolicy = ListenerErrorPolicy.LOG
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Protocol, final
 
 from trivox._native import Uri
@@ -9,6 +10,7 @@ from trivox.call.host import Route
 from trivox.client.exchange import Exchange
 from trivox.client.identifiers import Identifiers
 from trivox.client.timers import Timers
+from trivox.client.tracing import Tracer
 from trivox.errors import ConnectionNetworkError, ParseError
 from trivox.net.endpoint import Endpoint
 from trivox.net.route import is_wildcard
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from trivox.actor.supervisor import Supervisor
     from trivox.call.call import Call
     from trivox.call.settings import CallSettings
+    from trivox.call.trace import TraceRecord
     from trivox.client.account import Account
     from trivox.client.config import ClientConfig
     from trivox.client.dialling import Dialling
@@ -103,6 +106,7 @@ class Wiring:
             call_at=self.timers.call_at,
         )
         self._sockets = sockets or SystemSockets()
+        self._tracer = Tracer(trace) if config.keep_trace else None
         self.endpoint = Endpoint(
             self.exchange,
             listen=config.listen,
@@ -111,7 +115,7 @@ class Wiring:
             t1=config.t1,
             t2=config.t2,
             t4=config.t4,
-            trace=trace,
+            trace=self._tracer or trace,
             sockets=self._sockets,
         )
         self.exchange.endpoint = self.endpoint
@@ -153,6 +157,10 @@ class Wiring:
     def call_at(self, at: float, act: Callable[[], None]) -> Deadline:
         """Call `act` at that time."""
         return self.timers.call_at(at, act)
+
+    def trace_of(self, call_id: str) -> deque[TraceRecord]:
+        """Return the kept messages of a Call-ID; empty unless they are kept."""
+        return self._tracer.records(call_id) if self._tracer is not None else deque(maxlen=0)
 
     def isolation_for(self, call: Call) -> Isolation:
         """Return the place where what this call's listeners raise ends."""
