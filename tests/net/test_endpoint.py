@@ -319,7 +319,7 @@ async def test_the_trace_sees_whole_messages_with_their_direction(start, nursery
 async def test_an_address_we_cannot_listen_on_is_refused(uri, error):
     endpoint = Endpoint(User(), listen=[uri], seed=bytes(32))
 
-    with pytest.RaisesGroup(error):
+    with pytest.raises(error):
         await endpoint.run()
 
 

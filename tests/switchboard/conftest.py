@@ -7,8 +7,11 @@ import itertools
 import pytest
 import trio
 
-from trivox._native import Message
+from trivox import _native
+from trivox._native import Message, NameAddr
+from trivox.net.endpoint import Endpoint
 from trivox.sip.digest import DigestClient
+from trivox.sip.outputs import SendAck, SendRequest, SendResponse
 from trivox.switchboard import open_switchboard
 from trivox.testing import Link
 
@@ -193,3 +196,148 @@ def board(link):
         return open_switchboard(sockets=link.host(BOARD), **settings)
 
     return make
+
+
+class Agent:
+    """A user agent on an endpoint: registers, calls, answers all; for transports other than UDP."""
+
+    numbers = itertools.count(1)
+
+    def __init__(self, name, account, sockets, password):
+        self.name, self.account, self.password = name, account, password
+        self.digest = DigestClient(name, password, realms=[account.uri.partition("@")[2]])
+        self.endpoint = Endpoint(self, listen=(), seed=name.encode() * 8, sockets=sockets)
+        self.requests, self.acks, self.responses, self.errors = [], [], {}, []
+        self.changed = trio.Event()
+
+    def handle_sip(self, events, now):
+        for kind, _, tx, _, _, message, flow, source in events:
+            if kind == _native.EVENT_REQUEST:
+                self.requests.append(message)
+                contact = self.endpoint.contact(self.endpoint.flow(flow), source, self.name)
+                headers = (("Contact", contact),)
+                tag = f"{self.name}-tag"
+                self.endpoint.respond(
+                    SendResponse(tx, 200, "OK", headers, b"", tag), token=len(self.requests)
+                )
+            elif kind == _native.EVENT_ACK:
+                self.acks.append(message)
+            elif kind == _native.EVENT_RESPONSE:
+                self.responses.setdefault(tx, []).append(message)
+            else:
+                self.errors.append((kind, tx))
+        self.changed.set()
+        self.changed = trio.Event()
+
+    def handle_flow_closed(self, flow):
+        self.errors.append(("closed", flow))
+
+    async def until(self, condition):
+        with trio.fail_after(60):
+            while not condition():
+                await self.changed.wait()
+
+    def _hop(self):
+        target = self.endpoint.resolve_now(self.account.registrar)
+        return self.endpoint.flow_to(target), target.address
+
+    async def ask(self, method, uri, *, to=None, headers=(), expect_challenge=True):
+        """Send a request with a challenge answered; return its final response."""
+        flow, destination = self._hop()
+        call_id = f"{self.name}-{next(Agent.numbers)}"
+        contact = self.endpoint.contact(flow, destination, self.name)
+        credentials = ()
+        for cseq in (1, 2):
+            fields = (
+                ("From", f"<{self.account.uri}>;tag={self.name}"),
+                ("To", to or f"<{uri}>"),
+                ("Call-ID", call_id),
+                ("CSeq", f"{cseq} {method}"),
+                ("Max-Forwards", "70"),
+                ("Contact", contact),
+                *headers,
+                *credentials,
+            )
+            output = SendRequest(method, uri, fields)
+            tx = self.endpoint.request(output, token=1, flow=flow, destination=destination)
+            await self.until(lambda tx=tx: any(m.status >= 200 for m in self.responses.get(tx, ())))
+            final = next(one for one in self.responses[tx] if one.status >= 200)
+            if final.status not in (401, 407):
+                return tx, final
+            name, value = (
+                ("Authorization", final.headers("WWW-Authenticate"))
+                if final.status == 401
+                else ("Proxy-Authorization", final.headers("Proxy-Authenticate"))
+            )
+            credentials = ((name, self.digest.answer(value, method, uri, b"", "c")),)
+        return tx, final
+
+    async def register(self):
+        domain = self.account.uri.partition("@")[2]
+        _, final = await self.ask("REGISTER", f"sip:{domain}", to=f"<{self.account.uri}>")
+        return final
+
+    async def call(self, uri):
+        """Call and acknowledge; return the 200."""
+        tx, answer = await self.ask("INVITE", uri)
+        if answer.status == 200:
+            self.inside("ACK", answer, tx=tx, cseq=2)
+        return answer
+
+    def inside(self, method, answer, *, cseq, tx=0):
+        flow, destination = self._hop()
+        routes = tuple(reversed(answer.values("Record-Route")))
+        target = answer.header("Contact").strip("<>")
+        fields = (
+            ("From", answer.header("From")),
+            ("To", answer.header("To")),
+            ("Call-ID", answer.header("Call-ID")),
+            ("CSeq", f"{cseq} {method}"),
+            ("Max-Forwards", "70"),
+            *(("Route", route) for route in routes),
+        )
+        if method == "ACK":
+            output = SendAck(tx, answer.key()[4], target, fields)
+            self.endpoint.acknowledge(output, flow=flow, destination=destination)
+            return 0
+        output = SendRequest(method, target, fields)
+        return self.endpoint.request(output, token=1, flow=flow, destination=destination)
+
+    async def hang_up(self, answer):
+        tx = self.inside("BYE", answer, cseq=3)
+        await self.until(lambda: tx in self.responses)
+        return self.responses[tx][-1]
+
+    async def hang_up_called(self, invite):
+        """Send BYE from the side that was called."""
+        hop = NameAddr.parse(invite.values("Record-Route")[0]).uri
+        flow, source = self.endpoint.next_hop(hop, flow=self.flow_of(), source=("", 0))
+        target = invite.header("Contact").strip("<>")
+        fields = (
+            ("From", f"{invite.header('To')};tag={self.name}-tag"),
+            ("To", invite.header("From")),
+            ("Call-ID", invite.header("Call-ID")),
+            ("CSeq", "1 BYE"),
+            ("Max-Forwards", "70"),
+            *(("Route", route) for route in invite.values("Record-Route")),
+        )
+        output = SendRequest("BYE", target, fields)
+        tx = self.endpoint.request(output, token=1, flow=flow, destination=source)
+        await self.until(lambda: tx in self.responses)
+        return self.responses[tx][-1]
+
+    def flow_of(self):
+        return self._hop()[0].id
+
+
+@pytest.fixture
+def agent(nursery):
+    """Return an async function that starts an agent for a user of a switchboard."""
+
+    async def start(board, name, transport, sockets=None):
+        account = board.account(name, transport=transport)
+        made = Agent(name, account, sockets, account.password)
+        await nursery.start(made.endpoint.run)
+        return made
+
+    return start

@@ -7,19 +7,24 @@ until the core's next deadline. Nothing here knows calls, dialogs or media.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import trio
 
 from trivox._native import EVENT_FLOW_BROKEN, SipCore
-from trivox.errors import ConnectionNetworkError, InvalidUriError, NotSupportedError
+from trivox.errors import (
+    ConnectionNetworkError,
+    InvalidUriError,
+    NotSupportedError,
+    TrivoxError,
+)
 from trivox.net.flows import FlowTable
 from trivox.net.limits import StreamLimits
 from trivox.net.own_address import OwnAddress
 from trivox.net.resolver import Resolver, Target, numeric_host, parse_endpoint
 from trivox.net.route import host_port, sip_uri
 from trivox.net.sockets import SystemSockets
+from trivox.net.statistics import EndpointStatistics
 from trivox.net.tracing import StreamSplitter, TraceHook
 from trivox.net.udp import UdpFlow
 
@@ -32,24 +37,6 @@ if TYPE_CHECKING:
     from trivox.net.tcp import TcpFlow
     from trivox.net.transport import Address, Flow, SocketFactory, TransactionUser
     from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointStatistics:
-    """What went through the sockets, and what did not."""
-
-    flows: int
-    """Live sockets and connections."""
-    messages_out: int
-    """Messages handed to a flow."""
-    datagrams_dropped: int
-    """Messages a UDP socket would not take."""
-    messages_unroutable: int
-    """Messages for a connection that was gone."""
-    connections_refused: int
-    """Accepted connections over the limits, closed at once."""
-    core: dict[str, int]
-    """The SIP core's own counters."""
 
 
 @final
@@ -131,15 +118,23 @@ class Endpoint:
             OSError: An address cannot be bound.
             InvalidUriError, NotSupportedError: An address is none we can listen on.
         """
+        failure: OSError | TrivoxError | None = None
         try:
             async with trio.open_nursery() as nursery:
                 self._flows.start(nursery)
-                await self._bind()
-                nursery.start_soon(self._keep_time)
-                task_status.started()
+                try:
+                    await self._bind()
+                except (OSError, TrivoxError) as error:  # raised below, outside of a group
+                    failure = error
+                    nursery.cancel_scope.cancel()
+                else:
+                    nursery.start_soon(self._keep_time)
+                    task_status.started()
         finally:
             self._is_stopping = True
             self._flows.close()
+        if failure is not None:
+            raise failure
 
     # What carries out the outputs of `trivox.sip`.
 

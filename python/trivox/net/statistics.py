@@ -1,0 +1,23 @@
+"""What an endpoint counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStatistics:
+    """What went through the sockets, and what did not."""
+
+    flows: int
+    """Live sockets and connections."""
+    messages_out: int
+    """Messages handed to a flow."""
+    datagrams_dropped: int
+    """Messages a UDP socket would not take."""
+    messages_unroutable: int
+    """Messages for a connection that was gone."""
+    connections_refused: int
+    """Accepted connections over the limits, closed at once."""
+    core: dict[str, int]
+    """The SIP core's own counters."""
