@@ -6,7 +6,7 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trivox.actor.isolation import ListenerErrorPolicy
 from trivox.call.header_rules import checked_text
@@ -59,13 +59,49 @@ class AccountConfig:
             raise InvalidArgumentsError("expires must be positive")
 
 
+class AccountGrant(Protocol):
+    """What a registrar hands to a user of its own, such as `Switchboard.account()` does."""
+
+    @property
+    def uri(self) -> str:
+        """Address of record."""
+        ...
+
+    @property
+    def password(self) -> str:
+        """Secret for digest."""
+        ...
+
+    @property
+    def registrar(self) -> str:
+        """URI to register at."""
+        ...
+
+    @property
+    def proxy(self) -> str:
+        """URI that calls go through."""
+        ...
+
+
+def _described(account: AccountConfig | AccountGrant) -> AccountConfig:
+    if isinstance(account, AccountConfig):
+        return account
+    return AccountConfig(
+        account.uri,
+        password=account.password,
+        registrar=account.registrar,
+        proxy=account.proxy,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientConfig:
     """Describe a client.
 
     Attributes:
         listen: SIP URIs to bind, "sip:0.0.0.0:5060;transport=udp"; udp, tcp or ws; port 0 is any.
-        accounts: Identities that exist from the beginning.
+        accounts: Identities that exist from the beginning: AccountConfig, or what
+            `Switchboard.account()` returns.
         advertised: Host told to others in place of the local address; None: the route's address.
         outbound_proxy: URI every request goes to first; None: none.
         user_agent: Value of User-Agent and Server.
@@ -105,7 +141,7 @@ class ClientConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "listen", tuple(self.listen))
-        object.__setattr__(self, "accounts", tuple(self.accounts))
+        object.__setattr__(self, "accounts", tuple(map(_described, self.accounts)))
         object.__setattr__(self, "listener_errors", ListenerErrorPolicy(self.listener_errors))
         checked_text(self.user_agent, "user_agent")
         if not self.listen:

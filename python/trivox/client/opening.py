@@ -83,15 +83,15 @@ class OpenClient:
         """Bind and start. Raises OSError, InvalidUriError, EngineError."""
         engine = self._engine or self._new_engine()
         await self._supervisor.__aenter__()
-        client = Client(
-            self._config,
-            supervisor=self._supervisor,
-            media=engine,
-            seed=self._seed,
-            sockets=self._sockets,
-            trace=self._trace,
-        )
         try:
+            client = Client(
+                self._config,
+                supervisor=self._supervisor,
+                media=engine,
+                seed=self._seed,
+                sockets=self._sockets,
+                trace=self._trace,
+            )
             await client.open()
         except BaseException as error:
             await self._leave(type(error), error, error.__traceback__)
