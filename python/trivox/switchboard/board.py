@@ -11,7 +11,7 @@ import trio
 from trivox import _native
 from trivox.actor.supervisor import Supervisor
 from trivox.errors import InvalidArgumentsError
-from trivox.net.endpoint import Endpoint, EndpointStatistics
+from trivox.net.endpoint import Endpoint
 from trivox.net.resolver import parse_endpoint
 from trivox.net.route import is_wildcard, sip_uri
 from trivox.switchboard.identity import Identity, Refusal, Request, refuse_bad_input
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from trivox._native import SipEvent
+    from trivox.net.statistics import EndpointStatistics
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import SocketFactory
 
