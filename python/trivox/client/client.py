@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from trivox.call.settings import CallSettings
     from trivox.client.config import AccountConfig, ClientConfig
     from trivox.media.engine import Media
-    from trivox.net.endpoint import EndpointStatistics
+    from trivox.net.statistics import EndpointStatistics
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import SocketFactory
 
