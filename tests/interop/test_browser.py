@@ -148,7 +148,7 @@ async def test_mute_on_either_side_is_heard_as_silence(page, tmp_path):
         await browser.hears(880)
         await browser.call("mute")
         await trio.sleep(0.5)
-        level = calls[0].statistics().audio_level_dbov
+        level = calls[0].statistics().level_received_dbov
         await browser.call("hangup")
 
     assert level < -60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Final, final
 
@@ -62,7 +63,9 @@ class Recording:
         assert self._pending is not None, "left without having been entered"
         assert self._number is not None, "left without having been entered"
         if self._leg.is_open and not self._pending.is_done:
-            self.seconds = self._leg.sessions.stop_recording(self._leg.session, self._number)
+            # It may have ended this instant, with its session: the event under way says how.
+            with contextlib.suppress(EngineError):
+                self.seconds = self._leg.sessions.stop_recording(self._leg.session, self._number)
         if kind is not None:
             return
         with trio.move_on_after(_DISK_LIMIT):
