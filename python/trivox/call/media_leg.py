@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
 import trio
 
 from trivox.call._digits import Digits
+from trivox.errors import EngineError
 from trivox.media.engine import EngineEventKind
 from trivox.media.statistics import AudioStatistics
 
@@ -210,7 +212,9 @@ class MediaLeg:
         """Wake all but recordings, whose end on disk is still to be reported."""
         for kind, number in tuple(self._pending):
             if kind == EngineEventKind.RECORDING_ENDED:
-                self.sessions.stop_recording(self.session, number)
+                # Stopped already, or its file broke: the report of it is on its way.
+                with suppress(EngineError):
+                    self.sessions.stop_recording(self.session, number)
             else:
                 self._pending.pop((kind, number)).finish(None)
 
