@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import TypeAlias
 
-    Call: TypeAlias = object
-    RemoteStream: TypeAlias = object
-    StatisticsReport: TypeAlias = object
+    from trivox.call.call import Call
+    from trivox.call.streams import RemoteStream
+    from trivox.media.statistics import AudioStatistics
 
 
 class Originator(StrEnum):
@@ -207,7 +206,7 @@ class DtmfReceived(Event):
 class StatsReport(Event):
     """Statistics of the call's media, at the interval its settings ask for."""
 
-    report: StatisticsReport
+    report: AudioStatistics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

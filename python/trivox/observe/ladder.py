@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from trivox.net.transport import Address
     from trivox.observe.records import MessageRecord
 
-_SPACING: Final = 36
+_NARROWEST: Final = 24
+_WIDEST: Final = 56
 _CLOCK: Final = 12
+_MARGIN: Final = 20
+"""Where the first column's line stands."""
 _REPEATED: Final = " (again)"
 
 
@@ -29,18 +32,28 @@ def ladder(records: Iterable[MessageRecord], parties: Mapping[Address, str]) -> 
     """
     messages = sorted(records, key=lambda record: record.at)
     names = _columns(messages, parties)
-    lines = [_heads(names)]
-    seen: set[tuple[Address, Address, bytes]] = set()
+    titles = _titles(messages)
+    spacing = min(max((len(title) + 6 for title in titles), default=0), _WIDEST)
+    spacing = max(spacing, _NARROWEST)
+    lines = [_heads(names, spacing)]
     began = messages[0].at if messages else 0.0
-    for message in messages:
-        same = (message.source, message.destination, message.data)
-        title = message.title + (_REPEATED if same in seen else "")
-        seen.add(same)
+    for message, title in zip(messages, titles, strict=True):
         source = names.index(_name(message.source, parties))
         destination = names.index(_name(message.destination, parties))
         clock = f"{(message.at - began) * 1000:9.1f} ms"
-        lines.append(clock + _arrow(source, destination, len(names), title))
+        lines.append(clock + _arrow(source, destination, len(names), spacing, title))
     return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _titles(messages: Sequence[MessageRecord]) -> list[str]:
+    """Say what each message is, and whether it was sent before."""
+    seen: set[tuple[Address, Address, bytes]] = set()
+    titles = []
+    for message in messages:
+        same = (message.source, message.destination, message.data)
+        titles.append(message.title + (_REPEATED if same in seen else ""))
+        seen.add(same)
+    return titles
 
 
 def _columns(messages: Sequence[MessageRecord], parties: Mapping[Address, str]) -> list[str]:
@@ -59,31 +72,27 @@ def _name(address: Address, parties: Mapping[Address, str]) -> str:
     return parties.get(address) or (f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
 
-def _place(column: int) -> int:
-    """Return where a column's line stands."""
-    return _CLOCK + 8 + column * _SPACING
-
-
-def _heads(names: Sequence[str]) -> str:
+def _heads(names: Sequence[str], spacing: int) -> str:
     line = " " * _CLOCK
     for column, name in enumerate(names):
-        start = max(_place(column) - len(name) // 2, len(line) + 1)
+        start = max(_MARGIN + column * spacing - len(name) // 2, len(line) + 1)
         line = line.ljust(start) + name
     return line
 
 
-def _arrow(source: int, destination: int, columns: int, title: str) -> str:
+def _arrow(source: int, destination: int, columns: int, spacing: int, title: str) -> str:
     """Draw one message as an arrow between two columns, its title in the middle."""
-    left, right = min(source, destination), max(source, destination)
-    cells = [" "] * (_place(columns - 1) + 1 - _CLOCK)
+    margin = _MARGIN - _CLOCK
+    cells = [" "] * (margin + (columns - 1) * spacing + 1)
     for column in range(columns):
-        cells[_place(column) - _CLOCK] = "│"
+        cells[margin + column * spacing] = "│"
     line = "".join(cells)
+    left = margin + min(source, destination) * spacing
+    right = margin + max(source, destination) * spacing
     if left == right:
-        return f"{line[: _place(left) - _CLOCK + 1]}◯ {title}"
-    start, end = _place(left) - _CLOCK + 1, _place(right) - _CLOCK
-    room = end - start - 4
+        return f"{line[: left + 1]}◯ {title}"
+    room = right - left - 5
     text = f" {title if len(title) <= room else title[: room - 1] + '…'} "
-    shaft = text.center(end - start - 1, "─")
+    shaft = text.center(right - left - 2, "─")
     drawn = f"{shaft}▶" if destination > source else f"◀{shaft}"
-    return line[:start] + drawn + line[end:]
+    return line[: left + 1] + drawn + line[right:]
