@@ -104,6 +104,7 @@ async def test_a_call_forks_and_the_others_are_cancelled(board, phones, autojump
         assert (await alice.receive("SIP/2.0 200")).key()[4] == "bob-tag"
         cancel = await bobs[1].receive("CANCEL")
         assert cancel.header("Via") == invites[1].headers("Via")[0]
+        assert cancel.header("Reason") == 'SIP;cause=200;text="Call completed elsewhere"'
         bobs[1].answer(cancel, 200)
         bobs[1].answer(invites[1], 487, "Request Terminated")
         await bobs[1].receive("ACK")
@@ -182,9 +183,12 @@ async def test_the_caller_cancels_a_ringing_call(board, phones, autojump_clock):
         bob.answer(invite, 180, "Ringing")
         await alice.receive("SIP/2.0 180")
 
-        alice.send(alice.cancel_of(sent))
+        reason = 'Reason: Q.850;cause=16;text="gone"'
+        alice.send(alice.cancel_of(sent).replace("\r\n\r\n", f"\r\n{reason}\r\n\r\n"))
         assert (await alice.receive("SIP/2.0 200")).header("CSeq") == "2 CANCEL"
-        bob.answer(await bob.receive("CANCEL"), 200)
+        cancel = await bob.receive("CANCEL")
+        assert cancel.header("Reason") == 'Q.850;cause=16;text="gone"'
+        bob.answer(cancel, 200)
         bob.answer(invite, 487, "Request Terminated")
 
         final = await alice.receive("SIP/2.0")

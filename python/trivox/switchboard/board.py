@@ -149,7 +149,7 @@ class Switchboard:
         elif kind == _native.EVENT_TRANSPORT_ERROR:
             self._proxy.handle_failure(tx, now, is_unreachable=True)
         elif kind == _native.EVENT_PROXY_CANCELLED:
-            self._proxy.handle_cancel(tx, now)
+            self._proxy.handle_cancel(tx, message, now)
         elif message is None:
             return
         elif kind == _native.EVENT_REQUEST:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, final
 from trivox._native import Uri
 from trivox.errors import InvalidHeaderError, InvalidUriError, NotSupportedError, TransportError
 from trivox.net.route import host_port
-from trivox.sip.outputs import SendCancel, SendResponse
+from trivox.sip.outputs import Headers, SendCancel, SendResponse
 from trivox.switchboard.flow_token import FlowTokens, Hop, Routes
 from trivox.switchboard.identity import Refusal, Request, address_of_untrusted, unsupported
 from trivox.switchboard.response_context import (
@@ -57,6 +57,8 @@ class _Transaction:
     request: Request
     key: tuple[str, str, int, str, str]
     responses: ResponseContext
+    cancel_headers: Headers = ()
+    """Reason of the caller's CANCEL, told to the branches (RFC 3326)."""
 
 
 @final
@@ -149,10 +151,12 @@ class Proxy:
             outputs = transaction.responses.handle_failure(tx, now, is_unreachable=is_unreachable)
             self._perform(transaction, outputs, now)
 
-    def handle_cancel(self, server: int, now: float) -> None:
+    def handle_cancel(self, server: int, message: Message | None, now: float) -> None:
         """Take the caller's CANCEL, which the core has answered (§16.10)."""
         transaction = self._by_server.get(server)
         if transaction is not None:
+            reasons = message.headers("Reason") if message is not None else ()
+            transaction.cancel_headers = tuple(("Reason", reason) for reason in reasons)
             self._perform(transaction, transaction.responses.cancel(now), now)
 
     def handle_timeout(self, now: float) -> None:
@@ -338,11 +342,20 @@ class Proxy:
                 answer = self._identity.answer(transaction.request, Refusal(output.status))
                 self._endpoint.respond(answer, token=0)
             elif isinstance(output, CancelBranch):
-                self._endpoint.cancel(SendCancel(output.tx, ()), token=0)
+                headers = transaction.cancel_headers
+                if transaction.responses.has_succeeded:
+                    headers = (("Reason", 'SIP;cause=200;text="Call completed elsewhere"'),)
+                self._cancel(output.tx, headers)
             elif isinstance(output, WakeAt):
                 heapq.heappush(self._wake, (output.deadline, next(self._order), output.tx))
         if transaction.responses.is_complete and transaction.key in self._live:
             self._retire(transaction, now)
+
+    def _cancel(self, tx: int, headers: Headers) -> None:
+        try:
+            self._endpoint.cancel(SendCancel(tx, headers), token=0)
+        except InvalidHeaderError:  # a caller's Reason that we may not repeat
+            self._endpoint.cancel(SendCancel(tx, ()), token=0)
 
     def _retire(self, transaction: _Transaction, now: float) -> None:
         """Keep a finished INVITE for its repeated 2xx; drop anything else at once."""

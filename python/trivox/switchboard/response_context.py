@@ -73,6 +73,7 @@ class ResponseContext:
     timer_c: float
     last_wait: float
     is_answered: bool = False
+    has_succeeded: bool = False
     is_cancelled: bool = False
     _branches: dict[int, _Branch] = field(default_factory=dict)
     _finals: list[Message] = field(default_factory=list)
@@ -135,7 +136,7 @@ class ResponseContext:
         """Forward every 2xx to an INVITE at once, and the first to another request."""
         if self.is_answered and not self.is_invite:
             return ()
-        self.is_answered = True
+        self.is_answered = self.has_succeeded = True
         return (Upstream(message), *self._cancel_rest(now))
 
     def _cancel_rest(self, now: float) -> tuple[Output, ...]:
