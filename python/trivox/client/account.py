@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, final
 
@@ -9,7 +10,7 @@ import trio
 
 from trivox._native import Uri
 from trivox.actor.watchable import Watchable
-from trivox.errors import ParseError, RegistrationError
+from trivox.errors import InvalidUriError, ParseError, RegistrationError, TransportError
 from trivox.sip.digest import DigestClient
 from trivox.sip.digest_values import DigestAlgorithm
 from trivox.sip.outputs import SendRequest
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from trivox.client.config import AccountConfig
     from trivox.client.dialling import Dialling
 
+_LOGGER: Final = logging.getLogger("trivox.account")
 _UNREGISTER_LIMIT: Final = 2.0
 """Seconds leaving `registered()` waits for the registrar's answer."""
 
@@ -179,6 +181,15 @@ class Account:
         """Send the REGISTER that removes the binding, without waiting."""
         if self._machine is not None:
             self._carry_out(self._machine.unregister(self._host.now()))
+
+    async def keep_registered(self) -> None:
+        """Register if nobody has asked for it; a refusal is logged and tried again in time."""
+        if self._machine is not None:
+            return
+        try:
+            await self.register()
+        except (RegistrationError, TransportError, InvalidUriError) as error:
+            _LOGGER.warning("%s", error)
 
     def registered(self) -> Registered:
         """Register for as long as the block lasts: `async with account.registered():`."""

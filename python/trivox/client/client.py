@@ -176,6 +176,8 @@ class Client:
     ) -> None:
         """Run `handler(call)` for each incoming call, one task each, in `async with call`.
 
+        Accounts that name their registrar are registered, if nobody has done it before.
+
         What a handler raises ends its call (500 or BYE), is logged and emitted as HandlerFailed;
         that its own call ended is no failure. Returns when the client drains and all are done.
         Cancelling it cancels the handlers, whose calls are hung up.
@@ -185,6 +187,9 @@ class Client:
             max_calls: Handlers at a time; None: no limit.
             task_status: Started when calls can come.
         """
+        for account in self._accounts.values():
+            if account.config.registrar:
+                self._supervisor.start_soon(account.keep_registered)
         await serve(self._arrivals, handler, max_calls=max_calls, task_status=task_status)
 
     async def request(
@@ -335,6 +340,8 @@ class Client:
         self._arrivals.close()
         for call in tuple(self._calls.values()):
             call.refuse(503, self._arrivals.retry_after)
+        for account in self._accounts.values():
+            account.begin_unregistering()
         with trio.move_on_after(self.config.shutdown_grace, shield=True):
             await self._wiring.wait_quiet()
         self._state.set(ClientState.DISCONNECTED)

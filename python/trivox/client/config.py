@@ -28,8 +28,8 @@ class AccountConfig:
         ha1: H(user:realm:password) in its place, by algorithm ("MD5", "SHA-256"), for one realm;
             never shown in `repr`.
         display_name: Shown to called parties.
-        registrar: URI of the registrar; None: the domain of `uri`. "" means a trunk: calls without
-            registration.
+        registrar: URI of the registrar; a client that serves registers there by itself. None: only
+            `register()` does, at the domain of `uri`; "": a trunk, which has no registrar.
         proxy: URI of an outbound proxy, put on top of the route set; None: none.
         realms: Realms the password may be used for; empty: the domain of `uri`.
         expires: Seconds a registration is asked to last.

@@ -1,0 +1,92 @@
+"""Accounts at the embedded switchboard: registering, calling through it, leaving it."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from trivox.call.events import EndReason
+from trivox.client.config import AccountConfig
+from trivox.errors import NotFoundError, RegistrationError
+from trivox.sip.registration import RegistrationState
+from trivox.switchboard import open_switchboard
+
+BOARD = "10.0.0.100"
+USERS = {"alice": "pw-a", "bob": "pw-b"}
+
+
+def _board(own, **settings):
+    return open_switchboard(
+        listen=[f"sip:{BOARD}:5060;transport={own.transport}"],
+        users=USERS,
+        sockets=own.link.host(BOARD),
+        seed=bytes(32),
+        **settings,
+    )
+
+
+async def _talk(call) -> None:
+    await call.answer()
+    await call.collect_dtmf(max_digits=1, first_timeout=60)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_two_registered_accounts_call_each_other(autojump_clock, world, transport) -> None:
+    own = world(transport=transport)
+    async with (
+        _board(own) as board,
+        own.client("10.0.0.1", accounts=[board.account("alice")]) as caller,
+        own.client("10.0.0.2", accounts=[board.account("bob")]) as callee,
+        trio.open_nursery() as nursery,
+    ):
+        await nursery.start(callee.serve, _talk)
+        (bob,) = callee.accounts.values()
+        await bob.registration.wait_value(RegistrationState.REGISTERED)
+        (alice,) = caller.accounts.values()
+        async with alice.registered(), alice.dial(bob.uri) as call:
+            await call.send_dtmf("1").wait()
+            end = await call.wait_ended()
+        nursery.cancel_scope.cancel()
+
+    assert end.reason is EndReason.REMOTE_ENDED
+    assert alice.registration.value is RegistrationState.UNREGISTERED
+    assert bob.registration.value is RegistrationState.UNREGISTERED
+
+
+async def test_a_wrong_password_is_a_registration_error(autojump_clock, world) -> None:
+    own = world()
+    async with _board(own) as board, own.client() as client:
+        grant = board.account("alice")
+        account = client.add_account(
+            AccountConfig(grant.uri, password="wrong", registrar=grant.registrar, realms=(BOARD,))
+        )
+        with pytest.raises(RegistrationError) as raised:
+            await account.register()
+
+        assert raised.value.sip_code in (401, 403)
+        assert account.registration.value is RegistrationState.FAILED
+
+
+async def test_a_registration_is_refreshed_before_it_ends(autojump_clock, world) -> None:
+    own = world()
+    async with _board(own) as board, own.client(accounts=[board.account("alice")]) as client:
+        (account,) = client.accounts.values()
+        info = await account.register(expires=100)
+        first = account.expires_at.value
+        await trio.sleep(info.expires - 1)
+
+        assert account.registration.value is RegistrationState.REGISTERED
+        assert account.expires_at.value > first
+
+
+async def test_an_unknown_user_is_not_found(autojump_clock, world) -> None:
+    own = world()
+    async with _board(own) as board, own.client(accounts=[board.account("alice")]) as client:
+        with pytest.raises(NotFoundError):
+            async with client.dial(f"sip:nobody@{BOARD}"):
+                pytest.fail("there is nobody")
+
+
+async def test_a_number_is_called_in_the_domain_of_the_account(autojump_clock, world) -> None:
+    async with world().client(accounts=[AccountConfig("sip:a@example.org:5080")]) as client:
+        assert client.create_call("+1555").destination == "sip:+1555@example.org:5080"
