@@ -11,6 +11,7 @@ import trio
 from trivox.actor.supervisor import Supervisor
 from trivox.client.client import Client
 from trivox.client.config import ClientConfig
+from trivox.client.nursery import PlainNursery
 from trivox.errors import InvalidArgumentsError
 from trivox.media.native_engine import LiveMedia
 
@@ -153,7 +154,7 @@ async def serve_calls(
     """
     if listen:
         settings["listen"] = listen
-    async with open_client(**settings) as client, trio.open_nursery() as nursery:
+    async with open_client(**settings) as client, PlainNursery() as nursery:
         await nursery.start(_drain_on_sigterm, client, drain_grace)
         server = await nursery.start(_started_serve, client, handler, max_calls)
         task_status.started(client)

@@ -10,6 +10,7 @@ import trio
 
 from trivox.call.call import Call
 from trivox.call.events import HandlerFailed
+from trivox.client.nursery import PlainNursery
 from trivox.errors import CallError
 
 if TYPE_CHECKING:
@@ -29,25 +30,17 @@ async def serve(
     task_status: trio.TaskStatus[None],
 ) -> None:
     """Run the handler for each call until the client drains; see `Client.serve`."""
-    only: BaseException
-    try:
-        async with trio.open_nursery() as nursery:
-            server = _Server(arrivals, handler, nursery, max_calls)
-            arrivals.takers.add(server)
-            try:
-                if arrivals.is_closed:
-                    server.close()
-                task_status.started()
-                await server.closed.wait()
-            finally:
+    async with PlainNursery() as nursery:
+        server = _Server(arrivals, handler, nursery, max_calls)
+        arrivals.takers.add(server)
+        try:
+            if arrivals.is_closed:
                 server.close()
-                arrivals.takers.remove(server)
-        return
-    except BaseExceptionGroup as group:
-        if len(group.exceptions) != 1:
-            raise
-        only = group.exceptions[0]
-    raise only
+            task_status.started()
+            await server.closed.wait()
+        finally:
+            server.close()
+            arrivals.takers.remove(server)
 
 
 @final
