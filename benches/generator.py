@@ -19,6 +19,7 @@ SDP = (
 )
 TO_TAG = re.compile(rb"\r\n(?:To|t):[^\r\n]*?;tag=([^\s;>]+)", re.IGNORECASE)
 CALL_NUMBER = re.compile(rb"\r\n(?:Call-ID|i): *(\d+)-", re.IGNORECASE)
+OF_BYE = re.compile(rb"\r\nCSeq: *\d+ +BYE\r", re.IGNORECASE)
 STALL_SECONDS = 5.0
 
 
@@ -78,7 +79,7 @@ class Generator:
                 continue
             if not data.startswith(b"SIP/2.0 200"):
                 load.failed += 1
-            elif b" BYE" in data:
+            elif OF_BYE.search(data):
                 load.completed += 1
             else:
                 self._confirm_and_end(number, TO_TAG.search(data))
