@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trivox.call.trace import TraceRecord
 from trivox.observe.ladder import ladder
 from trivox.observe.records import MessageRecord, MessageRecorder
 
@@ -35,6 +36,15 @@ def test_a_message_is_an_arrow_between_its_two_columns_with_the_time() -> None:
     assert third.startswith("     30.5 ms")
     assert "◀" in third
     assert "180 Ringing (INVITE)" in third
+
+
+def test_the_trace_a_call_keeps_is_drawn_too() -> None:
+    trace = [TraceRecord(3.0, "out", 1, ALICE, BOB, _invite())]
+
+    heads, line = ladder(trace, PARTIES).splitlines()
+
+    assert heads.split() == ["alice", "bob"]
+    assert line.index("INVITE") < line.index("▶")
 
 
 def test_columns_stand_below_each_other() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from trivox.observe.records import MessageRecord
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from trivox.call.trace import TraceRecord
     from trivox.net.transport import Address
-    from trivox.observe.records import MessageRecord
 
 _NARROWEST: Final = 24
 _WIDEST: Final = 56
@@ -18,11 +20,12 @@ _MARGIN: Final = 20
 _REPEATED: Final = " (again)"
 
 
-def ladder(records: Iterable[MessageRecord], parties: Mapping[Address, str]) -> str:
+def ladder(records: Iterable[TraceRecord | MessageRecord], parties: Mapping[Address, str]) -> str:
     """Draw the messages, oldest first, with milliseconds since the first one.
 
     Args:
-        records: What one endpoint sent and received; others see only what passes it.
+        records: What one endpoint sent and received, as a MessageRecorder's records or
+            `Call.trace`; messages that do not pass it are not in the picture.
         parties: Names of addresses, in the order of the columns. Several addresses may share a
             name; an address without one gets a column of its own at the right.
 
@@ -30,7 +33,7 @@ def ladder(records: Iterable[MessageRecord], parties: Mapping[Address, str]) -> 
         Lines of text, each ending with a line feed. A message that is the same as an earlier one,
         byte for byte and between the same two, is marked as sent again.
     """
-    messages = sorted(records, key=lambda record: record.at)
+    messages = sorted(map(MessageRecord.of, records), key=lambda record: record.at)
     names = _columns(messages, parties)
     titles = _titles(messages)
     spacing = min(max((len(title) + 6 for title in titles), default=0), _WIDEST)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, final
 
 if TYPE_CHECKING:
+    from trivox.call.trace import TraceRecord
     from trivox.net.transport import Address
 
 Direction = Literal["in", "out"]
@@ -36,6 +37,14 @@ class MessageRecord:
     local: Address
     remote: Address
     data: bytes
+
+    @classmethod
+    def of(cls, traced: TraceRecord | MessageRecord) -> MessageRecord:
+        """Make a record of what a call or an endpoint kept."""
+        if isinstance(traced, cls):
+            return traced
+        direction: Direction = "in" if traced.direction == "in" else "out"
+        return cls(traced.at, direction, traced.local, traced.remote, traced.data)
 
     @property
     def source(self) -> Address:
