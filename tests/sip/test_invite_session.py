@@ -390,6 +390,13 @@ def test_branch_that_lost_may_hang_up_itself(called, far_end) -> None:
     assert (ok.status, gone.status) == (200, 481)
 
 
+def test_branch_whose_bye_is_never_answered_can_be_forgotten(called, far_end) -> None:
+    tx, invite = called.last
+    called.hears(far_end.answers(tx, far_end.response(invite, 200, tag="late")))
+
+    assert called.session.forget_branches() == (Forget("call-1", "us", "late"),)
+
+
 def test_flood_of_answers_is_acknowledged_but_not_remembered(called, far_end) -> None:
     tx, invite = called.last
     for number in range(64):

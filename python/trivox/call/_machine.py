@@ -103,6 +103,7 @@ class CallMachine(CallListening, ABC):
         )
 
     def _publish_end(self) -> None:
+        self._seq += 1
         CallListening.has_early_media.set(self, to=False)
         error = self._ended_error()
         for watchable in self._watchables.values():

@@ -142,8 +142,13 @@ class Call(CallSignalling):
         """Whether a 2xx of another branch may still come (RFC 3261 §13.2.2.4)."""
         return self.direction is CallDirection.OUTGOING and (
             self.timings.answered is not None
-            or (self.end is not None and self.end.reason is EndReason.LOCAL_ENDED)
+            or (self.end is not None and self.end.originator is not Originator.REMOTE)
         )
+
+    def forget_branches(self) -> None:
+        """Let the core forget the branches whose BYE was never answered. Internal to the client."""
+        if self._session is not None:
+            self._carry_out(self._session.forget_branches())
 
     def note_taken(self) -> None:
         """Note that the program has this incoming call in its hands. Internal to the client."""

@@ -94,11 +94,15 @@ class Exchange:
         if self._by_transaction.get(transaction) is call:
             del self._by_transaction[transaction]
         if call.may_hear_late_answers and call.token in self._owners:
-            self._call_at(self.now() + _LINGER, lambda: self.release(call.token))
+            self._call_at(self.now() + _LINGER, lambda: self._let_go(call))
             self._owners[call.token] = LateAnswers(call)
             self._note_quiet()
         else:
             self.release(call.token)
+
+    def _let_go(self, call: Call) -> None:
+        call.forget_branches()
+        self.release(call.token)
 
     async def wait_quiet(self) -> None:
         """Wait until no call, request or registration expects a message."""

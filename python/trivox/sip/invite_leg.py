@@ -205,6 +205,19 @@ class InviteLeg:
         is_winner = self.dialog is not None and self.dialog.remote_tag == to_tag
         return is_winner or to_tag in self.others
 
+    def answer_reinvite(self, tx: int, status: int, body: bytes) -> None:
+        """Note our final response to a re-INVITE: a 2xx awaits its ACK."""
+        if status >= 300:
+            del self.reinvites[tx]
+            self.offer_answer.step(OfferEvent.INVITE_FAILED)
+        else:
+            self.reinvites[tx] = True
+            self.offer_answer.step(OfferEvent.SENT_2XX_SDP if body else OfferEvent.SENT_2XX)
+
+    def forget_others(self) -> tuple[Forget, ...]:
+        """Return what makes the core drop the branches that lost."""
+        return tuple(forget(dialog) for dialog in self.others.values())
+
     def forget(self) -> tuple[Forget, ...]:
         """Return what makes the core drop every dialog but those still being ended."""
         dialogs = {dialog.remote_tag: dialog for dialog in self.early.values()}

@@ -243,12 +243,7 @@ class InviteSession:
         leg = self._leg
         is_reinvite = tx in leg.reinvites
         if is_reinvite and status >= 200:
-            leg.reinvites[tx] = True
-            if status >= 300:
-                del leg.reinvites[tx]
-                leg.offer_answer.step(OfferEvent.INVITE_FAILED)
-            else:
-                leg.offer_answer.step(OfferEvent.SENT_2XX_SDP if body else OfferEvent.SENT_2XX)
+            leg.answer_reinvite(tx, status, body)
         return leg.respond(
             tx,
             status,
@@ -258,6 +253,10 @@ class InviteSession:
             content_type=content_type,
             is_invite=is_reinvite,
         )
+
+    def forget_branches(self) -> Outputs:
+        """Drop the branches that lost and whose BYE has no answer yet: nobody waits for it."""
+        return self._leg.forget_others()
 
     def handle(self, event: SipEvent, now: float) -> Outputs:
         """Take an event of the core that carries this call's token.
