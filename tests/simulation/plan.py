@@ -1,0 +1,111 @@
+"""What each call of a simulation is going to do, drawn from the seed before it starts."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Behaviour(StrEnum):
+    """What the two programs of one call do."""
+
+    CALLER_ENDS = "caller_ends"
+    CALLEE_ENDS = "callee_ends"
+    BOTH_END = "both_end"
+    """Both hang up at the same time: the BYEs cross."""
+    BUSY = "busy"
+    DECLINED = "declined"
+    CALLER_GIVES_UP = "caller_gives_up"
+    """Hangs up after a while, wherever the call is by then."""
+    CALLER_CANCELLED = "caller_cancelled"
+    """The caller's task is cancelled after a while, wherever it is by then."""
+    RAISES_RINGING = "raises_ringing"
+    RAISES_TALKING = "raises_talking"
+    RETURNS = "returns"
+    """The handler returns without having answered."""
+    UNANSWERED = "unanswered"
+    """It rings until the caller's ring_timeout."""
+
+
+TALKING = frozenset(
+    {
+        Behaviour.CALLER_ENDS,
+        Behaviour.CALLEE_ENDS,
+        Behaviour.BOTH_END,
+        Behaviour.RAISES_TALKING,
+        Behaviour.CALLER_GIVES_UP,
+        Behaviour.CALLER_CANCELLED,
+    }
+)
+"""The callee answers these."""
+
+_WEIGHTS = {
+    Behaviour.CALLER_ENDS: 4,
+    Behaviour.CALLEE_ENDS: 4,
+    Behaviour.BOTH_END: 2,
+    Behaviour.BUSY: 1,
+    Behaviour.DECLINED: 1,
+    Behaviour.CALLER_GIVES_UP: 3,
+    Behaviour.CALLER_CANCELLED: 4,
+    Behaviour.RAISES_RINGING: 1,
+    Behaviour.RAISES_TALKING: 1,
+    Behaviour.RETURNS: 1,
+    Behaviour.UNANSWERED: 1,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One call."""
+
+    number: int
+    behaviour: Behaviour
+    start: float
+    """Seconds after the beginning at which it is placed."""
+    caller: int
+    callee: int
+    """Which of the clients; the numbers wrap."""
+    ring: float
+    """Seconds the callee lets it ring."""
+    rings_aloud: bool
+    """Whether it says 180 meanwhile."""
+    talk: float
+    """Seconds from Connected to the hang-up."""
+    patience: float
+    """Seconds after which the caller gives up or is cancelled."""
+    ring_timeout: float
+    speaks: bool
+    """Whether both sides send INFO and MESSAGE while they talk."""
+    is_forked: bool
+    """Whether it is for the user that all callees are, so that all of them ring."""
+    ring_apart: float
+    """Seconds between the answers of two of them."""
+
+
+def draw_plans(seed: int, calls: int, *, per_second: float) -> list[Plan]:
+    """Draw the plans of a run: the same for the same seed."""
+    draw = random.Random(f"plans {seed}")
+    behaviours = draw.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=calls)
+    start = 0.0
+    plans = []
+    for number, behaviour in enumerate(behaviours):
+        start += draw.expovariate(per_second)
+        plans.append(
+            Plan(
+                number=number,
+                behaviour=behaviour,
+                start=start,
+                caller=draw.randrange(1024),
+                callee=draw.randrange(1024),
+                ring=draw.choice((0.0, draw.uniform(0.0, 0.3), draw.uniform(0.0, 4.0))),
+                rings_aloud=draw.random() < 0.7,
+                talk=draw.choice((0.0, draw.uniform(0.0, 0.2), draw.uniform(0.0, 10.0))),
+                patience=draw.choice((draw.uniform(0.0, 0.2), draw.uniform(0.0, 6.0))),
+                ring_timeout=draw.uniform(2.0, 8.0),
+                speaks=draw.random() < 0.3,
+                is_forked=draw.random() < 0.2,
+                ring_apart=draw.choice((0.0, draw.uniform(0.0, 0.1), draw.uniform(0.0, 2.0))),
+            )
+        )
+    return plans

@@ -1,0 +1,229 @@
+"""What must be true of every run, whatever the network and the programs did."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from trivox._native import Message
+from trivox.call.events import EndReason
+from trivox.call.states import CallDirection
+from trivox.errors import ParseError
+
+from .plan import Behaviour
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .plan import Plan
+    from .trace import Side, Trace
+    from .world import Holdings, Outcome
+
+TERMINAL = ("Disconnected", "Failed")
+AGREEMENT = 64 * 0.5
+"""64·T1 in seconds: the longest one side may go on after the other has ended."""
+
+REJECTIONS = {
+    Behaviour.BUSY: 486,
+    Behaviour.DECLINED: 603,
+    Behaviour.RAISES_RINGING: 500,
+    Behaviour.RETURNS: 480,
+}
+_LOCAL = (EndReason.LOCAL_ENDED, 0)
+_REMOTE = (EndReason.REMOTE_ENDED, 0)
+_CANCELLED = (EndReason.REMOTE_ENDED, 487)
+_LOST = (EndReason.CONNECTION_LOST, 0)
+_UNANSWERED = (EndReason.FAILED, 408)
+_NOT_ANSWERED = (EndReason.LOCAL_ENDED, 480)
+_ELSEWHERE = (EndReason.ANSWERED_ELSEWHERE, 487)
+
+CALLER_MAY = {
+    Behaviour.CALLER_ENDS: {_LOCAL},
+    Behaviour.CALLEE_ENDS: {_REMOTE},
+    Behaviour.BOTH_END: {_LOCAL, _REMOTE},
+    Behaviour.CALLER_GIVES_UP: {_LOCAL},
+    Behaviour.CALLER_CANCELLED: {_LOCAL},
+    Behaviour.RAISES_TALKING: {_REMOTE},
+    Behaviour.UNANSWERED: set(),
+}
+"""How the caller's side may end, besides no answer in time."""
+
+
+def judge(outcome: Outcome) -> list[str]:
+    """Return what is wrong with a run; nothing for a good one."""
+    return [
+        *_judge_sides(outcome),
+        *_judge_agreement(outcome),
+        *_judge_messages(outcome.trace),
+        *_judge_holdings(outcome),
+    ]
+
+
+def _judge_sides(outcome: Outcome) -> Iterator[str]:
+    for side in outcome.trace.sides:
+        names = side.names
+        if sum(name in TERMINAL for name in names) != 1:
+            yield f"not exactly one terminal event: {side}"
+        elif names[-1] not in TERMINAL:
+            yield f"an event after the terminal one: {side}"
+        if side.end is None:
+            yield f"did not end: {side}"
+            continue
+        wanted = "Failed" if side.end.reason is EndReason.FAILED else "Disconnected"
+        if wanted not in names:
+            yield f"the event does not fit the end: {side}"
+        numbers = [event.seq for event in side.events]
+        if numbers != sorted(set(numbers)):
+            yield f"events out of order {numbers}: {side}"
+        if ("Connected" in names) != (side.call.timings.connected is not None):
+            yield f"Connected was not told once: {side}"
+
+
+def _judge_agreement(outcome: Outcome) -> Iterator[str]:
+    callers: dict[int, list[Side]] = defaultdict(list)
+    callees: dict[int, list[Side]] = defaultdict(list)
+    for side in outcome.trace.sides:
+        is_caller = side.call.direction is CallDirection.OUTGOING
+        (callers if is_caller else callees)[side.number].append(side)
+    for plan in outcome.plans:
+        if len(callers[plan.number]) != 1:
+            yield f"call {plan.number} was placed {len(callers[plan.number])} times"
+            continue
+        (caller,) = callers[plan.number]
+        yield from _judge_caller(plan, caller, outcome.shape.is_harsh)
+        yield from _judge_pair(plan, caller, callees[plan.number], outcome)
+
+
+def _judge_caller(plan: Plan, caller: Side, is_harsh: bool) -> Iterator[str]:
+    assert caller.end is not None, "checked before"
+    how = (caller.end.reason, caller.end.sip_code)
+    rejection = REJECTIONS.get(plan.behaviour)
+    allowed = CALLER_MAY.get(plan.behaviour, set()) | {_UNANSWERED}
+    if rejection is not None:
+        allowed |= {(EndReason.FAILED, rejection)}
+    if plan.speaks:
+        allowed |= {_LOST}  # an INFO that crosses the BYE is answered 481
+    if is_harsh:
+        allowed |= {_LOST, _LOCAL, _REMOTE}
+    if how not in allowed:
+        yield f"{plan.behaviour} may not end so: {caller}"
+
+
+def _judge_pair(plan: Plan, caller: Side, callees: list[Side], outcome: Outcome) -> Iterator[str]:
+    """Judge whether the callee's side, or sides of a forked call, can be what the caller saw."""
+    calls = {side.party: side for side in callees}
+    if len(calls) != len(callees):
+        yield f"one INVITE rang twice at the same party: {[str(side) for side in callees]}"
+    if "Connected" in caller.names and not any(side.call.timings.answered for side in callees):
+        yield f"connected to nobody: {caller}"
+    connected = [side for side in callees if "Connected" in side.names]
+    for side in callees:
+        assert caller.end is not None, "checked before"
+        assert side.end is not None, "checked before"
+        how = (side.end.reason, side.end.sip_code)
+        if how not in _callee_may(plan, caller, outcome.shape.is_harsh, side):
+            yield f"the ends do not agree: {caller} || {side}"
+        apart = abs(caller.end.at - side.end.at)
+        is_late = apart > AGREEMENT + outcome.shape.round_trip
+        if side in connected and is_late and not outcome.shape.is_harsh:
+            yield f"one side went on for {apart:.1f} s: {caller} || {side}"
+
+
+def _callee_may(plan: Plan, caller: Side, is_harsh: bool, side: Side) -> set[tuple[EndReason, int]]:
+    """Return how a callee's side may have ended, given how the caller's did."""
+    assert caller.end is not None, "checked before"
+    rejected = {(EndReason.LOCAL_ENDED, REJECTIONS.get(plan.behaviour, 603))}
+    lost = {_LOST} if plan.speaks or is_harsh else set()
+    match caller.end.reason:
+        case EndReason.REMOTE_ENDED:
+            allowed = {_LOCAL} | lost
+        case EndReason.CONNECTION_LOST:
+            allowed = {_LOCAL, _REMOTE} | lost
+        case EndReason.FAILED if caller.end.sip_code != 408:
+            allowed = {(EndReason.LOCAL_ENDED, caller.end.sip_code)}
+        case _:
+            # The caller ended it: cancelled, or hung up; or the callee did at the same time.
+            allowed = {_CANCELLED, _REMOTE, _LOCAL} | rejected | lost
+    if plan.is_forked:
+        allowed |= {_CANCELLED, _ELSEWHERE, _REMOTE} | rejected
+    if is_harsh:
+        allowed |= {_LOCAL, _REMOTE, _CANCELLED, _UNANSWERED, _NOT_ANSWERED} | rejected
+    return allowed
+
+
+def _judge_messages(trace: Trace) -> Iterator[str]:
+    sent = _Sent()
+    answered: set[tuple[str, str]] = set()
+    for at, party, direction, data in trace.messages:
+        try:
+            message = Message.parse(data)
+        except ParseError as error:
+            yield f"{at} {party} {direction} does not parse ({error}): {data!r}"
+            continue
+        method, status, _, _, _, branch, _, _ = message.key()
+        if direction == "out":
+            if method == "INVITE" and status == 0 and (party, branch) in answered:
+                yield f"{party} repeated an INVITE after its response: {data!r}"
+            for fault in sent.faults(party, message):
+                yield f"{party} {fault}: {data!r}"
+        elif method == "INVITE" and status >= 100:
+            answered.add((party, branch))
+
+
+class _Sent:
+    """What the parties have sent so far."""
+
+    def __init__(self) -> None:
+        self._messages: set[tuple[str, bytes]] = set()
+        self._newest: dict[tuple[str, str, str, str], int] = {}
+
+    def faults(self, party: str, message: Message) -> Iterator[str]:
+        """Take one message that a party sent; say what is wrong with it."""
+        method, status, call_id, from_tag, to_tag, _, _, cseq = message.key()
+        if not message.is_request:
+            if status >= 200 and not to_tag:
+                yield "sent a final response without To tag"
+            return
+        wrong = message.validate()
+        if wrong is not None:
+            yield f"sent what is answered {wrong}"
+        is_repeated = (party, message.raw) in self._messages
+        self._messages.add((party, message.raw))
+        if is_repeated or party == "board" or method in ("ACK", "CANCEL"):
+            return
+        outside = (party, call_id, from_tag, "")
+        dialog = (party, call_id, from_tag, to_tag)
+        if cseq <= max(self._newest.get(dialog, 0), self._newest.get(outside, 0)):
+            yield "went back in CSeq"
+        self._newest[dialog] = cseq
+
+
+def _judge_holdings(outcome: Outcome) -> Iterator[str]:
+    if outcome.calls_left:
+        yield f"{outcome.calls_left} calls are left"
+    if outcome.sockets_left:
+        yield f"{outcome.sockets_left} sockets are left"
+    before, after = _live(outcome.before), _live(outcome.after)
+    for name, count in after.items():
+        if count != before[name]:
+            yield f"{name}: {count} at the end, {before[name]} at the beginning"
+    for holdings in (*outcome.after.clients,):
+        for name in ("panics", "malformed", "refused"):
+            if holdings.sip.core[name]:
+                yield f"{name}: {holdings.sip.core[name]}"
+
+
+def _live(holdings: Holdings) -> dict[str, int]:
+    """Return everything that is alive, by a name for it."""
+    live = {"tasks": holdings.tasks, "requests of the board": holdings.board.requests}
+    live["bindings of the board"] = holdings.board.bindings
+    endpoints = [("board", holdings.board.endpoint)]
+    for index, client in enumerate(holdings.clients):
+        live[f"client {index} calls"] = client.calls
+        live[f"client {index} timers"] = client.timers
+        live[f"client {index} tokens"] = client.tokens
+        endpoints.append((f"client {index}", client.sip))
+    for name, endpoint in endpoints:
+        for what in ("transactions", "dialogs", "timers", "flows"):
+            live[f"{name} {what}"] = endpoint.core[what]
+    return live | {f"engine {what}": count for what, count in holdings.engine.items()}
