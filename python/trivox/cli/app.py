@@ -33,9 +33,9 @@ app = App(
 def demo(
     *,
     out: Path = Path("evidence"),
-    json: bool = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
     color: bool = True,
-    processes: bool = False,
+    processes: Annotated[bool, Parameter(negative="")] = False,
     fault: Annotated[Fault | None, Parameter(show=False)] = None,
     only: Annotated[tuple[str, ...], Parameter(show=False)] = (),
 ) -> int:
@@ -73,8 +73,10 @@ def demo(
 @app.command
 def switchboard(
     *,
-    listen: tuple[str, ...] = ("sip:127.0.0.1:5060;transport=udp",),
-    user: tuple[str, ...] = (),
+    listen: Annotated[tuple[str, ...], Parameter(negative="")] = (
+        "sip:127.0.0.1:5060;transport=udp",
+    ),
+    user: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     pages: Path | None = None,
 ) -> int:
     """Run the embedded switchboard until Ctrl-C: registrar, forking proxy, pages.
