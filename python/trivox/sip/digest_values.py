@@ -85,7 +85,9 @@ def read_challenge_untrusted(value: str) -> DigestChallenge | None:
     algorithm = algorithm_of(sent)
     offered = [option.strip().lower() for option in parameters.get("qop", "").split(",")]
     qop = next((known for known in ("auth", "auth-int", "") if known in offered), None)
-    if algorithm is None or qop is None:
+    repeated = (parameters["realm"], parameters["nonce"], parameters.get("opaque", ""))
+    # What no request of ours may hold cannot be repeated in one.
+    if algorithm is None or qop is None or not all(text.isprintable() for text in repeated):
         return None
     return DigestChallenge(
         realm=parameters["realm"],

@@ -59,7 +59,7 @@ impl Message {
 
     #[getter]
     fn reason<'py>(&self, py: Python<'py>) -> PyResult<Text<'py>> {
-        text(py, self.0.reason())
+        text(py, &self.0.reason())
     }
 
     #[getter]

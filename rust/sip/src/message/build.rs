@@ -1,5 +1,7 @@
 //! Writing messages. No control character given by the application gets through.
-use super::lexer::{address_parameters, find_parameter, is_token, split, trim};
+use super::lexer::{
+    address_parameters, find_parameter, has_separator, is_control, is_token, split, trim,
+};
 use super::via::split_host;
 use super::{HeaderName, Message};
 use crate::core::Address;
@@ -9,14 +11,7 @@ const WHY_CONTROL: &str = "holds a control character or line break; remove it";
 
 /// Refuse C0, DEL, C1 and the Unicode line and paragraph separators in a value to be sent.
 pub fn check_value(what: &str, value: &[u8]) -> Result<(), InvalidHeader> {
-    let is_control = |byte: &u8| *byte < 0x20 || *byte == 0x7f;
-    let pairs = value
-        .windows(2)
-        .any(|two| two[0] == 0xc2 && (0x80..0xa0).contains(&two[1]));
-    let lines = value
-        .windows(3)
-        .any(|three| matches!(three, [0xe2, 0x80, 0xa8 | 0xa9]));
-    if value.iter().any(is_control) || pairs || lines {
+    if value.iter().any(|&byte| is_control(byte)) || has_separator(value) {
         return Err(InvalidHeader {
             what: what.to_owned(),
             why: WHY_CONTROL,

@@ -44,9 +44,26 @@ pub(crate) fn port(bytes: &[u8]) -> Option<u16> {
     decimal(bytes).and_then(|value| u16::try_from(value).ok())
 }
 
-/// Folded lines as one: each CRLF with the white space around it becomes one space.
+pub(crate) fn is_control(byte: u8) -> bool {
+    byte < 0x20 || byte == 0x7f
+}
+
+/// A C1 control or a Unicode line or paragraph separator, in UTF-8: some readers end a line there.
+pub(crate) fn has_separator(bytes: &[u8]) -> bool {
+    if bytes.is_ascii() {
+        return false;
+    }
+    let mut twos = bytes.windows(2);
+    let mut threes = bytes.windows(3);
+    twos.any(|two| two[0] == 0xc2 && (0x80..0xa0).contains(&two[1]))
+        || threes.any(|three| matches!(three, [0xe2, 0x80, 0xa8 | 0xa9]))
+}
+
+/// Folded lines as one: each CRLF with the white space around it becomes one space. So does any
+/// other control character (HTAB, and what a quoted pair holds), so that a value which was read
+/// can be sent.
 pub(crate) fn unfold(bytes: &[u8]) -> Cow<'_, [u8]> {
-    if !bytes.contains(&b'\n') {
+    if !bytes.iter().any(|&byte| is_control(byte)) {
         return Cow::Borrowed(bytes);
     }
     let mut flat = Vec::with_capacity(bytes.len());
@@ -54,7 +71,8 @@ pub(crate) fn unfold(bytes: &[u8]) -> Cow<'_, [u8]> {
         if index > 0 {
             flat.push(b' ');
         }
-        flat.extend_from_slice(trim(line));
+        let plain = |&byte: &u8| if is_control(byte) { b' ' } else { byte };
+        flat.extend(trim(line).iter().map(plain));
     }
     Cow::Owned(flat)
 }

@@ -21,7 +21,10 @@ pub use via::Via;
 
 use crate::core::Address;
 use crate::error::ParseError;
-use lexer::{address_parameters, decimal, find_parameter, is_token, split, trim, unfold};
+use lexer::{
+    address_parameters, decimal, find_parameter, has_separator, is_control, is_token, split, trim,
+    unfold,
+};
 
 /// Largest message taken, in bytes.
 pub(crate) const MAX_MESSAGE: usize = 65_536;
@@ -72,8 +75,9 @@ fn line_end(data: &[u8], from: usize) -> Option<(usize, usize)> {
     Some((from + at, from + at + 2))
 }
 
-fn is_control(byte: u8) -> bool {
-    (byte < 0x20 && byte != b'\t') || byte == 0x7f
+/// A control character other than HTAB, which is white space.
+fn is_bare_control(byte: u8) -> bool {
+    is_control(byte) && byte != b'\t'
 }
 
 /// A control character, except behind the backslash of a quoted pair (RFC 3261 §25.1; a line break
@@ -81,7 +85,7 @@ fn is_control(byte: u8) -> bool {
 fn has_bare_control(line: &[u8]) -> bool {
     let mut is_escaped = false;
     line.iter().any(|&byte| {
-        let is_bad = is_control(byte) && (!is_escaped || matches!(byte, b'\r' | b'\n'));
+        let is_bad = is_bare_control(byte) && (!is_escaped || matches!(byte, b'\r' | b'\n'));
         is_escaped = byte == b'\\' && !is_escaped;
         is_bad
     })
@@ -103,7 +107,7 @@ impl Message {
             });
         }
         let (end, next) = line_end(data, 0).ok_or(ParseError::bad("No start line"))?;
-        if data[..end].iter().any(|&byte| is_control(byte)) {
+        if data[..end].iter().any(|&byte| is_bare_control(byte)) {
             return Err(ParseError::bad("Control character in start line"));
         }
         let mut message = Self {
@@ -117,6 +121,9 @@ impl Message {
         match message.read_fields(next) {
             Ok(body) => message.defect = message.cut_body(body).err(),
             Err(defect) => message.defect = Some(defect),
+        }
+        if has_separator(&data[..end]) {
+            message.defect = Some(ParseError::bad("Line separator in start line"));
         }
         Ok(message)
     }
@@ -133,7 +140,7 @@ impl Message {
                 return Ok(next);
             }
             let line = &self.data[at..end];
-            if line.iter().any(|&byte| is_control(byte)) && has_bare_control(line) {
+            if line.iter().any(|&byte| is_bare_control(byte)) && has_bare_control(line) {
                 return Err(ParseError::bad("Control character in header"));
             }
             if matches!(line[0], b' ' | b'\t') {
@@ -221,10 +228,10 @@ impl Message {
     }
 
     /// The reason phrase; empty for a request.
-    pub fn reason(&self) -> &[u8] {
+    pub fn reason(&self) -> Cow<'_, [u8]> {
         match &self.start {
-            Start::Request { .. } => &[],
-            Start::Response { reason, .. } => self.at(reason),
+            Start::Request { .. } => Cow::default(),
+            Start::Response { reason, .. } => unfold(self.at(reason)),
         }
     }
 
@@ -379,7 +386,7 @@ fn parse_status_line(line: &[u8]) -> Result<Start, ParseError> {
         .position(|&byte| byte == b' ')
         .map_or(line.len(), |at| at + 8);
     let status = decimal(&line[8..end])
-        .filter(|status| (100..700).contains(status))
+        .filter(|status| end == 11 && (100..700).contains(status))
         .ok_or(bad)?;
     let reason = range((end + 1).min(line.len()), line.len());
     Ok(Start::Response {

@@ -1,5 +1,5 @@
 //! What makes a message wrong though it could be read (RFC 3261 §8.2, §16.3; RFC 4475 §3).
-use super::lexer::{address_parameters, are_parameters_valid, decimal, split};
+use super::lexer::{address_parameters, are_parameters_valid, decimal, has_separator, split};
 use super::{HeaderName, Message, NameAddr, Start, Uri, Via};
 use crate::error::ParseError;
 
@@ -38,8 +38,16 @@ impl Message {
         for value in self.values(HeaderName::Via) {
             Via::parse(value).ok_or(ParseError::bad("Bad Via"))?;
         }
+        self.check_repeated()?;
+        if !self.call_id().iter().all(is_graphic) {
+            return Err(ParseError::bad("Bad Call-ID"));
+        }
         for name in [HeaderName::From, HeaderName::To] {
             NameAddr::parse(self.first(name).unwrap_or_default())?;
+            // Tags are repeated in every message of a dialog.
+            if !self.tag(name).iter().all(is_graphic) || self.tag(name).contains(&b'"') {
+                return Err(ParseError::bad("Bad tag"));
+            }
         }
         for kind in [
             HeaderName::Contact,
@@ -53,6 +61,17 @@ impl Message {
         } else {
             Ok(())
         }
+    }
+
+    /// What goes into messages of ours must be fit to be sent: see `check_value`.
+    fn check_repeated(&self) -> Result<(), ParseError> {
+        use HeaderName::*;
+        let repeated = [From, To, CallId, Contact, Route, RecordRoute];
+        let mut lines = repeated.into_iter().flat_map(|kind| self.lines(kind));
+        if lines.any(has_separator) {
+            return Err(ParseError::bad("Line separator in header"));
+        }
+        Ok(())
     }
 
     fn version_error(&self) -> ParseError {
@@ -119,4 +138,9 @@ impl Message {
             }),
         }
     }
+}
+
+/// Neither white space nor a control character.
+fn is_graphic(byte: &u8) -> bool {
+    *byte > b' ' && *byte != 0x7f
 }
