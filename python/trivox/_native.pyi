@@ -223,6 +223,9 @@ class SipCore:
         """(flow, destination, bytes) to send, in order; empties the queue."""
     def next_deadline(self) -> float | None: ...
     def handle_timeout(self, now: float) -> list[SipEvent]: ...
+    @property
+    def received(self) -> int:
+        """Messages received so far, malformed ones included; cheaper than statistics()."""
     def statistics(self) -> dict[str, int]:
         """Live transactions, dialogs, timers, flows; counters of messages received, sent, retransmitted,
 

@@ -59,10 +59,10 @@ class Network:
             self.events[destination] += events
         return bool(output)
 
-    def call(self) -> tuple[int, int, Message]:
-        """Alice's INVITE as far as the proxy: her transaction, the proxy's, the message."""
+    def call(self, method: str = "INVITE") -> tuple[int, int, Message]:
+        """Alice's request as far as the proxy: her transaction, the proxy's, the message."""
         client = self.cores[ALICE].request(
-            "INVITE", "sip:bob@b", 1, PROXY, "192.0.2.1", _headers("INVITE"), b"sdp", 1, self.now
+            method, "sip:bob@b", 1, PROXY, "192.0.2.1", _headers(method), b"sdp", 1, self.now
         )
         self.settle()
         (event,) = self.events[PROXY]
@@ -223,6 +223,33 @@ def test_cancel_is_answered_by_the_proxy_and_sent_on_by_its_user(network: Networ
     ((*_, cancel, _, _),) = network.events[BOB]
     assert cancel is not None
     assert (cancel.method, cancel.header("Reason")) == ("CANCEL", "SIP;cause=200")
+
+
+def test_each_provisional_response_reaches_the_proxy_so_that_timer_c_starts_anew(
+    network: Network,
+) -> None:
+    _, server, invite = network.call()
+    network.forward(invite, server)
+    network.settle()
+    ringing = network.respond(180)
+
+    for _ in range(2):
+        events = network.cores[PROXY].receive_batch(1, [(ringing.raw, BOB)], 60.0)
+
+        assert [event[4] for event in events] == [180]
+
+
+@pytest.mark.parametrize("status", [183, 408])
+def test_no_late_answer_to_a_non_invite_goes_up(network: Network, status: int) -> None:
+    _, server, request = network.call("OPTIONS")
+    via = request.values("Via")[0]
+    answer = Message.parse(
+        f"SIP/2.0 {status} X\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bKp\r\nVia: {via}\r\n"
+        "From: <sip:alice@a>;tag=alice\r\nTo: <sip:bob@b>;tag=b\r\nCall-ID: call\r\n"
+        "CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n".encode()
+    )
+
+    assert not network.cores[PROXY].forward_response(server, answer, 0.0)
 
 
 def test_late_2xx_goes_up_by_its_second_via(network: Network) -> None:

@@ -2,6 +2,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use trivox_sip::{Address, Event, Forward, Outgoing, Reply, Settings, SipCore as Core};
@@ -83,8 +84,14 @@ impl SipCore {
 impl SipCore {
     #[new]
     #[pyo3(signature = (seed, *, t1=0.5, t2=4.0, t4=5.0, max_transactions=1_000_000))]
-    fn new(seed: &[u8], t1: f64, t2: f64, t4: f64, max_transactions: usize) -> Self {
-        Self(Mutex::new(Core::new(
+    fn new(seed: &[u8], t1: f64, t2: f64, t4: f64, max_transactions: usize) -> PyResult<Self> {
+        if ![t1, t2, t4]
+            .iter()
+            .all(|timer| timer.is_finite() && *timer > 0.0)
+        {
+            return Err(PyValueError::new_err("t1, t2 and t4 are seconds above 0"));
+        }
+        Ok(Self(Mutex::new(Core::new(
             seed,
             Settings {
                 t1,
@@ -92,7 +99,7 @@ impl SipCore {
                 t4,
                 max_transactions,
             },
-        )))
+        ))))
     }
 
     fn open_flow(&self, flow: u64, transport: &str, local: PyAddress) {
@@ -100,7 +107,7 @@ impl SipCore {
     }
 
     fn close_flow<'py>(&self, py: Python<'py>, flow: u64, now: f64) -> PyResult<Vec<PyEvent<'py>>> {
-        let all = self.lock().close_flow(flow, now);
+        let all = guarded(&mut self.lock(), |core| core.close_flow(flow, now));
         events(py, all)
     }
 
@@ -136,8 +143,10 @@ impl SipCore {
         now: f64,
     ) -> PyResult<Vec<PyEvent<'py>>> {
         let all = py.detach(|| {
-            self.lock()
-                .receive_stream(flow, data, &address(source), now)
+            let source = address(source);
+            guarded(&mut self.lock(), |core| {
+                core.receive_stream(flow, data, &source, now)
+            })
         });
         events(py, all)
     }
@@ -305,6 +314,11 @@ impl SipCore {
     fn handle_timeout<'py>(&self, py: Python<'py>, now: f64) -> PyResult<Vec<PyEvent<'py>>> {
         let all = py.detach(|| guarded(&mut self.lock(), |core| core.handle_timeout(now)));
         events(py, all)
+    }
+
+    #[getter]
+    fn received(&self) -> u64 {
+        self.lock().received()
     }
 
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

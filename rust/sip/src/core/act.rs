@@ -70,7 +70,11 @@ impl SipCore {
                 transaction.last = std::mem::take(&mut material.data);
                 // It may be kept for 32 s; the builder's spare room need not.
                 transaction.last.shrink_to_fit();
+                let is_forwarded = transaction.is_proxied && transaction.state == State::Accepted;
                 self.resend(id);
+                if is_forwarded {
+                    self.release(id);
+                }
             }
             Action::Resend if transaction.last.is_empty() => self.send_trying(id),
             Action::Resend => {
@@ -95,6 +99,7 @@ impl SipCore {
                 self.repeat_after(id, interval, now);
             }
             Action::RepeatAtT2 => self.repeat_after(id, t2, now),
+            Action::Release => self.release(id),
             Action::StopRepeat => transaction.repeat = 0,
             Action::StopLimit => transaction.limit = 0,
             Action::Limit => self.arm(id, Slot::Limit, 64.0 * t1, now),
@@ -119,6 +124,13 @@ impl SipCore {
             transaction.state = State::Terminated;
         } else {
             self.arm(id, Slot::Limit, delay, now);
+        }
+    }
+
+    /// Let the kept message go: nothing can ask for it any more.
+    fn release(&mut self, id: u64) {
+        if let Some(transaction) = self.transactions.get_mut(&id) {
+            transaction.last = Vec::new();
         }
     }
 
@@ -191,12 +203,16 @@ impl SipCore {
     fn is_news(&mut self, id: u64, message: &Message) -> bool {
         let status = message.status();
         let to_tag = message.tag(HeaderName::To);
+        // A further 1xx may hold the description that the one before did not.
+        let body = message.body();
         let serial = message
             .header_lines("RSeq")
             .next()
             .unwrap_or_default()
             .into_owned();
-        let fingerprint = self.hash.hash(&[&status.to_be_bytes(), to_tag, &serial]) as u64;
+        let fingerprint = self
+            .hash
+            .hash(&[&status.to_be_bytes(), to_tag, &serial, body]) as u64;
         let Some(transaction) = self.transactions.get_mut(&id) else {
             return false;
         };
@@ -206,8 +222,9 @@ impl SipCore {
         };
         let is_success = (200..300).contains(&status);
         if client.seen.contains(&fingerprint) {
-            // A proxy passes every copy of a 2xx on (RFC 6026 §7.2).
-            if is_proxied && is_success {
+            // A proxy passes every copy of a 2xx on (RFC 6026 §7.2), and every 1xx, which keeps the
+            // call from running out of Timer C (RFC 3261 §13.3.1.1, §16.7 step 2).
+            if is_proxied && status < 300 {
                 return true;
             }
             self.counters.absorbed += 1;

@@ -186,15 +186,19 @@ impl SipCore {
         all
     }
 
+    /// Messages received so far, malformed ones included.
+    pub fn received(&self) -> u64 {
+        self.counters.received
+    }
+
     /// Count an input whose handling panicked: a bug of ours, which must cost that input only.
     pub fn count_panic(&mut self) {
         self.counters.panics += 1;
     }
 
     fn take_pending(&mut self, now: f64, events: &mut Vec<Event>) {
-        while self.pending.first().is_some_and(|(at, _)| *at <= now) {
-            events.push(self.pending.remove(0).1);
-        }
+        let due = self.pending.partition_point(|(at, _)| *at <= now);
+        events.extend(self.pending.drain(..due).map(|(_, event)| event));
     }
 
     /// An event about a transaction.
@@ -270,7 +274,10 @@ impl SipCore {
                 if let Some(key) = server.ack_key {
                     self.acks.remove(&key);
                 }
-                if let Some(key) = server.merge_key {
+                // A later copy may stand there by now: a spiral through a proxy.
+                if let Some(key) = server.merge_key
+                    && self.merges.get(&key) == Some(&id)
+                {
                     self.merges.remove(&key);
                 }
             }

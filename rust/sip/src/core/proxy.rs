@@ -7,6 +7,7 @@ use super::receive::input_of;
 use super::{Address, Flow, Forward, SipCore};
 use crate::error::InvalidHeader;
 use crate::message::{Builder, Head, HeaderName, Message, Via, check_sent_by, check_value};
+use crate::transaction::tables::Machine;
 use crate::transaction::{Client, Side};
 
 impl SipCore {
@@ -81,12 +82,17 @@ impl SipCore {
     }
 
     /// Send a response upstream through the server transaction, without its top Via.
+    ///
+    /// Neither a provisional one nor a 408 for a non-INVITE (RFC 4320 §4): those are not sent.
     pub fn forward_response(&mut self, server: u64, message: &Message, now: f64) -> bool {
         let status = message.status();
         let Some(transaction) = self.transactions.get_mut(&server) else {
             return false;
         };
         if status <= 100 || !matches!(transaction.side, Side::Server(_)) {
+            return false;
+        }
+        if transaction.machine == Machine::ServerNonInvite && (status < 200 || status == 408) {
             return false;
         }
         transaction.is_proxied = true;
@@ -132,7 +138,7 @@ impl SipCore {
 fn build_upstream(message: &Message) -> Option<Vec<u8>> {
     let head = Head::Response {
         status: message.status(),
-        reason: message.reason(),
+        reason: &message.reason(),
     };
     let mut out = Builder::new(&head).ok()?;
     let mut vias = message.values(HeaderName::Via).skip(1).peekable();

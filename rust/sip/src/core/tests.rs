@@ -197,6 +197,39 @@ fn flood_of_early_dialogs_is_bounded_and_does_not_hide_the_final_response() {
 }
 
 #[test]
+fn further_provisional_response_with_another_body_is_news() {
+    let mut bench = Bench::new("udp");
+    bench.request("INVITE");
+    let branch = bench.branch();
+    let mut answer = |body: &str| {
+        bench.receive(&format!(
+            "SIP/2.0 183 X\nVia: SIP/2.0/UDP 192.0.2.1;branch={branch}\nFrom: <sip:a@a>;tag=f\n\
+             To: <sip:b@b>;tag=t\nCall-ID: c\nCSeq: 1 INVITE\n\n{body}"
+        ))
+    };
+    assert_eq!(answer("").len(), 1);
+    assert_eq!(answer("sdp").len(), 1);
+    assert!(answer("sdp").is_empty());
+}
+
+#[test]
+fn finished_transactions_keep_only_what_they_may_send_again() {
+    let mut bench = Bench::new("udp");
+    let invite = bench.receive(&peer_request("INVITE", "i", ""))[0].transaction;
+    bench.reply(invite, 200);
+    assert!(!bench.core.transactions[&invite].last.is_empty());
+    bench.receive(&peer_request("ACK", "other", "t"));
+    bench.core.take_output();
+    let options = bench.request("OPTIONS");
+    let branch = bench.branch();
+    bench.answer(&branch, "OPTIONS", 200, "t");
+
+    for id in [invite, options] {
+        assert!(bench.core.transactions[&id].last.is_empty());
+    }
+}
+
+#[test]
 fn client_acknowledges_each_copy_of_a_failure_until_timer_d() {
     let mut bench = Bench::new("udp");
     bench.request("INVITE");

@@ -42,6 +42,8 @@ pub(crate) enum Action {
     Send,
     /// Send the kept message again.
     Resend,
+    /// Let the kept message go: it is never sent again.
+    Release,
     /// Send 100 Trying.
     SendTrying,
     /// ACK a final response that is not 2xx.
@@ -97,7 +99,7 @@ fn client_invite(state: State, input: Input) -> Step {
         }
         (State::Proceeding, Input::Provisional) => go(State::Proceeding, &[Report]),
         (State::Trying | State::Proceeding, Input::Success) => {
-            go(State::Accepted, &[StopRepeat, Limit, Report])
+            go(State::Accepted, &[StopRepeat, Limit, Report, Release])
         }
         (State::Trying | State::Proceeding, Input::Failure) => {
             go(State::Completed, &[StopRepeat, Acknowledge, Report, Linger])
@@ -124,9 +126,10 @@ fn client_non_invite(state: State, input: Input) -> Step {
         (State::Trying, Input::Repeat) => go(State::Trying, &[Resend, RepeatDoubledToT2]),
         (State::Proceeding, Input::Repeat) => go(State::Proceeding, &[Resend, RepeatAtT2]),
         (State::Trying | State::Proceeding, Input::Provisional) => go(State::Proceeding, &[Report]),
-        (State::Trying | State::Proceeding, Input::Success | Input::Failure) => {
-            go(State::Completed, &[StopRepeat, Report, LingerShort])
-        }
+        (State::Trying | State::Proceeding, Input::Success | Input::Failure) => go(
+            State::Completed,
+            &[StopRepeat, Report, LingerShort, Release],
+        ),
         (State::Trying | State::Proceeding, Input::Limit) => {
             go(State::Terminated, &[ReportTimeout])
         }
@@ -155,10 +158,10 @@ fn server_invite(state: State, input: Input) -> Step {
             go(State::Completed, &[StopRepeat, Send, StartRepeat, Limit])
         }
         (State::Accepted, Input::Success) => go(State::Accepted, &[Send]),
-        (State::Accepted, Input::Ack) => go(State::Accepted, &[StopRepeat, ReportAck]),
+        (State::Accepted, Input::Ack) => go(State::Accepted, &[StopRepeat, ReportAck, Release]),
         (State::Accepted, Input::Limit) => go(State::Terminated, &[ReportUnacknowledged]),
         (State::Completed, Input::Request) => go(State::Completed, &[Resend]),
-        (State::Completed, Input::Ack) => go(State::Confirmed, &[StopRepeat, LingerShort]),
+        (State::Completed, Input::Ack) => go(State::Confirmed, &[StopRepeat, LingerShort, Release]),
         (State::Accepted | State::Completed, Input::Repeat) => {
             go(state, &[Resend, RepeatDoubledToT2])
         }
