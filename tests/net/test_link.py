@@ -235,3 +235,26 @@ def test_the_same_seed_gives_the_same_packets():
         return digest.hexdigest()
 
     assert run_repeatably(program, seed=1) == run_repeatably(program, seed=1)
+
+
+HALF = b"OPTIONS sip:a@b SIP/2.0\r\nContent-Length: 60000\r\n\r\n"
+
+
+@pytest.mark.parametrize("first", [HALF, b""], ids=["inside a message", "alone"])
+async def test_line_breaks_buy_a_connection_no_time(first, nursery, autojump_clock):
+    link = Link(7)
+    server, _ = await start(nursery, link.host("10.0.0.1"), "sip:10.0.0.1:5060;transport=tcp")
+    connector = link.host("10.0.0.2").open_connector("10.0.0.2", ("10.0.0.1", 5060))
+    far = await connector.connect()
+    opened_at = trio.current_time()
+    await far.send_all(first or b"\r\n")
+
+    with trio.move_on_after(60):
+        while True:
+            await far.send_all(b"\r\n\r\n")
+            await trio.sleep(0.5)
+            if not server.statistics().flows:
+                break
+
+    assert trio.current_time() - opened_at == pytest.approx(10, abs=1)
+    nursery.cancel_scope.cancel()

@@ -337,16 +337,16 @@ class Endpoint:
             local = self.local_address(flow, flow.remote)
             for message in splitter.split(data):
                 self._trace(now, "in", flow.id, local, flow.remote, message)
-        before = self.core.statistics()["received"]
+        before = self.core.received
         events = self.core.receive_stream(flow.id, data, flow.remote, now)
         if any(event[0] == EVENT_FLOW_BROKEN for event in events):
             flow.wire.finish()
             events = [event for event in events if event[0] != EVENT_FLOW_BROKEN]
         if any(event[1] for event in events):
             self.keep(flow.id)
-        complete = self.core.statistics()["received"] != before or not data.strip(b"\r\n")
+        is_complete = self.core.received != before
         self._turn(events, now)
-        return complete
+        return is_complete
 
     # The loop.
 

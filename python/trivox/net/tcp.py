@@ -75,4 +75,7 @@ class TcpFlow:
             data = await connection.receive_some(_CHUNK_BYTES)
             if not data:
                 return
-            self.wire.heard(complete=self._deliver(self, data))
+            is_complete = self._deliver(self, data)
+            # A keep-alive is no message, and in the midst of one it buys no time.
+            if is_complete or data.strip(b"\r\n"):
+                self.wire.heard(complete=is_complete)
