@@ -24,6 +24,7 @@ def test_the_version_is_written_once():
 
 
 def test_the_readme_names_the_least_rust():
-    assert re.search(r"Rust (\S+) or newer", (ROOT / "README.md").read_text())[1] == (
-        WORKSPACE["rust-version"]
+    assert (
+        re.search(r"Rust (\S+) or newer", (ROOT / "README.md").read_text())[1]
+        == (WORKSPACE["rust-version"])
     )
