@@ -23,6 +23,7 @@ pub(crate) struct Driven {
     sessions: BTreeMap<u64, Arc<Slot>>,
     addresses: BTreeMap<SocketAddr, u64>,
     next_port: BTreeMap<IpAddr, u16>,
+    unrouted: u64,
 }
 
 impl Driven {
@@ -34,6 +35,7 @@ impl Driven {
             sessions: BTreeMap::new(),
             addresses: BTreeMap::new(),
             next_port: BTreeMap::new(),
+            unrouted: 0,
         }
     }
 
@@ -45,8 +47,9 @@ impl Driven {
         self.link.configure(settings);
     }
 
-    pub(crate) fn sockets(&self) -> usize {
-        self.addresses.len()
+    /// Addresses in use, and datagrams that were for none of them.
+    pub(crate) fn counts(&self) -> (usize, u64) {
+        (self.addresses.len(), self.unrouted)
     }
 
     pub(crate) fn add_session(&mut self, slot: Arc<Slot>) {
@@ -123,6 +126,8 @@ impl Driven {
                 if let Some(slot) = self.owner(to) {
                     slot.run(|session| session.input(now, to, from, &data));
                     self.serve(&slot, ring);
+                } else {
+                    self.unrouted += 1;
                 }
             } else if let Some(slot) = self
                 .timers

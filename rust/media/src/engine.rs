@@ -51,6 +51,7 @@ pub struct Counts {
     pub ports: usize,
     pub events_waiting: usize,
     pub events_lost: u64,
+    pub datagrams_unrouted: u64,
 }
 
 pub(crate) enum Mode {
@@ -80,8 +81,10 @@ impl Engine {
     /// Makes an engine and starts its threads.
     ///
     /// # Errors
-    /// `MediaError::System` when threads or descriptors cannot be had.
+    /// `MediaError::System` when threads or descriptors cannot be had, `MediaError::Argument` for
+    /// ports that hold no pair.
     pub fn new(settings: &EngineSettings) -> Result<Self, MediaError> {
+        settings.ports.check()?;
         let seed = Random::seed_of(&settings.seed);
         let ring = Arc::new(EventRing::new(EVENTS, !settings.is_driven)?);
         let recordings = Arc::new(Recordings::new(settings.is_driven)?);
@@ -196,7 +199,10 @@ impl Engine {
         };
         lock(&self.ports).retain(|_, owner| *owner != session);
         let now = self.now();
-        slot.run(|session| session.close(now));
+        let recorders = slot.command(|session| Ok(session.close(now)));
+        for recorder in recorders.unwrap_or_default() {
+            recorder.stop(now);
+        }
         match &self.mode {
             Mode::Live(live) => live.end_session(&slot),
             Mode::Driven(driven) => lock(driven).end_session(&slot),
@@ -217,7 +223,7 @@ impl Engine {
         let now = self.now();
         let result = slot.command(|session| run(session, now));
         match &self.mode {
-            Mode::Live(live) => live.touch(session),
+            Mode::Live(live) => live.touch(&slot),
             Mode::Driven(driven) => lock(driven).serve(&slot, &self.ring),
         }
         result
@@ -237,12 +243,12 @@ impl Engine {
         let slots: Vec<_> = lock(&self.sessions).values().cloned().collect();
         let mut counts = Counts {
             sessions: slots.len(),
-            sockets: match &self.mode {
-                Mode::Live(live) => live.sockets(),
-                Mode::Driven(driven) => lock(driven).sockets(),
-            },
             recordings: self.recordings.active(),
             ..Counts::default()
+        };
+        (counts.sockets, counts.datagrams_unrouted) = match &self.mode {
+            Mode::Live(live) => (live.sockets(), live.unrouted()),
+            Mode::Driven(driven) => lock(driven).counts(),
         };
         for slot in slots {
             let (playbacks, ports, _) = slot
@@ -304,8 +310,8 @@ impl Engine {
     fn register_ufrags(&self, session: u64) -> Result<(), MediaError> {
         if let Mode::Live(live) = &self.mode {
             let slot = self.slot(session)?;
-            let ufrags = slot.command(|session| Ok(session.ufrags()))?;
-            live.register_ufrags(&slot, &ufrags);
+            let (ufrags, path) = slot.command(|session| Ok((session.ufrags(), session.path())))?;
+            live.register_ufrags(&slot, &ufrags, path);
         }
         Ok(())
     }

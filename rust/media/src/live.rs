@@ -69,10 +69,15 @@ impl Live {
         }
     }
 
-    pub(crate) fn touch(&self, session: u64) {
-        if let Some(shard) = lock(&self.shards).get(self.home(session)) {
-            shard.touch(session);
+    pub(crate) fn touch(&self, slot: &Slot) {
+        if let Some(shard) = lock(&self.shards).get(self.home(slot.id)) {
+            shard.touch(slot);
         }
+    }
+
+    /// Datagrams that were for no session.
+    pub(crate) fn unrouted(&self) -> u64 {
+        lock(&self.shards).iter().map(Shard::unrouted).sum()
     }
 
     /// Sends the goodbye, forgets the session and closes the sockets nobody else uses.
@@ -85,17 +90,21 @@ impl Live {
         };
         shard.remove_session(slot.id);
         for socket in slot.take_sockets() {
-            let is_last = match socket.mux() {
-                None => true,
-                Some(mut mux) => {
-                    mux.forget(slot.id);
-                    self.leave((home, socket.local().ip()))
-                }
-            };
-            if is_last {
-                shard.remove_socket(&socket);
-                *lock(&self.sockets) -= 1;
+            self.release(shard, slot, &socket);
+        }
+    }
+
+    fn release(&self, shard: &Shard, slot: &Slot, socket: &BoundSocket) {
+        let is_last = match socket.mux() {
+            None => true,
+            Some(mut mux) => {
+                mux.forget(slot.id);
+                self.leave((self.home(slot.id), socket.local().ip()))
             }
+        };
+        if is_last {
+            shard.remove_socket(socket);
+            *lock(&self.sockets) -= 1;
         }
     }
 
@@ -111,41 +120,56 @@ impl Live {
         let shard = shards
             .get(home)
             .ok_or_else(|| MediaError::State("the engine is closed".to_owned()))?;
-        let start = lock(&self.random).bits() as usize & 0xffff;
         let mut bound = Vec::new();
-        match (kind, is_offer) {
-            (TransportKind::Plain, _) => {
-                let (rtp, rtcp) = bind_pair(slot.addresses[0], self.ports, start)?;
-                for socket in [rtp, rtcp] {
-                    bound.push(shard.add_socket(socket, Owner::Session(slot.id))?);
-                }
-                *lock(&self.sockets) += 2;
+        if let Err(error) = self.bind_all(shard, slot, (kind, is_offer), &mut bound) {
+            for socket in bound {
+                self.release(shard, slot, &socket);
             }
-            (TransportKind::Ice, true) => {
-                for address in &slot.addresses {
-                    let socket = bind_own(*address, ANY_PORT, start)?;
-                    bound.push(shard.add_socket(socket, Owner::Session(slot.id))?);
-                    *lock(&self.sockets) += 1;
-                }
-            }
-            (TransportKind::Ice, false) => {
-                for address in &slot.addresses {
-                    bound.push(self.join(shard, (home, *address), start)?);
-                }
-            }
+            return Err(error);
         }
         let locals = bound.iter().map(|socket| socket.local()).collect();
         slot.add_sockets(bound);
         Ok(locals)
     }
 
-    /// Tells the shared sockets of a session which checks are for it.
-    pub(crate) fn register_ufrags(&self, slot: &Slot, ufrags: &[String]) {
+    fn bind_all(
+        &self,
+        shard: &Shard,
+        slot: &Slot,
+        how: (TransportKind, bool),
+        bound: &mut Vec<Arc<BoundSocket>>,
+    ) -> Result<(), MediaError> {
+        let start = lock(&self.random).bits() as usize & 0xffff;
+        let add_own = |socket| {
+            let added = shard.add_socket(socket, Owner::Session(slot.id))?;
+            *lock(&self.sockets) += 1;
+            Ok::<_, MediaError>(added)
+        };
+        match how {
+            (TransportKind::Plain, _) => {
+                let (rtp, rtcp) = bind_pair(slot.addresses[0], self.ports, start)?;
+                bound.push(add_own(rtp)?);
+                bound.push(add_own(rtcp)?);
+            }
+            (TransportKind::Ice, true) => {
+                for address in &slot.addresses {
+                    bound.push(add_own(bind_own(*address, ANY_PORT, start)?)?);
+                }
+            }
+            (TransportKind::Ice, false) => {
+                for address in &slot.addresses {
+                    bound.push(self.join(shard, (self.home(slot.id), *address), start)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the shared sockets of a session which checks are for it, and where its media goes.
+    pub(crate) fn register_ufrags(&self, slot: &Slot, ufrags: &[String], path: Option<SocketAddr>) {
         for socket in slot.sockets() {
             if let Some(mut mux) = socket.mux() {
-                for ufrag in ufrags {
-                    mux.add_ufrag(ufrag, slot.id);
-                }
+                mux.update(slot.id, ufrags, path);
             }
         }
     }

@@ -1,17 +1,17 @@
 //! The one writer of recordings, and which session each of its files belongs to.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crate::MediaError;
 use crate::engine::lock;
 use crate::event::{Event, EventKind, EventRing};
-use crate::recorder::Writer;
+use crate::recorder::{Recorder, Writer};
 
 /// Recordings that are not on disk yet.
 #[derive(Debug)]
 pub(crate) struct Recordings {
-    writer: Mutex<Option<Writer>>,
+    writer: Mutex<Option<Arc<Writer>>>,
     owners: Mutex<HashMap<u64, u64>>,
 }
 
@@ -23,24 +23,22 @@ impl Recordings {
             Writer::threaded().map_err(|error| MediaError::File(error.to_string()))?
         };
         Ok(Self {
-            writer: Mutex::new(Some(writer)),
+            writer: Mutex::new(Some(Arc::new(writer))),
             owners: Mutex::default(),
         })
     }
 
-    /// Starts one for a session; `start` makes the file and returns its number.
+    /// Starts one for a session; `start` makes the file, with nothing locked meanwhile.
     pub(crate) fn start(
         &self,
         session: u64,
-        start: impl FnOnce(&Writer) -> Result<u64, MediaError>,
-    ) -> Result<u64, MediaError> {
-        let writer = lock(&self.writer);
-        let writer = writer
-            .as_ref()
-            .ok_or_else(|| MediaError::State("the engine is closed".to_owned()))?;
-        let number = start(writer)?;
-        lock(&self.owners).insert(number, session);
-        Ok(number)
+        start: impl FnOnce(&Writer) -> Result<Recorder, MediaError>,
+    ) -> Result<Recorder, MediaError> {
+        let writer = lock(&self.writer).clone();
+        let writer = writer.ok_or_else(|| MediaError::State("the engine is closed".to_owned()))?;
+        let recorder = start(&writer)?;
+        lock(&self.owners).insert(recorder.number(), session);
+        Ok(recorder)
     }
 
     /// How many are not on disk yet.
@@ -50,8 +48,7 @@ impl Recordings {
 
     /// Reports those that have come to disk.
     pub(crate) fn poll(&self, ring: &EventRing) {
-        let writer = lock(&self.writer);
-        let Some(writer) = writer.as_ref() else {
+        let Some(writer) = lock(&self.writer).clone() else {
             return;
         };
         let finished = std::iter::from_fn(|| writer.poll_finished());

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -70,7 +71,8 @@ struct Shared {
     changes: Mutex<Vec<Change>>,
     wake: Wake,
     registry: Registry,
-    next_token: std::sync::atomic::AtomicUsize,
+    next_token: AtomicUsize,
+    unrouted: AtomicU64,
 }
 
 /// The handle of a shard's thread.
@@ -93,12 +95,12 @@ impl Shard {
         registry
             .register(&mut SourceFd(&wake.descriptor()), WAKE, Interest::READABLE)
             .map_err(fault)?;
-        let next_token = std::sync::atomic::AtomicUsize::new(0);
         let shared = Arc::new(Shared {
             changes: Mutex::default(),
             wake,
             registry,
-            next_token,
+            next_token: AtomicUsize::new(0),
+            unrouted: AtomicU64::new(0),
         });
         let worker = Worker::new(Arc::clone(&shared), ring, recordings, poll);
         let thread = std::thread::Builder::new()
@@ -117,11 +119,7 @@ impl Shard {
         socket: Socket,
         owner: Owner,
     ) -> Result<Arc<BoundSocket>, MediaError> {
-        let token = Token(
-            self.shared
-                .next_token
-                .fetch_add(1, std::sync::atomic::Ordering::Relaxed),
-        );
+        let token = Token(self.shared.next_token.fetch_add(1, Ordering::Relaxed));
         let descriptor: RawFd = socket.descriptor();
         let bound = Arc::new(BoundSocket {
             token,
@@ -130,11 +128,14 @@ impl Shard {
         });
         // First the thread must know the token, then events of it may come.
         self.change(Change::Socket(Arc::clone(&bound)));
-        self.shared
-            .registry
-            .register(&mut SourceFd(&descriptor), token, Interest::READABLE)
-            .map_err(|error| MediaError::system("cannot watch a media socket", error))?;
-        Ok(bound)
+        let registry = &self.shared.registry;
+        match registry.register(&mut SourceFd(&descriptor), token, Interest::READABLE) {
+            Ok(()) => Ok(bound),
+            Err(error) => {
+                self.change(Change::SocketGone(token));
+                Err(MediaError::system("cannot watch a media socket", error))
+            }
+        }
     }
 
     /// Forgets a socket; it closes with the last reference to it.
@@ -153,9 +154,16 @@ impl Shard {
         self.change(Change::SessionGone(id));
     }
 
-    /// Has a session served soon, after a command.
-    pub(crate) fn touch(&self, id: u64) {
-        self.change(Change::Touched(id));
+    /// Has a session served soon, after a command. Many commands at once make one change.
+    pub(crate) fn touch(&self, slot: &Slot) {
+        if !slot.touch() {
+            self.change(Change::Touched(slot.id));
+        }
+    }
+
+    /// Datagrams that were for no session.
+    pub(crate) fn unrouted(&self) -> u64 {
+        self.shared.unrouted.load(Ordering::Relaxed)
     }
 
     fn change(&self, change: Change) {
@@ -276,7 +284,12 @@ impl Worker {
                     self.sessions.remove(&id);
                     self.timers.set(id, None);
                 }
-                Change::Touched(id) => self.touched.push(id),
+                Change::Touched(id) => {
+                    if let Some(slot) = self.sessions.get(&id) {
+                        slot.clear_touched();
+                        self.touched.push(id);
+                    }
+                }
                 Change::Stop => self.is_stopping = true,
             }
         }
@@ -314,6 +327,7 @@ impl Worker {
                 .and_then(|mut mux| mux.route(local, from, data)),
         };
         let Some(slot) = owner.and_then(|id| self.sessions.get(&id)) else {
+            self.shared.unrouted.fetch_add(1, Ordering::Relaxed);
             return;
         };
         slot.run(|session| session.input(now, local, from, data));

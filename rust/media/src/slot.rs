@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -18,6 +19,7 @@ pub(crate) struct Slot {
     /// The hosts it may be bound on.
     pub(crate) addresses: Vec<IpAddr>,
     guarded: Mutex<Guarded>,
+    is_touched: AtomicBool,
 }
 
 struct Guarded {
@@ -47,7 +49,18 @@ impl Slot {
             id,
             addresses,
             guarded: Mutex::new(guarded),
+            is_touched: AtomicBool::new(false),
         }
+    }
+
+    /// Notes that the shard is to serve it; true when that was noted already.
+    pub(crate) fn touch(&self) -> bool {
+        self.is_touched.swap(true, Ordering::AcqRel)
+    }
+
+    /// Notes that the shard is about to serve it.
+    pub(crate) fn clear_touched(&self) {
+        self.is_touched.store(false, Ordering::Release);
     }
 
     /// Runs a command. A panic in it ends this session alone.

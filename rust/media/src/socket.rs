@@ -120,14 +120,35 @@ pub struct PortRange {
 }
 
 impl PortRange {
+    /// Says no to a range that could never serve a call.
+    ///
+    /// # Errors
+    /// `MediaError::Argument` unless it is (0, 0) or holds an even port and the next one.
+    pub(crate) fn check(self) -> Result<(), MediaError> {
+        let is_any = self.first == 0 && self.last == 0;
+        if is_any || (self.first > 0 && self.pairs() > 0) {
+            return Ok(());
+        }
+        Err(MediaError::Argument(format!(
+            "the ports {} to {} hold no even port with its next one: give a range such as 20000 \
+             to 29999, or 0 to 0 for any",
+            self.first, self.last
+        )))
+    }
+
+    /// How many pairs of an even port and the next one it holds.
+    fn pairs(self) -> usize {
+        let first = usize::from(self.first).next_multiple_of(2);
+        (usize::from(self.last) + 1).saturating_sub(first) / 2
+    }
+
     /// Candidates for an even RTP port, starting at a place that differs from call to call.
     fn even_ports(self, start: usize) -> Box<dyn Iterator<Item = u16>> {
         if self.last == 0 {
             return Box::new(std::iter::repeat_n(0, ATTEMPTS));
         }
-        let first = self.first.next_multiple_of(2);
-        let count = usize::from(self.last.saturating_sub(first) + 1).div_ceil(2);
-        Box::new((0..count).map(move |index| first + 2 * ((start + index) % count) as u16))
+        let (first, count) = (usize::from(self.first).next_multiple_of(2), self.pairs());
+        Box::new((0..count).map(move |index| (first + 2 * ((start + index) % count)) as u16))
     }
 }
 

@@ -4,24 +4,54 @@ use std::path::Path;
 
 use super::{Engine, lock};
 use crate::MediaError;
+use crate::player::FileSource;
+use crate::recorder::{Recorder, Side};
 use crate::session::Session;
 use crate::session::port::Frame;
 
 impl Engine {
-    /// Starts a recording; see `Session::start_recording`.
+    /// Queues a WAV file on a session and returns the playback's number.
     ///
     /// # Errors
-    /// `MediaError::File` when the file cannot be created.
+    /// `MediaError::File` when it cannot be read or `start` is outside it.
+    pub fn play_file(
+        &self,
+        session: u64,
+        path: &Path,
+        is_loop: bool,
+        start: f64,
+    ) -> Result<u64, MediaError> {
+        // The disk may be slow, and a shard waits for whoever holds a session: open it before.
+        self.slot(session)?;
+        let source = FileSource::open(path, is_loop, start).map_err(|error| {
+            MediaError::File(format!("cannot play {}: {error}", path.display()))
+        })?;
+        self.command(session, |open, _| open.play_file(source))
+    }
+
+    /// Starts a recording and returns its number, unique to the engine.
+    ///
+    /// # Errors
+    /// `MediaError::File` when it cannot be created, `MediaError::Argument` for an unknown side.
     pub fn start_recording(
         &self,
         session: u64,
         path: &Path,
         side: &str,
     ) -> Result<u64, MediaError> {
-        self.command(session, |open, now| {
-            let start =
-                |writer: &crate::recorder::Writer| open.start_recording(now, path, side, writer);
-            self.recordings.start(session, start)
+        self.slot(session)?;
+        let side = Side::from_name(side).ok_or_else(|| {
+            MediaError::Argument("the side is \"both\", \"received\" or \"sent\"".to_owned())
+        })?;
+        let recorder = self.recordings.start(session, |writer| {
+            Recorder::start(path, side, self.now(), writer).map_err(|error| {
+                MediaError::File(format!("cannot record to {}: {error}", path.display()))
+            })
+        })?;
+        let number = recorder.number();
+        self.command(session, |open, _| {
+            open.add_recording(recorder);
+            Ok(number)
         })
     }
 
@@ -30,9 +60,8 @@ impl Engine {
     /// # Errors
     /// `MediaError::Unknown` when it has ended.
     pub fn stop_recording(&self, session: u64, recording: u64) -> Result<f64, MediaError> {
-        let seconds = self.command(session, |session, now| {
-            session.stop_recording(now, recording)
-        })?;
+        let recorder = self.command(session, |session, _| session.take_recording(recording))?;
+        let seconds = recorder.stop(self.now());
         self.recordings.poll(&self.ring);
         Ok(seconds)
     }

@@ -1,13 +1,10 @@
 //! What a program does with a connected session: play, record, push audio, send digits, mute.
 
-use std::path::Path;
-use std::time::Instant;
-
 use super::Session;
 use super::port::{Frame, Port};
 use crate::MediaError;
 use crate::player::{FileSource, PushSource, SilenceSource, Source, ToneSource};
-use crate::recorder::{Recorder, Side, Writer};
+use crate::recorder::Recorder;
 
 /// Seconds of pushed audio that may wait.
 const PUSH_LIMIT: f64 = 2.0;
@@ -34,14 +31,11 @@ impl Session {
         Ok(())
     }
 
-    /// Queues a WAV file and returns the playback's number.
+    /// Queues an open WAV file and returns the playback's number.
     ///
     /// # Errors
-    /// `MediaError::File` when it cannot be read or `start` is outside it.
-    pub fn play_file(&mut self, path: &Path, is_loop: bool, start: f64) -> Result<u64, MediaError> {
-        let source = FileSource::open(path, is_loop, start).map_err(|error| {
-            MediaError::File(format!("cannot play {}: {error}", path.display()))
-        })?;
+    /// `MediaError::Full` when too many playbacks wait.
+    pub fn play_file(&mut self, source: FileSource) -> Result<u64, MediaError> {
         self.play(Source::File(Box::new(source)))
     }
 
@@ -95,41 +89,21 @@ impl Session {
         seconds
     }
 
-    /// Starts a recording and returns its number, unique to the engine's writer.
-    ///
-    /// # Errors
-    /// `MediaError::File` when it cannot be created, `MediaError::Argument` for an unknown side.
-    pub fn start_recording(
-        &mut self,
-        now: Instant,
-        path: &Path,
-        side: &str,
-        writer: &Writer,
-    ) -> Result<u64, MediaError> {
-        let side = Side::from_name(side).ok_or_else(|| {
-            MediaError::Argument("the side is \"both\", \"received\" or \"sent\"".to_owned())
-        })?;
-        let recorder = Recorder::start(path, side, now, writer).map_err(|error| {
-            MediaError::File(format!("cannot record to {}: {error}", path.display()))
-        })?;
-        let number = recorder.number();
-        self.recordings.insert(number, recorder);
-        Ok(number)
+    /// Gives what flows to a recorder from now on.
+    pub fn add_recording(&mut self, recorder: Recorder) {
+        self.recordings.insert(recorder.number(), recorder);
     }
 
-    /// Ends a recording; returns its seconds. The writer tells when it is on disk.
+    /// Gives a recorder back, to be stopped.
     ///
     /// # Errors
     /// `MediaError::Unknown` when it has ended.
-    pub fn stop_recording(&mut self, now: Instant, recording: u64) -> Result<f64, MediaError> {
-        let recorder = self
-            .recordings
-            .remove(&recording)
-            .ok_or(MediaError::Unknown {
-                kind: "recording",
-                number: recording,
-            })?;
-        Ok(recorder.stop(now))
+    pub fn take_recording(&mut self, recording: u64) -> Result<Recorder, MediaError> {
+        let taken = self.recordings.remove(&recording);
+        taken.ok_or(MediaError::Unknown {
+            kind: "recording",
+            number: recording,
+        })
     }
 
     /// Subscribes to received audio and opens a way to send.

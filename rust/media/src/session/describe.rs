@@ -8,7 +8,6 @@ use super::Session;
 use super::negotiation::{Negotiated, RemoteTransport, TransportKind};
 use super::offer_answer::{Applied, DescriptionKind, LocalMedia};
 use super::receive::ReceiveSettings;
-use super::sdp::Direction;
 use super::send::SendSettings;
 use crate::MediaError;
 use crate::transport::{IceTransport, PlainTransport, Transport};
@@ -47,6 +46,14 @@ impl Session {
         self.transport = Some(transport);
         self.locals = locals.to_vec();
         Ok(())
+    }
+
+    /// Where media goes, once ICE has found it.
+    pub fn path(&self) -> Option<SocketAddr> {
+        match &self.transport {
+            Some(Transport::Ice(ice)) => ice.path().map(|(_, remote)| remote),
+            _ => None,
+        }
     }
 
     /// The ICE user fragments checks of the peer may name.
@@ -93,7 +100,7 @@ impl Session {
         self.apply(now, applied, kind == DescriptionKind::Offer)?;
         self.has_remote = true;
         if kind != DescriptionKind::Offer {
-            self.direction = self.agreed_direction();
+            self.take_direction(now);
         }
         self.drain_transport(now);
         Ok(())
@@ -107,7 +114,7 @@ impl Session {
         let local = self.local_media(false)?;
         let answer = self.offer_answer.create_answer(&local)?;
         self.has_local = true;
-        self.direction = self.agreed_direction();
+        self.take_direction(now);
         self.drain_transport(now);
         Ok(answer)
     }
@@ -142,10 +149,14 @@ impl Session {
         })
     }
 
-    fn agreed_direction(&self) -> Direction {
-        self.offer_answer
-            .negotiated()
-            .map_or(self.direction, |negotiated| negotiated.direction)
+    fn take_direction(&mut self, now: Instant) {
+        let Some(negotiated) = self.offer_answer.negotiated() else {
+            return;
+        };
+        if negotiated.direction.receives() && !self.direction.receives() {
+            self.receiving_since = Some(now);
+        }
+        self.direction = negotiated.direction;
     }
 
     fn apply(&mut self, now: Instant, applied: Applied, is_offer: bool) -> Result<(), MediaError> {
@@ -185,11 +196,15 @@ impl Session {
                 40.. => 40,
                 _ => 20,
             },
+            has_forward_error_correction: negotiated.use_inband_fec,
+            greatest_bitrate_bps: negotiated.max_average_bitrate_bps,
         })?;
-        let own = negotiated.receive_payload_types.first();
+        let mut formats = negotiated.receive_payload_types.clone();
+        if formats.is_empty() {
+            formats.push((negotiated.send_payload_type, kind));
+        }
         self.receiver.configure(ReceiveSettings {
-            codec: kind,
-            payload_type: own.map_or(negotiated.send_payload_type, |(number, _)| *number),
+            formats,
             telephone_event: event.map(|event| (event.receive_payload_type, event.clock_rate_hz)),
         })?;
         self.codec = Some(kind);

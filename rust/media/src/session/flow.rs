@@ -12,8 +12,12 @@ const MEDIA_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Session {
     pub(super) fn receive(&mut self, now: Instant, packet: &[u8]) {
-        if self.is_ended || !self.direction.receives() {
+        if self.is_ended {
             return;
+        }
+        if !self.direction.receives() {
+            // On its way while it was agreed that nothing more is: counted, not heard.
+            return self.receiver.skip_untrusted(packet);
         }
         if self.receiver.packet_untrusted(now, packet) == Received::First {
             self.emit(EventKind::FirstRtp, 0.0, "");
@@ -100,7 +104,10 @@ impl Session {
         let Some(connected) = self.connected.filter(|_| self.direction.receives()) else {
             return;
         };
-        let silent = self.receiver.silent_for(now, connected);
+        let since = self
+            .receiving_since
+            .map_or(connected, |at| at.max(connected));
+        let silent = self.receiver.silent_for(now, since);
         if silent < MEDIA_TIMEOUT {
             self.timeout_told = 0;
         } else if silent.as_secs() > self.timeout_told {

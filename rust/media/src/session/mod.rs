@@ -73,6 +73,8 @@ pub struct Session {
     connected: Option<Instant>,
     /// When the next frame is due, from the connection on.
     next_frame: Option<Instant>,
+    /// When receiving was agreed again, after a hold.
+    receiving_since: Option<Instant>,
     timeout_told: u64,
     ice_state: &'static str,
     recordings: BTreeMap<u64, Recorder>,
@@ -120,6 +122,7 @@ impl Session {
             is_transport_ready: false,
             connected: None,
             next_frame: None,
+            receiving_since: None,
             timeout_told: 0,
             ice_state: "",
             recordings: BTreeMap::new(),
@@ -129,10 +132,17 @@ impl Session {
         }
     }
 
-    /// Says goodbye and ends: recordings are finished, nothing is received any more.
-    pub fn close(&mut self, now: Instant) {
+    /// Our synchronisation source.
+    pub fn ssrc(&self) -> u32 {
+        self.sender.ssrc()
+    }
+
+    /// Says goodbye and ends: nothing is received any more.
+    ///
+    /// Gives the recordings back, to be stopped where waiting for the disk holds nobody up.
+    pub fn close(&mut self, now: Instant) -> Vec<Recorder> {
         if self.is_ended {
-            return;
+            return Vec::new();
         }
         self.is_ended = true;
         if self.connected.is_some() {
@@ -144,10 +154,8 @@ impl Session {
         if let Some(transport) = &mut self.transport {
             transport.close(now);
         }
-        for (_, recorder) in std::mem::take(&mut self.recordings) {
-            recorder.stop(now);
-        }
         self.ports.clear();
+        std::mem::take(&mut self.recordings).into_values().collect()
     }
 
     /// Takes one datagram that came to the socket `local`.
@@ -224,6 +232,9 @@ impl Session {
                 TransportEvent::Rtcp(packet) => {
                     self.receiver.heard(now);
                     self.rtcp.handle_untrusted(now, &packet);
+                    if let Some(remote) = self.rtcp.remote() {
+                        self.sender.expect_loss(remote.loss);
+                    }
                 }
             }
         }

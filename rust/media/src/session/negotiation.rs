@@ -23,7 +23,7 @@ pub struct TelephoneEvent {
     pub send_payload_type: u8,
     /// What they arrive with.
     pub receive_payload_type: u8,
-    /// Their clock, that of the codec.
+    /// The clock of their durations; mostly that of the codec.
     pub clock_rate_hz: u32,
 }
 
@@ -50,7 +50,7 @@ pub struct Negotiated {
     pub send_payload_type: u8,
     /// All that may arrive: payload type and codec, the one above first.
     pub receive_payload_types: Vec<(u8, CodecKind)>,
-    /// Telephone events at the codec's clock, if both know them.
+    /// Telephone events at the codec's clock, else at one that both know.
     pub telephone_event: Option<TelephoneEvent>,
     /// Which way media flows, seen from us.
     pub direction: Direction,
@@ -128,14 +128,19 @@ fn telephone_event(
     ours: &Ours<'_>,
     theirs: &Theirs<'_>,
 ) -> Option<TelephoneEvent> {
-    let clock_rate_hz = codec.sample_rate_hz();
-    let of_clock = |types: &PayloadTypes| types.of_telephone_event(clock_rate_hz);
-    Some(TelephoneEvent {
-        send_payload_type: of_clock(theirs.payload_types)?,
-        receive_payload_type: of_clock(ours.payload_types)?,
-        clock_rate_hz,
-    })
-    .filter(|_| ours.settings.dtmf)
+    if !ours.settings.dtmf {
+        return None;
+    }
+    let of_clock = |clock_rate_hz| {
+        Some(TelephoneEvent {
+            send_payload_type: theirs.payload_types.of_telephone_event(clock_rate_hz)?,
+            receive_payload_type: ours.payload_types.of_telephone_event(clock_rate_hz)?,
+            clock_rate_hz,
+        })
+    };
+    // The clock is to be the audio's (RFC 4733 §2.1), yet phones with Opus often name 8000 alone.
+    let clocks = [codec.sample_rate_hz(), 8_000, 48_000, 16_000];
+    clocks.into_iter().find_map(of_clock)
 }
 
 /// Our DTLS role (RFC 5763 §5): an established association keeps its roles.

@@ -13,10 +13,10 @@ use crate::session::port::{CONCEALED, SPEECH, SPEECH_STARTED};
 use crate::voice::VoiceDetector;
 
 /// What we expect to receive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReceiveSettings {
-    pub(crate) codec: CodecKind,
-    pub(crate) payload_type: u8,
+    /// All that may arrive, the most likely first; never empty.
+    pub(crate) formats: Vec<(u8, CodecKind)>,
     /// Payload type and clock rate of telephone-events.
     pub(crate) telephone_event: Option<(u8, u32)>,
 }
@@ -24,6 +24,8 @@ pub(crate) struct ReceiveSettings {
 /// The receiving half of a session.
 pub(crate) struct Receiver {
     settings: Option<ReceiveSettings>,
+    /// What the buffer decodes.
+    codec: Option<CodecKind>,
     jitter: Option<JitterBuffer>,
     dtmf: Option<DtmfReceiver>,
     stream: Option<ReceivedStream>,
@@ -39,6 +41,24 @@ pub(crate) struct Receiver {
     malformed: u64,
 }
 
+/// What a payload type stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Audio(CodecKind),
+    Event,
+}
+
+impl ReceiveSettings {
+    fn format(&self, payload_type: u8) -> Option<Format> {
+        if self.telephone_event.map(|(event, _)| event) == Some(payload_type) {
+            return Some(Format::Event);
+        }
+        let mut formats = self.formats.iter();
+        let audio = formats.find(|(known, _)| *known == payload_type);
+        audio.map(|(_, codec)| Format::Audio(*codec))
+    }
+}
+
 /// What one packet was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received {
@@ -52,6 +72,7 @@ impl Receiver {
     pub(crate) fn new() -> Self {
         Self {
             settings: None,
+            codec: None,
             jitter: None,
             dtmf: None,
             stream: None,
@@ -68,41 +89,46 @@ impl Receiver {
 
     /// Takes what was negotiated; an unchanged codec keeps its buffer.
     pub(crate) fn configure(&mut self, settings: ReceiveSettings) -> Result<(), MediaError> {
-        let old = self.settings.replace(settings);
-        if old.is_none_or(|old| old.codec != settings.codec) {
-            let decoder = Decoder::new(settings.codec)
-                .map_err(|error| MediaError::Codec(error.to_string()))?;
-            self.jitter = Some(JitterBuffer::new(decoder, JitterSettings::default()));
+        let is_still_agreed = |codec| settings.formats.iter().any(|(_, known)| *known == codec);
+        if let Some((_, codec)) = settings.formats.first()
+            && !self.codec.is_some_and(is_still_agreed)
+        {
+            self.decode_as(*codec)?;
         }
-        if old.and_then(|old| old.telephone_event) != settings.telephone_event {
-            self.dtmf = settings
-                .telephone_event
-                .map(|(_, clock)| DtmfReceiver::new(clock));
+        let event = settings.telephone_event;
+        if self.settings.as_ref().and_then(|old| old.telephone_event) != event {
+            self.dtmf = event.map(|(_, clock)| DtmfReceiver::new(clock));
+        }
+        self.settings = Some(settings);
+        Ok(())
+    }
+
+    fn decode_as(&mut self, codec: CodecKind) -> Result<(), MediaError> {
+        let decoder = Decoder::new(codec).map_err(|error| MediaError::Codec(error.to_string()))?;
+        self.jitter = Some(JitterBuffer::new(decoder, JitterSettings::default()));
+        self.codec = Some(codec);
+        if let Some(stream) = &mut self.stream {
+            stream.change_clock(codec.sample_rate_hz());
         }
         Ok(())
     }
 
     /// Takes one RTP packet, decrypted.
     pub(crate) fn packet_untrusted(&mut self, now: Instant, packet: &[u8]) -> Received {
-        let (Some(settings), Some(header)) = (self.settings, RtpHeader::parse_untrusted(packet))
-        else {
+        let Some((header, format)) = self.admit_untrusted(packet) else {
             self.malformed += 1;
             return Received::Other;
         };
-        let is_event = settings
-            .telephone_event
-            .is_some_and(|(event, _)| event == header.payload_type);
-        if header.payload_type != settings.payload_type && !is_event {
-            self.malformed += 1;
-            return Received::Other;
-        }
-        let payload = &packet[header.payload.clone()];
-        if self.count(&header, payload.len()).is_none() {
-            self.malformed += 1;
-            return Received::Other;
-        }
         self.last_heard = Some(now);
-        if is_event {
+        let payload = &packet[header.payload.clone()];
+        // A sender may change between the agreed formats at any packet (RFC 3264 §8.3.2).
+        if let Format::Audio(codec) = format
+            && self.codec != Some(codec)
+            && self.decode_as(codec).is_err()
+        {
+            return Received::Other;
+        }
+        if format == Format::Event {
             if let Some(dtmf) = &mut self.dtmf {
                 dtmf.push(now, header.timestamp, payload);
             }
@@ -122,6 +148,21 @@ impl Receiver {
         } else {
             Received::First
         }
+    }
+
+    /// Counts one RTP packet that is not to be heard, so that it is not missed later.
+    pub(crate) fn skip_untrusted(&mut self, packet: &[u8]) {
+        if self.admit_untrusted(packet).is_none() {
+            self.malformed += 1;
+        }
+    }
+
+    /// Reads and counts a packet; None for what is no RTP, of no agreed format or out of order.
+    fn admit_untrusted(&mut self, packet: &[u8]) -> Option<(RtpHeader, Format)> {
+        let header = RtpHeader::parse_untrusted(packet)?;
+        let format = self.settings.as_ref()?.format(header.payload_type)?;
+        self.count(&header, header.payload.len())?;
+        Some((header, format))
     }
 
     /// Notes that the far end lives though it sends no audio (RTCP).
@@ -166,6 +207,11 @@ impl Receiver {
 
     pub(crate) fn stream(&mut self) -> Option<&mut ReceivedStream> {
         self.stream.as_mut()
+    }
+
+    /// The codec that is heard.
+    pub(crate) fn codec(&self) -> Option<CodecKind> {
+        self.codec
     }
 
     pub(crate) fn jitter(&self) -> Option<&JitterBuffer> {
@@ -225,9 +271,7 @@ impl Receiver {
     fn start_stream(&mut self, header: &RtpHeader) {
         self.earlier = self.totals();
         self.jumped = None;
-        let clock = self
-            .settings
-            .map_or(8000, |settings| settings.codec.sample_rate_hz());
+        let clock = self.codec.map_or(8000, CodecKind::sample_rate_hz);
         let is_first = self.stream.is_none();
         self.stream = Some(ReceivedStream::new(header.ssrc, header.sequence, clock));
         if !is_first && let Some(dtmf) = &mut self.dtmf {
@@ -244,8 +288,7 @@ mod tests {
         let mut receiver = Receiver::new();
         receiver
             .configure(ReceiveSettings {
-                codec: CodecKind::Pcmu,
-                payload_type: 0,
+                formats: vec![(0, CodecKind::Pcmu)],
                 telephone_event: Some((101, 8000)),
             })
             .unwrap();

@@ -53,7 +53,7 @@ impl Session {
             number("round_trip", round_trip.as_secs_f64());
         }
         if received > 0
-            && let Some(codec) = self.codec
+            && let Some(codec) = self.receiver.codec()
         {
             let frame = u64::from(codec.sample_rate_hz() / 50);
             let (made_up, all) = (counted.concealed_samples / frame, counted.samples / frame);

@@ -11,6 +11,9 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
 /// Between two reports under AVPF, which has no such minimum (RFC 4585 §3.4); far below 5 %.
 const FEEDBACK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Seconds beyond which a round trip is none.
+const LONGEST_ROUND_TRIP: f64 = 30.0;
+
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const DESCRIPTION: u8 = 202;
@@ -138,6 +141,7 @@ impl Rtcp {
                 offset = 28;
             }
             RECEIVER_REPORT => {}
+            // BYE too is left alone: signalling ends a call, and bare RTCP can be forged.
             _ => return,
         }
         for _ in 0..packet[0] & 0x1f {
@@ -156,11 +160,12 @@ impl Rtcp {
         // Sign-extend the 24 bits.
         let lost = (word(4) << 8).cast_signed() >> 8;
         let (last, delay) = (word(16), word(20));
-        let round_trip = (last != 0).then(|| {
-            let ticks = self.ntp_middle(now).wrapping_sub(last).wrapping_sub(delay);
-            // A far end that rounds its delay up makes this slightly negative.
-            Duration::from_secs_f64(f64::from(ticks.cast_signed().max(0)) / 65_536.0)
-        });
+        let ticks = self.ntp_middle(now).wrapping_sub(last).wrapping_sub(delay);
+        let seconds = f64::from(ticks.cast_signed()) / 65_536.0;
+        // A far end that rounds its delay up makes this slightly negative; one that reports a time
+        // we never sent says nothing.
+        let is_known = last != 0 && seconds.abs() <= LONGEST_ROUND_TRIP;
+        let round_trip = is_known.then(|| Duration::from_secs_f64(seconds.max(0.0)));
         let earlier = self.remote.and_then(|remote| remote.round_trip);
         self.remote = Some(RemoteReport {
             lost,

@@ -14,6 +14,11 @@ use crate::random::Random;
 /// The grid of a session: one frame is pulled, heard and sent in each.
 pub(super) const FRAME: Duration = Duration::from_millis(20);
 
+/// Loss in percent that forward error correction is made for: never less, since the first loss
+/// comes before its report, and never more, since little would be left for the voice.
+const LEAST_EXPECTED_LOSS: u8 = 5;
+const MOST_EXPECTED_LOSS: u8 = 25;
+
 /// How the far end wants to be sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SendSettings {
@@ -23,6 +28,25 @@ pub(crate) struct SendSettings {
     pub(crate) telephone_event: Option<(u8, u32)>,
     /// 20, 40 or 60.
     pub(crate) packet_ms: u32,
+    /// The far end can use Opus' forward error correction (RFC 7587 §6.1).
+    pub(crate) has_forward_error_correction: bool,
+    /// What the far end bounds the bit rate to, bits per second.
+    pub(crate) greatest_bitrate_bps: Option<u32>,
+}
+
+impl SendSettings {
+    fn opus(&self) -> OpusSettings {
+        let own = OpusSettings::default();
+        // Below 6 kb/s Opus has no voice to speak of (RFC 7587 §6.1 names the range).
+        let bound = self
+            .greatest_bitrate_bps
+            .map_or(u32::MAX, |bps| bps.max(6_000));
+        OpusSettings {
+            bitrate_bps: own.bitrate_bps.min(bound),
+            has_forward_error_correction: self.has_forward_error_correction,
+            ..own
+        }
+    }
 }
 
 /// The sending half of a session: sources, encoder and the numbering of packets.
@@ -45,6 +69,7 @@ pub(crate) struct Sender {
     payload: Vec<u8>,
     packet: Vec<u8>,
     drop_share: f64,
+    expected_loss_percent: u8,
     random: Random,
 }
 
@@ -69,6 +94,7 @@ impl Sender {
             payload: Vec::new(),
             packet: Vec::new(),
             drop_share: 0.0,
+            expected_loss_percent: LEAST_EXPECTED_LOSS,
             random,
         }
     }
@@ -78,14 +104,12 @@ impl Sender {
         if self.settings == Some(settings) {
             return Ok(());
         }
-        if self
-            .encoder
-            .as_ref()
-            .is_none_or(|encoder| encoder.kind() != settings.codec)
-        {
-            let encoder = Encoder::new(settings.codec, &OpusSettings::default())
+        let encoding = |settings: SendSettings| (settings.codec, settings.opus());
+        if self.settings.map(encoding) != Some(encoding(settings)) {
+            let encoder = Encoder::new(settings.codec, &settings.opus())
                 .map_err(|error| MediaError::Codec(error.to_string()))?;
             self.encoder = Some(encoder);
+            self.expected_loss_percent = LEAST_EXPECTED_LOSS;
             self.waiting.clear();
         }
         let clock = settings.telephone_event.map(|(_, clock)| clock);
@@ -99,6 +123,18 @@ impl Sender {
         }
         self.settings = Some(settings);
         Ok(())
+    }
+
+    /// Takes the loss the far end reports, 0 to 1: forward error correction is made for it.
+    pub(crate) fn expect_loss(&mut self, loss: f64) {
+        let percent = ((loss * 100.0) as u8).clamp(LEAST_EXPECTED_LOSS, MOST_EXPECTED_LOSS);
+        if percent != self.expected_loss_percent
+            && let Some(encoder) = &mut self.encoder
+        {
+            self.expected_loss_percent = percent;
+            // libopus takes any percentage.
+            encoder.set_expected_loss_percent(percent).ok();
+        }
     }
 
     /// Loses that share of outgoing packets on purpose, for tests.
@@ -151,8 +187,14 @@ impl Sender {
         let ticks = self.frame.len() as u32;
         let start = self.timestamp;
         self.timestamp = start.wrapping_add(ticks);
+        if !may_send {
+            // Sequence numbers stand still, time goes on, and what comes next begins a spurt.
+            self.waiting.clear();
+            self.is_first = true;
+            return;
+        }
         let digit = match (settings.telephone_event, &mut self.dtmf) {
-            (Some((payload_type, clock)), Some(dtmf)) if may_send => dtmf
+            (Some((payload_type, clock)), Some(dtmf)) => dtmf
                 .tick(start, clock / 50)
                 .map(|packet| (payload_type, packet)),
             _ => None,
@@ -181,7 +223,7 @@ impl Sender {
             .as_mut()
             .is_some_and(|encoder| encoder.encode(&self.waiting, &mut payload).is_ok());
         self.waiting.clear();
-        if is_encoded && may_send {
+        if is_encoded {
             let marker = std::mem::take(&mut self.is_first);
             self.emit(
                 settings.payload_type,
@@ -244,6 +286,8 @@ mod tests {
                 payload_type: 0,
                 telephone_event: Some((101, 8000)),
                 packet_ms,
+                has_forward_error_correction: false,
+                greatest_bitrate_bps: None,
             })
             .unwrap();
         sender

@@ -53,6 +53,13 @@ impl ReceivedStream {
         }
     }
 
+    /// Goes on with packets of another clock.
+    pub fn change_clock(&mut self, clock_rate_hz: u32) {
+        self.jitter *= f64::from(clock_rate_hz) / f64::from(self.clock_rate_hz);
+        self.clock_rate_hz = clock_rate_hz.max(1);
+        self.last_arrival = None;
+    }
+
     /// Counts one packet and returns its extended sequence number; None when it jumps too far.
     pub fn count(&mut self, sequence: u16, payload_bytes: usize) -> Option<u64> {
         let ahead = sequence.wrapping_sub(self.highest as u16);

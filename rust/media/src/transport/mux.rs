@@ -54,9 +54,20 @@ impl<K: Copy + Eq + Hash> Mux<K> {
         self.ufrags.insert(ufrag.to_owned(), session);
     }
 
-    /// Forgets a ufrag that a restart has replaced.
-    pub fn remove_ufrag(&mut self, ufrag: &str) {
-        self.ufrags.remove(ufrag);
+    /// Takes all ufrags of a session after a description.
+    ///
+    /// One that is gone was replaced by a restart: it is forgotten, and with it the session's
+    /// addresses but for `kept`, where its media still goes.
+    pub fn update(&mut self, session: K, ufrags: &[String], kept: Option<SocketAddr>) {
+        let before = self.ufrags.len();
+        self.ufrags
+            .retain(|known, owner| *owner != session || ufrags.contains(known));
+        if self.ufrags.len() < before {
+            self.forget_addresses(session, kept);
+        }
+        for ufrag in ufrags {
+            self.add_ufrag(ufrag, session);
+        }
     }
 
     /// The session of a datagram that arrived at `local` from `from`; None: drop and count it.
@@ -221,6 +232,27 @@ mod tests {
         mux.add_address(2, LOCAL, PEER);
 
         assert_eq!(mux.route(LOCAL, PEER, &MEDIA), Some(2));
+    }
+
+    #[test]
+    fn a_restart_forgets_the_old_ufrag_and_all_addresses_but_the_one_in_use() {
+        let names = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
+        let mut mux = Mux::new();
+        mux.update(1, &names(&["old"]), None);
+        mux.add_address(1, LOCAL, PEER);
+        mux.add_address(1, LOCAL, address(3));
+
+        mux.update(1, &names(&["old", "new"]), Some(PEER));
+        assert_eq!(mux.sizes(), (2, 0, 2));
+
+        mux.update(1, &names(&["new"]), Some(PEER));
+        assert_eq!(mux.sizes(), (1, 0, 1));
+        assert_eq!(mux.route(LOCAL, PEER, &MEDIA), Some(1));
     }
 
     #[test]

@@ -162,9 +162,8 @@ impl MediaEngine {
         r#loop: bool,
         start: f64,
     ) -> PyResult<u64> {
-        self.run(py, session, move |open| {
-            open.play_file(&path, r#loop, start)
-        })
+        py.detach(|| self.engine.play_file(session, &path, r#loop, start))
+            .map_err(raise)
     }
 
     fn play_tone(
@@ -283,6 +282,7 @@ impl MediaEngine {
         all.set_item("ports", counts.ports)?;
         all.set_item("events_waiting", counts.events_waiting)?;
         all.set_item("events_lost", counts.events_lost)?;
+        all.set_item("datagrams_unrouted", counts.datagrams_unrouted)?;
         Ok(all)
     }
 
