@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import signal
+import weakref
 
 import pytest
 import trio
@@ -344,3 +346,56 @@ async def test_drain_refuses_new_calls_and_waits_for_the_others(autojump_clock, 
             far.respond(await far.expect("BYE"), 200)
 
         assert not client.calls
+
+
+async def test_an_ended_call_is_collected_without_the_cycle_collector(
+    autojump_clock, world
+) -> None:
+    async def handler(call) -> None:
+        await call.answer()
+        await call.wait_ended()
+
+    async with world().with_server(handler) as (client, uri):
+        gc.collect()
+        gc.disable()
+        try:
+            seen = []
+            call = client.create_call(uri)
+            call.on(Connected, seen.append)
+            call.state.watch(lambda new, old: None)
+            await call.start()
+            await call.wait_connected()
+            call.send_dtmf("1")
+            seen.clear()
+            call.hangup()
+            await call.wait_ended()
+            await trio.sleep(70)
+            ended = weakref.ref(call)
+            del call
+            assert ended() is None
+        finally:
+            gc.enable()
+
+
+async def test_a_late_2xx_of_another_branch_is_acknowledged_and_ended(
+    autojump_clock, world
+) -> None:
+    async with world().with_far_end() as (client, far):
+        async with client.create_call(FAR_URI) as call:
+            await call.start()
+            invite = await far.expect("INVITE")
+            far.respond(invite, 200, body=SDP, to_tag="one")
+            await call.wait_connected()
+            await far.expect("ACK")
+            call.hangup()
+            far.respond(await far.expect("BYE"), 200)
+            await call.wait_ended()
+        assert not client.calls
+        far.respond(invite, 200, body=SDP, to_tag="two")
+
+        assert (await far.expect("ACK")).key()[4] == "two"
+        bye = await far.expect("BYE")
+        far.respond(bye, 200)
+        assert bye.key()[4] == "two"
+        await trio.sleep(70)
+        assert client.statistics().tokens == 0

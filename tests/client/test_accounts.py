@@ -30,7 +30,7 @@ async def _talk(call) -> None:
     await call.collect_dtmf(max_digits=1, first_timeout=60)
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "ws"])
 async def test_two_registered_accounts_call_each_other(autojump_clock, world, transport) -> None:
     own = world(transport=transport)
     async with (

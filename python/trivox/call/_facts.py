@@ -46,7 +46,7 @@ class CallFacts(CallMedia):
     _farewell: Farewell
     _remote_offer: bytes
     _receipts: dict[int, OpenReceipt[SipResponse]]
-    _tones: InfoTones
+    _tones: InfoTones | None
 
     @property
     def signalling_is_over(self) -> bool:

@@ -23,6 +23,7 @@ from trivox.call.events import (
 from trivox.call.messages import Headers, headers_of
 from trivox.call.states import (
     PHASE_STATE,
+    Action,
     CallDirection,
     CallState,
     Phase,
@@ -116,6 +117,8 @@ class CallListening:
         self._seq = 0
         self._triggers: deque[Trigger] = deque()
         self._is_stepping = False
+        self._publications: deque[Action] = deque()
+        self._is_publishing = False
         self._timers: dict[str, Timer] = {}
         self._life = trio.lowlevel.ParkingLot()
         self._end_scopes: list[trio.CancelScope] = []

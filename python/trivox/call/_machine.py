@@ -44,7 +44,6 @@ class CallMachine(CallListening, ABC):
             if trigger not in IGNORED[self._phase]:
                 _LOGGER.error("call %s: %s in %s is in no table", self.id, trigger, self._phase)
             return
-        was_over = self._state_now().is_terminal
         self._phase = go.to
         self._is_stepping = True
         try:
@@ -52,14 +51,28 @@ class CallMachine(CallListening, ABC):
                 self._end_signalling()
             if Action.RELEASE_MEDIA in go.actions:
                 self._release_media()
+            if Action.CONNECT in go.actions:
+                self.timings.connected = self._now()
+                self._begin_media()
         finally:
             self._is_stepping = False
-        if Action.FINISH in go.actions and not was_over:
+        if Action.FINISH in go.actions:
             self._note_end()
+        self._publications += go.actions
         CallListening.state.set(self, to=self._state_now())
-        for action in go.actions:
-            self._publish(action)
+        self._publish_all()
         self._life.unpark_all()
+
+    def _publish_all(self) -> None:
+        """Tell of each step in turn: what a listener sets off is told after what it heard of."""
+        if self._is_publishing:
+            return
+        self._is_publishing = True
+        try:
+            while self._publications:
+                self._publish(self._publications.popleft())
+        finally:
+            self._is_publishing = False
 
     def _publish(self, action: Action) -> None:
         match action:
@@ -67,18 +80,23 @@ class CallMachine(CallListening, ABC):
                 CallListening.is_ringing.set(self, to=False)
                 self._emit(StopRinging, Originator.SYSTEM)
             case Action.RELEASE_MEDIA:
-                self._remove_remote_stream()
+                self._publish_released()
             case Action.CONNECT:
                 self._publish_connected()
             case Action.FINISH:
                 self._publish_end()
 
+    def _publish_released(self) -> None:
+        self._remove_remote_stream()
+        CallListening.local_streams.set(self, to=frozenset())
+        CallListening.is_remotely_held.set(self, to=False)
+        CallListening.has_early_media.set(self, to=False)
+        CallListening.media_state.set(self, to="closed")
+
     def _publish_connected(self) -> None:
-        self.timings.connected = self._now()
         name, uri = self._party
         CallListening.remote_display_name.set(self, to=name)
         CallListening.remote_sip_uri.set(self, to=uri)
-        self._begin_media()
         self._add_remote_stream()
         self._emit(Connected, Originator.REMOTE)
 
@@ -104,12 +122,12 @@ class CallMachine(CallListening, ABC):
 
     def _publish_end(self) -> None:
         self._seq += 1
-        CallListening.has_early_media.set(self, to=False)
         error = self._ended_error()
         for watchable in self._watchables.values():
             watchable.close(error)
         if self._emitter is not None:
             self._emitter.finish(self._terminal_event())
+            self._emitter = None  # a later reader gets a new one; no cycle keeps the call alive
         for scope in self._end_scopes:
             scope.cancel()
         self._end_scopes.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ from trivox.sip.invite_session import InviteSession
 
 if TYPE_CHECKING:
     from trivox.actor.receipt import Receipt
+    from trivox.call._requests import InfoTones
     from trivox.call.host import Route
     from trivox.sip.outputs import Headers
 
@@ -280,7 +282,7 @@ class CallSignalling(CallFacts):
             return requests.send_telephone_events(
                 self._leg, tones, duration, gap, self._ended_error
             )
-        return self._tones.send(tones, duration, gap)
+        return self._info_tones().send(tones, duration, gap)
 
     def send_info(
         self, mime_type: str, body: str | bytes = "", headers: HeaderArguments = None
@@ -325,6 +327,9 @@ class CallSignalling(CallFacts):
         self._refuse_unconnected("send_request()")
         receipt = self._request(method, pairs, _octets(body or b""), content_type or "")
         return await receipt.wait()
+
+    @abstractmethod
+    def _info_tones(self) -> InfoTones: ...
 
     def _request(
         self, method: str, headers: Headers, body: bytes, content_type: str

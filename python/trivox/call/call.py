@@ -71,7 +71,7 @@ class Call(CallSignalling):
         self._farewell = Farewell()
         self._remote_offer = b""
         self._receipts = {}
-        self._tones = InfoTones(self._send_relay, self._after, self._ended_error)
+        self._tones = None
         if settings.mute_audio:
             self._leg.is_muted = True
             CallListening.is_microphone_muted.set(self, to=True)
@@ -137,18 +137,17 @@ class Call(CallSignalling):
         """Whether requests go to the far end itself rather than to where the INVITE went."""
         return self._session is not None and self._session.dialog is not None
 
-    @property
-    def may_hear_late_answers(self) -> bool:
-        """Whether a 2xx of another branch may still come (RFC 3261 §13.2.2.4)."""
-        return self.direction is CallDirection.OUTGOING and (
-            self.timings.answered is not None
-            or (self.end is not None and self.end.originator is not Originator.REMOTE)
-        )
+    def late_answers(self) -> tuple[InviteSession, Route] | None:
+        """Return what is needed while a 2xx of another branch may still come, or None.
 
-    def forget_branches(self) -> None:
-        """Let the core forget the branches whose BYE was never answered. Internal to the client."""
-        if self._session is not None:
-            self._carry_out(self._session.forget_branches())
+        Only an INVITE that was answered or cancelled can have one (RFC 3261 §13.2.2.4).
+        """
+        if self._session is None or self._route is None:
+            return None
+        is_ours = self.direction is CallDirection.OUTGOING
+        was_answered = self.timings.answered is not None
+        was_cancelled = self.end is not None and self.end.originator is not Originator.REMOTE
+        return (self._session, self._route) if is_ours and (was_answered or was_cancelled) else None
 
     def note_taken(self) -> None:
         """Note that the program has this incoming call in its hands. Internal to the client."""
@@ -262,19 +261,25 @@ class Call(CallSignalling):
 
     def _release_media(self) -> None:
         self._leg.release()
-        CallListening.media_state.set(self, to="closed")
 
     def _settle_requests(self, error: Exception) -> None:
         for receipt in self._receipts.values():
             receipt.fail(error)
         self._receipts.clear()
-        self._tones.close()
+        if self._tones is not None:
+            self._tones.close()
+            self._tones = None
 
     def _expire(self) -> None:
         self._cause = CallEnd(
             reason=EndReason.LOCAL_ENDED, originator=Originator.SYSTEM, sip_reason="max_duration"
         )
         self._step(Trigger.EXPIRED)
+
+    def _info_tones(self) -> InfoTones:
+        if self._tones is None:
+            self._tones = InfoTones(self._send_relay, self._after, self._ended_error)
+        return self._tones
 
     def _send_relay(self, body: bytes) -> None:
         if self._phase is Phase.CONNECTED:

@@ -195,7 +195,8 @@ class MediaLeg:
         if self.is_released:
             return
         if self._session is not None:
-            self.statistics()
+            with suppress(EngineError):
+                self.statistics()
             for port in self._ports.values():
                 port.handle_end()
             self._finish_pending()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, final
@@ -352,18 +353,27 @@ class Client:
             await self._emptied.park()
 
     def _new_isolation(self, owner: str, call: Call | None) -> Isolation:
+        # Weakly, so that what a call was watched with does not keep it alive after its end.
+        concerned = weakref.ref(call) if call is not None else None
+
         def report(callback: object, event: object, error: Exception) -> None:
             if not isinstance(event, ListenerFailed):
                 now = self._wiring.now()
+                about = concerned() if concerned is not None else None
                 self.emit(
-                    ListenerFailed(at=now, call=call, listener=callback, event=event, error=error)
+                    ListenerFailed(at=now, call=about, listener=callback, event=event, error=error)
                 )
+
+        def fail_call(error: Exception) -> None:
+            about = concerned() if concerned is not None else None
+            if about is not None:
+                about.fail(error)
 
         return Isolation(
             policy=self.config.listener_errors,
             owner=owner,
             failed=report,
-            fail_call=call.fail if call is not None else None,
+            fail_call=fail_call,
             crash=self._supervisor.crash,
         )
 

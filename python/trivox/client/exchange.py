@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, final
 
 import trio
 
 from trivox._native import EVENT_REQUEST, EVENT_TRANSPORT_ERROR, NameAddr
 from trivox.call.call import Call
-from trivox.errors import ParseError
-from trivox.sip.outputs import SendAck, SendCancel, SendRequest, SendResponse
+from trivox.errors import ParseError, TrivoxError
+from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from trivox.call.host import Route
     from trivox.net.endpoint import Endpoint
     from trivox.net.transport import Address, Flow
+    from trivox.sip.events import SessionOutput
+    from trivox.sip.invite_session import InviteSession
     from trivox.sip.outputs import Headers
 
-_LOGGER: Final = logging.getLogger("trivox.client")
 _LINGER: Final = 32.0
 """64·T1 in seconds: so long a late 2xx of another branch may come (RFC 3261 §13.2.2.4)."""
 
@@ -49,6 +50,7 @@ class Exchange:
         self._call_at = call_at
         self._owners: dict[int, TokenOwner] = {}
         self._by_transaction: dict[int, Call] = {}
+        self._late: dict[int, LateAnswers] = {}
         self._hops: dict[int, tuple[int, Address]] = {}
         self._tokens = itertools.count(1)
         self._failures = itertools.count(-1, -1)
@@ -59,7 +61,7 @@ class Exchange:
     @property
     def live_tokens(self) -> int:
         """Calls, requests and registrations that still expect a message."""
-        return len(self._owners)
+        return len(self._owners) + len(self._late)
 
     def now(self) -> float:
         """Return Trio's time; within a batch, the batch's."""
@@ -90,32 +92,23 @@ class Exchange:
         """Forget an ended call, as soon as no message of it is owed or expected any more."""
         if call.end is None or not call.signalling_is_over:
             return
-        transaction = call.invite_transaction
-        if self._by_transaction.get(transaction) is call:
-            del self._by_transaction[transaction]
-        if call.may_hear_late_answers and call.token in self._owners:
-            self._call_at(self.now() + _LINGER, lambda: self._let_go(call))
-            self._owners[call.token] = LateAnswers(call)
-            self._note_quiet()
-        else:
-            self.release(call.token)
-
-    def _let_go(self, call: Call) -> None:
-        call.forget_branches()
+        if self._by_transaction.get(call.invite_transaction) is call:
+            del self._by_transaction[call.invite_transaction]
+        late = call.late_answers() if call.token in self._owners else None
+        if late is not None:
+            self._late[call.token] = LateAnswers(self, call.token, *late)
+            self._call_at(self.now() + _LINGER, partial(self._forget_late, call.token))
         self.release(call.token)
+
+    def _forget_late(self, token: int) -> None:
+        late = self._late.pop(token, None)
+        if late is not None:
+            late.forget_branches()
 
     async def wait_quiet(self) -> None:
         """Wait until no call, request or registration expects a message."""
-        while not self.is_quiet:
+        while self._owners:
             await self._quiet.park()
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether nothing but late answers is expected."""
-        return all(isinstance(owner, LateAnswers) for owner in self._owners.values())
-
-    def _note_quiet(self) -> None:
-        self._quiet.unpark_all()
 
     # What the endpoint calls.
 
@@ -142,6 +135,8 @@ class Exchange:
             owner.handle_sip(event, now)
             if isinstance(owner, Call) and owner.end is not None:
                 self.settle(owner)
+        elif token in self._late:
+            self._late[token].handle_sip(event, now)
         elif kind == EVENT_REQUEST:
             self._take_request(event, now)
 
@@ -185,7 +180,10 @@ class Exchange:
         if in_dialog:
             flow, source = self._hops.get(token, (route.flow, route.destination))
             next_uri = _uri_of(output.route[0]) if output.route else output.uri
-            return self.endpoint.next_hop(next_uri, flow=flow, source=source)
+            try:
+                return self.endpoint.next_hop(next_uri, flow=flow, source=source)
+            except (TrivoxError, OSError):
+                return None  # the far end named a hop we have no way to
         known = self.endpoint.flow(route.flow)
         return None if known is None else (known, route.destination)
 
@@ -203,16 +201,36 @@ class Exchange:
 
 @final
 class LateAnswers:
-    """Stands in for an ended call: a 2xx of another branch is still acknowledged and ended."""
+    """What is left of an ended outgoing call: a 2xx of another branch is acknowledged and ended."""
 
-    __slots__ = ("_call",)
+    __slots__ = ("_exchange", "_route", "_session", "_token")
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
+    def __init__(
+        self, exchange: Exchange, token: int, session: InviteSession, route: Route
+    ) -> None:
+        self._exchange = exchange
+        self._token = token
+        self._session = session
+        self._route = route
 
     def handle_sip(self, event: SipEvent, now: float) -> None:
         """Take one event."""
-        self._call.handle_sip(event, now)
+        self._carry_out(self._session.handle(event, now))
+
+    def forget_branches(self) -> None:
+        """Let the core forget the branches whose BYE was never answered."""
+        self._carry_out(self._session.forget_branches())
+
+    def _carry_out(self, outputs: tuple[SessionOutput, ...]) -> None:
+        """Send what the session asks for; what it tells concerns nobody any more."""
+        for output in outputs:
+            if isinstance(output, SendRequest):
+                tx = self._exchange.send(self._token, self._route, output, in_dialog=True)
+                self._session.sent(tx)
+            elif isinstance(output, SendAck | SendResponse):
+                self._exchange.send(self._token, self._route, output, in_dialog=True)
+            elif isinstance(output, Forget):
+                self._exchange.endpoint.forget(output)
 
 
 def _uri_of(value: str) -> str:
