@@ -35,7 +35,7 @@ async def test_a_wildcard_address_never_leaves_the_process(media, host, nursery)
         ) as caller,
     ):
         nursery.start_soon(server.serve, handler)
-        family = "[::]" if ":" in host else "0.0.0.0"  # noqa: S104
+        family = "[::]" if ":" in host else "0.0.0.0"
         port = next(
             trivox.sip.Uri.parse(str(uri)).port for uri in server.listening_on if family in str(uri)
         )
