@@ -271,6 +271,8 @@ class Call(CallSignalling):
             self._tones = None
 
     def _expire(self) -> None:
+        if self._phase is not Phase.CONNECTED:
+            return
         self._cause = CallEnd(
             reason=EndReason.LOCAL_ENDED, originator=Originator.SYSTEM, sip_reason="max_duration"
         )

@@ -68,7 +68,7 @@ class MediaLeg:
         self._session: int | None = None
         self._pending: dict[tuple[int, int], Pending] = {}
         self._ports: dict[int, AudioPort] = {}
-        self._last_statistics = AudioStatistics()
+        self._last_report: dict[str, float | str] = {}
         self._is_offering = False
         self._flow = trio.lowlevel.ParkingLot()
         self.is_muted = False
@@ -169,10 +169,8 @@ class MediaLeg:
     def statistics(self) -> AudioStatistics:
         """Return the figures now, or the last ones of a released session."""
         if self.is_open:
-            self._last_statistics = AudioStatistics.from_report(
-                self.sessions.statistics(self.session)
-            )
-        return self._last_statistics
+            self._last_report = self.sessions.statistics(self.session)
+        return AudioStatistics.from_report(self._last_report)
 
     def handle(self, kind: int, number: float, text: str) -> bool:
         """Take an event that belongs to a playback, recording or port; False for others."""
@@ -196,7 +194,7 @@ class MediaLeg:
             return
         if self._session is not None:
             with suppress(EngineError):
-                self.statistics()
+                self._last_report = self.sessions.statistics(self.session)
             for port in self._ports.values():
                 port.handle_end()
             self._finish_pending()

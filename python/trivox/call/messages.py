@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 from trivox._native import NameAddr
 from trivox.errors import ParseError
@@ -17,15 +17,29 @@ if TYPE_CHECKING:
 
 @final
 class Headers(Mapping[str, str]):
-    """The headers of a message: names compare without case, `all` gives repeated ones."""
+    """The headers of a message: names compare without case, `all` gives repeated ones.
 
-    __slots__ = ("_values",)
+    Those of a received message are read when first looked at: most never are.
+    """
 
-    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        values: dict[str, tuple[str, list[str]]] = {}
-        for name, value in pairs:
-            values.setdefault(name.lower(), (name, []))[1].append(value)
-        self._values = values
+    __slots__ = ("_message", "_pairs", "_read")
+
+    def __init__(
+        self, pairs: Iterable[tuple[str, str]] = (), *, message: Message | None = None
+    ) -> None:
+        self._pairs = tuple(pairs)
+        self._message = message
+        self._read: dict[str, tuple[str, list[str]]] | None = None
+
+    @property
+    def _values(self) -> dict[str, tuple[str, list[str]]]:
+        if self._read is None:
+            pairs = self._message.items() if self._message is not None else self._pairs
+            self._read = {}
+            for name, value in pairs:
+                self._read.setdefault(name.lower(), (name, []))[1].append(value)
+            self._message, self._pairs = None, ()
+        return self._read
 
     def __getitem__(self, name: str) -> str:
         return self._values[name.lower()][1][0]
@@ -48,9 +62,12 @@ class Headers(Mapping[str, str]):
         return list(entry[1]) if entry is not None else []
 
 
+_NONE: Final = Headers()
+
+
 def headers_of(message: Message | None) -> Headers:
     """Return the headers of a message; none for None."""
-    return Headers(message.items() if message is not None else ())
+    return Headers(message=message) if message is not None else _NONE
 
 
 @final
