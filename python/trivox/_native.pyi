@@ -214,8 +214,6 @@ class SipCore:
         """
     def forward_response(self, server: int, message: Message, now: float) -> bool:
         """Send a response upstream without its top Via, through the server transaction."""
-    def forward_stray(self, message: Message, now: float) -> bool:
-        """Send a response upstream by its second Via, without a transaction (RFC 6026 §16.7 late 2xx)."""
     def bind(self, call_id: str, local_tag: str, remote_tag: str, token: int) -> None: ...
     def forget(self, call_id: str, local_tag: str, remote_tag: str) -> None:
         """Drop a dialog's token: later requests in it come with token 0."""

@@ -11,7 +11,6 @@ from trivox._native import (
     EVENT_PROXY_CANCELLED,
     EVENT_REQUEST,
     EVENT_RESPONSE,
-    EVENT_STRAY_RESPONSE,
     Message,
     SipCore,
     SipEvent,
@@ -250,24 +249,6 @@ def test_no_late_answer_to_a_non_invite_goes_up(network: Network, status: int) -
     )
 
     assert not network.cores[PROXY].forward_response(server, answer, 0.0)
-
-
-def test_late_2xx_goes_up_by_its_second_via(network: Network) -> None:
-    _, server, invite = network.call()
-    network.forward(invite, server)
-    network.settle()
-    answer = network.respond(200)
-    fresh = SipCore(b"restarted")
-    fresh.open_flow(1, "udp", PROXY)
-    ((kind, *_, message, _, _),) = fresh.receive_batch(1, [(answer.raw, BOB)], 0.0)
-    assert kind == EVENT_STRAY_RESPONSE
-    assert message is not None
-
-    assert fresh.forward_stray(message, 0.0)
-
-    ((_, destination, data),) = fresh.take_output()
-    assert destination == ALICE
-    assert len(Message.parse(data).values("Via")) == 1
 
 
 def test_values_of_the_proxy_are_checked_too(network: Network) -> None:

@@ -143,7 +143,7 @@ class Switchboard:
         self._location.remove_flow(flow)
 
     def _handle(self, event: SipEvent, now: float) -> None:
-        kind, _, tx, method, status, message, flow, source = event
+        kind, _, tx, _, _, message, flow, source = event
         if kind == _native.EVENT_TIMEOUT:
             self._proxy.handle_failure(tx, now, is_unreachable=False)
         elif kind == _native.EVENT_TRANSPORT_ERROR:
@@ -159,8 +159,7 @@ class Switchboard:
             refuse_bad_input(lambda: self._proxy.handle_ack(message, now))
         elif kind == _native.EVENT_RESPONSE:
             self._proxy.handle_response(tx, message, now)
-        elif kind == _native.EVENT_STRAY_RESPONSE and method == "INVITE" and 200 <= status < 300:
-            self._endpoint.core.forward_stray(message, now)
+        # A response that no transaction claims is dropped (RFC 6026 §7.2): anyone can make one.
 
     def _serve(self, request: Request, now: float) -> None:
         refusal = refuse_bad_input(lambda: self._judge(request, now))

@@ -102,8 +102,17 @@ impl SipCore {
         ))))
     }
 
-    fn open_flow(&self, flow: u64, transport: &str, local: PyAddress) {
-        self.lock().open_flow(flow, transport, address(local));
+    fn open_flow(
+        &self,
+        flow: u64,
+        transport: &str,
+        #[expect(
+            unused_variables,
+            reason = "says whose flow it is; the core needs no address"
+        )]
+        local: PyAddress,
+    ) {
+        self.lock().open_flow(flow, transport);
     }
 
     fn close_flow<'py>(&self, py: Python<'py>, flow: u64, now: f64) -> PyResult<Vec<PyEvent<'py>>> {
@@ -272,18 +281,6 @@ impl SipCore {
 
     fn forward_response(&self, server: u64, message: &Bound<'_, Message>, now: f64) -> bool {
         self.lock().forward_response(server, &message.get().0, now)
-    }
-
-    fn forward_stray(
-        &self,
-        message: &Bound<'_, Message>,
-        #[expect(
-            unused_variables,
-            reason = "every command takes the clock; this one arms no timer"
-        )]
-        now: f64,
-    ) -> bool {
-        self.lock().forward_stray(&message.get().0)
     }
 
     fn bind(&self, call_id: Octets, local_tag: Octets, remote_tag: Octets, token: i64) {

@@ -30,7 +30,6 @@ use crate::transaction::{Side, Transaction};
 struct Flow {
     transport: String,
     is_reliable: bool,
-    local: Address,
     framer: Framer,
 }
 
@@ -80,7 +79,7 @@ impl SipCore {
     }
 
     /// Register a socket or connection under an id of the caller's that is never reused.
-    pub fn open_flow(&mut self, flow: u64, transport: &str, local: Address) {
+    pub fn open_flow(&mut self, flow: u64, transport: &str) {
         let transport = transport.to_ascii_lowercase();
         let is_reliable = transport != "udp";
         self.flows.insert(
@@ -88,7 +87,6 @@ impl SipCore {
             Flow {
                 transport,
                 is_reliable,
-                local,
                 framer: Framer::default(),
             },
         );

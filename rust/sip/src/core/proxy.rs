@@ -1,12 +1,9 @@
 //! Commands of a stateful proxy (RFC 3261 §16).
-use std::net::IpAddr;
-use std::sync::Arc;
-
 use super::act::Material;
 use super::receive::input_of;
-use super::{Address, Flow, Forward, SipCore};
+use super::{Forward, SipCore};
 use crate::error::InvalidHeader;
-use crate::message::{Builder, Head, HeaderName, Message, Via, check_sent_by, check_value};
+use crate::message::{Builder, Head, HeaderName, Message, check_sent_by, check_value};
 use crate::transaction::tables::Machine;
 use crate::transaction::{Client, Side};
 
@@ -108,31 +105,6 @@ impl SipCore {
         };
         self.step(server, input_of(status), now, material, &mut Vec::new())
     }
-
-    /// Send a response upstream by its second Via, without a transaction, out of a UDP socket of ours.
-    ///
-    /// False when that Via names no single UDP host: an answer must not be broadcast (RFC 4475 §3.3.10).
-    pub fn forward_stray(&mut self, message: &Message) -> bool {
-        let second = message.values(HeaderName::Via).nth(1).and_then(Via::parse);
-        let destination = second.as_ref().and_then(upstream_address);
-        let Some(destination) = destination else {
-            return false;
-        };
-        let is_v6 = destination.host.contains(':');
-        let fits = |flow: &Flow| !flow.is_reliable && flow.local.host.contains(':') == is_v6;
-        let flow = self
-            .flows
-            .iter()
-            .filter(|(_, flow)| fits(flow))
-            .map(|(&id, _)| id)
-            .min();
-        let Some(flow) = flow else { return false };
-        let Some(data) = build_upstream(message) else {
-            return false;
-        };
-        self.send(flow, destination, data);
-        true
-    }
 }
 
 fn build_upstream(message: &Message) -> Option<Vec<u8>> {
@@ -158,24 +130,4 @@ fn copy_rest(out: &mut Builder, message: &Message, except: &[HeaderName]) {
             out.line(&String::from_utf8_lossy(name), value);
         }
     }
-}
-
-/// Where the hop of a Via awaits its response (RFC 3261 §18.2.2, RFC 3581 §4).
-fn upstream_address(via: &Via<'_>) -> Option<Address> {
-    if !via.transport.eq_ignore_ascii_case(b"UDP") {
-        return None;
-    }
-    let host = via.parameter("received").unwrap_or(via.host);
-    let host = std::str::from_utf8(host).ok()?.trim_matches(['[', ']']);
-    let ip: IpAddr = host.parse().ok()?;
-    let is_broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
-    if ip.is_multicast() || ip.is_unspecified() || is_broadcast {
-        return None;
-    }
-    let rport = via.parameter("rport").and_then(crate::message::lexer::port);
-    let port = rport.or(via.port).unwrap_or(5060);
-    Some(Address {
-        host: Arc::from(host),
-        port,
-    })
 }

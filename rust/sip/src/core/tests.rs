@@ -21,7 +21,7 @@ struct Bench {
 impl Bench {
     fn new(transport: &str) -> Self {
         let mut core = SipCore::new(b"seed", Settings::default());
-        core.open_flow(FLOW, transport, address("192.0.2.1"));
+        core.open_flow(FLOW, transport);
         Self { core, now: 0.0 }
     }
 
