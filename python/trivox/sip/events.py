@@ -6,7 +6,7 @@ stands before it is to be carried out before the fact is acted upon.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
@@ -26,7 +26,7 @@ class Progress:
     status: int
     reason: str
     message: Message
-    body: bytes
+    body: bytes = field(repr=False)
     to_tag: str
 
 
@@ -48,7 +48,7 @@ class Answered:
     """
 
     message: Message
-    body: bytes
+    body: bytes = field(repr=False)
     to_tag: str
     is_offer: bool
 
@@ -89,7 +89,7 @@ class Acknowledged:
 
     tx: int
     message: Message | None
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class ReinviteReceived:
 
     tx: int
     message: Message
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Purpose(StrEnum):
 
 
 @final
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class ClientRequest:
     """One request of ours until its final response; a retry with credentials continues it."""
 
@@ -51,7 +51,7 @@ class ClientRequest:
 
 
 @final
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Given:
     """What came with an event: the arguments of a command, or the parts of an input."""
 
@@ -67,7 +67,7 @@ class Given:
 
 
 @final
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class InviteLeg:
     """The mutable parts of one session."""
 

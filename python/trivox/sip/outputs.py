@@ -2,11 +2,12 @@
 
 A machine never does I/O: each input or command returns a tuple of these, in order, and the owner
 (`trivox.client`, `trivox.switchboard`) carries them out on the endpoint before it gives the next input.
+A repr shows neither headers nor body: credentials, keys and ICE passwords stand there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -17,8 +18,8 @@ class SendRequest:
 
     method: str
     uri: str
-    headers: Headers
-    body: bytes = b""
+    headers: Headers = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
     route: tuple[str, ...] = ()
     """The route set, already part of `headers`; its first entry decides where the request goes (RFC 3261 §12.2.1.1)."""
 
@@ -30,8 +31,8 @@ class SendAck:
     tx: int
     to_tag: str
     uri: str
-    headers: Headers
-    body: bytes = b""
+    headers: Headers = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
     route: tuple[str, ...] = ()
 
 
@@ -40,7 +41,7 @@ class SendCancel:
     """Cancel the client INVITE transaction `tx`, which has had a provisional response."""
 
     tx: int
-    headers: Headers
+    headers: Headers = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ class SendResponse:
     tx: int
     status: int
     reason: str
-    headers: Headers
-    body: bytes = b""
+    headers: Headers = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
     to_tag: str = ""
 
 
