@@ -275,3 +275,33 @@ async def test_client_and_server_flows_talk(streams, accepted, nursery, autojump
     client.close()
     await streams.ended.wait()
     listener.close()
+
+
+async def test_pongs_alone_keep_an_idle_connection_for_120_s(accepted, streams, autojump_clock):
+    _, far, _ = await opened(accepted)
+    start = trio.current_time()
+    client = Connection(ConnectionType.CLIENT)
+
+    with trio.move_on_after(1000):
+        while data := await far.receive_some(1000):
+            client.receive_data(data)
+            for event in client.events():
+                assert isinstance(event, Ping)
+                await far.send_all(client.send(event.response()))
+        await streams.ended.wait()
+
+    assert trio.current_time() - start == pytest.approx(120, abs=0.1)
+
+
+async def test_frames_without_data_are_not_kept(accepted, streams, autojump_clock):
+    flow, far, messages = await opened(accepted)
+
+    await far.send_all(b"\x01\x80\0\0\0\0" + b"\0\x80\0\0\0\0" * 1000)
+    await trio.sleep(1)
+    assert len(flow._pieces) == 1
+    await far.send_all(b"\x80\x81\0\0\0\0a")
+    await trio.sleep(1)
+
+    assert messages == [(b"a", flow.remote)]
+    flow.close()
+    await streams.ended.wait()

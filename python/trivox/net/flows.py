@@ -211,6 +211,8 @@ class FlowTable:
         if is_full:
             self.refused += 1
             connection.close()
+            if not same_host:
+                del self._accepted[connection.remote[0]]
             return
         make = self._make_websocket if transport == "ws" else self._make_tcp
         flow = make(connection.local, connection.remote, accepted=True)

@@ -138,15 +138,18 @@ class WebSocketFlow:
                 break
         if messages:
             self._deliver(self, messages)
-        if data:
-            self.wire.heard(complete=not self._pieces)
+            self.wire.heard(complete=True)
+        # Pings and pongs are no messages: they keep an idle connection no longer.
+        if self._pieces:
+            self.wire.heard(complete=False)
 
     def _collect(
         self, event: TextMessage | BytesMessage, messages: list[tuple[bytes, Address]]
     ) -> None:
         """Add a frame's data to the message under way; give up one that grows too large."""
         data = event.data.encode("utf-8") if isinstance(event, TextMessage) else bytes(event.data)
-        self._pieces.append(data)
+        if data or not self._pieces:  # frames without data cost nothing, however many
+            self._pieces.append(data)
         self._size += len(data)
         if self._size > _LARGEST_MESSAGE_BYTES:
             self._put(CloseConnection(code=CloseReason.MESSAGE_TOO_BIG))
