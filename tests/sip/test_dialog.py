@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from trivox.sip.dialog import Dialog
 from trivox.sip.outputs import SendRequest
@@ -163,3 +165,31 @@ def test_invite_that_has_a_to_tag_already_keeps_it(far_end) -> None:
     dialog = Dialog.from_request(request, local_tag="us", contact="<sip:alice@192.0.2.1>")
 
     assert dialog.local_tag == "old"
+
+
+messages = st.lists(
+    st.tuples(st.sampled_from(["INVITE", "INFO", "BYE", "UPDATE", "OPTIONS"]), st.integers(0, 9)),
+    max_size=20,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sequence=messages)
+def test_any_sequence_of_requests_keeps_both_numbers_rising(far_end, sequence) -> None:
+    dialog = Dialog.from_request(
+        far_end.request("INVITE", cseq=3, to_tag=""), local_tag="us", contact="<sip:us@a>"
+    )
+    highest, sent = 3, []
+
+    for method, number in sequence:
+        contact = f"<sip:{method}{number}@b>"
+        taken = dialog.receive(far_end.request(method, cseq=number, contact=contact))
+        assert taken is (number >= highest)
+        highest = max(highest, number)
+        is_target = dialog.remote_target == contact[1:-1]
+        assert is_target or not taken or method not in ("INVITE", "UPDATE")
+        request = dialog.request("INFO")
+        assert request.uri == dialog.remote_target
+        sent.append(int(dict(request.headers)["CSeq"].split()[0]))
+
+    assert sent == list(range(1, len(sequence) + 1))

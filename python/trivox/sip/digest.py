@@ -43,6 +43,7 @@ CHALLENGE_HEADER: Final = {401: "WWW-Authenticate", 407: "Proxy-Authenticate"}
 _ANSWER_HEADER: Final = {401: "Authorization", 407: "Proxy-Authorization"}
 _MAX_CHALLENGES: Final = 16
 _MAX_NONCES: Final = 64
+_HEXADECIMAL: Final = frozenset("0123456789abcdefABCDEF")
 
 
 @final
@@ -351,9 +352,6 @@ class DigestServer:
 
 
 def _read_count(text: str) -> int | None:
-    if len(text) != 8:
-        return None
-    try:
-        return int(text, 16)
-    except ValueError:
-        return None
+    # int() alone would take signs, underscores and digits of other scripts.
+    is_count = len(text) == 8 and set(text) <= _HEXADECIMAL
+    return int(text, 16) if is_count else None
