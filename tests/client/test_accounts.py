@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from trivox.call.events import EndReason
+from trivox.call.states import CallState
 from trivox.client.config import AccountConfig
 from trivox.errors import NotFoundError, RegistrationError
 from trivox.sip.registration import RegistrationState
@@ -90,3 +91,23 @@ async def test_an_unknown_user_is_not_found(autojump_clock, world) -> None:
 async def test_a_number_is_called_in_the_domain_of_the_account(autojump_clock, world) -> None:
     async with world().client(accounts=[AccountConfig("sip:a@example.org:5080")]) as client:
         assert client.create_call("+1555").destination == "sip:+1555@example.org:5080"
+
+
+async def test_a_closed_connection_is_opened_anew_for_the_next_request(
+    autojump_clock, world
+) -> None:
+    async def handler(call) -> None:
+        await call.answer()
+        ends.append((await call.wait_ended()).reason)
+
+    ends = []
+    own = world(transport="tcp")
+    async with own.with_server(handler) as (client, uri):
+        async with client.dial(uri) as call:
+            client._wiring.endpoint.close_flow(call.route.flow)
+            await trio.sleep(1)
+
+            assert call.state.value is CallState.CONNECTED
+
+    assert ends == [EndReason.REMOTE_ENDED]
+    assert call.end.reason is EndReason.LOCAL_ENDED

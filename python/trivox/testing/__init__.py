@@ -1,6 +1,7 @@
-"""Fakes for tests of programs that use trivox: a virtual network and a repeatable clock."""
+"""Fakes for tests of programs that use trivox: a virtual network, a far end, a repeatable clock."""
 
 from trivox.testing.clock import run_repeatably
+from trivox.testing.far_end import FarEnd
 from trivox.testing.link import Link, LinkHost, LinkStatistics
 
-__all__ = ["Link", "LinkHost", "LinkStatistics", "run_repeatably"]
+__all__ = ["FarEnd", "Link", "LinkHost", "LinkStatistics", "run_repeatably"]
