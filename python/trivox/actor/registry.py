@@ -4,15 +4,39 @@ from __future__ import annotations
 
 import contextvars
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar, final
+from enum import Enum
+from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, final
+
+import trio
+
+from trivox.errors import InvalidArgumentsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
-    import trio
-
 E = TypeVar("E")
+
+
+def event_class(event: object, base: type[E], example: str) -> type[E]:
+    """Return the class of events that a class, or an enum name of one, stands for.
+
+    Raises:
+        InvalidArgumentsError: It is none of this emitter's.
+    """
+    kind = event.value if isinstance(event, Enum) else event
+    if isinstance(kind, type) and issubclass(kind, base):
+        return kind
+    raise InvalidArgumentsError(f"{event!r} is no event here: give a class such as {example}")
+
+
+class ListenerFields(TypedDict, total=False):
+    """The fields of `ListenerOptions` as keywords."""
+
+    once: bool
+    guard: Callable[..., bool] | None
+    concurrent: bool
+    until: trio.Event | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +55,12 @@ class ListenerOptions:
     guard: Callable[..., bool] | None = None
     concurrent: bool = False
     until: trio.Event | None = None
+
+    def __post_init__(self) -> None:
+        if self.guard is not None and not callable(self.guard):
+            raise InvalidArgumentsError(f"guard is {self.guard!r}; give a function of the event")
+        if self.until is not None and not isinstance(self.until, trio.Event):
+            raise InvalidArgumentsError(f"until is {self.until!r}; give a trio.Event")
 
 
 @final
@@ -105,7 +135,15 @@ class Registry(Generic[E]):
     def add(
         self, kind: type[E], listener: Callable[[E], object], options: ListenerOptions, after: int
     ) -> Registration[E]:
-        """Register; a pair that is registered already stays as it is."""
+        """Register; a pair that is registered already stays as it is.
+
+        Raises:
+            InvalidArgumentsError: The listener cannot be called, or the options are none.
+        """
+        if not callable(listener):
+            raise InvalidArgumentsError(f"{listener!r} is no listener: give a function of an event")
+        if not isinstance(options, ListenerOptions):
+            raise InvalidArgumentsError(f"{options!r} are no options: give ListenerOptions(…)")
         for registration in self._registrations:
             if (
                 registration.kind is kind

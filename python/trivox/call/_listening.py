@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 import trio
 
 from trivox.actor.emitter import Emitter
 from trivox.actor.mailbox import Overflow
+from trivox.actor.registry import ListenerOptions, event_class
 from trivox.call._watched import WatchedValue
 from trivox.call.events import (
     DROPPABLE_EVENTS,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from trivox._native import Message
     from trivox.actor.isolation import Isolation
-    from trivox.actor.registry import ListenerHandle, ListenerOptions
+    from trivox.actor.registry import ListenerFields, ListenerHandle
     from trivox.actor.subscription import EventSubscription
     from trivox.actor.watchable import Watchable
     from trivox.call.call import Call
@@ -152,16 +153,18 @@ class CallListening:
 
         A synchronous one is called at once; an asynchronous one is awaited, in a task of the
         client's, before the next listener and the next event. The same pair registers once.
+
+        Raises:
+            InvalidArgumentsError: It is no event of a call, or the listener cannot be called.
         """
-        kind: Any = event.value if isinstance(event, CallEvent) else event
         callback: Any = listener
-        return self._emitting().listeners.add(kind, callback, options)
+        return self._emitting().listeners.add(_class_of(event), callback, options)
 
     def remove_event_listener(
         self, event: type[E] | CallEvent, listener: Callable[[E], object]
     ) -> None:
         """Remove a listener, at once; nothing when it is not registered."""
-        kind: Any = event.value if isinstance(event, CallEvent) else event
+        kind = _class_of(event)
         callback: Any = listener
         if self._emitter is not None:
             self._emitter.listeners.remove(kind, callback)
@@ -170,9 +173,13 @@ class CallListening:
         self,
         event: type[E] | CallEvent,
         listener: Callable[[E], object] | None = None,
-        options: ListenerOptions | None = None,
+        **fields: Unpack[ListenerFields],
     ) -> Any:  # noqa: ANN401 (a handle, or the decorated function itself)
-        """Add a listener; without one, a decorator that does and returns the function."""
+        """Add a listener; without one, a decorator that does and returns the function.
+
+        The keywords are the fields of `ListenerOptions`: `call.on(Connected, f, once=True)`.
+        """
+        options = ListenerOptions(**fields)
         if listener is not None:
             return self.add_event_listener(event, listener, options)
 
@@ -184,7 +191,7 @@ class CallListening:
 
     def events(
         self,
-        *types: type[Event],
+        *types: type[Event] | CallEvent,
         max_waiting: int = 256,
         overflow: Overflow = Overflow.RAISE,
     ) -> EventSubscription[Event]:
@@ -192,18 +199,20 @@ class CallListening:
 
         The iterator ends after the terminal event. One that falls behind gets EventOverflowError.
         """
-        return self._emitting().subscribe(*types, max_waiting=max_waiting, overflow=overflow)
+        kinds = map(_class_of, types)
+        return self._emitting().subscribe(*kinds, max_waiting=max_waiting, overflow=overflow)
 
     async def wait_event(
-        self, *types: type[Event], guard: Callable[[Any], bool] | None = None
+        self, *types: type[Event] | CallEvent, guard: Callable[[Any], bool] | None = None
     ) -> Event:
         """Wait for the next event of these classes that the guard accepts.
 
         Raises:
             CallEndedError: The call ended without one.
         """
+        kinds = tuple(map(_class_of, types))
         try:
-            return await self._emitting().wait(*types, guard=guard)
+            return await self._emitting().wait(*kinds, guard=guard)
         except trio.EndOfChannel:
             raise self._ended_error() from None
 
@@ -300,3 +309,7 @@ class CallListening:
 
     def _remember_headers(self, message: Message) -> None:
         self.remote_headers = headers_of(message)
+
+
+def _class_of(event: type[Event] | CallEvent) -> type[Event]:
+    return event_class(event, Event, "trivox.Connected")

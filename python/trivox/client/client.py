@@ -5,13 +5,14 @@ from __future__ import annotations
 import weakref
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar, final
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, final
 
 import trio
 
 from trivox._native import Uri
 from trivox.actor.emitter import Emitter
 from trivox.actor.isolation import Isolation
+from trivox.actor.registry import ListenerOptions, event_class
 from trivox.actor.watchable import Watchable
 from trivox.call.call import Call
 from trivox.call.events import ClientEvent, ClientEventName, ListenerFailed
@@ -35,7 +36,7 @@ from trivox.errors import InvalidUriError, ParseError, RequiredParameterError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from trivox.actor.registry import ListenerHandle, ListenerOptions
+    from trivox.actor.registry import ListenerFields, ListenerHandle
     from trivox.actor.subscription import EventSubscription
     from trivox.actor.supervisor import Supervisor
     from trivox.actor.watchable import ReadonlyWatchable
@@ -247,25 +248,24 @@ class Client:
         options: ListenerOptions | None = None,
     ) -> ListenerHandle:
         """Call `listener` for each event of that class; as `Call.add_event_listener`."""
-        kind: Any = event.value if isinstance(event, ClientEventName) else event
         callback: Any = listener
-        return self._emitter.listeners.add(kind, callback, options)
+        return self._emitter.listeners.add(_class_of(event), callback, options)
 
     def remove_event_listener(
         self, event: type[E] | ClientEventName, listener: Callable[[E], object]
     ) -> None:
         """Remove a listener; nothing when it is not registered."""
-        kind: Any = event.value if isinstance(event, ClientEventName) else event
         callback: Any = listener
-        self._emitter.listeners.remove(kind, callback)
+        self._emitter.listeners.remove(_class_of(event), callback)
 
     def on(
         self,
         event: type[E] | ClientEventName,
         listener: Callable[[E], object] | None = None,
-        options: ListenerOptions | None = None,
+        **fields: Unpack[ListenerFields],
     ) -> Any:  # noqa: ANN401 (a handle, or the decorated function itself)
-        """Add a listener; without one, a decorator that does and returns the function."""
+        """Add a listener; without one, a decorator that does; as `Call.on`."""
+        options = ListenerOptions(**fields)
         if listener is not None:
             return self.add_event_listener(event, listener, options)
 
@@ -276,10 +276,10 @@ class Client:
         return register
 
     def events(
-        self, *types: type[ClientEvent], max_waiting: int = 256
+        self, *types: type[ClientEvent] | ClientEventName, max_waiting: int = 256
     ) -> EventSubscription[ClientEvent]:
         """Iterate over the client's events of these classes, or all, from now on."""
-        return self._emitter.subscribe(*types, max_waiting=max_waiting)
+        return self._emitter.subscribe(*map(_class_of, types), max_waiting=max_waiting)
 
     async def drain(self, *, grace: float = 300.0) -> None:
         """Refuse new calls (503, Retry-After) and wait until the others are done.
@@ -392,3 +392,7 @@ class Client:
         except ParseError as error:
             raise InvalidUriError(f"{destination!r} is no SIP URI") from error
         return text
+
+
+def _class_of(event: type[ClientEvent] | ClientEventName) -> type[ClientEvent]:
+    return event_class(event, ClientEvent, "trivox.IncomingCall")

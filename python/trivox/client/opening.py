@@ -108,7 +108,11 @@ class OpenClient:
     ) -> bool:
         """Hang up, wait, stop."""
         assert self._client is not None, "left without having been entered"
-        await self._client.close()
+        try:
+            await self._client.close()
+        except BaseException as error:
+            await self._leave(type(error), error, error.__traceback__)
+            raise
         return await self._leave(kind, value, traceback)
 
     def _new_engine(self) -> Media:
