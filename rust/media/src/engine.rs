@@ -13,7 +13,7 @@ use crate::live::Live;
 use crate::random::Random;
 use crate::recordings::Recordings;
 use crate::session::offer_answer::DescriptionKind;
-use crate::session::{Session, SessionSettings, Value};
+use crate::session::{Session, SessionSettings, TransportKind, Value};
 use crate::shard;
 use crate::slot::Slot;
 pub use crate::socket::PortRange;
@@ -161,7 +161,7 @@ impl Engine {
     /// `MediaError::System` when no port is free, `MediaError::State` out of turn.
     pub fn create_offer(&self, session: u64, ice_restart: bool) -> Result<String, MediaError> {
         self.attach(session, true)?;
-        let offer = self.command(session, |session, _| session.create_offer(ice_restart))?;
+        let offer = self.describe(session, |session, _| session.create_offer(ice_restart))?;
         self.register_ufrags(session)?;
         Ok(offer)
     }
@@ -178,7 +178,7 @@ impl Engine {
         dialog: &str,
     ) -> Result<(), MediaError> {
         self.attach(session, false)?;
-        self.command(session, |session, now| {
+        self.describe(session, |session, now| {
             session.set_remote(now, sdp, kind, dialog)
         })?;
         self.register_ufrags(session)
@@ -189,7 +189,7 @@ impl Engine {
     /// # Errors
     /// `MediaError::State` when there is none.
     pub fn create_answer(&self, session: u64) -> Result<String, MediaError> {
-        self.command(session, |session, now| session.create_answer(now))
+        self.describe(session, |session, now| session.create_answer(now))
     }
 
     /// Ends a session; an ended one is ignored.
@@ -225,6 +225,31 @@ impl Engine {
         match &self.mode {
             Mode::Live(live) => live.touch(&slot),
             Mode::Driven(driven) => lock(driven).serve(&slot, &self.ring),
+        }
+        result
+    }
+
+    /// Runs a command that gives or takes a description; what comes of it is done here and now, as
+    /// far as it waits for no time, so that the session's thread need not wake up for it.
+    fn describe<R>(
+        &self,
+        session: u64,
+        run: impl FnOnce(&mut Session, Instant) -> Result<R, MediaError>,
+    ) -> Result<R, MediaError> {
+        let Mode::Live(live) = &self.mode else {
+            return self.command(session, run);
+        };
+        let slot = self.slot(session)?;
+        let now = self.now();
+        let mut kind = TransportKind::Ice;
+        let result = slot.command(|session| {
+            kind = session.transport_kind();
+            run(session, now)
+        });
+        match kind {
+            TransportKind::Plain => live.serve(&slot, &self.ring),
+            // Its agent acts in its own turn.
+            TransportKind::Ice => live.touch(&slot),
         }
         result
     }

@@ -12,6 +12,7 @@ pub mod dtmf;
 pub mod engine;
 pub mod error;
 pub mod event;
+mod inbox;
 pub mod jitter;
 pub mod level;
 pub mod link;

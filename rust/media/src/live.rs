@@ -80,6 +80,20 @@ impl Live {
         lock(&self.shards).iter().map(Shard::unrouted).sum()
     }
 
+    /// Does what a session wants done now, and tells its shard when it wants to be served.
+    pub(crate) fn serve(&self, slot: &Slot, ring: &EventRing) {
+        let outcome = slot.collect();
+        transmit(slot, outcome.transmits);
+        if !outcome.events.is_empty() {
+            ring.push(outcome.events);
+        }
+        if let (Some(deadline), Some(shard)) =
+            (outcome.deadline, lock(&self.shards).get(self.home(slot.id)))
+        {
+            shard.schedule(slot.id, deadline);
+        }
+    }
+
     /// Sends the goodbye, forgets the session and closes the sockets nobody else uses.
     pub(crate) fn end_session(&self, slot: &Slot) {
         transmit(slot, slot.collect().transmits);

@@ -3,12 +3,15 @@
 //! With few sessions it wakes on each arrival, for latency. From some fifty on it sleeps to a grid
 //! of 2 ms and then reads all that has come, which saves a wake-up a packet. Receiving has a budget
 //! a turn, so that a flood cannot keep sessions from sending.
+//!
+//! What changes from outside says when it is due; the thread is woken only if it would sleep past
+//! that moment, so that a call set up and ended costs one wake-up or none.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -18,6 +21,7 @@ use mio::{Events, Interest, Poll, Registry, Token};
 use crate::bound::{BoundSocket, Outgoing, Owner};
 use crate::error::MediaError;
 use crate::event::EventRing;
+use crate::inbox::{Change, Inbox};
 use crate::recordings::Recordings;
 use crate::slot::Slot;
 use crate::socket::{DATAGRAM_BYTES, Socket};
@@ -35,6 +39,8 @@ const SOCKET_BUDGET: usize = 256;
 const LEAST_WAIT: Duration = Duration::from_millis(1);
 /// How often the writer is asked for files that are complete.
 const WRITER_POLL: Duration = Duration::from_millis(20);
+/// Without anything due the thread looks around after so long.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 const WAKE: Token = Token(usize::MAX);
 
 /// Reads the monotonic clock.
@@ -58,17 +64,8 @@ pub(crate) fn not_before(deadline: Option<Instant>, now: Instant) -> Option<Inst
     })
 }
 
-enum Change {
-    Socket(Arc<BoundSocket>),
-    SocketGone(Token),
-    Session(Arc<Slot>),
-    SessionGone(u64),
-    Touched(u64),
-    Stop,
-}
-
 struct Shared {
-    changes: Mutex<Vec<Change>>,
+    inbox: Mutex<Inbox>,
     wake: Wake,
     registry: Registry,
     next_token: AtomicUsize,
@@ -96,7 +93,7 @@ impl Shard {
             .register(&mut SourceFd(&wake.descriptor()), WAKE, Interest::READABLE)
             .map_err(fault)?;
         let shared = Arc::new(Shared {
-            changes: Mutex::default(),
+            inbox: Mutex::default(),
             wake,
             registry,
             next_token: AtomicUsize::new(0),
@@ -127,37 +124,39 @@ impl Shard {
             owner,
         });
         // First the thread must know the token, then events of it may come.
-        self.change(Change::Socket(Arc::clone(&bound)));
+        self.change(Change::Socket(token, Arc::downgrade(&bound)), None);
         let registry = &self.shared.registry;
         match registry.register(&mut SourceFd(&descriptor), token, Interest::READABLE) {
             Ok(()) => Ok(bound),
             Err(error) => {
-                self.change(Change::SocketGone(token));
+                self.change(Change::SocketGone(token), None);
                 Err(MediaError::system("cannot watch a media socket", error))
             }
         }
     }
 
-    /// Forgets a socket; it closes with the last reference to it.
+    /// Forgets a socket; it closes, and is watched no more, with the last reference to it.
     pub(crate) fn remove_socket(&self, bound: &BoundSocket) {
-        let descriptor = bound.socket.descriptor();
-        // A descriptor that is not registered needs no deregistration.
-        let _ = self.shared.registry.deregister(&mut SourceFd(&descriptor));
-        self.change(Change::SocketGone(bound.token));
+        self.change(Change::SocketGone(bound.token), None);
     }
 
     pub(crate) fn add_session(&self, slot: Arc<Slot>) {
-        self.change(Change::Session(slot));
+        self.change(Change::Session(slot), None);
     }
 
     pub(crate) fn remove_session(&self, id: u64) {
-        self.change(Change::SessionGone(id));
+        self.change(Change::SessionGone(id), None);
+    }
+
+    /// Has a session served when its deadline comes.
+    pub(crate) fn schedule(&self, id: u64, deadline: Instant) {
+        self.change(Change::Due(id, deadline), Some(deadline));
     }
 
     /// Has a session served soon, after a command. Many commands at once make one change.
     pub(crate) fn touch(&self, slot: &Slot) {
         if !slot.touch() {
-            self.change(Change::Touched(slot.id));
+            self.change(Change::Touched(slot.id), Some(now()));
         }
     }
 
@@ -166,23 +165,26 @@ impl Shard {
         self.shared.unrouted.load(Ordering::Relaxed)
     }
 
-    fn change(&self, change: Change) {
-        let mut changes = self
-            .shared
-            .changes
-            .lock()
-            .expect("nothing panics holding the changes");
-        let was_empty = changes.is_empty();
-        changes.push(change);
-        if was_empty {
+    /// Hands a change to the thread, and wakes it if it would sleep past the moment it is due.
+    fn change(&self, change: Change, due: Option<Instant>) {
+        let mut inbox = self.shared.inbox();
+        if inbox.put(change, due) {
             self.shared.wake.signal();
         }
     }
 }
 
+impl Shared {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox
+            .lock()
+            .expect("nothing panics holding the changes")
+    }
+}
+
 impl Drop for Shard {
     fn drop(&mut self) {
-        self.change(Change::Stop);
+        self.change(Change::Stop, Some(now()));
         if let Some(thread) = self.thread.take() {
             // A panic of the thread was printed where it happened.
             let _ = thread.join();
@@ -195,7 +197,7 @@ struct Worker {
     ring: Arc<EventRing>,
     recordings: Arc<Recordings>,
     poll: Poll,
-    sockets: HashMap<Token, Arc<BoundSocket>>,
+    sockets: HashMap<Token, Weak<BoundSocket>>,
     sessions: HashMap<u64, Arc<Slot>>,
     timers: Timers,
     /// Sockets that may hold more than a turn's budget let us read.
@@ -246,40 +248,41 @@ impl Worker {
     }
 
     fn wait(&mut self, events: &mut Events) {
-        let deadline = self.timers.next();
-        let mut wait = deadline.map(|deadline| deadline.saturating_duration_since(now()));
+        let now = now();
+        let mut until = self.timers.next().unwrap_or(now + LONGEST_SLEEP);
         if self.recordings.active() > 0 {
             // The writer has no way to wake us when a file is complete.
-            wait = Some(wait.unwrap_or(WRITER_POLL).min(WRITER_POLL));
+            until = until.min(now + WRITER_POLL);
         }
         if !self.unread.is_empty() {
-            wait = Some(Duration::ZERO);
-        } else if self.sessions.len() >= GRID_SESSIONS {
-            self.shared.wake.wait(wait.unwrap_or(GRID).min(GRID));
-            wait = Some(Duration::ZERO);
+            until = now;
+        }
+        let is_on_grid = self.sessions.len() >= GRID_SESSIONS;
+        // On the grid nobody need wake us: changes are taken together, as datagrams are.
+        let until = self.shared.inbox().sleep(now, until, !is_on_grid);
+        let mut wait = until.saturating_duration_since(now);
+        if is_on_grid && self.unread.is_empty() {
+            self.shared.wake.wait(wait.min(GRID));
+            wait = Duration::ZERO;
         }
         // Interrupted or not: what is ready shows in the events.
-        let _ = self.poll.poll(events, wait);
+        let _ = self.poll.poll(events, Some(wait));
     }
 
     fn apply_changes(&mut self) {
         let changes = {
-            let mut changes = self
-                .shared
-                .changes
-                .lock()
-                .expect("nothing panics holding the changes");
-            self.shared.wake.clear();
-            std::mem::take(&mut *changes)
+            let mut inbox = self.shared.inbox();
+            let (changes, is_signalled) = inbox.take();
+            if is_signalled {
+                self.shared.wake.clear();
+            }
+            changes
         };
         for change in changes {
             match change {
-                Change::Socket(socket) => drop(self.sockets.insert(socket.token, socket)),
+                Change::Socket(token, socket) => drop(self.sockets.insert(token, socket)),
                 Change::SocketGone(token) => drop(self.sockets.remove(&token)),
-                Change::Session(slot) => {
-                    self.touched.push(slot.id);
-                    self.sessions.insert(slot.id, slot);
-                }
+                Change::Session(slot) => drop(self.sessions.insert(slot.id, slot)),
                 Change::SessionGone(id) => {
                     self.sessions.remove(&id);
                     self.timers.set(id, None);
@@ -288,6 +291,11 @@ impl Worker {
                     if let Some(slot) = self.sessions.get(&id) {
                         slot.clear_touched();
                         self.touched.push(id);
+                    }
+                }
+                Change::Due(id, deadline) => {
+                    if self.sessions.contains_key(&id) {
+                        self.timers.set(id, Some(deadline));
                     }
                 }
                 Change::Stop => self.is_stopping = true,
@@ -299,7 +307,7 @@ impl Worker {
         let mut budget = RECEIVE_BUDGET;
         let now = now();
         for token in std::mem::take(&mut self.unread) {
-            let Some(socket) = self.sockets.get(&token).cloned() else {
+            let Some(socket) = self.sockets.get(&token).and_then(Weak::upgrade) else {
                 continue;
             };
             let mut left = SOCKET_BUDGET.min(budget);

@@ -190,13 +190,15 @@ pub(crate) fn bind_pair(
     start: usize,
 ) -> Result<(Socket, Socket), MediaError> {
     bind_first(address, range, start, |port| {
-        let rtp = Socket::bind(SocketAddr::new(address, port), OWN_BUFFER_BYTES)?;
-        let port = rtp.local().port();
-        if port % 2 != 0 {
-            return Err(ErrorKind::AddrInUse.into());
+        let first = Socket::bind(SocketAddr::new(address, port), OWN_BUFFER_BYTES)?;
+        // The system may choose an odd port: that is RTCP's, and the one before it RTP's.
+        let other = SocketAddr::new(address, first.local().port() ^ 1);
+        let second = Socket::bind(other, OWN_BUFFER_BYTES)?;
+        if other.port().is_multiple_of(2) {
+            Ok((second, first))
+        } else {
+            Ok((first, second))
         }
-        let rtcp = Socket::bind(SocketAddr::new(address, port + 1), OWN_BUFFER_BYTES)?;
-        Ok((rtp, rtcp))
     })
 }
 
