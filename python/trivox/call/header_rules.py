@@ -16,9 +16,11 @@ HeaderArguments = Mapping[str, str] | Iterable[tuple[str, str]] | None
 
 # RFC 3261 §25.1 token and §7.3.1; a control character would let a value forge further headers.
 _TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+# C1 controls and the Unicode separators too: some readers end a line there. Of the surrogates only
+# those that stand for an octet received.
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udc7f\udd00-\udfff]")
 _MIME_TYPE: Final = re.compile(
-    r"[A-Za-z0-9\-.!%*_+`'~]+/[A-Za-z0-9\-.!%*_+`'~]+(?:\s*;[^\x00-\x1f\x7f]+)?"
+    r"[A-Za-z0-9\-.!%*_+`'~]+/[A-Za-z0-9\-.!%*_+`'~]+(?: *;[^\x00-\x1f\x7f-\x9f\u2028\u2029]+)?"
 )
 
 _DIALOG_CRITICAL: Final = frozenset(

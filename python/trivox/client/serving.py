@@ -11,7 +11,7 @@ import trio
 from trivox.call.call import Call
 from trivox.call.events import HandlerFailed
 from trivox.client.nursery import PlainNursery
-from trivox.errors import CallError
+from trivox.errors import CallError, MediaNegotiationError
 
 if TYPE_CHECKING:
     from trivox.client.arrivals import Arrivals
@@ -93,7 +93,9 @@ class _Server:
 
     def _report(self, call: Call, error: Exception) -> None:
         """Log and emit what a handler raised; that its own call ended is no failure."""
-        if isinstance(error, CallError) and error.call_id == call.id and call.end is not None:
+        is_of_call = isinstance(error, CallError) and error.call_id == call.id
+        # An offer of no use is the far end's doing, and was refused with 488.
+        if call.end is not None and (is_of_call or isinstance(error, MediaNegotiationError)):
             _LOGGER.debug("call %s ended under its handler: %s", call.id, error)
             return
         _LOGGER.error("the handler of call %s raised", call.id, exc_info=error)
