@@ -56,11 +56,12 @@ class Emitter(Generic[E]):
 
     def wants(self, kind: type[E]) -> bool:
         """Whether anybody would hear an event of this class."""
-        return (
-            self.listeners.wants(kind)
-            or any(wait.wants(kind) for wait in self._waits)
-            or any(subscription.wants(kind) for subscription in self._live())
-        )
+        if self.listeners.wants(kind):
+            return True
+        # Asked for every event of every call: most have no waits and no subscriptions.
+        if self._waits and any(wait.wants(kind) for wait in self._waits):
+            return True
+        return bool(self._subscriptions) and any(each.wants(kind) for each in self._live())
 
     def emit(self, event: E) -> None:
         """Give an event to all who want it. Never waits."""
@@ -68,8 +69,9 @@ class Emitter(Generic[E]):
             return
         for wait in tuple(self._waits):
             wait.offer(event)
-        for subscription in self._live():
-            subscription.offer(event)
+        if self._subscriptions:
+            for subscription in self._live():
+                subscription.offer(event)
         self.listeners.emit(event)
 
     def finish(self, event: E) -> None:

@@ -130,7 +130,10 @@ class Registry(Generic[E]):
 
     def wants(self, kind: type[object]) -> bool:
         """Whether anybody listens to events of this class."""
-        return any(issubclass(kind, registration.kind) for registration in self._registrations)
+        for registration in self._registrations:  # noqa: SIM110 (a generator costs more than it)
+            if issubclass(kind, registration.kind):
+                return True
+        return False
 
     def add(
         self, kind: type[E], listener: Callable[[E], object], options: ListenerOptions, after: int

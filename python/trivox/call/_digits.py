@@ -37,7 +37,8 @@ class Digits:
     def note_key_down(self) -> None:
         """Note that a key press began: it stops a prompt."""
         self._key_is_down = True
-        self._moved.unpark_all()
+        if self._moved:
+            self._moved.unpark_all()
 
     def take(self, tone: str, method: str, now: float) -> bool:
         """Store a key press; False when another method has told of it already."""
@@ -52,12 +53,14 @@ class Digits:
                 return False
         self._last = (tone, method, now)
         self._digits.append(tone)
-        self._moved.unpark_all()
+        if self._moved:
+            self._moved.unpark_all()
         return True
 
     def wake(self) -> None:
         """Wake who waits for keys, to look whether the call is still there."""
-        self._moved.unpark_all()
+        if self._moved:
+            self._moved.unpark_all()
 
     async def wait_moved(self) -> None:
         """Wait for the next key, or wake()."""

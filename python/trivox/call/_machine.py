@@ -61,7 +61,8 @@ class CallMachine(CallListening, ABC):
         self._publications += go.actions
         CallListening.state.set(self, to=self._state_now())
         self._publish_all()
-        self._life.unpark_all()
+        if self._life:
+            self._life.unpark_all()
 
     def _publish_all(self) -> None:
         """Tell of each step in turn: what a listener sets off is told after what it heard of."""

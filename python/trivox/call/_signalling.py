@@ -245,6 +245,8 @@ class CallSignalling(CallFacts):
 
     def refuse(self, status: int, headers: Headers = (), *, is_untaken: bool = False) -> None:
         """End the call for the client: nobody took it, its handler left or failed, or it closes."""
+        if self.end is not None:
+            return
         self._leave(
             EndReason.LOCAL_ENDED,
             Farewell(status, headers),

@@ -150,7 +150,8 @@ class MediaLeg:
     def begin_flow(self) -> None:
         """Let what waits for media begin."""
         self.is_flowing = True
-        self._flow.unpark_all()
+        if self._flow:
+            self._flow.unpark_all()
 
     async def wait_moved(self) -> None:
         """Wait until media flows or the leg is released."""
@@ -204,7 +205,8 @@ class MediaLeg:
             self.sessions.close_session(self._session)
         if not self._pending:
             self._detach()
-        self._flow.unpark_all()
+        if self._flow:
+            self._flow.unpark_all()
         self.digits.wake()
 
     def _finish_pending(self) -> None:

@@ -314,7 +314,7 @@ class Client:
     def leave(self, call: Call) -> None:
         """Drop an ended call from `calls`."""
         self._calls.pop(call.id, None)
-        if not self._calls:
+        if self._emptied and not self._calls:
             self._emptied.unpark_all()
 
     def emit(self, event: ClientEvent) -> None:

@@ -85,7 +85,7 @@ class Exchange:
         """Forget a token."""
         self._owners.pop(token, None)
         self._hops.pop(token, None)
-        if not self._owners:
+        if self._quiet and not self._owners:
             self._quiet.unpark_all()
 
     def settle(self, call: Call) -> None:
