@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from trivox import CallEvent, ClientEventName, ListenerOptions
-from trivox.call.events import Connected, Disconnected, IncomingCall
+from trivox.call.events import Connected, Disconnected, DtmfReceived, IncomingCall
 from trivox.client.client import Client
 from trivox.errors import InvalidArgumentsError
 
@@ -90,3 +90,50 @@ async def test_an_error_while_closing_comes_out_as_itself_and_no_task_stays(
     with pytest.raises(RuntimeError, match="closing failed"):
         async with world().client():
             monkeypatch.setattr(Client, "close", broken)
+
+
+async def test_what_cannot_be_sent_in_a_call_is_refused_and_the_call_goes_on(
+    world, autojump_clock
+) -> None:
+    async def talk(call) -> None:
+        await call.answer()
+        await call.wait_ended()
+
+    async with world().with_server(talk) as (client, uri), client.dial(uri) as call:
+        for tones in ("", "x", ",", 5, None, "1\r\n"):
+            with pytest.raises(InvalidArgumentsError, match="characters 0-9"):
+                call.send_dtmf(tones)
+        with pytest.raises(InvalidArgumentsError, match="auto, rfc4733, info"):
+            call.send_dtmf("1", method="bogus")
+        for body in ("x" * 60_001, 5, "\ud800"):
+            with pytest.raises(InvalidArgumentsError, match=r"body|message"):
+                call.send_message(body)
+            with pytest.raises(InvalidArgumentsError, match="body"):
+                call.send_info("text/plain", body)
+        for mime_type in ("nope", 5, "a/b\r\nX: y"):
+            with pytest.raises(InvalidArgumentsError, match="type/subtype"):
+                call.send_info(mime_type)
+        for headers in ({"X-A": 5}, {"X-A": "a\r\nb"}, {"X A": "b"}, {5: "a"}, "X-A", 5):
+            with pytest.raises(InvalidArgumentsError):
+                call.hangup(headers)
+        with pytest.raises(InvalidArgumentsError, match="content_type"):
+            await call.send_request("OPTIONS", body="x")
+        for method in ("INVITE", "options", 5):
+            with pytest.raises(InvalidArgumentsError):
+                await call.send_request(method)
+        response = await call.send_info("text/plain", "still here").wait()
+        assert response.status == 200
+
+
+async def test_a_method_of_tones_may_be_named_by_its_text(world, autojump_clock) -> None:
+    heard = []
+
+    async def talk(call) -> None:
+        await call.answer()
+        event = await call.wait_event(DtmfReceived)
+        heard.append((event.tone, event.method))
+        await call.wait_ended()
+
+    async with world().with_server(talk) as (client, uri), client.dial(uri) as call:
+        await call.send_dtmf("1", method="rfc4733").wait()
+    assert heard == [("1", "rfc4733")]

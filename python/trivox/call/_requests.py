@@ -31,15 +31,19 @@ _USUAL_DURATION: Final = 0.1
 
 def checked_tones(tones: str) -> str:
     """Return the tones. Raises InvalidDtmfError for another character, or none at all."""
-    if not _TONES.fullmatch(tones):
+    if not isinstance(tones, str) or not _TONES.fullmatch(tones):
         raise InvalidDtmfError(f"{tones!r} is no string of keys")
     return tones
 
 
 def checked_method(method: str) -> str:
-    """Return the method. Raises InvalidArgumentsError for one that the call itself sends."""
-    if not _METHOD.fullmatch(method) or method in _OWN_METHODS:
-        raise InvalidArgumentsError(f"{method!r} cannot be sent by hand inside a call")
+    """Return the method. Raises InvalidArgumentsError for one that trivox itself sends."""
+    if not isinstance(method, str) or not _METHOD.fullmatch(method):
+        raise InvalidArgumentsError(f"{method!r} is no method: give one in capitals, as OPTIONS")
+    if method in _OWN_METHODS:
+        raise InvalidArgumentsError(
+            f"{method} is not sent by hand: calls and accounts have functions of their own for it"
+        )
     return method
 
 

@@ -12,6 +12,7 @@ from trivox.actor.receipt import OpenReceipt
 from trivox.call import _requests as requests
 from trivox.call._facts import CallFacts
 from trivox.call._listening import CallListening
+from trivox.call.argument_rules import checked_body, checked_choice, checked_kind
 from trivox.call.events import CallEnd, EndReason, Originator
 from trivox.call.header_rules import (
     HeaderArguments,
@@ -27,6 +28,7 @@ from trivox.errors import (
     CallWrongDirectionError,
     EngineError,
     InvalidArgumentsError,
+    RequiredParameterError,
     StreamError,
     TrivoxError,
     call_failed,
@@ -148,7 +150,7 @@ class CallSignalling(CallFacts):
         self._refuse_ended()
         self._refuse_phase("answer() was called already", Phase.IN_CREATED)
         if settings is not None:
-            self.settings = settings
+            self.settings = checked_kind(settings, CallSettings, "settings")
             if settings.mute_audio:
                 self.mute_microphone()
         self._step(Trigger.ANSWER)
@@ -174,7 +176,7 @@ class CallSignalling(CallFacts):
             CallWrongDirectionError, CallWrongStateError, CallEndedError: As for `answer`.
         """
         if code not in _PROVISIONAL:
-            raise InvalidArgumentsError(f"{code} is no provisional status: use 180 or 183")
+            raise InvalidArgumentsError(f"{code!r} is no provisional status: use 180 or 183")
         pairs = checked_headers(headers)
         self._refuse_direction(CallDirection.INCOMING, "progress()")
         self._refuse_ended()
@@ -199,9 +201,9 @@ class CallSignalling(CallFacts):
             CallWrongStateError: It was answered already.
             CallEndedError: It is over.
         """
-        status = int(mode)
+        status = int(mode) if isinstance(mode, int) else 0
         if status not in _REJECTIONS:
-            raise InvalidArgumentsError(f"{status} is no rejection: use a status of 300 to 699")
+            raise InvalidArgumentsError(f"{mode!r} is no rejection: use a status of 300 to 699")
         pairs = checked_headers(headers)
         self._refuse_direction(CallDirection.INCOMING, "reject()")
         self._refuse_ended()
@@ -275,8 +277,8 @@ class CallSignalling(CallFacts):
             CallWrongStateError: The call is not connected.
         """
         requests.checked_tones(tones)
+        wanted = checked_choice(method or self.settings.dtmf_method, DtmfMethod, "method")
         self._refuse_unconnected("send_dtmf()")
-        wanted = method or self.settings.dtmf_method
         if wanted is DtmfMethod.AUTO:
             agreed = self._leg.has_telephone_events
             wanted = DtmfMethod.RFC4733 if agreed else DtmfMethod.INFO
@@ -297,13 +299,20 @@ class CallSignalling(CallFacts):
         """
         checked_mime_type(mime_type)
         pairs = checked_headers(headers)
+        data = checked_body(body)
         self._refuse_unconnected("send_info()")
-        return self._request("INFO", pairs, _octets(body), mime_type)
+        return self._request("INFO", pairs, data, mime_type)
 
     def send_message(self, message: str) -> Receipt[SipResponse]:
-        """Send a text message within the call (MESSAGE, RFC 3428)."""
+        """Send a text message within the call (MESSAGE, RFC 3428).
+
+        Raises:
+            InvalidArgumentsError: It is no str, or longer than 60 000 bytes of UTF-8.
+            CallWrongStateError: The call is not connected.
+        """
+        data = checked_body(checked_kind(message, str, "message"))
         self._refuse_unconnected("send_message()")
-        return self._request("MESSAGE", (), message.encode(), "text/plain;charset=utf-8")
+        return self._request("MESSAGE", (), data, "text/plain;charset=utf-8")
 
     async def send_request(
         self,
@@ -318,16 +327,20 @@ class CallSignalling(CallFacts):
         Cancelling it does not unsend the request.
 
         Raises:
-            InvalidArgumentsError: The method is one the call itself sends.
+            InvalidArgumentsError: The method is one the call itself sends, or the body too long.
+            RequiredParameterError: There is a body and no content type.
             CallEndedError: The call ended first.
             ConnectionTimeoutError: No response came.
         """
         requests.checked_method(method)
         pairs = checked_headers(headers)
+        data = checked_body(body)
         if content_type is not None:
             checked_mime_type(content_type)
+        elif data:
+            raise RequiredParameterError("a body needs its content_type")
         self._refuse_unconnected("send_request()")
-        receipt = self._request(method, pairs, _octets(body or b""), content_type or "")
+        receipt = self._request(method, pairs, data, content_type or "")
         return await receipt.wait()
 
     @abstractmethod
@@ -383,7 +396,3 @@ class CallSignalling(CallFacts):
             raise self._wrong_state(f"{what} needs a connected call", CallState.CONNECTED)
         if self._session is None:
             raise CallInternalError("a connected call has no session", call_id=self.id)
-
-
-def _octets(body: str | bytes) -> bytes:
-    return body.encode() if isinstance(body, str) else body

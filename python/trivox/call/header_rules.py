@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from trivox.errors import InvalidHeaderError, InvalidMimeTypeError
+from trivox.errors import InvalidArgumentsError, InvalidHeaderError, InvalidMimeTypeError
 
 if TYPE_CHECKING:
     from trivox.sip.outputs import Headers
@@ -36,8 +36,12 @@ def checked_text(text: str, what: str) -> str:
     """Return `text`, which may go into a message as it is.
 
     Raises:
-        InvalidHeaderError: It holds CR, LF, NUL or another control character.
+        InvalidHeaderError: It holds CR, LF, NUL or another control character, or half a surrogate
+            pair.
+        InvalidArgumentsError: It is no str.
     """
+    if not isinstance(text, str):
+        raise InvalidArgumentsError(f"the {what} must be a str, not {type(text).__name__}")
     if _CONTROL.search(text):
         raise InvalidHeaderError(f"the {what} holds a control character")
     return text
@@ -52,9 +56,15 @@ def checked_headers(headers: HeaderArguments) -> Headers:
     """
     if not headers:
         return ()
-    pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
+    try:
+        pairs = tuple(
+            (name, value)
+            for name, value in (headers.items() if isinstance(headers, Mapping) else headers)
+        )
+    except (TypeError, ValueError):
+        raise InvalidHeaderError("headers are a mapping of names to values, or pairs") from None
     for name, value in pairs:
-        if not _TOKEN.fullmatch(name):
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
             raise InvalidHeaderError(f"{name!r} is no header name")
         if name.lower() in _DIALOG_CRITICAL:
             raise InvalidHeaderError(f"the header {name} belongs to the dialog")
@@ -68,6 +78,6 @@ def checked_mime_type(mime_type: str) -> str:
     Raises:
         InvalidMimeTypeError: It is not of the form type/subtype (RFC 3261 §20.15).
     """
-    if not _MIME_TYPE.fullmatch(mime_type):
+    if not isinstance(mime_type, str) or not _MIME_TYPE.fullmatch(mime_type):
         raise InvalidMimeTypeError(f"{mime_type!r} is no content type")
     return mime_type

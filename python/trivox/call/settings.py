@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
+from trivox.call.argument_rules import (
+    checked_choice,
+    checked_names,
+    checked_number,
+    checked_uri,
+)
 from trivox.call.header_rules import checked_headers, checked_text
 from trivox.errors import InvalidArgumentsError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MediaKind = Literal["auto", "webrtc", "rtp"]
 """auto: what the offer asks for, and plain RTP in an offer of ours; webrtc: ICE and DTLS-SRTP."""
@@ -19,6 +23,7 @@ _MEDIA_KINDS: Final = ("auto", "webrtc", "rtp")
 _MOST_CUSTOM_DATA_BYTES: Final = 200
 _LEAST_STATS_INTERVAL: Final = 0.5
 DEFAULT_AUDIO_CODECS: Final = ("opus", "PCMU", "PCMA")
+_KNOWN_CODECS: Final = DEFAULT_AUDIO_CODECS
 
 
 class RejectMode(IntEnum):
@@ -77,12 +82,17 @@ class CallSettings:
     media_timeout: float | None = 30.0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.extra_headers, Mapping):
+            raise InvalidArgumentsError("extra_headers is a mapping of names to values")
         checked_headers(self.extra_headers)
-        object.__setattr__(self, "audio_codecs", tuple(self.audio_codecs))
-        object.__setattr__(self, "dtmf_method", DtmfMethod(self.dtmf_method))
+        codecs = checked_names(self.audio_codecs, "audio_codecs")
+        object.__setattr__(self, "audio_codecs", codecs)
+        method = checked_choice(self.dtmf_method, DtmfMethod, "dtmf_method")
+        object.__setattr__(self, "dtmf_method", method)
         checked_text(self.custom_data, "custom_data")
         checked_text(self.caller_name or "", "caller_name")
-        checked_text(self.caller_uri or "", "caller_uri")
+        if self.caller_uri:
+            checked_uri(self.caller_uri, "caller_uri")
         if len(self.custom_data.encode()) > _MOST_CUSTOM_DATA_BYTES:
             raise InvalidArgumentsError(
                 f"custom_data is longer than {_MOST_CUSTOM_DATA_BYTES} bytes of UTF-8"
@@ -91,10 +101,17 @@ class CallSettings:
             raise InvalidArgumentsError(f"media must be one of {', '.join(_MEDIA_KINDS)}")
         if not self.audio_codecs:
             raise InvalidArgumentsError("audio_codecs names no codec")
+        unknown = {name.lower() for name in codecs} - {name.lower() for name in _KNOWN_CODECS}
+        if unknown:
+            raise InvalidArgumentsError(
+                f"audio_codecs names {', '.join(sorted(unknown))}; there are "
+                f"{', '.join(_KNOWN_CODECS)}"
+            )
         for name in ("ring_timeout", "max_duration", "media_timeout"):
             value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise InvalidArgumentsError(f"{name} must be positive, or None for no limit")
+            if value is not None:
+                checked_number(value, name, unit=" seconds, or None for no limit")
+        checked_number(self.stats_interval, "stats_interval", unit=" seconds")
         steps = max(1, int(self.stats_interval / _LEAST_STATS_INTERVAL))
         object.__setattr__(self, "stats_interval", steps * _LEAST_STATS_INTERVAL)
 

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, final
 
 import trio
 
-from trivox._native import Uri
 from trivox.actor.emitter import Emitter
 from trivox.actor.isolation import Isolation
 from trivox.actor.registry import ListenerOptions, event_class
 from trivox.actor.watchable import Watchable
+from trivox.call._requests import checked_method
+from trivox.call.argument_rules import checked_body, checked_kind
 from trivox.call.call import Call
 from trivox.call.events import ClientEvent, ClientEventName, ListenerFailed
 from trivox.call.header_rules import (
     HeaderArguments,
     checked_headers,
     checked_mime_type,
-    checked_text,
 )
+from trivox.call.settings import CallSettings
 from trivox.call.states import CallDirection
 from trivox.client.account import Account
 from trivox.client.arrivals import Arrivals
@@ -30,8 +31,9 @@ from trivox.client.outside import OutsideRequest
 from trivox.client.serving import Handler, serve
 from trivox.client.states import ClientState
 from trivox.client.takers import IncomingCalls
+from trivox.client.targets import target_of
 from trivox.client.wiring import Wiring
-from trivox.errors import InvalidUriError, ParseError, RequiredParameterError
+from trivox.errors import RequiredParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
     from trivox.actor.supervisor import Supervisor
     from trivox.actor.watchable import ReadonlyWatchable
     from trivox.call.messages import SipResponse
-    from trivox.call.settings import CallSettings
     from trivox.client.config import AccountConfig, ClientConfig
     from trivox.media.engine import Media
     from trivox.net.statistics import EndpointStatistics
@@ -133,11 +134,16 @@ class Client:
 
         Raises:
             InvalidUriError: The destination is of no use.
+            InvalidArgumentsError: The settings or the account are of another class.
         """
         if account is None:
             account = next(iter(self._accounts.values()), None)
-        target = self._target(destination, account)
-        if settings is None:
+        else:
+            checked_kind(account, Account, "account")
+        target = target_of(destination, account)
+        if settings is not None:
+            checked_kind(settings, CallSettings, "settings")
+        else:
             config = account.config if account is not None else None
             settings = config.settings if config is not None else self.config.call_settings
         wiring = self._wiring
@@ -209,21 +215,23 @@ class Client:
         Cancelling it does not unsend the request.
 
         Raises:
-            InvalidHeaderError, InvalidUriError: An argument is wrong.
+            InvalidArgumentsError: The method is one that calls and accounts send, or the body too
+                long; InvalidHeaderError, InvalidUriError: another argument is wrong.
             ConnectionTimeoutError: No response came (Timer F).
             TransportError: It could not be sent.
         """
+        checked_method(method)
         pairs = checked_headers(headers)
+        data = checked_body(body)
         if content_type is not None:
             pairs += (("Content-Type", checked_mime_type(content_type)),)
-        elif body:
+        elif data:
             raise RequiredParameterError("a body needs its content_type")
         if account is None:
             account = next(iter(self._accounts.values()), None)
-        target = self._target(uri, account)
+        target = target_of(uri, account)
         await trio.lowlevel.checkpoint()
         route = await self._wiring.route(target, account)
-        data = body.encode() if isinstance(body, str) else body or b""
         token = self._wiring.exchange.new_token()
         request = OutsideRequest(
             route.identity,
@@ -376,22 +384,6 @@ class Client:
             fail_call=fail_call,
             crash=self._supervisor.crash,
         )
-
-    def _target(self, destination: str, account: Account | None) -> str:
-        checked_text(destination, "destination")
-        if destination.startswith(("sip:", "sips:")):
-            text = destination
-        elif account is None or not destination:
-            raise InvalidUriError(
-                f"{destination!r} needs a domain: give a SIP URI, or call from an account"
-            )
-        else:
-            text = f"sip:{destination}@{account.domain}"
-        try:
-            Uri.parse(text)
-        except ParseError as error:
-            raise InvalidUriError(f"{destination!r} is no SIP URI") from error
-        return text
 
 
 def _class_of(event: type[ClientEvent] | ClientEventName) -> type[ClientEvent]:

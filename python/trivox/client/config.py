@@ -6,15 +6,24 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from trivox.actor.isolation import ListenerErrorPolicy
+from trivox.call.argument_rules import (
+    checked_choice,
+    checked_kind,
+    checked_names,
+    checked_number,
+    checked_uri,
+)
 from trivox.call.header_rules import checked_text
 from trivox.call.settings import CallSettings
 from trivox.errors import InvalidArgumentsError, InvalidUriError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_LAST_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +58,17 @@ class AccountConfig:
     settings: CallSettings = field(default_factory=CallSettings)
 
     def __post_init__(self) -> None:
-        checked_text(self.uri, "uri")
+        checked_uri(self.uri, "uri")
         checked_text(self.display_name, "display_name")
-        if not self.uri.startswith(("sip:", "sips:")):
-            raise InvalidUriError(f"{self.uri!r} is no address of record")
+        checked_text(self.auth_user or "", "auth_user")
+        object.__setattr__(self, "realms", checked_names(self.realms, "realms"))
+        for name in ("registrar", "proxy"):
+            if getattr(self, name):
+                checked_uri(getattr(self, name), name)
         if self.password is not None and self.ha1 is not None:
             raise InvalidArgumentsError("give the password or ha1, not both")
-        if self.expires <= 0:
-            raise InvalidArgumentsError("expires must be positive")
+        checked_number(self.expires, "expires", least=1, unit=" second")
+        checked_kind(self.settings, CallSettings, "settings")
 
 
 class AccountGrant(Protocol):
@@ -86,12 +98,14 @@ class AccountGrant(Protocol):
 def _described(account: AccountConfig | AccountGrant) -> AccountConfig:
     if isinstance(account, AccountConfig):
         return account
-    return AccountConfig(
-        account.uri,
-        password=account.password,
-        registrar=account.registrar,
-        proxy=account.proxy,
-    )
+    try:
+        uri, password = account.uri, account.password
+        registrar, proxy = account.registrar, account.proxy
+    except AttributeError:
+        raise InvalidArgumentsError(
+            f"{type(account).__name__} is no account: give an AccountConfig"
+        ) from None
+    return AccountConfig(uri, password=password, registrar=registrar, proxy=proxy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,18 +154,38 @@ class ClientConfig:
     listener_errors: ListenerErrorPolicy = ListenerErrorPolicy.LOG
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "listen", tuple(self.listen))
+        object.__setattr__(self, "listen", checked_names(self.listen, "listen"))
         object.__setattr__(self, "accounts", tuple(map(_described, self.accounts)))
-        object.__setattr__(self, "listener_errors", ListenerErrorPolicy(self.listener_errors))
+        policy = checked_choice(self.listener_errors, ListenerErrorPolicy, "listener_errors")
+        object.__setattr__(self, "listener_errors", policy)
         checked_text(self.user_agent, "user_agent")
+        checked_text(self.advertised or "", "advertised")
+        checked_kind(self.call_settings, CallSettings, "call_settings")
+        if self.outbound_proxy:
+            checked_uri(self.outbound_proxy, "outbound_proxy")
         if not self.listen:
             raise InvalidArgumentsError("listen names no address")
         for uri in self.listen:
             if not uri.startswith("sip:"):
                 raise InvalidUriError(f"{uri!r} is no address to listen on")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
         for name in ("t1", "t2", "t4", "untaken_timeout"):
-            if getattr(self, name) <= 0:
-                raise InvalidArgumentsError(f"{name} must be positive")
+            checked_number(getattr(self, name), name, unit=" seconds")
+        for name in ("shutdown_grace", "hangup_timeout"):
+            if getattr(self, name) != 0:
+                checked_number(getattr(self, name), name, unit=" seconds, or 0 for no wait")
+        checked_number(self.engine_threads, "engine_threads", least=1)
+        if self.max_calls is not None and self.max_calls != 0:
+            checked_number(
+                self.max_calls, "max_calls", unit=", or 0 for none, or None for no limit"
+            )
+        first, last = self.rtp_ports
+        if (first, last) != (0, 0) and not 0 < first < last <= _LAST_PORT:
+            raise InvalidArgumentsError(
+                f"rtp_ports is {self.rtp_ports!r}; it must be a first and a higher last port"
+            )
 
     @classmethod
     def load(cls, path: str | Path) -> ClientConfig:
@@ -170,27 +204,30 @@ class ClientConfig:
         if "accounts" in fields:
             fields["accounts"] = tuple(_account(entry) for entry in fields["accounts"])
         if "call_settings" in fields:
-            fields["call_settings"] = _built(CallSettings, fields["call_settings"])
+            fields["call_settings"] = build(CallSettings, fields["call_settings"])
         if "rtp_ports" in fields:
             first, last = fields["rtp_ports"]
             fields["rtp_ports"] = (first, last)
-        built: ClientConfig = _built(cls, fields)
+        built: ClientConfig = build(cls, fields)
         return built
 
 
 def _account(values: Mapping[str, Any]) -> AccountConfig:
     fields = dict(values)
     if "settings" in fields:
-        fields["settings"] = _built(CallSettings, fields["settings"])
-    account: AccountConfig = _built(AccountConfig, fields)
+        fields["settings"] = build(CallSettings, fields["settings"])
+    account: AccountConfig = build(AccountConfig, fields)
     return account
 
 
-def _built(kind: type[Any], values: Mapping[str, Any]) -> Any:  # noqa: ANN401 (plain data in, one of three classes out)
+def build(kind: type[Any], values: Mapping[str, Any]) -> Any:  # noqa: ANN401 (plain data in, one of three classes out)
+    """Make one of the classes here of its fields. Raises InvalidArgumentsError."""
     names = {entry.name for entry in dataclasses.fields(kind)}
     for name in values:
         if name not in names:
-            raise InvalidArgumentsError(f"{kind.__name__} has no field {name!r}")
+            raise InvalidArgumentsError(
+                f"{kind.__name__} has no field {name!r}: it has {', '.join(sorted(names))}"
+            )
     arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     try:
         return kind(**arguments)

@@ -10,7 +10,7 @@ import trio
 
 from trivox.actor.supervisor import Supervisor
 from trivox.client.client import Client
-from trivox.client.config import ClientConfig
+from trivox.client.config import ClientConfig, build
 from trivox.client.nursery import PlainNursery
 from trivox.errors import InvalidArgumentsError
 from trivox.media.native_engine import LiveMedia
@@ -50,7 +50,9 @@ def open_client(
         InvalidArgumentsError: Both a configuration and fields were given, or a field is wrong.
     """
     if config is None:
-        config = ClientConfig(**settings)
+        config = build(ClientConfig, settings)
+    elif not isinstance(config, ClientConfig):
+        raise InvalidArgumentsError("give a ClientConfig, or its fields as keywords")
     elif settings:
         raise InvalidArgumentsError(
             f"give a ClientConfig or its fields, not both: {', '.join(settings)}"

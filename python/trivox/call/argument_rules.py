@@ -1,0 +1,98 @@
+"""What programs may give as numbers, choices, addresses and bodies: refused at once, by name."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from trivox._native import Uri
+from trivox.call.header_rules import checked_text
+from trivox.errors import InvalidArgumentsError, InvalidUriError, ParseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from enum import StrEnum
+
+    C = TypeVar("C", bound=StrEnum)
+
+T = TypeVar("T")
+
+MOST_BODY_BYTES: Final = 60_000
+"""A message has at most 64 KiB, over UDP in one datagram: this leaves room for its headers."""
+
+
+def checked_kind(value: object, kind: type[T], what: str) -> T:
+    """Return the value, which is of that class. Raises InvalidArgumentsError."""
+    if not isinstance(value, kind):
+        raise InvalidArgumentsError(
+            f"{what} must be of the class {kind.__name__}, not {type(value).__name__}"
+        )
+    return value
+
+
+def checked_number(value: float, what: str, *, least: float = 0.0, unit: str = "") -> float:
+    """Return the number, which is finite and not below `least`, and above it if that is 0.
+
+    Raises:
+        InvalidArgumentsError: It is not.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and math.isfinite(value) and value >= least and value != 0:
+        return value
+    limit = f"at least {least:g}" if least else "above 0"
+    raise InvalidArgumentsError(f"{what} is {value!r}; it must be {limit}{unit}")
+
+
+def checked_choice(value: str, kind: type[C], what: str) -> C:
+    """Return the member of an enum that a value names. Raises InvalidArgumentsError."""
+    try:
+        return kind(value)
+    except ValueError:
+        names = ", ".join(kind)
+        raise InvalidArgumentsError(f"{what} is {value!r}; it must be one of {names}") from None
+
+
+def checked_names(values: Iterable[str], what: str) -> tuple[str, ...]:
+    """Return texts as a tuple; one text alone is taken for a mistake, not for its letters."""
+    if isinstance(values, str):
+        raise InvalidArgumentsError(f"{what} is one str; give a list: [{values!r}]")
+    return tuple(checked_text(value, what) for value in values)
+
+
+def checked_uri(text: str, what: str) -> str:
+    """Return a SIP URI that may stand in angle brackets.
+
+    Raises:
+        InvalidUriError: It cannot be parsed.
+        InvalidHeaderError: It holds a control character.
+    """
+    checked_text(text, what)
+    try:
+        scheme = Uri.parse(text).scheme
+    except ParseError as error:
+        raise InvalidUriError(f"{text!r} is no SIP URI for {what}") from error
+    if scheme not in ("sip", "sips") or set(text) & set('<>" '):
+        raise InvalidUriError(f"{text!r} is no SIP URI for {what}")
+    return text
+
+
+def checked_body(body: str | bytes | None) -> bytes:
+    """Return what is sent as a body.
+
+    Raises:
+        InvalidArgumentsError: It is no text and no bytes, or more than 60 000 bytes.
+    """
+    if isinstance(body, str):
+        try:
+            data = body.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidArgumentsError(f"the body is no text: {error.reason}") from None
+    elif body is None or isinstance(body, bytes | bytearray | memoryview):
+        data = bytes(body or b"")
+    else:
+        raise InvalidArgumentsError(f"a body is str or bytes, not {type(body).__name__}")
+    if len(data) > MOST_BODY_BYTES:
+        raise InvalidArgumentsError(
+            f"a body of {len(data)} bytes is too long: at most {MOST_BODY_BYTES} fit a message"
+        )
+    return data
