@@ -264,6 +264,7 @@ class FakeEngine:
             "ports": len(self._ports),
             "events_waiting": len(self._events),
             "events_lost": 0,
+            "datagrams_unrouted": 0,
         }
 
     def drain(self, limit: int) -> list[EngineEvent]:

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 mod inbox;
+mod intake;
 pub mod jitter;
 pub mod level;
 pub mod link;

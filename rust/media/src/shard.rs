@@ -22,9 +22,10 @@ use crate::bound::{BoundSocket, Outgoing, Owner};
 use crate::error::MediaError;
 use crate::event::EventRing;
 use crate::inbox::{Change, Inbox};
+use crate::intake::{self, Intake};
 use crate::recordings::Recordings;
 use crate::slot::Slot;
-use crate::socket::{DATAGRAM_BYTES, Socket};
+use crate::socket::Socket;
 use crate::timers::Timers;
 use crate::wake::Wake;
 
@@ -229,7 +230,7 @@ impl Worker {
 
     fn run(mut self) {
         let mut events = Events::with_capacity(1024);
-        let mut buffer = vec![0_u8; DATAGRAM_BYTES];
+        let mut intake = Intake::new();
         while !self.is_stopping {
             self.wait(&mut events);
             self.apply_changes();
@@ -239,7 +240,7 @@ impl Worker {
                     .map(|event| event.token())
                     .filter(|t| *t != WAKE),
             );
-            self.receive(&mut buffer);
+            self.receive(&mut intake);
             self.serve();
             if self.recordings.active() > 0 {
                 self.recordings.poll(&self.ring);
@@ -303,23 +304,33 @@ impl Worker {
         }
     }
 
-    fn receive(&mut self, buffer: &mut [u8]) {
+    fn receive(&mut self, intake: &mut Intake) {
         let mut budget = RECEIVE_BUDGET;
         let now = now();
         for token in std::mem::take(&mut self.unread) {
             let Some(socket) = self.sockets.get(&token).and_then(Weak::upgrade) else {
                 continue;
             };
+            let most = match socket.owner {
+                Owner::Session(_) => intake::FEW,
+                Owner::Shared(_) => intake::MANY,
+            };
             let mut left = SOCKET_BUDGET.min(budget);
             budget -= left;
-            while left > 0 {
-                let Some((length, from)) = socket.socket.receive(buffer) else {
-                    break;
-                };
-                self.deliver(now, &socket, from, &buffer[..length]);
-                left -= 1;
-            }
-            if left == 0 {
+            let is_drained = loop {
+                let room = most.min(left);
+                if room == 0 {
+                    break false;
+                }
+                let count = intake.receive(&socket.socket, room, |from, data| {
+                    self.deliver(now, &socket, from, data);
+                });
+                left -= count;
+                if count < room {
+                    break true;
+                }
+            };
+            if !is_drained {
                 self.unread.push(token);
             }
             budget += left;

@@ -44,7 +44,11 @@ impl Default for VoiceDetector {
 impl VoiceDetector {
     /// Takes 20 ms of audio at any rate.
     pub fn push(&mut self, samples: &[i16]) -> VoiceDecision {
-        let level = level_dbov(samples);
+        self.push_level(level_dbov(samples))
+    }
+
+    /// Takes the level of 20 ms of audio, in dBov.
+    pub fn push_level(&mut self, level: f64) -> VoiceDecision {
         let is_loud = level > LEAST_DBOV && level > self.floor_dbov + MARGIN_DB;
         // Down at once, up slowly: speech has pauses that show the floor, steady noise does not.
         self.floor_dbov = if level < self.floor_dbov {

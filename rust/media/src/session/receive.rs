@@ -181,7 +181,7 @@ impl Receiver {
         self.frame.clear();
         let is_concealed = jitter.pull(now, &mut self.frame).is_concealed();
         self.level_dbov = level_dbov(&self.frame);
-        let voice = self.voice.push(&self.frame);
+        let voice = self.voice.push_level(self.level_dbov);
         let mut flags = 0;
         for (is_set, flag) in [
             (is_concealed, CONCEALED),
