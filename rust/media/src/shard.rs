@@ -1,7 +1,8 @@
 //! A thread with its sessions, sockets and timers. The only file that reads the clock.
 //!
-//! With few sessions it wakes on each arrival, for latency. From some fifty on it sleeps to a grid
-//! of 2 ms and then reads all that has come, which saves a wake-up a packet. Receiving has a budget
+//! With few sessions it wakes on each arrival, for latency. From some fifty on, and while
+//! sessions come and go quickly, it sleeps to a grid of 2 ms and then takes all that has come, which
+//! saves a wake-up a packet. Receiving has a budget
 //! a turn, so that a flood cannot keep sessions from sending.
 //!
 //! What changes from outside says when it is due; the thread is woken only if it would sleep past
@@ -31,6 +32,8 @@ use crate::wake::Wake;
 
 /// From this many sessions on a shard wakes on the grid instead of on each arrival.
 const GRID_SESSIONS: usize = 50;
+/// So many changes lately, each turn counting half of the one after it, put it on the grid too.
+const GRID_CHANGES: usize = 8;
 const GRID: Duration = Duration::from_millis(2);
 /// Datagrams read in a turn before sessions get their time again.
 const RECEIVE_BUDGET: usize = 2048;
@@ -149,9 +152,10 @@ impl Shard {
         self.change(Change::SessionGone(id), None);
     }
 
-    /// Has a session served when its deadline comes.
+    /// Has a session served when its deadline comes. A sleeping thread is woken if it would be
+    /// later than it is on the grid.
     pub(crate) fn schedule(&self, id: u64, deadline: Instant) {
-        self.change(Change::Due(id, deadline), Some(deadline));
+        self.change(Change::Due(id, deadline), Some(deadline.max(now() + GRID)));
     }
 
     /// Has a session served soon, after a command. Many commands at once make one change.
@@ -204,6 +208,7 @@ struct Worker {
     /// Sockets that may hold more than a turn's budget let us read.
     unread: Vec<Token>,
     touched: Vec<u64>,
+    recent_changes: usize,
     is_stopping: bool,
 }
 
@@ -224,6 +229,7 @@ impl Worker {
             timers: Timers::default(),
             unread: Vec::new(),
             touched: Vec::new(),
+            recent_changes: 0,
             is_stopping: false,
         }
     }
@@ -258,7 +264,8 @@ impl Worker {
         if !self.unread.is_empty() {
             until = now;
         }
-        let is_on_grid = self.sessions.len() >= GRID_SESSIONS;
+        let is_on_grid =
+            self.sessions.len() >= GRID_SESSIONS || self.recent_changes >= GRID_CHANGES;
         // On the grid nobody need wake us: changes are taken together, as datagrams are.
         let until = self.shared.inbox().sleep(now, until, !is_on_grid);
         let mut wait = until.saturating_duration_since(now);
@@ -279,6 +286,7 @@ impl Worker {
             }
             changes
         };
+        self.recent_changes = self.recent_changes / 2 + changes.len();
         for change in changes {
             match change {
                 Change::Socket(token, socket) => drop(self.sockets.insert(token, socket)),

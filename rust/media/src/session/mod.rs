@@ -145,8 +145,10 @@ impl Session {
             return Vec::new();
         }
         self.is_ended = true;
-        if self.connected.is_some() {
-            let bye = self.rtcp.bye(now, self.sender.information());
+        let sent = self.sender.information();
+        // Who never sent a packet says no goodbye (RFC 3550 §6.3.7).
+        if sent.is_some() || self.rtcp.has_reported() {
+            let bye = self.rtcp.bye(now, sent);
             if let Some(transport) = &mut self.transport {
                 transport.send_rtcp(now, &bye);
             }

@@ -58,6 +58,7 @@ pub struct Rtcp {
     /// Middle 32 bits of the NTP time of the far end's last sender report, and when it came.
     last_sender_report: Option<(u32, Instant)>,
     remote: Option<RemoteReport>,
+    has_reported: bool,
     random: Random,
 }
 
@@ -78,6 +79,7 @@ impl Rtcp {
             next: now,
             last_sender_report: None,
             remote: None,
+            has_reported: false,
             random: Random::new(seed),
         };
         rtcp.next = now + rtcp.randomised(interval / 2);
@@ -96,6 +98,12 @@ impl Rtcp {
         self.remote
     }
 
+    /// Whether a report was made.
+    #[must_use]
+    pub fn has_reported(&self) -> bool {
+        self.has_reported
+    }
+
     /// Makes a compound packet and sets the time of the next one.
     pub fn report(
         &mut self,
@@ -104,6 +112,7 @@ impl Rtcp {
         received: Option<(u32, Reception)>,
     ) -> Vec<u8> {
         self.next = now + self.randomised(self.interval);
+        self.has_reported = true;
         let mut packet = self.reports(now, sent, received);
         self.describe(&mut packet);
         packet
