@@ -107,7 +107,7 @@ from trivox.errors import (
     UnavailableError,
 )
 from trivox.media.frames import AudioFrame
-from trivox.media.port import AudioPort
+from trivox.media.port import AudioPort, Cleared
 from trivox.media.sources import AudioSource, FileSource, SilenceSource, ToneSource
 from trivox.media.statistics import AudioStatistics
 from trivox.sip.registration import RegistrationState
@@ -146,6 +146,7 @@ __all__ = [
     "CallWrongDirectionError",
     "CallWrongStateError",
     "CanceledError",
+    "Cleared",
     "Client",
     "ClientConfig",
     "ClientEvent",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import trio
 
-from trivox import CallEvent, ClientEventName, ListenerOptions
+from trivox import AccountConfig, CallEvent, CallState, ClientEventName, ListenerOptions
 from trivox.call.events import Connected, Disconnected, DtmfReceived, IncomingCall
 from trivox.client.client import Client
-from trivox.errors import InvalidArgumentsError
+from trivox.errors import CallFailedError, InvalidArgumentsError, TransportError
 
 FAR = "sip:bob@10.0.0.9"
 
@@ -137,3 +137,61 @@ async def test_a_method_of_tones_may_be_named_by_its_text(world, autojump_clock)
     async with world().with_server(talk) as (client, uri), client.dial(uri) as call:
         await call.send_dtmf("1", method="rfc4733").wait()
     assert heard == [("1", "rfc4733")]
+
+
+async def test_media_arguments_of_no_use_are_refused_and_the_call_goes_on(
+    world, autojump_clock
+) -> None:
+    async def talk(call) -> None:
+        await call.answer()
+        await call.wait_ended()
+
+    async with world().with_server(talk) as (client, uri), client.dial(uri) as call:
+        with pytest.raises(InvalidArgumentsError, match="path of a WAV file"):
+            await call.play(5)
+        with pytest.raises(InvalidArgumentsError, match="no path"):
+            call.recording(5)
+        with pytest.raises(InvalidArgumentsError, match="frame is nan"):
+            call.audio(frame=float("nan"))
+        for limits in (
+            {"max_digits": 0},
+            {"max_digits": "2"},
+            {"terminators": "x"},
+            {"terminators": None},
+            {"first_timeout": -1},
+            {"inter_digit_timeout": float("nan")},
+        ):
+            with pytest.raises(InvalidArgumentsError, match=next(iter(limits))):
+                await call.collect_dtmf(**limits)
+        with call.audio() as audio:
+            for samples in ("abc", [1, 2], None):
+                with pytest.raises(InvalidArgumentsError, match="bytes of int16"):
+                    await audio.send(samples)
+            for fade in (-1.0, float("nan")):
+                with pytest.raises(InvalidArgumentsError, match="fade"):
+                    audio.clear(fade=fade)
+        assert call.state.value is CallState.CONNECTED
+
+
+async def test_watchables_of_calls_clients_and_accounts_cannot_be_set(world) -> None:
+    async with world().client(accounts=[AccountConfig("sip:a@b")]) as client:
+        call, account = client.create_call(FAR), client.accounts["sip:a@b"]
+        for watchable in (call.state, call.is_on_hold, client.state, account.registration):
+            with pytest.raises(AttributeError):
+                watchable.value = "mine"
+            assert not hasattr(watchable, "set")
+
+
+async def test_a_closed_client_says_so_and_is_not_opened_again(world, autojump_clock) -> None:
+    opening = world().client(shutdown_grace=0.1)
+    async with opening as client:
+        pass
+
+    with pytest.raises(CallFailedError, match="the client is closed: open a new one"):
+        await client.create_call(FAR).start()
+    with pytest.raises(TransportError, match="the client is closed"):
+        await client.request("OPTIONS", FAR)
+    assert not client.calls
+    with pytest.raises(TransportError, match="call open_client again"):
+        async with opening:
+            pass

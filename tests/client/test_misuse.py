@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from trivox import AccountConfig, CallSettings, ClientConfig, open_client
-from trivox.errors import InvalidArgumentsError, RequiredParameterError, TrivoxError
+from trivox.errors import (
+    ConnectionNetworkError,
+    InvalidArgumentsError,
+    RequiredParameterError,
+    TrivoxError,
+)
 
 INJECTION = "a\r\nX-Evil: 1"
 NAN = float("nan")
@@ -107,3 +112,11 @@ def test_secrets_stay_out_of_reprs_and_errors() -> None:
         AccountConfig("sip:b@x", password="s3cret", ha1={"MD5": "h4sh"})
     assert "s3cret" not in str(caught.value)
     assert "h4sh" not in str(caught.value)
+
+
+async def test_an_address_that_cannot_be_bound_is_named(world) -> None:
+    own = world()
+    async with own.client():
+        with pytest.raises(ConnectionNetworkError, match=r"cannot listen on sip:10\.0\.0\.1:5060"):
+            async with own.client():
+                pass

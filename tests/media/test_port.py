@@ -70,6 +70,31 @@ async def test_sending_without_waiting_says_when_it_would_block(
     port.send_nowait(bytes(2))
 
 
+async def test_clearing_tells_what_was_heard_and_ends_the_playing(
+    port: AudioPort, autojump_clock: MockClock
+) -> None:
+    assert not port.is_playing
+    await port.send(bytes(2 * 8000))
+    await trio.sleep(0.5)
+    assert port.is_playing
+
+    cleared = port.clear()
+
+    assert cleared.heard_ms == pytest.approx(500, abs=25)
+    assert cleared.heard == pytest.approx(0.5, abs=0.025)
+    assert not port.is_playing
+
+
+async def test_what_was_sent_is_playing_until_it_was_heard(
+    port: AudioPort, autojump_clock: MockClock
+) -> None:
+    await port.send(bytes(2 * 8000))
+    await trio.sleep(0.95)
+    assert port.is_playing
+    await trio.sleep(0.15)
+    assert not port.is_playing
+
+
 async def test_frames_end_with_the_port_and_the_last_ones_are_kept(
     port: AudioPort, autojump_clock: MockClock
 ) -> None:

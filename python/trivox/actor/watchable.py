@@ -183,7 +183,7 @@ class Watchable(ReadonlyWatchable[T]):
 
     @value.setter
     def value(self, value: T) -> None:
-        self.set(value)
+        assign(self, value)
 
     def set(self, value: T) -> None:
         """Change the value and tell all observers before returning.
@@ -191,16 +191,22 @@ class Watchable(ReadonlyWatchable[T]):
         Within a watch callback the value changes at once, and the other callbacks are told after
         all have been told of the change before.
         """
-        old = self._value
-        if value is old or value == old:
-            return
-        self._value, self._old_value = value, old
-        if self._observers is not None:
-            self._observers.tell(value, old)
+        assign(self, value)
 
     def close(self, error: Exception) -> None:
         """Say that the value is final: waits that do not match end with this error."""
         self.observers().close(error)
+
+
+def assign(watchable: ReadonlyWatchable[T], value: T) -> None:
+    """Set a watchable for its owner, who hands it out as one that cannot be set."""
+    old = watchable._value  # noqa: SLF001 (the one way in)
+    if value is old or value == old:
+        return
+    watchable._value, watchable._old_value = value, old  # noqa: SLF001
+    observers = watchable._observers  # noqa: SLF001
+    if observers is not None:
+        observers.tell(value, old)
 
 
 @final

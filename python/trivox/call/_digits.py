@@ -7,13 +7,36 @@ from typing import Final, final
 
 import trio
 
+from trivox.errors import InvalidArgumentsError
+
 _MOST_DIGITS: Final = 256
 """Type-ahead beyond this drops the oldest: a human does not type so far ahead."""
 _SAME_KEY: Final = 1.0
 """Seconds within which one tone by two methods is one key press."""
 
+_KEY_NAMES: Final = "0-9, A-D, * and #, or empty"
+_KEYS: Final = frozenset("0123456789ABCD*#")
+
 RFC4733: Final = "rfc4733"
 INFO: Final = "info"
+
+
+def checked_entry(
+    max_digits: int | None, terminators: str, first_timeout: float, inter_digit_timeout: float
+) -> None:
+    """Raise InvalidArgumentsError if keys cannot be collected in this way."""
+    if max_digits is not None and not (isinstance(max_digits, int) and max_digits >= 1):
+        raise InvalidArgumentsError(f"max_digits is {max_digits!r}; it must be 1 or more, or None")
+    if not isinstance(terminators, str) or set(terminators) - _KEYS:
+        raise InvalidArgumentsError(
+            f"terminators is {terminators!r}; it must be keys of {_KEY_NAMES}"
+        )
+    for name, limit in (
+        ("first_timeout", first_timeout),
+        ("inter_digit_timeout", inter_digit_timeout),
+    ):
+        if not (isinstance(limit, int | float) and limit >= 0):
+            raise InvalidArgumentsError(f"{name} is {limit!r}; it must be 0 or more seconds")
 
 
 @final

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from trivox.actor.isolation import Isolation
     from trivox.actor.registry import ListenerFields, ListenerHandle
     from trivox.actor.subscription import EventSubscription
-    from trivox.actor.watchable import Watchable
+    from trivox.actor.watchable import ReadonlyWatchable
     from trivox.call.call import Call
     from trivox.call.host import AccountFace, CallHost, Timer
     from trivox.call.settings import CallSettings
@@ -112,7 +112,7 @@ class CallListening:
         self._was_ringing = False
         self._remote_stream: RemoteStream | None = None
         self._values: dict[str, Any] = {}
-        self._watchables: dict[str, Watchable[Any]] = {}
+        self._watchables: dict[str, ReadonlyWatchable[Any]] = {}
         self._emitter: Emitter[Event] | None = None
         self._isolation: Isolation | None = None
         self._seq = 0

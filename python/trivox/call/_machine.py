@@ -125,7 +125,7 @@ class CallMachine(CallListening, ABC):
         self._seq += 1
         error = self._ended_error()
         for watchable in self._watchables.values():
-            watchable.close(error)
+            watchable.observers().close(error)
         if self._emitter is not None:
             self._emitter.finish(self._terminal_event())
             self._emitter = None  # a later reader gets a new one; no cycle keeps the call alive

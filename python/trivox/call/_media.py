@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from trivox.call._digits import RFC4733
+from trivox.call._digits import RFC4733, checked_entry
 from trivox.call._listening import CallListening
 from trivox.call._machine import CallMachine
 from trivox.call.events import DtmfReceived, FirstRtpReceived, Originator, StatsReport
@@ -129,9 +129,11 @@ class CallMedia(CallMachine):
             flush: Forget keys pressed before.
 
         Raises:
+            InvalidArgumentsError: A limit or the terminators are of no use.
             CallEndedError: The call ended first.
             CallFailedError: The call was never established.
         """
+        checked_entry(max_digits, terminators, first_timeout, inter_digit_timeout)
         await self._wait_flowing()
         digits = self._leg.digits
         if flush:

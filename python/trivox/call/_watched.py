@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, cast, final, overload
 
-from trivox.actor.watchable import Watchable
+from trivox.actor.watchable import ReadonlyWatchable, assign
 
 if TYPE_CHECKING:
     from trivox.actor.isolation import Isolation
-    from trivox.actor.watchable import ReadonlyWatchable
 
 T = TypeVar("T")
 
@@ -17,7 +16,7 @@ class Watched(Protocol):
     """What has watchables: values that were set, and the watchables made so far."""
 
     _values: dict[str, Any]
-    _watchables: dict[str, Watchable[Any]]
+    _watchables: dict[str, ReadonlyWatchable[Any]]
 
     def _watch_isolation(self) -> Isolation: ...
     def _final_error(self) -> Exception | None:
@@ -50,11 +49,11 @@ class WatchedValue(Generic[T]):
             return self
         watchable = holder._watchables.get(self._name)  # noqa: SLF001 (its own storage)
         if watchable is None:
-            watchable = Watchable(self.of(holder), isolation=holder._watch_isolation())  # noqa: SLF001
+            watchable = ReadonlyWatchable(self.of(holder), isolation=holder._watch_isolation())  # noqa: SLF001
             holder._watchables[self._name] = watchable  # noqa: SLF001
             error = holder._final_error()  # noqa: SLF001
             if error is not None:
-                watchable.close(error)
+                watchable.observers().close(error)
         return cast("ReadonlyWatchable[T]", watchable)
 
     def of(self, holder: Watched) -> T:
@@ -67,4 +66,4 @@ class WatchedValue(Generic[T]):
         holder._values[self._name] = to  # noqa: SLF001
         watchable = holder._watchables.get(self._name)  # noqa: SLF001
         if watchable is not None:
-            watchable.set(to)
+            assign(watchable, to)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
-from trivox.errors import EngineError
+from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Recording:
         side: str,
         begin: Callable[[], Awaitable[None]],
     ) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise InvalidArgumentsError(f"{path!r} is no path to record to")
         self.path: Final = os.fspath(path)
         self.seconds = 0.0
         """Length of the file, after leaving."""

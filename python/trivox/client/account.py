@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 import trio
 
 from trivox._native import Uri
-from trivox.actor.watchable import Watchable
+from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.errors import InvalidUriError, ParseError, RegistrationError, TransportError
 from trivox.sip.digest import DigestClient
 from trivox.sip.digest_values import DigestAlgorithm
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from trivox._native import SipEvent
-    from trivox.actor.watchable import ReadonlyWatchable
     from trivox.call.call import Call
     from trivox.call.host import Route, Timer
     from trivox.call.settings import CallSettings
@@ -96,8 +95,8 @@ class Account:
         self.contact = ""
         """Our Contact at the registrar; empty before the first `register()`."""
         self.digest: Final = _digest(config)
-        self._registration: Watchable[RegistrationState] = Watchable(RegistrationState.UNREGISTERED)
-        self._expires_at: Watchable[float | None] = Watchable(None)
+        self._registration = ReadonlyWatchable(RegistrationState.UNREGISTERED)
+        self._expires_at: ReadonlyWatchable[float | None] = ReadonlyWatchable(None)
         self._machine: Registration | None = None
         self._route: Route | None = None
         self._timer: Timer | None = None
@@ -222,10 +221,10 @@ class Account:
         self._last = change
         is_bound = change.state in (RegistrationState.REGISTERED, RegistrationState.REFRESHING)
         if change.state is RegistrationState.REGISTERED:
-            self._expires_at.set(self._host.now() + change.expires)
+            assign(self._expires_at, self._host.now() + change.expires)
         elif not is_bound:
-            self._expires_at.set(None)
-        self._registration.set(change.state)
+            assign(self._expires_at, None)
+        assign(self._registration, change.state)
         self._parked.unpark_all()
         if change.state in (RegistrationState.UNREGISTERED, RegistrationState.FAILED):
             self._host.leave_registration(self)

@@ -12,7 +12,7 @@ import trio
 from trivox.actor.emitter import Emitter
 from trivox.actor.isolation import Isolation
 from trivox.actor.registry import ListenerOptions, event_class
-from trivox.actor.watchable import Watchable
+from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.call._requests import checked_method
 from trivox.call.argument_rules import checked_body, checked_kind
 from trivox.call.call import Call
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from trivox.actor.registry import ListenerFields, ListenerHandle
     from trivox.actor.subscription import EventSubscription
     from trivox.actor.supervisor import Supervisor
-    from trivox.actor.watchable import ReadonlyWatchable
     from trivox.call.messages import SipResponse
     from trivox.client.config import AccountConfig, ClientConfig
     from trivox.media.engine import Media
@@ -79,7 +78,7 @@ class Client:
     ) -> None:
         self.config = config
         self._supervisor = supervisor
-        self._state: Watchable[ClientState] = Watchable(ClientState.CONNECTING)
+        self._state = ReadonlyWatchable(ClientState.CONNECTING)
         self._isolation = self._new_isolation("client", None)
         self._emitter: Emitter[ClientEvent] = Emitter(
             isolation=self._isolation, start_soon=supervisor.start_soon
@@ -341,11 +340,11 @@ class Client:
     async def open(self) -> None:
         """Bind and start. Raises OSError, InvalidUriError."""
         await self._wiring.open(self._supervisor)
-        self._state.set(ClientState.CONNECTED)
+        assign(self._state, ClientState.CONNECTED)
 
     async def close(self) -> None:
         """End all calls and wait for it, shielded, at most `shutdown_grace`."""
-        self._state.set(ClientState.DISCONNECTING)
+        assign(self._state, ClientState.DISCONNECTING)
         self._arrivals.close()
         for call in tuple(self._calls.values()):
             call.refuse(503, self._arrivals.retry_after)
@@ -353,7 +352,8 @@ class Client:
             account.begin_unregistering()
         with trio.move_on_after(self.config.shutdown_grace, shield=True):
             await self._wiring.wait_quiet()
-        self._state.set(ClientState.DISCONNECTED)
+        self._wiring.is_closed = True
+        assign(self._state, ClientState.DISCONNECTED)
 
     async def _wait_empty(self) -> None:
         await trio.lowlevel.checkpoint()

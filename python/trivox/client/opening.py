@@ -12,7 +12,7 @@ from trivox.actor.supervisor import Supervisor
 from trivox.client.client import Client
 from trivox.client.config import ClientConfig, build
 from trivox.client.nursery import PlainNursery
-from trivox.errors import InvalidArgumentsError
+from trivox.errors import InvalidArgumentsError, TransportError
 from trivox.media.native_engine import LiveMedia
 
 if TYPE_CHECKING:
@@ -81,9 +81,13 @@ class OpenClient:
         self._seed = seed if seed is not None else os.urandom(32)
         self._supervisor = Supervisor()
         self._client: Client | None = None
+        self._was_entered = False
 
     async def __aenter__(self) -> Client:
         """Bind and start. Raises OSError, InvalidUriError, EngineError."""
+        if self._was_entered:
+            raise TransportError("a client is opened once: call open_client again")
+        self._was_entered = True
         engine = self._engine or self._new_engine()
         await self._supervisor.__aenter__()
         try:

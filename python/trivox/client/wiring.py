@@ -11,7 +11,7 @@ from trivox.client.exchange import Exchange
 from trivox.client.identifiers import Identifiers
 from trivox.client.timers import Timers
 from trivox.client.tracing import Tracer
-from trivox.errors import ConnectionNetworkError, ParseError
+from trivox.errors import ConnectionInterruptedError, ConnectionNetworkError, ParseError
 from trivox.net.endpoint import Endpoint
 from trivox.net.route import is_wildcard
 from trivox.net.sockets import SystemSockets
@@ -97,6 +97,7 @@ class Wiring:
         config = owner.config
         self._owner = owner
         self._supervisor: Supervisor | None = None
+        self.is_closed = False
         self.media = media
         self.timers = Timers()
         self.new_id = Identifiers(seed + b"names")
@@ -195,6 +196,8 @@ class Wiring:
         self, target: str, account: Account | None, settings: CallSettings | None = None
     ) -> Route:
         """Resolve where a request to `target` goes, and who we are there."""
+        if self.is_closed:
+            raise ConnectionInterruptedError("the client is closed: open a new one")
         config = self._owner.config
         proxy = (account.config.proxy if account is not None else None) or config.outbound_proxy
         resolved = await self.endpoint.resolve(proxy or target)

@@ -22,7 +22,13 @@ def pcm_bytes(samples: Buffer) -> bytes:
     Raises:
         InvalidArgumentsError: Another item format, or half a sample.
     """
-    view = memoryview(samples)
+    try:
+        view = memoryview(samples)
+    except TypeError:
+        raise InvalidArgumentsError(
+            f"samples are {type(samples).__name__}; give bytes of int16, or a buffer of int16 or "
+            "float32"
+        ) from None
     if view.format in {"h", "<h", "B", "b", "c"}:
         data = view.tobytes()
     elif view.format in {"f", "<f"}:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
 import trio
 
+from trivox.errors import InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
 from trivox.media.frames import AudioFrame, pcm_bytes
 
@@ -20,6 +23,23 @@ if TYPE_CHECKING:
 SEND_LIMIT: Final = 2.0
 """Seconds the engine queues ahead before `send` waits; the engine enforces the same figure."""
 _TAKE: Final = 50
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What was heard of what `AudioPort.clear` has cut short.
+
+    Attributes:
+        heard: Seconds that were really sent since the last clear().
+    """
+
+    heard: float
+
+    @property
+    def heard_ms(self) -> int:
+        """The same in whole milliseconds, as model interfaces ask for it."""
+        return round(self.heard * 1000)
 
 
 @final
@@ -39,6 +59,8 @@ class AudioPort:
         frame: float = 0.02,
         batch: int = 1,
     ) -> None:
+        if not math.isfinite(frame):
+            raise InvalidArgumentsError(f"frame is {frame}; it must be 0.01 to 0.12 seconds")
         self._sessions: Final = sessions
         self.rate: Final = rate
         self.number: Final = sessions.open_audio(session, rate, round(frame * 1000), batch)
@@ -46,8 +68,15 @@ class AudioPort:
         self._ready: Final = trio.lowlevel.ParkingLot()
         self._room: Final = trio.lowlevel.ParkingLot()
         self._queued = 0.0
+        self._dry_at = -math.inf
         self._is_closed = False
         self._has_ended = False
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether some of what was sent is still to be heard, going by the clock."""
+        is_open = not self._is_closed and not self._has_ended
+        return is_open and trio.current_time() < self._dry_at
 
     def __enter__(self) -> AudioPort:
         return self
@@ -104,17 +133,24 @@ class AudioPort:
             raise trio.WouldBlock
         self._send(pcm_bytes(samples))
 
-    def clear(self, *, fade: float = 0.0) -> float:
-        """Drop what is queued, fading out over `fade` seconds; return the seconds really sent.
+    def clear(self, *, fade: float = 0.0) -> Cleared:
+        """Drop what is queued, fading out over `fade` seconds; return what was really sent.
 
-        Counted since the last clear(): what the far end may have heard, for barge-in.
+        Counted since the last clear(): what the far end may have heard, for barge-in. Nothing on a
+        closed port.
+
+        Raises:
+            InvalidArgumentsError: The fade is negative or not finite.
         """
+        if not 0.0 <= fade < math.inf:
+            raise InvalidArgumentsError(f"fade is {fade}; it must be 0 or more seconds")
         if self._is_closed or self._has_ended:
-            return 0.0
+            return Cleared(0.0)
         heard = self._sessions.clear_audio(self.number, fade)
         self._queued = 0.0
+        self._dry_at = -math.inf
         self._room.unpark_all()
-        return heard
+        return Cleared(heard)
 
     def close(self) -> None:
         """Stop the subscription and drop what is queued. A second call does nothing."""
@@ -154,3 +190,4 @@ class AudioPort:
                 "this audio port is closed: open a new one on a live call"
             )
         self._queued = self._sessions.send_audio(self.number, data)
+        self._dry_at = trio.current_time() + self._queued

@@ -29,6 +29,10 @@ class FileSource:
     start: float = 0.0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.path, str | PathLike):
+            raise InvalidArgumentsError(
+                f"{self.path!r} cannot be played: give the path of a WAV file, or a source"
+            )
         if not 0.0 <= self.start < math.inf:
             raise InvalidArgumentsError(f"start is {self.start}; it must be 0 or more seconds")
 
@@ -51,6 +55,8 @@ class ToneSource:
     level_dbov: float = -12.0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.frequencies, tuple | list):
+            raise InvalidArgumentsError(f"frequencies is a tuple: ({self.frequencies!r},)")
         if not 1 <= len(self.frequencies) <= 4:
             raise InvalidArgumentsError("a tone has 1 to 4 frequencies")
         if any(not 20.0 <= frequency <= 20_000.0 for frequency in self.frequencies):

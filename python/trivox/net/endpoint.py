@@ -357,7 +357,11 @@ class Endpoint:
             numeric = numeric_host(host)
             if numeric is None:
                 numeric = (await self.resolve(uri)).address[0]
-            bound.append(sip_uri(self._flows.bind(transport, (numeric, port)), transport))
+            try:
+                address = self._flows.bind(transport, (numeric, port))
+            except OSError as error:
+                raise ConnectionNetworkError(f"cannot listen on {uri}: {error.strerror}") from error
+            bound.append(sip_uri(address, transport))
         self.listening_on = tuple(bound)
 
     @trio.lowlevel.enable_ki_protection
