@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 /// An event whose end packets were lost is over when nothing was heard of it for this long.
 const LOST_END: Duration = Duration::from_millis(200);
+/// After this long nothing of an earlier event is on its way any more. Half a turn of the timestamp
+/// later (12 h at 48 kHz) a new event would look older than the last one.
+const REPETITIONS: Duration = Duration::from_secs(60);
 /// Events kept for the reader; the oldest is dropped beyond.
 const MOST_WAITING: usize = 256;
 
@@ -45,6 +48,7 @@ pub struct DtmfReceiver {
     clock_rate_hz: u32,
     sounding: Option<Sounding>,
     last_timestamp: Option<u32>,
+    last_heard: Option<Instant>,
     waiting: VecDeque<ReceivedDtmf>,
 }
 
@@ -57,6 +61,7 @@ impl DtmfReceiver {
             clock_rate_hz,
             sounding: None,
             last_timestamp: None,
+            last_heard: None,
             waiting: VecDeque::new(),
         }
     }
@@ -75,6 +80,13 @@ impl DtmfReceiver {
         let Some(digit) = digit_of(packet.event) else {
             return false;
         };
+        if self
+            .last_heard
+            .is_some_and(|last| now >= last + REPETITIONS)
+        {
+            self.last_timestamp = None;
+        }
+        self.last_heard = Some(now);
         let is_news = self.is_news(timestamp);
         match &mut self.sounding {
             Some(current) if current.timestamp == timestamp => {

@@ -247,3 +247,18 @@ fn a_tone_without_end_is_bounded() {
     ));
     assert_eq!(line.receiver.poll(), None);
 }
+
+#[test]
+fn a_digit_is_heard_half_a_turn_of_the_timestamp_after_the_last_one() {
+    let now = crate::shard::now();
+    let mut receiver = DtmfReceiver::new(48_000);
+    let end = [5, 0x8a, 0x12, 0xc0];
+    receiver.push(now, 0, &end);
+    let later = now + Duration::from_secs(13 * 3600);
+
+    receiver.push(later, 13 * 3600 * 48_000, &end);
+
+    let ended = |event: &ReceivedDtmf| matches!(event, ReceivedDtmf::Ended { digit: '5', .. });
+    let heard: Vec<_> = std::iter::from_fn(|| receiver.poll()).collect();
+    assert_eq!(heard.iter().filter(|event| ended(event)).count(), 2);
+}
