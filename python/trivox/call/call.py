@@ -69,6 +69,7 @@ class Call(CallSignalling):
         self._session = None
         self._route = None
         self._farewell = Farewell()
+        self._is_taken = False
         self._remote_offer = b""
         self._receipts = {}
         self._tones = None
@@ -109,7 +110,7 @@ class Call(CallSignalling):
             local_tag=host.new_id(),
             contact=route.identity.contact,
             identity=route.identity,
-            cnonce=host.new_id(),
+            cnonce=host.new_id() if route.identity.digest is not None else "",
         )
         call.remote_headers = headers_of(request)
         call._party = party_untrusted(from_value)
@@ -151,11 +152,13 @@ class Call(CallSignalling):
 
     def note_taken(self) -> None:
         """Note that the program has this incoming call in its hands. Internal to the client."""
+        self._is_taken = True
         self._withdraw("untaken")
 
     def expect_taker(self, seconds: float) -> None:
         """Answer 480 if nobody has taken or answered the call by then. Internal to the client."""
-        self._after("untaken", seconds, self._give_up_waiting)
+        if not self._is_taken and self._phase is Phase.IN_CREATED:
+            self._after("untaken", seconds, self._give_up_waiting)
 
     def _give_up_waiting(self) -> None:
         if self._phase is Phase.IN_CREATED and self.timings.progressed is None:

@@ -93,10 +93,12 @@ class Arrivals:
         )
         self.client.enter(call)
         wiring.exchange.enter_incoming(call, tx, flow, source)
-        call.expect_taker(self.client.config.untaken_timeout)
-        self.client.emit(IncomingCall(at=now, call=call))
+        if self.client.has_listener(IncomingCall):
+            self.client.emit(IncomingCall(at=now, call=call))
         if not call.state_now.is_terminal:
             self.takers.offer(call)
+        # Taken at once as a rule: only one that is left waiting needs the timer.
+        call.expect_taker(self.client.config.untaken_timeout)
 
     def _refusal(self, request: Message) -> tuple[int, str, Headers] | None:
         """Return why a new call cannot be taken; None when it can."""
@@ -142,6 +144,8 @@ class Arrivals:
     def _account_of(self, request: Message) -> Account | None:
         """Return the account a call is for: by its contact, else by its address of record."""
         accounts = self.client.accounts.values()
+        if not accounts:
+            return None
         wanted = request.uri
         for account in accounts:
             if account.contact and wanted == account.contact.strip("<>"):

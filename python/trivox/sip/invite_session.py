@@ -394,6 +394,7 @@ class InviteSession:
         if go is None:
             return ()
         self._state = go.state
-        return tuple(
-            output for action in go.actions for output in ACTIONS[action](self._leg, given)
-        )
+        outputs: Outputs = ()
+        for action in go.actions:
+            outputs += ACTIONS[action](self._leg, given)
+        return outputs
