@@ -195,3 +195,30 @@ async def test_a_closed_client_says_so_and_is_not_opened_again(world, autojump_c
     with pytest.raises(TransportError, match="call open_client again"):
         async with opening:
             pass
+
+
+async def test_a_failed_start_that_was_caught_is_not_raised_again_on_leaving(world) -> None:
+    async with world().client() as client:
+        async with client.create_call("sip:bob@10.0.0.9;transport=tls") as call:
+            with pytest.raises(CallFailedError):
+                await call.start()
+        assert call.state.value is CallState.FAILED
+        assert call.end.error is not None
+
+
+@pytest.mark.parametrize("method", ["rfc4733", "info"])
+async def test_tones_are_sent_at_the_pace_of_keys_and_not_without_end(
+    world, autojump_clock, method
+) -> None:
+    async def talk(call) -> None:
+        await call.answer()
+        await call.wait_ended()
+
+    async with world().with_server(talk) as (client, uri), client.dial(uri) as call:
+        for pace in ({"duration": -1}, {"duration": float("nan")}, {"gap": 1e9}, {"gap": 0}):
+            with pytest.raises(InvalidArgumentsError, match="for a gap"):
+                call.send_dtmf("1", method=method, **pace)
+    async with world().with_server(talk) as (client, uri), client.dial(uri) as call:
+        call.send_dtmf("1" * 1000, method="info")
+        with pytest.raises(InvalidArgumentsError, match="wait until some are"):
+            call.send_dtmf("1" * 100, method="info")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import trio
 
-from trivox import AccountConfig, CallSettings, ClientConfig, open_client
+from trivox import AccountConfig, CallSettings, ClientConfig, HandlerFailed, open_client
 from trivox.errors import (
+    CallFailedError,
     ConnectionNetworkError,
     InvalidArgumentsError,
     RequiredParameterError,
@@ -120,3 +122,36 @@ async def test_an_address_that_cannot_be_bound_is_named(world) -> None:
         with pytest.raises(ConnectionNetworkError, match=r"cannot listen on sip:10\.0\.0\.1:5060"):
             async with own.client():
                 pass
+
+
+async def test_what_is_no_async_function_is_no_handler(world, autojump_clock) -> None:
+    async def handler(_call) -> None:
+        raise AssertionError("never run")
+
+    made = handler(None)
+    async with world().client() as client:
+        with pytest.raises(InvalidArgumentsError, match="give the async function itself"):
+            await client.serve(made)
+    made.close()
+
+
+async def test_a_handler_that_is_not_async_is_reported_as_that(world, autojump_clock) -> None:
+    failures = []
+    own = world()
+    async with own.client() as caller, own.client("10.0.0.2") as callee:
+        callee.on(HandlerFailed, lambda event: failures.append(event.error))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(callee.serve, lambda call: None)
+            with pytest.raises(CallFailedError) as caught:
+                async with caller.dial("sip:bob@10.0.0.2:5060"):
+                    pass
+            nursery.cancel_scope.cancel()
+    assert caught.value.sip_code == 500
+    assert "write `async def`" in str(failures[0])
+
+
+async def test_registering_for_no_time_is_refused(world) -> None:
+    async with world().client(accounts=[AccountConfig("sip:a@10.0.0.9")]) as client:
+        for expires in (0, -1, "60"):
+            with pytest.raises(InvalidArgumentsError, match="at least 1 second"):
+                await client.accounts["sip:a@10.0.0.9"].register(expires=expires)

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 _TONES: Final = re.compile(r"[0-9A-Da-d*#,]*[0-9A-Da-d*#][0-9A-Da-d*#,]*")
 _METHOD: Final = re.compile(r"[A-Z][A-Z0-9\-]*")
 _OWN_METHODS: Final = frozenset({"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "PRACK", "UPDATE"})
+_LEAST_DURATION: Final = 0.04
+_LEAST_GAP: Final = 0.03
+_MOST_SECONDS: Final = 10.0
+_MOST_TONES: Final = 1024
+"""Tones that may wait to be sent."""
 _PAUSE: Final = 2.0
 """Seconds a comma stands for."""
 RELAY: Final = "application/dtmf-relay"
@@ -34,6 +39,16 @@ def checked_tones(tones: str) -> str:
     if not isinstance(tones, str) or not _TONES.fullmatch(tones):
         raise InvalidDtmfError(f"{tones!r} is no string of keys")
     return tones
+
+
+def checked_pace(duration: float, gap: float) -> None:
+    """Raise InvalidArgumentsError if tones cannot be sent at this pace."""
+    is_audible = _LEAST_DURATION <= duration <= _MOST_SECONDS
+    if not is_audible or not _LEAST_GAP <= gap <= _MOST_SECONDS:
+        raise InvalidArgumentsError(
+            f"tones of {duration} s with gaps of {gap} s: use {_LEAST_DURATION:g} to 10 s for a "
+            f"tone and {_LEAST_GAP:g} to 10 s for a gap"
+        )
 
 
 def checked_method(method: str) -> str:
@@ -110,7 +125,15 @@ class InfoTones:
         self._is_busy = False
 
     def send(self, tones: str, duration: float, gap: float) -> Receipt[None]:
-        """Queue tones; the receipt is done when the last was sent."""
+        """Queue tones; the receipt is done when the last was sent.
+
+        Raises:
+            InvalidArgumentsError: More than 1024 tones would wait.
+        """
+        if len(self._queue) + len(tones) > _MOST_TONES:
+            raise InvalidArgumentsError(
+                f"more than {_MOST_TONES} DTMF digits wait to be sent: wait until some are"
+            )
         receipt: OpenReceipt[None] = OpenReceipt(cancel=lambda: self._cancel(receipt))
         last = len(tones) - 1
         for index, tone in enumerate(tones.upper()):

@@ -269,14 +269,16 @@ class CallSignalling(CallFacts):
         Args:
             tones: 0-9, A-D, * and #; a comma pauses.
             method: None: the settings' `dtmf_method`.
-            duration: Seconds of each tone.
-            gap: Seconds between tones.
+            duration: Seconds of each tone, 0.04 to 10.
+            gap: Seconds between tones, 0.03 to 10.
 
         Raises:
             InvalidDtmfError: There is no tone, or a character that is none.
+            InvalidArgumentsError: An unknown method, or more than 1024 tones would wait.
             CallWrongStateError: The call is not connected.
         """
         requests.checked_tones(tones)
+        requests.checked_pace(duration, gap)
         wanted = checked_choice(method or self.settings.dtmf_method, DtmfMethod, "method")
         self._refuse_unconnected("send_dtmf()")
         if wanted is DtmfMethod.AUTO:

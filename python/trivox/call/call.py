@@ -73,6 +73,7 @@ class Call(CallSignalling):
         self._remote_offer = b""
         self._receipts = {}
         self._tones = None
+        self._listener_error: Exception | None = None
         if settings.mute_audio:
             self._leg.is_muted = True
             CallListening.is_microphone_muted.set(self, to=True)
@@ -212,8 +213,8 @@ class Call(CallSignalling):
         if value is not None:
             return
         await self._wait_left()
-        if self.end is not None and isinstance(self.end.error, Exception):
-            raise self.end.error
+        if self._listener_error is not None:
+            raise self._listener_error
 
     async def _wait_left(self) -> None:
         if self.end is not None:
@@ -240,6 +241,7 @@ class Call(CallSignalling):
         if self._state_now().is_terminal or self._phase in (Phase.ENDING, Phase.FAILING):
             return
         self._farewell = Farewell(RAISED)
+        self._listener_error = error
         self._cause = CallEnd(
             reason=EndReason.LOCAL_ENDED, originator=Originator.SYSTEM, error=error
         )
@@ -327,4 +329,6 @@ class CancelOnEnd:
         is_quiet = bool(self._scope.__exit__(kind, value, traceback))
         if is_quiet and self._raises:
             raise CallEndedError(end=self._call.end, call_id=self._call.id)
+        if value is None:
+            await trio.lowlevel.checkpoint()
         return is_quiet

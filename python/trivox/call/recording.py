@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import wave
 from typing import TYPE_CHECKING, Final, final
 
 import trio
@@ -74,3 +75,13 @@ class Recording:
             error = await self._pending.wait()
             if error:
                 raise EngineError(f"the recording {self.path} failed: {error}")
+            if not self.seconds:  # the call's end was first, and finalised the file
+                self.seconds = _length(self.path)
+
+
+def _length(path: str) -> float:
+    try:
+        with wave.open(path, "rb") as file:
+            return file.getnframes() / file.getframerate()
+    except (OSError, EOFError, wave.Error):
+        return 0.0

@@ -10,6 +10,7 @@ import trio
 
 from trivox._native import Uri
 from trivox.actor.watchable import ReadonlyWatchable, assign
+from trivox.call.argument_rules import checked_number
 from trivox.errors import InvalidUriError, ParseError, RegistrationError, TransportError
 from trivox.sip.digest import DigestClient
 from trivox.sip.digest_values import DigestAlgorithm
@@ -144,8 +145,11 @@ class Account:
             expires: Seconds asked for; None: as configured.
 
         Raises:
+            InvalidArgumentsError: `expires` is less than a second.
             RegistrationError: Refused, no answer, or the account has no registrar.
         """
+        if expires is not None:
+            checked_number(expires, "expires", least=1, unit=" second; unregister() removes it")
         if not self.registrar:
             raise RegistrationError("a trunk has no registrar: set AccountConfig.registrar")
         await trio.lowlevel.checkpoint()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, final
@@ -11,7 +12,7 @@ import trio
 from trivox.call.call import Call
 from trivox.call.events import HandlerFailed
 from trivox.client.nursery import PlainNursery
-from trivox.errors import CallError, MediaNegotiationError
+from trivox.errors import CallError, InvalidArgumentsError, MediaNegotiationError
 
 if TYPE_CHECKING:
     from trivox.client.arrivals import Arrivals
@@ -30,6 +31,10 @@ async def serve(
     task_status: trio.TaskStatus[None],
 ) -> None:
     """Run the handler for each call until the client drains; see `Client.serve`."""
+    if not callable(handler):
+        raise InvalidArgumentsError(
+            f"{handler!r} is no handler: give the async function itself, not its result"
+        )
     async with PlainNursery() as nursery:
         server = _Server(arrivals, handler, nursery, max_calls)
         arrivals.takers.add(server)
@@ -77,7 +82,12 @@ class _Server:
     async def _handle(self, call: Call) -> None:
         try:
             async with call:
-                await self._handler(call)
+                answer = self._handler(call)
+                if not inspect.isawaitable(answer):
+                    raise InvalidArgumentsError(
+                        f"the handler {self._handler!r} is not async: write `async def`"
+                    )
+                await answer
         except Exception as error:
             self._report(call, error)
         except BaseExceptionGroup as group:
