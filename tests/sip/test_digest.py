@@ -293,16 +293,39 @@ def test_server_offers_the_strongest_first_and_md5_only_if_allowed() -> None:
 def test_right_password_is_accepted_and_names_the_user() -> None:
     server = DigestServer(SECRET, "board")
 
-    verdict = server.check([credentials(server)], "REGISTER", lookup, 101.0)
+    verdict = server.check([credentials(server)], "REGISTER", "sip:board", lookup, 101.0)
 
     assert (verdict.outcome, verdict.user) == (DigestOutcome.ACCEPTED, "alice")
+
+
+@pytest.mark.parametrize("uri", ["sip:board:5060", "SIP:BOARD;transport=tcp", "sip:board"])
+def test_credentials_for_an_equivalent_request_uri_are_accepted(uri: str) -> None:
+    server = DigestServer(SECRET, "board")
+
+    verdict = server.check([credentials(server)], "REGISTER", uri, lookup, 101.0)
+
+    assert verdict.outcome is DigestOutcome.ACCEPTED
+
+
+@pytest.mark.parametrize("user", ["alice", "nobody"])
+@pytest.mark.parametrize(
+    "uri", ["sip:carol@board", "sip:board:5070", "sips:board", "tel:1", "sip:"]
+)
+def test_credentials_for_another_request_uri_are_misdirected(user: str, uri: str) -> None:
+    server = DigestServer(SECRET, "board")
+
+    verdict = server.check([credentials(server, user)], "REGISTER", uri, lookup, 101.0)
+
+    assert (verdict.outcome, verdict.user) == (DigestOutcome.MISDIRECTED, "")
 
 
 @pytest.mark.parametrize(("user", "password"), [("alice", "wrong"), ("nobody", "pw")])
 def test_wrong_password_and_unknown_user_get_the_same_verdict(user: str, password: str) -> None:
     server = DigestServer(SECRET, "board")
 
-    verdict = server.check([credentials(server, user, password)], "REGISTER", lookup, 101.0)
+    verdict = server.check(
+        [credentials(server, user, password)], "REGISTER", "sip:board", lookup, 101.0
+    )
 
     assert (verdict.outcome, verdict.user) == (DigestOutcome.REFUSED, "")
 
@@ -319,7 +342,7 @@ def test_unknown_user_is_hashed_for_as_often_as_a_known_one(monkeypatch, user: s
         lambda algorithm, text: hashed.append(str(algorithm)) or original(algorithm, text),
     )
 
-    server.check([value], "REGISTER", lookup, 101.0)
+    server.check([value], "REGISTER", "sip:board", lookup, 101.0)
 
     assert hashed == ["SHA-512-256"] * 3
 
@@ -327,7 +350,7 @@ def test_unknown_user_is_hashed_for_as_often_as_a_known_one(monkeypatch, user: s
 def test_credentials_are_bound_to_the_method() -> None:
     server = DigestServer(SECRET, "board")
 
-    verdict = server.check([credentials(server)], "INVITE", lookup, 101.0)
+    verdict = server.check([credentials(server)], "INVITE", "sip:board", lookup, 101.0)
 
     assert verdict.outcome is DigestOutcome.REFUSED
 
@@ -335,9 +358,11 @@ def test_credentials_are_bound_to_the_method() -> None:
 def test_replayed_credentials_are_stale() -> None:
     server = DigestServer(SECRET, "board")
     value = credentials(server)
-    server.check([value], "REGISTER", lookup, 101.0)
+    server.check([value], "REGISTER", "sip:board", lookup, 101.0)
 
-    assert server.check([value], "REGISTER", lookup, 101.0).outcome is DigestOutcome.STALE
+    assert (
+        server.check([value], "REGISTER", "sip:board", lookup, 101.0).outcome is DigestOutcome.STALE
+    )
 
 
 def test_rising_nonce_count_is_accepted() -> None:
@@ -346,7 +371,10 @@ def test_rising_nonce_count_is_accepted() -> None:
     challenges = server.challenges(100.0)
     values = [client.answer(challenges, "REGISTER", "sip:board", b"", "c") for _ in range(2)]
 
-    outcomes = [server.check([value or ""], "REGISTER", lookup, 101.0).outcome for value in values]
+    outcomes = [
+        server.check([value or ""], "REGISTER", "sip:board", lookup, 101.0).outcome
+        for value in values
+    ]
 
     assert outcomes == [DigestOutcome.ACCEPTED] * 2
 
@@ -355,7 +383,7 @@ def test_rising_nonce_count_is_accepted() -> None:
 def test_nonce_outside_its_lifetime_is_stale(now: float) -> None:
     server = DigestServer(SECRET, "board", lifetime=60.0)
 
-    assert server.check([credentials(server)], "REGISTER", lookup, now).outcome is (
+    assert server.check([credentials(server)], "REGISTER", "sip:board", lookup, now).outcome is (
         DigestOutcome.STALE
     )
     assert "stale=true" in server.challenges(now, stale=True)[0]
@@ -365,16 +393,20 @@ def test_nonce_of_another_secret_or_realm_is_stale() -> None:
     server = DigestServer(SECRET, "board")
     value = credentials(DigestServer(b"x" * 16, "board"))
 
-    assert server.check([value], "REGISTER", lookup, 101.0).outcome is DigestOutcome.STALE
+    assert (
+        server.check([value], "REGISTER", "sip:board", lookup, 101.0).outcome is DigestOutcome.STALE
+    )
 
 
 def test_nonce_older_than_a_forgotten_one_cannot_be_replayed() -> None:
     server = DigestServer(SECRET, "board", capacity=1)
     first, second = credentials(server), credentials(server)
-    server.check([first], "REGISTER", lookup, 101.0)
-    server.check([second], "REGISTER", lookup, 101.0)
+    server.check([first], "REGISTER", "sip:board", lookup, 101.0)
+    server.check([second], "REGISTER", "sip:board", lookup, 101.0)
 
-    assert server.check([first], "REGISTER", lookup, 101.0).outcome is DigestOutcome.STALE
+    assert (
+        server.check([first], "REGISTER", "sip:board", lookup, 101.0).outcome is DigestOutcome.STALE
+    )
 
 
 def test_request_without_credentials_for_our_realm_is_missing_them() -> None:
@@ -382,7 +414,7 @@ def test_request_without_credentials_for_our_realm_is_missing_them() -> None:
     other = 'Digest realm="other", nonce="n"'
 
     outcomes = [
-        server.check(values, "REGISTER", lookup, 101.0).outcome
+        server.check(values, "REGISTER", "sip:board", lookup, 101.0).outcome
         for values in ([], [other], ["Basic x"])
     ]
 
@@ -405,7 +437,7 @@ def test_damaged_credentials_are_refused(old: str, new: str) -> None:
     value = credentials(server)
     assert old in value
 
-    verdict = server.check([value.replace(old, new)], "REGISTER", lookup, 101.0)
+    verdict = server.check([value.replace(old, new)], "REGISTER", "sip:board", lookup, 101.0)
 
     assert verdict.outcome is DigestOutcome.REFUSED
 
@@ -414,6 +446,6 @@ def test_algorithm_that_was_not_offered_is_refused() -> None:
     strict = DigestServer(SECRET, "board", algorithms=[DigestAlgorithm.SHA_256])
     lax = DigestServer(SECRET, "board", algorithms=[DigestAlgorithm.MD5])
 
-    verdict = strict.check([credentials(lax)], "REGISTER", lookup, 101.0)
+    verdict = strict.check([credentials(lax)], "REGISTER", "sip:board", lookup, 101.0)
 
     assert verdict.outcome is DigestOutcome.REFUSED

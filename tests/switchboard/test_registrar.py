@@ -116,6 +116,24 @@ async def test_an_unknown_user_and_a_wrong_password_get_the_same_answer(
     assert known == unknown
 
 
+async def test_credentials_made_for_another_request_uri_are_a_bad_request(
+    board, phones, autojump_clock
+):
+    alice = phones("alice", 2)
+    async with board() as switchboard:
+        alice.send(alice.request("REGISTER", f"sip:{DOMAIN}", to=f"<sip:alice@{DOMAIN}>"))
+        challenge = await alice.receive("SIP/2.0 401")
+        values = challenge.headers("WWW-Authenticate")
+        answer = alice.digest.answer(values, "REGISTER", "sip:elsewhere.test", b"", "c")
+        headers = (f"Authorization: {answer}",)
+        alice.send(
+            alice.request("REGISTER", f"sip:{DOMAIN}", to=f"<sip:alice@{DOMAIN}>", headers=headers)
+        )
+
+        assert (await alice.receive("SIP/2.0")).status == 400
+        assert switchboard.registered("alice") == ()
+
+
 async def test_a_user_may_not_register_for_another(board, phones, autojump_clock):
     mallory = phones("carol", 2)
     async with board() as switchboard:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, final
 
+from trivox._native import Uri
+from trivox.errors import ParseError
 from trivox.sip.digest_values import (
     STRONGEST_FIRST,
     DigestAlgorithm,
@@ -43,6 +45,7 @@ CHALLENGE_HEADER: Final = {401: "WWW-Authenticate", 407: "Proxy-Authenticate"}
 _ANSWER_HEADER: Final = {401: "Authorization", 407: "Proxy-Authorization"}
 _MAX_CHALLENGES: Final = 16
 _MAX_NONCES: Final = 64
+_DEFAULT_PORT: Final = {"sip": 5060, "sips": 5061}
 _HEXADECIMAL: Final = frozenset("0123456789abcdefABCDEF")
 
 
@@ -208,6 +211,8 @@ class DigestOutcome(StrEnum):
     """The nonce is too old or was used already: challenge with stale=true."""
     REFUSED = "refused"
     """Unknown user or wrong password: told apart by nothing, time included."""
+    MISDIRECTED = "misdirected"
+    """Credentials made for another Request-URI: answer 400 (RFC 7616 §3.4.6)."""
 
 
 @final
@@ -273,6 +278,7 @@ class DigestServer:
         self,
         authorizations: Sequence[str],
         method: str,
+        uri: str,
         credentials: Callable[[str], str | None],
         now: float,
     ) -> DigestVerdict:
@@ -281,12 +287,15 @@ class DigestServer:
         Args:
             authorizations: All values of the header; those for other realms are passed over.
             method: Of the request.
+            uri: Its Request-URI.
             credentials: Returns a user's password, or None for an unknown user.
             now: Seconds, on the clock given to `challenges`.
         """
         for value in authorizations[:_MAX_CHALLENGES]:
             parameters = read_parameters_untrusted(value)
             if parameters is not None and parameters.get("realm") == self._realm:
+                if not _is_same_resource(parameters.get("uri", uri), uri):
+                    return DigestVerdict(DigestOutcome.MISDIRECTED)
                 return self._judge(parameters, method, credentials, now)
         return DigestVerdict(DigestOutcome.MISSING)
 
@@ -349,6 +358,25 @@ class DigestServer:
     def _sign(self, text: str) -> str:
         message = f"{text}:{self._realm}".encode("utf-8", "surrogateescape")
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()[:32]
+
+
+def _is_same_resource(claimed: str, requested: str) -> bool:
+    """Tell whether a digest's `uri` means the Request-URI, however it is written.
+
+    A proxy on the way may have added a port or parameters (RFC 3261 §22.4), so only what names
+    the resource counts: scheme, user, host, and the port with its default.
+    """
+    if claimed == requested:
+        return True
+    try:
+        return _resource(Uri.parse(claimed)) == _resource(Uri.parse(requested))
+    except ParseError:
+        return False
+
+
+def _resource(uri: Uri) -> tuple[str, str, str, int]:
+    default = _DEFAULT_PORT.get(uri.scheme, 0)
+    return uri.scheme, uri.user, uri.host, default if uri.port is None else uri.port
 
 
 def _read_count(text: str) -> int | None:

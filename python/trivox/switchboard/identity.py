@@ -132,11 +132,15 @@ class Identity:
             if proxy
             else ("WWW-Authenticate", "Authorization")
         )
-        verdict = self._digest.check(message.headers(given), message.method, self.password, now)
+        verdict = self._digest.check(
+            message.headers(given), message.method, message.uri, self.password, now
+        )
         if verdict.outcome is DigestOutcome.ACCEPTED:
             return verdict.user
         if verdict.outcome is DigestOutcome.REFUSED:
             return Refusal(403)
+        if verdict.outcome is DigestOutcome.MISDIRECTED:
+            return Refusal(400)
         challenges = self._digest.challenges(now, stale=verdict.outcome is DigestOutcome.STALE)
         return Refusal(407 if proxy else 401, tuple((asked, value) for value in challenges))
 
