@@ -55,6 +55,7 @@ lint: setup ## formatting and lint, both languages
 
 types: setup ## mypy --strict, and the extension against its stub
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/usage.py
 	$(BIN)/python -m mypy.stubtest trivox._native
 
 layers: setup ## imports point down only

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, overload
 
 import trio
 
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from trivox.call.trace import TraceRecord
 
 E = TypeVar("E", bound=Event)
+F = TypeVar("F", bound="Callable[..., object]")
 _LOGGER = logging.getLogger("trivox.call")
 CAN_RECONNECT = frozenset(
     {
@@ -169,12 +170,23 @@ class CallListening:
         if self._emitter is not None:
             self._emitter.listeners.remove(kind, callback)
 
+    @overload
+    def on(
+        self,
+        event: type[E] | CallEvent,
+        listener: Callable[[E], object],
+        **fields: Unpack[ListenerFields],
+    ) -> ListenerHandle: ...
+    @overload
+    def on(
+        self, event: type[E] | CallEvent, **fields: Unpack[ListenerFields]
+    ) -> Callable[[F], F]: ...
     def on(
         self,
         event: type[E] | CallEvent,
         listener: Callable[[E], object] | None = None,
         **fields: Unpack[ListenerFields],
-    ) -> Any:  # noqa: ANN401 (a handle, or the decorated function itself)
+    ) -> ListenerHandle | Callable[[F], F]:
         """Add a listener; without one, a decorator that does and returns the function.
 
         The keywords are the fields of `ListenerOptions`: `call.on(Connected, f, once=True)`.
@@ -183,18 +195,33 @@ class CallListening:
         if listener is not None:
             return self.add_event_listener(event, listener, options)
 
-        def register(function: Callable[[E], object]) -> Callable[[E], object]:
+        def register(function: F) -> F:
             self.add_event_listener(event, function, options)
             return function
 
         return register
 
+    @overload
+    def events(
+        self, *, max_waiting: int = 256, overflow: Overflow = Overflow.RAISE
+    ) -> EventSubscription[Event]: ...
+    @overload
+    def events(
+        self, *types: type[E], max_waiting: int = 256, overflow: Overflow = Overflow.RAISE
+    ) -> EventSubscription[E]: ...
+    @overload
     def events(
         self,
         *types: type[Event] | CallEvent,
         max_waiting: int = 256,
         overflow: Overflow = Overflow.RAISE,
-    ) -> EventSubscription[Event]:
+    ) -> EventSubscription[Event]: ...
+    def events(
+        self,
+        *types: type[Event] | CallEvent,
+        max_waiting: int = 256,
+        overflow: Overflow = Overflow.RAISE,
+    ) -> EventSubscription[Any]:
         """Iterate over the events of these classes, or all, from now on.
 
         The iterator ends after the terminal event. One that falls behind gets EventOverflowError.
@@ -202,9 +229,17 @@ class CallListening:
         kinds = map(_class_of, types)
         return self._emitting().subscribe(*kinds, max_waiting=max_waiting, overflow=overflow)
 
+    @overload
+    async def wait_event(self, *, guard: Callable[[Any], bool] | None = None) -> Event: ...
+    @overload
+    async def wait_event(self, *types: type[E], guard: Callable[[E], bool] | None = None) -> E: ...
+    @overload
     async def wait_event(
         self, *types: type[Event] | CallEvent, guard: Callable[[Any], bool] | None = None
-    ) -> Event:
+    ) -> Event: ...
+    async def wait_event(
+        self, *types: type[Event] | CallEvent, guard: Callable[[Any], bool] | None = None
+    ) -> Any:
         """Wait for the next event of these classes that the guard accepts.
 
         Raises:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import weakref
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack, final
+from typing import TYPE_CHECKING, TypeVar, final
 
 import trio
 
 from trivox.actor.emitter import Emitter
 from trivox.actor.isolation import Isolation
-from trivox.actor.registry import ListenerOptions, event_class
 from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.call._requests import checked_method
 from trivox.call.argument_rules import checked_body, checked_kind
 from trivox.call.call import Call
-from trivox.call.events import ClientEvent, ClientEventName, ListenerFailed
+from trivox.call.events import ClientEvent, ListenerFailed
 from trivox.call.header_rules import (
     HeaderArguments,
     checked_headers,
@@ -24,6 +23,7 @@ from trivox.call.header_rules import (
 )
 from trivox.call.settings import CallSettings
 from trivox.call.states import CallDirection
+from trivox.client._listening import ClientListening
 from trivox.client.account import Account
 from trivox.client.arrivals import Arrivals
 from trivox.client.dialling import Dialling
@@ -36,10 +36,8 @@ from trivox.client.wiring import Wiring
 from trivox.errors import RequiredParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from trivox.actor.registry import ListenerFields, ListenerHandle
-    from trivox.actor.subscription import EventSubscription
     from trivox.actor.supervisor import Supervisor
     from trivox.call.messages import SipResponse
     from trivox.client.config import AccountConfig, ClientConfig
@@ -63,7 +61,7 @@ class ClientStatistics:
 
 
 @final
-class Client:
+class Client(ClientListening):
     """Places and takes calls. Made by `open_client`."""
 
     def __init__(
@@ -248,46 +246,6 @@ class Client:
         finally:
             self._wiring.exchange.release(token)
 
-    def add_event_listener(
-        self,
-        event: type[E] | ClientEventName,
-        listener: Callable[[E], object],
-        options: ListenerOptions | None = None,
-    ) -> ListenerHandle:
-        """Call `listener` for each event of that class; as `Call.add_event_listener`."""
-        callback: Any = listener
-        return self._emitter.listeners.add(_class_of(event), callback, options)
-
-    def remove_event_listener(
-        self, event: type[E] | ClientEventName, listener: Callable[[E], object]
-    ) -> None:
-        """Remove a listener; nothing when it is not registered."""
-        callback: Any = listener
-        self._emitter.listeners.remove(_class_of(event), callback)
-
-    def on(
-        self,
-        event: type[E] | ClientEventName,
-        listener: Callable[[E], object] | None = None,
-        **fields: Unpack[ListenerFields],
-    ) -> Any:  # noqa: ANN401 (a handle, or the decorated function itself)
-        """Add a listener; without one, a decorator that does; as `Call.on`."""
-        options = ListenerOptions(**fields)
-        if listener is not None:
-            return self.add_event_listener(event, listener, options)
-
-        def register(function: Callable[[E], object]) -> Callable[[E], object]:
-            self.add_event_listener(event, function, options)
-            return function
-
-        return register
-
-    def events(
-        self, *types: type[ClientEvent] | ClientEventName, max_waiting: int = 256
-    ) -> EventSubscription[ClientEvent]:
-        """Iterate over the client's events of these classes, or all, from now on."""
-        return self._emitter.subscribe(*map(_class_of, types), max_waiting=max_waiting)
-
     async def drain(self, *, grace: float = 300.0) -> None:
         """Refuse new calls (503, Retry-After) and wait until the others are done.
 
@@ -384,7 +342,3 @@ class Client:
             fail_call=fail_call,
             crash=self._supervisor.crash,
         )
-
-
-def _class_of(event: type[ClientEvent] | ClientEventName) -> type[ClientEvent]:
-    return event_class(event, ClientEvent, "trivox.IncomingCall")
