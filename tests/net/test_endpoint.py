@@ -39,7 +39,7 @@ class User:
                 self.failed.append((kind, token))
         self.change()
 
-    def handle_flow_closed(self, flow):
+    def handle_flow_closed(self, flow, *, is_peers):
         self.closed.append(flow)
         self.change()
 

@@ -149,7 +149,7 @@ class User:
                     token=token,
                 )
 
-    def handle_flow_closed(self, flow):
+    def handle_flow_closed(self, flow, *, is_peers):
         pass
 
 

@@ -229,7 +229,7 @@ class Agent:
         self.changed.set()
         self.changed = trio.Event()
 
-    def handle_flow_closed(self, flow):
+    def handle_flow_closed(self, flow, *, is_peers):
         self.errors.append(("closed", flow))
 
     async def until(self, condition):

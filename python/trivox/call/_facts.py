@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trivox.call import _requests as requests
-from trivox.call._listening import CallListening
+from trivox.call._listening import CAN_RECONNECT, CallListening
 from trivox.call._media import CallMedia
 from trivox.call.events import (
     CallEnd,
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from trivox.sip.outputs import Headers
 
 _SDP = "application/sdp"
+_FLOW = "flow"
+FLOW_GRACE: Final = 32.0
+"""Seconds a call waits in RECONNECTING for the far end's connection: 64·T1, as a request does."""
 _ALLOWED = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE"
 
 
@@ -57,6 +60,27 @@ class CallFacts(CallMedia):
         """Take one event that carries this call's token; the client's drain calls it."""
         assert self._session is not None, "a call without session has no token at the core"
         self._carry_out(self._session.handle(event, now))
+
+    @property
+    def has_lost_flow(self) -> bool:
+        """Whether the far end's connection is gone, which only the far end can open anew."""
+        return _FLOW in self._lost_paths
+
+    def note_flow_lost(self) -> None:
+        """Wait for the far end to come back by another connection, at most `FLOW_GRACE`."""
+        self._begin_reconnecting(_FLOW)
+        if self.has_lost_flow:
+            self._after(_FLOW, FLOW_GRACE, self._give_up_flow)
+
+    def note_flow_back(self) -> None:
+        """Go on where the call was: a message of its dialog came by a live connection."""
+        self._withdraw(_FLOW)
+        self._end_reconnecting(_FLOW)
+
+    def _give_up_flow(self) -> None:
+        if self._phase in CAN_RECONNECT:
+            self._farewell.status = 480
+            self._lose("the far end did not connect again", Trigger.LOST)
 
     def _carry_out(self, outputs: tuple[facts.SessionOutput, ...]) -> list[int]:
         """Do what the session asks, then take what it tells; returns the transactions begun."""

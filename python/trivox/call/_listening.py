@@ -107,7 +107,7 @@ class CallListening:
         self.timings = CallTimings(created=host.now())
         self._host = host
         self._phase = Phase.OUT_CREATED if direction is CallDirection.OUTGOING else Phase.IN_CREATED
-        self._is_reconnecting = False
+        self._lost_paths: frozenset[str] = frozenset()
         self._cause: CallEnd | None = None
         self._party: tuple[str | None, str | None] = (None, None)
         self._was_ringing = False
@@ -257,7 +257,7 @@ class CallListening:
         return self._host.now()
 
     def _state_now(self) -> CallState:
-        if self._is_reconnecting and self._phase in CAN_RECONNECT:
+        if self._lost_paths and self._phase in CAN_RECONNECT:
             return CallState.RECONNECTING
         return PHASE_STATE[self._phase]
 

@@ -158,20 +158,24 @@ class CallMachine(CallListening, ABC):
         self._cause = CallEnd(reason=reason, originator=Originator.SYSTEM, sip_reason=text)
         self._step(trigger)
 
-    def _begin_reconnecting(self) -> None:
-        if self._is_reconnecting or self._phase not in CAN_RECONNECT:
+    def _begin_reconnecting(self, cause: str) -> None:
+        """Note that a path is lost, the media's ("ice") or signalling's ("flow")."""
+        if self._phase not in CAN_RECONNECT:
             return
-        self._is_reconnecting = True
-        CallListening.state.set(self, to=self._state_now())
-        self._emit(Reconnecting, Originator.SYSTEM, cause="ice")
-
-    def _end_reconnecting(self) -> None:
-        if not self._is_reconnecting:
-            return
-        self._is_reconnecting = False
-        if self._phase in CAN_RECONNECT:
+        is_first = not self._lost_paths
+        self._lost_paths |= {cause}
+        if is_first:
             CallListening.state.set(self, to=self._state_now())
-            self._emit(Reconnected, Originator.SYSTEM, cause="ice")
+            self._emit(Reconnecting, Originator.SYSTEM, cause=cause)
+
+    def _end_reconnecting(self, cause: str) -> None:
+        """Note that a path is back; the call is in its old state again when none is lost."""
+        if cause not in self._lost_paths:
+            return
+        self._lost_paths -= {cause}
+        if self._phase in CAN_RECONNECT and not self._lost_paths:
+            CallListening.state.set(self, to=self._state_now())
+            self._emit(Reconnected, Originator.SYSTEM, cause=cause)
 
     def _after(self, name: str, seconds: float, act: Callable[[], None]) -> None:
         """Act after so many seconds, unless the call ends or it is withdrawn before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from trivox.media.sources import AudioSource
     from trivox.media.statistics import AudioStatistics
 
+_ICE = "ice"
 _ICE_GRACE = 2.0
 """Seconds an ICE path may be away before the call says so."""
 
@@ -218,10 +220,10 @@ class CallMedia(CallMachine):
     def _take_ice_state(self, state: str) -> None:
         CallListening.ice_state.set(self, to=state)
         if state == "disconnected":
-            self._after("ice", _ICE_GRACE, self._begin_reconnecting)
+            self._after("ice", _ICE_GRACE, partial(self._begin_reconnecting, _ICE))
         elif state == "connected":
             self._withdraw("ice")
-            self._end_reconnecting()
+            self._end_reconnecting(_ICE)
 
     def _report_statistics(self) -> None:
         if self._leg.is_open:

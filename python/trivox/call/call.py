@@ -139,6 +139,12 @@ class Call(CallSignalling):
         """Whether requests go to the far end itself rather than to where the INVITE went."""
         return self._session is not None and self._session.dialog is not None
 
+    @property
+    def route_set(self) -> tuple[str, ...]:
+        """The proxies that requests within the dialog pass; empty without one."""
+        dialog = self._session.dialog if self._session is not None else None
+        return dialog.route_set if dialog is not None else ()
+
     def late_answers(self) -> tuple[InviteSession, Route] | None:
         """Return what is needed while a 2xx of another branch may still come, or None.
 

@@ -211,7 +211,12 @@ class StatsReport(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconnecting(Event):
-    """Media or flow is lost and being re-established; `cause` says what was lost."""
+    """A path is lost and may come back; `cause` says which.
+
+    "ice": the media's, for more than 2 s. "flow": the connection that only the far end can open
+    anew, a WebSocket it had opened; it has 32 s, then the call ends (CONNECTION_LOST; FAILED if it
+    was never connected). A TCP connection that closes is no loss: the next request opens one.
+    """
 
     cause: str
 

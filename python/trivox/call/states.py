@@ -154,7 +154,7 @@ TABLE: Final[dict[Phase, dict[Trigger, Go]]] = {
         Trigger.CANCELLED: _DISCONNECTED,
         Trigger.REMOTE_BYE: _DISCONNECTED,
         Trigger.MEDIA_FAILED: _FAILED_LEAVING,
-        Trigger.LOST: _FAILED,
+        Trigger.LOST: _FAILED_LEAVING,
     },
     Phase.IN_ANSWERING: {
         Trigger.ACCEPTED: Go(Phase.IN_ANSWERED),
@@ -162,7 +162,7 @@ TABLE: Final[dict[Phase, dict[Trigger, Go]]] = {
         Trigger.CANCELLED: _DISCONNECTED,
         Trigger.REMOTE_BYE: _DISCONNECTED,
         Trigger.MEDIA_FAILED: _FAILED_LEAVING,
-        Trigger.LOST: _FAILED,
+        Trigger.LOST: _FAILED_LEAVING,
     },
     Phase.IN_ANSWERED: {
         Trigger.ACKNOWLEDGED: Go(Phase.ESTABLISHING),

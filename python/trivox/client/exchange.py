@@ -54,6 +54,7 @@ class Exchange:
         self._hops: dict[int, tuple[int, Address]] = {}
         self._tokens = itertools.count(1)
         self._failures = itertools.count(-1, -1)
+        self._lost_flows: set[int] = set()
         self._turn_time: float | None = None
         self._quiet = trio.lowlevel.ParkingLot()
         self.endpoint: Endpoint
@@ -121,8 +122,28 @@ class Exchange:
         finally:
             self._turn_time = None
 
-    def handle_flow_closed(self, flow: int) -> None:
-        """Do nothing: the next request opens a connection anew (RFC 3261 §18.4)."""
+    def handle_flow_closed(self, flow: int, *, is_peers: bool) -> None:
+        """Tell the calls that lived on it, if we cannot open it; else the next request does so."""
+        if is_peers:
+            if not self._lost_flows:
+                # Many connections may break at once: the calls are gone through once.
+                self._call_at(self.now(), self._tell_lost_flows)
+            self._lost_flows.add(flow)
+
+    def _tell_lost_flows(self) -> None:
+        lost, self._lost_flows = self._lost_flows, set()
+        for token, (flow, _) in tuple(self._hops.items()):
+            owner = self._owners.get(token)
+            if flow in lost and isinstance(owner, Call) and self._is_cut_off(owner):
+                owner.note_flow_lost()
+
+    def _is_cut_off(self, call: Call) -> bool:
+        """Whether a call without its connection has no other way: no route we could open."""
+        routes = call.route_set
+        try:
+            return not routes or self.endpoint.resolve_now(_uri_of(routes[0])) is None
+        except TrivoxError:
+            return True
 
     def _handle(self, event: SipEvent, now: float) -> None:
         kind, token, tx, _, _, message, flow, source = event
@@ -132,6 +153,8 @@ class Exchange:
         if owner is not None:
             if message is not None and isinstance(owner, Call):
                 self._hops[owner.token] = (flow, source)
+                if owner.has_lost_flow:
+                    owner.note_flow_back()
             owner.handle_sip(event, now)
             if isinstance(owner, Call) and owner.end is not None:
                 self.settle(owner)

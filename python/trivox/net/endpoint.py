@@ -315,7 +315,8 @@ class Endpoint:
             return
         now = trio.current_time()
         self._turn(self.core.close_flow(flow.id, now), now)
-        self._user.handle_flow_closed(flow.id)
+        is_peers = flow.accepted and flow.transport == "ws"
+        self._user.handle_flow_closed(flow.id, is_peers=is_peers)
         self.touch()
 
     def receive_datagrams(self, flow: AnyFlow, batch: list[tuple[bytes, Address]]) -> None:

@@ -164,6 +164,12 @@ class TransactionUser(Protocol):
         """Take the events of one batch, synchronously; answers are flushed when it returns."""
         ...
 
-    def handle_flow_closed(self, flow: int) -> None:
-        """A connection is gone; its pending transactions have been reported before."""
+    def handle_flow_closed(self, flow: int, *, is_peers: bool) -> None:
+        """A connection is gone; its pending transactions have been reported before.
+
+        Args:
+            flow: Its number.
+            is_peers: Whether only the far end can open it anew: a WebSocket it had opened, as a
+                browser has no address to connect to (RFC 7118).
+        """
         ...

@@ -138,7 +138,7 @@ class Switchboard:
         if deadline is not None and deadline < self._timer.deadline:
             self._timer.deadline = deadline
 
-    def handle_flow_closed(self, flow: int) -> None:
+    def handle_flow_closed(self, flow: int, *, is_peers: bool) -> None:
         """Forget who was reached by a connection that is gone."""
         self._location.remove_flow(flow)
 
@@ -232,8 +232,8 @@ class _Relay:
     def handle_sip(self, events: list[SipEvent], now: float) -> None:
         self.board.handle_sip(events, now)
 
-    def handle_flow_closed(self, flow: int) -> None:
-        self.board.handle_flow_closed(flow)
+    def handle_flow_closed(self, flow: int, *, is_peers: bool) -> None:
+        self.board.handle_flow_closed(flow, is_peers=is_peers)
 
 
 def open_switchboard(
