@@ -5,11 +5,19 @@ from __future__ import annotations
 import pytest
 import trio
 
-from trivox import AccountConfig, CallSettings, ClientConfig, HandlerFailed, open_client
+from trivox import (
+    AccountConfig,
+    CallSettings,
+    ClientConfig,
+    HandlerFailed,
+    open_client,
+    open_switchboard,
+)
 from trivox.errors import (
     CallFailedError,
     ConnectionNetworkError,
     InvalidArgumentsError,
+    RegistrationError,
     RequiredParameterError,
     TrivoxError,
 )
@@ -155,3 +163,17 @@ async def test_registering_for_no_time_is_refused(world) -> None:
         for expires in (0, -1, "60"):
             with pytest.raises(InvalidArgumentsError, match="at least 1 second"):
                 await client.accounts["sip:a@10.0.0.9"].register(expires=expires)
+
+
+@pytest.mark.parametrize(
+    ("password", "advice"), [(None, "set AccountConfig.password"), ("wrong", "check the user")]
+)
+async def test_a_refused_registration_says_what_to_do(world, autojump_clock, password, advice):
+    own = world()
+    board = open_switchboard(
+        listen=["sip:10.0.0.5:5060"], users={"a": "pw"}, sockets=own.link.host("10.0.0.5")
+    )
+    account = AccountConfig("sip:a@10.0.0.5", password=password)
+    async with board, own.client(accounts=[account]) as client:
+        with pytest.raises(RegistrationError, match=advice):
+            await client.accounts["sip:a@10.0.0.5"].register()

@@ -7,6 +7,7 @@ import random
 import pytest
 import trio
 
+from trivox.errors import InvalidArgumentsError
 from trivox.switchboard import open_switchboard
 from trivox.testing import Link, run_repeatably
 
@@ -116,3 +117,18 @@ async def test_a_contact_that_is_the_switchboard_itself_is_refused(agent, nurser
         assert answer.status == 403
         assert board.registered("bob") == ()
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        ({"listen": "sip:127.0.0.1:0"}, "a list of addresses"),
+        ({"users": ["alice"]}, "mapping of user names"),
+        ({"users": {"a\r\nX-Evil: 1": "pw"}}, "use letters"),
+        ({"users": {"": "pw"}}, "use letters"),
+        ({"users": {"alice": 5}}, "no str"),
+    ],
+)
+def test_settings_of_no_use_are_refused_by_name(settings, advice):
+    with pytest.raises(InvalidArgumentsError, match=advice):
+        open_switchboard(**settings)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from trivox.client.dialling import Dialling
 
 _LOGGER: Final = logging.getLogger("trivox.account")
+_UNAUTHENTIC: Final = (401, 403, 407)
 _UNREGISTER_LIMIT: Final = 2.0
 """Seconds leaving `registered()` waits for the registrar's answer."""
 
@@ -147,6 +148,7 @@ class Account:
         Raises:
             InvalidArgumentsError: `expires` is less than a second.
             RegistrationError: Refused, no answer, or the account has no registrar.
+            TransportError, InvalidUriError: The registrar cannot be reached or resolved.
         """
         if expires is not None:
             checked_number(expires, "expires", least=1, unit=" second; unregister() removes it")
@@ -167,11 +169,19 @@ class Account:
         last = self._last
         if self._registration.value is not RegistrationState.REGISTERED:
             raise RegistrationError(
-                f"{self.uri} was not registered: {last.reason or 'no answer'}",
+                f"{self.uri} was not registered: {last.reason or 'no answer'}{self._hint(last)}",
                 sip_code=last.status,
                 retry_after=last.retry_after,
             )
         return RegistrationInfo(self.contact, last.expires)
+
+    def _hint(self, last: RegistrationChanged) -> str:
+        """Say what to do about a refusal."""
+        if last.status not in _UNAUTHENTIC:
+            return ""
+        if self.digest is None:
+            return " (the account has no password: set AccountConfig.password)"
+        return " (check the user, the password and the realms of the account)"
 
     async def unregister(self) -> None:
         """Remove the binding. Nothing when there is none; if cancelled it goes on by itself."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, final
 
@@ -21,7 +23,7 @@ from trivox.switchboard.proxy import Proxy
 from trivox.switchboard.registrar import Registrar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from trivox.net.transport import SocketFactory
 
 _TIMER_C: Final = 185.0  # RFC 3261 §16.6 step 11: more than three minutes
+_USER: Final = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,;?/%]+")  # RFC 3261 §25.1, user
 _ALLOWED: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, REFER, NOTIFY, SUBSCRIBE, UPDATE, PRACK, REGISTER"
 
 
@@ -267,11 +270,13 @@ def open_switchboard(
         seed: Random bytes for tags, nonces and tokens; drawn when None.
 
     Raises:
-        InvalidArgumentsError: There is nothing to listen on, or `pages` is no folder.
+        InvalidArgumentsError: There is nothing to listen on, a user or password is of no use, or
+            `pages` is no folder.
         InvalidUriError, NotSupportedError: An address is none we can listen on.
     """
-    if not listen:
-        raise InvalidArgumentsError("a switchboard needs an address to listen on")
+    if not listen or isinstance(listen, str):
+        raise InvalidArgumentsError("a switchboard needs a list of addresses to listen on")
+    _check_users({} if users is None else users)
     _, host, _ = parse_endpoint(listen[0])
     seed = secrets.token_bytes(32) if seed is None else seed
     relay = _Relay()
@@ -288,3 +293,15 @@ def open_switchboard(
     identity = Identity(domain or ("localhost" if is_wildcard(host) else host), users or {}, seed)
     relay.board = Switchboard(endpoint, identity, timer_c=timer_c, guests=guests)
     return SwitchboardManager(endpoint, relay.board)
+
+
+def _check_users(users: object) -> None:
+    if not isinstance(users, Mapping):
+        raise InvalidArgumentsError("users is a mapping of user names to passwords")
+    for user, password in users.items():
+        if not isinstance(user, str) or not _USER.fullmatch(user):
+            raise InvalidArgumentsError(
+                f"{user!r} cannot be the user of an address: use letters, digits and -_.!~*'()&=+"
+            )
+        if not isinstance(password, str):
+            raise InvalidArgumentsError(f"the password of {user} is no str")
