@@ -68,6 +68,7 @@ class Handler:
         self.ended = trio.Event()
 
     async def __call__(self, call: trivox.Call) -> None:
+        self.call = call
         call.add_event_listener(trivox.DtmfReceived, self._digit)
         try:
             async with call:
@@ -93,10 +94,16 @@ async def test_page_and_handler_hear_each_other_without_concealed_audio(page, tm
         before = await browser.call("counters")
         await trio.sleep(3)
         after = await browser.call("counters")
+        # RTCP both ways: each side's reports gave the other a round trip (RFC 3550 §6.4.1).
+        await browser.until("counters", lambda counters: counters["roundTrip"] > 0, 15)
+        with trio.fail_after(15):
+            while (round_trip := handler.call.statistics().round_trip) is None:
+                await trio.sleep(0.1)
         await browser.call("hangup")
         with trio.fail_after(5):
             await handler.ended.wait()
 
+    assert 0 < round_trip < 0.5
     assert after["concealed"] == before["concealed"]
     assert after["lost"] == 0
     assert after["received"] - before["received"] >= 140
