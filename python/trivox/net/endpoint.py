@@ -361,9 +361,7 @@ class Endpoint:
             try:
                 address = self._flows.bind(transport, (numeric, port))
             except OSError as error:
-                raise ConnectionNetworkError(
-                    f"cannot listen on {uri}: {error.strerror or error}"
-                ) from error
+                raise ConnectionNetworkError(f"cannot listen on {uri}: {error}") from error
             bound.append(sip_uri(address, transport))
         self.listening_on = tuple(bound)
 
