@@ -129,6 +129,11 @@ class Account:
         return f"sip:{self.domain}" if self.config.registrar is None else self.config.registrar
 
     @property
+    def trunk(self) -> str:
+        """URI of what calls of a trunk come from: its proxy, or else its domain."""
+        return self.config.proxy or f"sip:{self.domain}"
+
+    @property
     def domain(self) -> str:
         """Host, port and transport of the address of record."""
         parsed = Uri.parse(self.uri)

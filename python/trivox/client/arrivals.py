@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, final
 from trivox.call.call import Call
 from trivox.call.events import IncomingCall, IncomingMessage
 from trivox.call.messages import headers_of, party_untrusted
+from trivox.client.attribution import Attribution
 from trivox.client.exchange import vet
 from trivox.client.outside import ACCEPTED, ALLOWED, KNOWN_METHODS
 from trivox.client.takers import Takers
@@ -14,7 +15,6 @@ from trivox.errors import ConnectionNetworkError
 
 if TYPE_CHECKING:
     from trivox._native import Message, SipEvent
-    from trivox.client.account import Account
     from trivox.client.client import Client
     from trivox.client.wiring import Wiring
     from trivox.sip.outputs import Headers
@@ -27,6 +27,7 @@ class Arrivals:
     def __init__(self, client: Client, wiring: Wiring) -> None:
         self.client = client
         self.takers = Takers()
+        self.attribution = Attribution(client.accounts, wiring.endpoint)
         self.is_closed = False
         self._wiring = wiring
         wiring.take_request = self.take
@@ -73,7 +74,7 @@ class Arrivals:
         if refusal is not None:
             self._respond(tx, *refusal)
             return
-        account = self._account_of(request)
+        account = self.attribution.account_of(request, source)
         wiring = self._wiring
         try:
             route = wiring.route_back(request, event, account)
@@ -140,21 +141,6 @@ class Arrivals:
                 headers=headers,
             )
         )
-
-    def _account_of(self, request: Message) -> Account | None:
-        """Return the account a call is for: by its contact, else by its address of record."""
-        accounts = self.client.accounts.values()
-        if not accounts:
-            return None
-        wanted = request.uri
-        for account in accounts:
-            if account.contact and wanted == account.contact.strip("<>"):
-                return account
-        to_uri = party_untrusted(request.dialog()[4])[1]
-        for account in accounts:
-            if account.uri in (wanted, to_uri):
-                return account
-        return None
 
     def _respond(self, tx: int, status: int, reason: str, headers: Headers = ()) -> None:
         self._wiring.exchange.respond(tx, status, reason, headers, to_tag=self._wiring.new_id())

@@ -113,6 +113,7 @@ class Client(ClientListening):
         """Add an account; one with the same address of record is replaced."""
         account = Account(self._wiring, config, self._wiring.exchange.new_token())
         self._accounts[config.uri] = account
+        self._arrivals.attribution.add(account)
         return account
 
     def create_call(
@@ -298,6 +299,7 @@ class Client(ClientListening):
     async def open(self) -> None:
         """Bind and start. Raises OSError, InvalidUriError."""
         await self._wiring.open(self._supervisor)
+        self._arrivals.attribution.open(self._supervisor.start_soon)
         assign(self._state, ClientState.CONNECTED)
 
     async def close(self) -> None:

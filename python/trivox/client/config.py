@@ -38,7 +38,8 @@ class AccountConfig:
             never shown in `repr`.
         display_name: Shown to called parties.
         registrar: URI of the registrar; a client that serves registers there by itself. None: only
-            `register()` does, at the domain of `uri`; "": a trunk, which has no registrar.
+            `register()` does, at the domain of `uri`; "": a trunk, which has no registrar: calls
+            from the addresses of its `proxy`, or else of the domain of `uri`, belong to it.
         proxy: URI of an outbound proxy, put on top of the route set; None: none.
         realms: Realms the password may be used for; empty: the domain of `uri`.
         expires: Seconds a registration is asked to last.
