@@ -77,7 +77,7 @@ class Party:
         if self.server is None:
             return True
         values = message.headers("Authorization")
-        verdict = self.server.check(values, "INVITE", lambda _user: "pw", now)
+        verdict = self.server.check(values, "INVITE", message.uri, lambda _user: "pw", now)
         if verdict.outcome is DigestOutcome.ACCEPTED:
             return True
         headers = tuple(("WWW-Authenticate", value) for value in self.server.challenges(now))
