@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from trivox._native import Message, SipEvent
     from trivox.actor.receipt import OpenReceipt
     from trivox.call._requests import InfoTones
-    from trivox.call._signalling import Farewell
+    from trivox.call.farewell import Farewell
     from trivox.call.host import Route
     from trivox.sip.invite_session import InviteSession
     from trivox.sip.outputs import Headers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import trio
@@ -14,6 +13,7 @@ from trivox.call._facts import CallFacts
 from trivox.call._listening import CallListening
 from trivox.call.argument_rules import checked_body, checked_choice, checked_kind
 from trivox.call.events import CallEnd, EndReason, Originator
+from trivox.call.farewell import Farewell
 from trivox.call.header_rules import (
     HeaderArguments,
     checked_headers,
@@ -46,15 +46,6 @@ _SDP = "application/sdp"
 _TRANSPORTS = {"webrtc": "ice", "rtp": "plain", "auto": "plain"}
 _PROVISIONAL = range(101, 200)
 _REJECTIONS = range(300, 700)
-
-
-@dataclass(slots=True)
-class Farewell:
-    """What an ending call tells the far end: a status where an INVITE waits, headers, a reason."""
-
-    status: int = int(RejectMode.DECLINE)
-    headers: Headers = ()
-    reason: str = ""
 
 
 class CallSignalling(CallFacts):

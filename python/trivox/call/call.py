@@ -13,8 +13,9 @@ import trio
 
 from trivox.call._listening import CallListening
 from trivox.call._requests import RELAY, InfoTones
-from trivox.call._signalling import CallSignalling, Farewell
+from trivox.call._signalling import CallSignalling
 from trivox.call.events import CallEnd, EndReason, Originator
+from trivox.call.farewell import Farewell
 from trivox.call.media_leg import MediaLeg
 from trivox.call.messages import headers_of, party_untrusted
 from trivox.call.states import CallDirection, CallState, Phase, Trigger
