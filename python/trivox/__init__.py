@@ -6,6 +6,7 @@ is a server in one line. Layers, from the bottom: `_native`, `sip`, `net`/`media
 """
 
 from trivox._native import __version__
+from trivox.actor.correlation import call_id
 from trivox.actor.isolation import ListenerErrorPolicy
 from trivox.actor.mailbox import Overflow
 from trivox.actor.observers import WatchOptions
@@ -232,6 +233,7 @@ __all__ = [
     "WatchOptions",
     "Watchable",
     "__version__",
+    "call_id",
     "open_client",
     "open_switchboard",
     "serve_calls",

@@ -7,6 +7,8 @@ import time
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, final
 
+from trivox.actor.correlation import log_fields
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -37,24 +39,27 @@ class Isolation:
     Args:
         policy: What to do besides logging.
         owner: Text for the log: which call or client it was.
+        call: Id of the call, for log records; "" for a client.
         failed: Told of each error as (callback, event or None, error).
         fail_call: Hangs up; used by FAIL_CALL.
         crash: Ends the client with the error; used by RAISE.
     """
 
-    __slots__ = ("_crash", "_fail_call", "_failed", "_owner", "_policy", "slow_callbacks")
+    __slots__ = ("_call", "_crash", "_fail_call", "_failed", "_owner", "_policy", "slow_callbacks")
 
     def __init__(
         self,
         *,
         policy: ListenerErrorPolicy = ListenerErrorPolicy.LOG,
         owner: str = "",
+        call: str = "",
         failed: Callable[[object, object, Exception], None] | None = None,
         fail_call: Callable[[Exception], None] | None = None,
         crash: Callable[[Exception], None] | None = None,
     ) -> None:
         self._policy = policy
         self._owner = owner
+        self._call = call
         self._failed = failed
         self._fail_call = fail_call
         self._crash = crash
@@ -87,7 +92,13 @@ class Isolation:
 
     def report(self, callback: object, event: object, error: Exception) -> None:
         """Log an error and do what the policy says."""
-        _LOGGER.error("%s: %r raised", self._owner or "listener", callback, exc_info=error)
+        _LOGGER.error(
+            "%s: %r raised",
+            self._owner or "listener",
+            callback,
+            exc_info=error,
+            extra=log_fields(self._call),
+        )
         if self._failed is not None:
             self._failed(callback, event, error)
         if self._policy is ListenerErrorPolicy.FAIL_CALL and self._fail_call is not None:
@@ -112,6 +123,7 @@ class Isolation:
             self._owner or "listener",
             callback,
             seconds * 1000,
+            extra=log_fields(self._call),
         )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, overload
 
 import trio
 
+from trivox.actor.correlation import bound
 from trivox.actor.emitter import Emitter
 from trivox.actor.mailbox import Overflow
 from trivox.actor.registry import ListenerOptions, event_class
@@ -106,7 +108,9 @@ class CallListening:
         """Its SIP messages, the last 256, if the client keeps them (`keep_trace`)."""
         self.timings = CallTimings(created=host.now())
         self._host = host
-        self._phase = Phase.OUT_CREATED if direction is CallDirection.OUTGOING else Phase.IN_CREATED
+        is_ours = direction is CallDirection.OUTGOING
+        self._context = contextvars.copy_context() if is_ours else host.context
+        self._phase = Phase.OUT_CREATED if is_ours else Phase.IN_CREATED
         self._lost_paths: frozenset[str] = frozenset()
         self._cause: CallEnd | None = None
         self._party: tuple[str | None, str | None] = (None, None)
@@ -291,6 +295,7 @@ class CallListening:
             self._emitter = Emitter(
                 isolation=self._watch_isolation(),
                 start_soon=self._host.start_soon,
+                context=bound(self._context, self.id),
                 droppable=DROPPABLE_EVENTS,
             )
             if self.end is not None:

@@ -6,6 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from trivox.actor.correlation import log_fields
 from trivox.call._listening import CAN_RECONNECT, CallListening
 from trivox.call.events import (
     CallEnd,
@@ -42,7 +43,13 @@ class CallMachine(CallListening, ABC):
         go = TABLE[self._phase].get(trigger)
         if go is None:
             if trigger not in IGNORED[self._phase]:
-                _LOGGER.error("call %s: %s in %s is in no table", self.id, trigger, self._phase)
+                _LOGGER.error(
+                    "call %s: %s in %s is in no table",
+                    self.id,
+                    trigger,
+                    self._phase,
+                    extra=log_fields(self.id),
+                )
             return
         self._phase = go.to
         self._is_stepping = True

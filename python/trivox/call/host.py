@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable
+    from contextvars import Context
 
     from trivox.actor.isolation import Isolation
     from trivox.actor.listeners import StartSoon
@@ -55,6 +56,11 @@ class CallHost(Protocol):
     @property
     def advertised(self) -> str:
         """Host told to others in place of the local one; empty for none."""
+        ...
+
+    @property
+    def context(self) -> Context:
+        """The context the client was opened in; listeners of incoming calls run in copies."""
         ...
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 import trio
 
 from trivox._native import Uri
+from trivox.actor.correlation import log_fields
 from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.call.argument_rules import checked_number
 from trivox.errors import InvalidUriError, ParseError, RegistrationError, TransportError
@@ -207,7 +208,7 @@ class Account:
         try:
             await self.register()
         except (RegistrationError, TransportError, InvalidUriError) as error:
-            _LOGGER.warning("%s", error)
+            _LOGGER.warning("%s", error, extra=log_fields())
 
     def registered(self) -> Registered:
         """Register for as long as the block lasts: `async with account.registered():`."""

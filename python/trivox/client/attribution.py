@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 
 from trivox._native import Uri
+from trivox.actor.correlation import log_fields
 from trivox.call.messages import party_untrusted
 from trivox.errors import ParseError, TrivoxError
 
@@ -59,7 +60,7 @@ class Attribution:
         try:
             target = self._endpoint.resolve_now(account.trunk)
         except TrivoxError as error:
-            _LOGGER.warning("calls from the trunk %s cannot be told: %s", account.uri, error)
+            self._warn(account, error)
             return
         if target is not None:
             self._trunks[account.uri] = target.addresses
@@ -91,12 +92,16 @@ class Attribution:
                 found = self._accounts[uri]
         return found
 
+    def _warn(self, account: Account, error: TrivoxError) -> None:
+        text = "calls from the trunk %s cannot be told: %s"
+        _LOGGER.warning(text, account.uri, error, extra=log_fields())
+
     async def _follow(self, account: Account) -> None:
         while self._accounts.get(account.uri) is account:
             try:
                 target = await self._endpoint.resolve(account.trunk)
             except TrivoxError as error:
-                _LOGGER.warning("calls from the trunk %s cannot be told: %s", account.uri, error)
+                self._warn(account, error)
             else:
                 if self._accounts.get(account.uri) is account:
                     self._trunks[account.uri] = target.addresses

@@ -340,6 +340,7 @@ class Client(ClientListening):
         return Isolation(
             policy=self.config.listener_errors,
             owner=owner,
+            call=call.id if call is not None else "",
             failed=report,
             fail_call=fail_call,
             crash=self._supervisor.crash,

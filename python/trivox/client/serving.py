@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
+from trivox.actor.correlation import call_id, log_fields
 from trivox.call.call import Call
 from trivox.call.events import HandlerFailed
 from trivox.client.nursery import PlainNursery
@@ -59,6 +61,7 @@ class _Server:
         self._handler = handler
         self._nursery = nursery
         self._max_calls = max_calls
+        self._context = contextvars.copy_context()
         self._running = 0
         self.closed = trio.Event()
 
@@ -73,13 +76,18 @@ class _Server:
         """Start the handler of a call."""
         self._running += 1
         call.note_taken()
-        self._nursery.start_soon(self._handle, call, name=f"call {call.id}")
+        # The caller's context, not that of whoever made room: another call's handler, or the drain.
+        self._context.run(self._start, call)
 
     def close(self) -> None:
         """Take no more."""
         self.closed.set()
 
+    def _start(self, call: Call) -> None:
+        self._nursery.start_soon(self._handle, call, name=f"call {call.id}")
+
     async def _handle(self, call: Call) -> None:
+        call_id.set(call.id)
         try:
             async with call:
                 answer = self._handler(call)
@@ -103,11 +111,12 @@ class _Server:
 
     def _report(self, call: Call, error: Exception) -> None:
         """Log and emit what a handler raised; that its own call ended is no failure."""
+        fields = log_fields(call.id)
         is_of_call = isinstance(error, CallError) and error.call_id == call.id
         # An offer of no use is the far end's doing, and was refused with 488.
         if call.end is not None and (is_of_call or isinstance(error, MediaNegotiationError)):
-            _LOGGER.debug("call %s ended under its handler: %s", call.id, error)
+            _LOGGER.debug("call %s ended under its handler: %s", call.id, error, extra=fields)
             return
-        _LOGGER.error("the handler of call %s raised", call.id, exc_info=error)
+        _LOGGER.error("the handler of call %s raised", call.id, exc_info=error, extra=fields)
         client = self._arrivals.client
         client.emit(HandlerFailed(at=trio.current_time(), call=call, error=error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from collections import deque
 from typing import TYPE_CHECKING, Protocol, final
 
@@ -99,6 +100,7 @@ class Wiring:
         self._supervisor: Supervisor | None = None
         self.is_closed = False
         self.media = media
+        self.context = contextvars.copy_context()
         self.timers = Timers()
         self.new_id = Identifiers(seed + b"names")
         self.take_request: Callable[[SipEvent, float], None] = lambda _event, _now: None
