@@ -33,7 +33,7 @@ async def test_options_tell_what_a_serving_client_takes(autojump_clock, world) -
 
         assert response.status == 200
         assert "INVITE" in response.header("Allow")
-        assert response.header("Accept") == "application/sdp"
+        assert response.header("Accept") == "application/sdp, multipart/mixed"
         assert (await _answer(far, "OPTIONS", call_id="two")).status == 503
 
 
@@ -86,7 +86,7 @@ async def test_a_body_that_is_no_sdp_is_415_and_an_accept_without_it_406(
             ],
             "hello",
         )
-        assert (await far.expect(415)).header("Accept") == "application/sdp"
+        assert (await far.expect(415)).header("Accept") == "application/sdp, multipart/mixed"
         response = await _answer(far, "INVITE", headers=[("Accept", "text/html")], call_id="y")
         calls.close()
 
@@ -182,3 +182,50 @@ async def test_bad_arguments_of_request_are_refused_before_anything_is_sent(
             client.create_call("sip:a@b\r\nX-Forged: 1")
 
         assert await far.silence(1)
+
+
+MIXED = f"--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n--b\r\nContent-Type: application/sdp\r\n\r\n{SDP}--b--"
+
+
+def _invite(far, body: str) -> None:
+    """Call with a body in parts."""
+    host, port = far.local
+    far.send(
+        f"INVITE {OWN_URI} SIP/2.0",
+        [
+            ("Via", f"SIP/2.0/UDP {host}:{port};branch=z9hG4bKparts"),
+            ("Max-Forwards", "70"),
+            ("From", f"<{far.uri}>;tag=far-tag"),
+            ("To", f"<{OWN_URI}>"),
+            ("Call-ID", "parts"),
+            ("CSeq", "1 INVITE"),
+            ("Contact", f"<{far.uri}>"),
+            ("Content-Type", "multipart/mixed;boundary=b"),
+        ],
+        body,
+    )
+
+
+async def test_the_sdp_among_other_parts_is_answered(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        calls = client.incoming_calls()
+        _invite(far, MIXED)
+        call = await anext(calls)
+        await call.answer()
+        ok = await far.expect(200)
+        far.acknowledge(ok)
+        await call.wait_connected()
+        calls.close()
+
+        assert ok.header("Content-Type") == "application/sdp"
+        assert ok.body.startswith(b"v=0")
+
+
+async def test_parts_without_sdp_are_415(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        calls = client.incoming_calls()
+        _invite(far, "--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n--b--")
+        refused = await far.expect(415)
+        calls.close()
+
+        assert refused.header("Accept") == "application/sdp, multipart/mixed"

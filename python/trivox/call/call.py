@@ -20,6 +20,7 @@ from trivox.call.media_leg import MediaLeg
 from trivox.call.messages import headers_of, party_untrusted
 from trivox.call.states import CallDirection, CallState, Phase, Trigger
 from trivox.errors import CallEndedError
+from trivox.sip.bodies import description_of
 from trivox.sip.invite_session import InviteSession
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Call(CallSignalling):
             account=account,
         )
         call._route = route
-        call._remote_offer = request.body
+        call._remote_offer = description_of(request)
         call._session = InviteSession.incoming(
             request,
             tx,

@@ -12,6 +12,7 @@ from trivox.client.exchange import vet
 from trivox.client.outside import ACCEPTED, ALLOWED, KNOWN_METHODS
 from trivox.client.takers import Takers
 from trivox.errors import ConnectionNetworkError
+from trivox.sip.bodies import SDP, description_of
 
 if TYPE_CHECKING:
     from trivox._native import Message, SipEvent
@@ -107,10 +108,8 @@ class Arrivals:
         has_taker = self.takers.is_free or self.client.has_listener(IncomingCall)
         if self.is_closed or not has_taker or (limit is not None and self._calls >= limit):
             return 503, "Service Unavailable", self.retry_after
-        if request.body:
-            kind = (request.header("Content-Type") or "").partition(";")[0].strip().lower()
-            if kind not in ("", ACCEPTED):
-                return 415, "Unsupported Media Type", (("Accept", ACCEPTED),)
+        if request.body and not description_of(request):
+            return 415, "Unsupported Media Type", (("Accept", ACCEPTED),)
         accepts = request.values("Accept")
         if accepts and not any(_accepts_sdp(value) for value in accepts):
             return 406, "Not Acceptable", (("Accept", ACCEPTED),)
@@ -148,4 +147,4 @@ class Arrivals:
 
 def _accepts_sdp(value: str) -> bool:
     kind = value.partition(";")[0].strip().lower()
-    return kind in (ACCEPTED, "application/*", "*/*")
+    return kind in (SDP, "application/*", "*/*")

@@ -9,6 +9,7 @@ import trio
 from trivox._native import EVENT_RESPONSE, EVENT_TIMEOUT
 from trivox.call.messages import SipResponse
 from trivox.errors import ConnectionTimeoutError, TransportError
+from trivox.sip.bodies import MULTIPART, SDP
 from trivox.sip.dialog import MAX_FORWARDS
 from trivox.sip.digest import Authorizer
 from trivox.sip.outputs import SendRequest
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from trivox.sip.outputs import Headers
 
 ALLOWED: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE"
-ACCEPTED: Final = "application/sdp"
+ACCEPTED: Final = f"{SDP}, {MULTIPART}"
 KNOWN_METHODS: Final = frozenset(
     {
         "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from trivox.sip import events
+from trivox.sip.bodies import description_of, is_description
 from trivox.sip.events import SessionOutput
 from trivox.sip.invite_leg import (
     MAX_FORKS,
@@ -12,8 +13,6 @@ from trivox.sip.invite_leg import (
     InviteLeg,
     Purpose,
     forget,
-    has_description,
-    is_description,
 )
 from trivox.sip.invite_table import InviteAction
 from trivox.sip.offer_answer import OfferEvent, OfferMeaning
@@ -66,7 +65,7 @@ def _tell_progress(leg: InviteLeg, given: Given) -> Outputs:
         return ()
     if tag and (tag in leg.early or len(leg.early) < MAX_FORKS):
         leg.early[tag] = leg.dialog_of(message, tag)
-    body = message.body if has_description(message) else b""
+    body = description_of(message)
     return (events.Progress(given.status, message.reason, message, body, tag),)
 
 
@@ -85,7 +84,7 @@ def _send_ack(leg: InviteLeg, given: Given) -> Outputs:
 
 def _tell_answered(leg: InviteLeg, given: Given) -> Outputs:
     message = _message(given)
-    body = message.body if has_description(message) else b""
+    body = description_of(message)
     is_offer = given.meaning is OfferMeaning.OFFER
     return (events.Answered(message, body, _to_tag(message), is_offer),)
 
@@ -159,7 +158,7 @@ def _send_487(leg: InviteLeg, _given: Given) -> Outputs:
 
 def _tell_acknowledged(leg: InviteLeg, given: Given) -> Outputs:
     leg.offer_answer.step(OfferEvent.RECEIVED_ACK)
-    body = given.message.body if given.message is not None else b""
+    body = description_of(given.message) if given.message is not None else b""
     return (events.Acknowledged(given.tx, given.message, body),)
 
 
@@ -181,16 +180,16 @@ def _send_491(leg: InviteLeg, given: Given) -> Outputs:
 
 def _take_reinvite(leg: InviteLeg, given: Given) -> Outputs:
     message = _message(given)
-    is_offer = has_description(message)
+    offer = description_of(message)
     meaning = leg.offer_answer.step(
-        OfferEvent.RECEIVED_INVITE_SDP if is_offer else OfferEvent.RECEIVED_INVITE
+        OfferEvent.RECEIVED_INVITE_SDP if offer else OfferEvent.RECEIVED_INVITE
     )
     if meaning is OfferMeaning.GLARE:
         return _send_491(leg, given)
     if meaning is OfferMeaning.TOO_SOON:
         return (leg.retry_after(given.tx, message.key()[7]),)
     leg.reinvites[given.tx] = False
-    return (events.ReinviteReceived(given.tx, message, message.body if is_offer else b""),)
+    return (events.ReinviteReceived(given.tx, message, offer),)
 
 
 def _tell_request(_leg: InviteLeg, given: Given) -> Outputs:

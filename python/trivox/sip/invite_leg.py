@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, final
 
+from trivox.sip.bodies import is_description
 from trivox.sip.dialog import ALLOW, MAX_FORWARDS, Dialog, content
 from trivox.sip.digest import Authorizer
 from trivox.sip.offer_answer import OfferAnswer, OfferEvent, OfferMeaning
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from trivox.sip.identity import LocalIdentity
     from trivox.sip.outputs import Headers, SendAck
 
-SDP: Final = "application/sdp"
 MAX_FORKS: Final = 64
 """Early dialogs kept per INVITE; further branches are heard but not remembered."""
 
@@ -229,14 +229,3 @@ class InviteLeg:
 def forget(dialog: Dialog) -> Forget:
     """Return what makes the core drop one dialog."""
     return Forget(dialog.call_id, dialog.local_tag, dialog.remote_tag)
-
-
-def is_description(body: bytes, content_type: str) -> bool:
-    """Whether a body is a session description: SDP, or of no stated type (RFC 3261 §7.4.1)."""
-    media_type = content_type.partition(";")[0].strip().lower()
-    return bool(body) and media_type in ("", SDP)
-
-
-def has_description(message: Message) -> bool:
-    """Whether a received message carries a session description."""
-    return is_description(message.body, message.header("Content-Type") or "")

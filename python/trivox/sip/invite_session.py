@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Self, final
 from trivox import _native
 from trivox.errors import CallWrongStateError
 from trivox.sip import events
+from trivox.sip.bodies import SDP, description_of
 from trivox.sip.dialog import Dialog
 from trivox.sip.digest import CHALLENGE_HEADER
 from trivox.sip.invite_actions import ACTIONS, end_of_other
 from trivox.sip.invite_leg import (
-    SDP,
     ClientRequest,
     Given,
     InviteLeg,
     Purpose,
-    has_description,
 )
 from trivox.sip.invite_table import INVITE_TABLE, InviteEvent, InviteState
 from trivox.sip.offer_answer import OfferEvent, OfferMeaning, OfferState
@@ -115,7 +114,7 @@ class InviteSession:
         )
         leg.offer_answer.step(
             OfferEvent.RECEIVED_INVITE_SDP
-            if has_description(request)
+            if description_of(request)
             else OfferEvent.RECEIVED_INVITE
         )
         return cls(leg, InviteState.INCOMING)
@@ -313,7 +312,7 @@ class InviteSession:
         if leg.dialog is not None:
             return InviteEvent.RECEIVED_OTHER_2XX
         given.meaning = leg.offer_answer.step(
-            OfferEvent.RECEIVED_2XX_SDP if has_description(message) else OfferEvent.RECEIVED_2XX
+            OfferEvent.RECEIVED_2XX_SDP if description_of(message) else OfferEvent.RECEIVED_2XX
         )
         if given.meaning is OfferMeaning.OFFER:
             return InviteEvent.RECEIVED_OFFER
@@ -377,7 +376,8 @@ class InviteSession:
         if leg.reinvites.pop(tx, None) is None:
             return ()
         leg.offer_answer.step(OfferEvent.RECEIVED_ACK)
-        return (events.Acknowledged(tx, message, message.body if message is not None else b""),)
+        body = description_of(message) if message is not None else b""
+        return (events.Acknowledged(tx, message, body),)
 
     def _cancelled(self, tx: int, message: Message | None) -> Outputs:
         leg = self._leg
