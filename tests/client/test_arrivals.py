@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from trivox.call.events import IncomingMessage
+from trivox.call.states import CallState
 from trivox.errors import (
     ConnectionTimeoutError,
     InvalidHeaderError,
@@ -187,18 +188,18 @@ async def test_bad_arguments_of_request_are_refused_before_anything_is_sent(
 MIXED = f"--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n--b\r\nContent-Type: application/sdp\r\n\r\n{SDP}--b--"
 
 
-def _invite(far, body: str) -> None:
-    """Call with a body in parts."""
+def _invite(far, body: str, *, number: int = 1, to: str = f"<{OWN_URI}>") -> None:
+    """Call, or call again in the dialog, with a body in parts."""
     host, port = far.local
     far.send(
         f"INVITE {OWN_URI} SIP/2.0",
         [
-            ("Via", f"SIP/2.0/UDP {host}:{port};branch=z9hG4bKparts"),
+            ("Via", f"SIP/2.0/UDP {host}:{port};branch=z9hG4bKparts{number}"),
             ("Max-Forwards", "70"),
             ("From", f"<{far.uri}>;tag=far-tag"),
-            ("To", f"<{OWN_URI}>"),
+            ("To", to),
             ("Call-ID", "parts"),
-            ("CSeq", "1 INVITE"),
+            ("CSeq", f"{number} INVITE"),
             ("Contact", f"<{far.uri}>"),
             ("Content-Type", "multipart/mixed;boundary=b"),
         ],
@@ -229,3 +230,25 @@ async def test_parts_without_sdp_are_415(autojump_clock, world) -> None:
         calls.close()
 
         assert refused.header("Accept") == "application/sdp, multipart/mixed"
+
+
+async def test_a_re_invite_with_parts_but_without_sdp_is_415_and_changes_nothing(
+    autojump_clock, world
+) -> None:
+    async with world().with_far_end() as (client, far):
+        calls = client.incoming_calls()
+        _invite(far, MIXED)
+        call = await anext(calls)
+        await call.answer()
+        ok = await far.expect(200)
+        far.acknowledge(ok)
+        await call.wait_connected()
+        _invite(far, "--b--", number=2, to=ok.header("To"))
+        refused = await far.expect(415)
+        _invite(far, MIXED, number=3, to=ok.header("To"))
+        answered = await far.expect(200)
+        calls.close()
+
+        assert refused.header("Accept") == "application/sdp, multipart/mixed"
+        assert answered.body.startswith(b"v=0")
+        assert call.state.value is CallState.CONNECTED

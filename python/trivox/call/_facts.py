@@ -23,6 +23,7 @@ from trivox.call.sdp import is_holding
 from trivox.call.states import Phase, Trigger
 from trivox.errors import ConnectionTimeoutError, EngineError, StreamError, TransportError
 from trivox.sip import events as facts
+from trivox.sip.bodies import MULTIPART, SDP
 from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
 
 if TYPE_CHECKING:
@@ -34,10 +35,10 @@ if TYPE_CHECKING:
     from trivox.sip.invite_session import InviteSession
     from trivox.sip.outputs import Headers
 
-_SDP = "application/sdp"
 _FLOW = "flow"
 FLOW_GRACE: Final = 32.0
 """Seconds a call waits in RECONNECTING for the far end's connection: 64·T1, as a request does."""
+_ACCEPTED = f"{SDP}, {MULTIPART}"
 _ALLOWED = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE"
 
 
@@ -240,6 +241,9 @@ class CallFacts(CallMedia):
 
     def _take_reinvite(self, tx: int, message: Message, body: bytes) -> None:
         """Answer a re-INVITE: a hold, a resume, a session refresh (RFC 3261 §14.2)."""
+        if message.body and not body:
+            self._respond(tx, 415, headers=(("Accept", _ACCEPTED),))
+            return
         self._remember_headers(message)
         try:
             answer = self._leg.answer(body, "") if body else self._leg.offer()
@@ -248,7 +252,7 @@ class CallFacts(CallMedia):
             return
         if body:
             self._note_hold(body)
-        self._respond(tx, 200, body=answer, content_type=_SDP)
+        self._respond(tx, 200, body=answer, content_type=SDP)
 
     def _take_other(self, method: str, tx: int, message: Message) -> None:
         headers = headers_of(message)
@@ -278,7 +282,7 @@ class CallFacts(CallMedia):
                     content_type=headers.get("Content-Type", "text/plain"),
                 )
             case "OPTIONS":
-                self._respond(tx, 200, headers=(("Allow", _ALLOWED), ("Accept", _SDP)))
+                self._respond(tx, 200, headers=(("Allow", _ALLOWED), ("Accept", _ACCEPTED)))
             case _:
                 self._respond(tx, 405, headers=(("Allow", _ALLOWED),))
 
