@@ -48,7 +48,7 @@ async def test_baresip_calls_and_both_hear_the_other_tone(run_dir, tmp_path, nur
 
     async with open_baresip(run_dir, tone_hz=600) as baresip:
         async with trivox.open_client(listen=LISTEN) as client:
-            nursery.start_soon(client.serve, handler)
+            await nursery.start(client.serve, handler)
             port = trivox.sip.Uri.parse(str(client.listening_on[0])).port
             await baresip.order("dial", f"sip:echo@127.0.0.1:{port}")
             await baresip.event("CALL_ESTABLISHED")
