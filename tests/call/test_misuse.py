@@ -89,7 +89,7 @@ async def test_an_error_while_closing_comes_out_as_itself_and_no_task_stays(
 
     with pytest.raises(RuntimeError, match="closing failed"):
         async with world().client():
-            monkeypatch.setattr(Client, "close", broken)
+            monkeypatch.setattr(Client, "_close", broken)
 
 
 async def test_what_cannot_be_sent_in_a_call_is_refused_and_the_call_goes_on(

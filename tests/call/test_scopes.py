@@ -322,7 +322,7 @@ async def test_closing_the_client_tells_waiting_callers_503(autojump_clock, worl
         assert len(client.calls) == 1
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(client.close)
+            nursery.start_soon(client._close)
             assert (await far.expect(503)).header("Retry-After") == "5"
         calls.close()
 

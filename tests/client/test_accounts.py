@@ -104,7 +104,7 @@ async def test_a_closed_connection_is_opened_anew_for_the_next_request(
     own = world(transport="tcp")
     async with own.with_server(handler) as (client, uri):
         async with client.dial(uri) as call:
-            client._wiring.endpoint.close_flow(call.route.flow)
+            client._wiring.endpoint.close_flow(call._route.flow)
             await trio.sleep(1)
 
             assert call.state.value is CallState.CONNECTED

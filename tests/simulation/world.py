@@ -243,7 +243,7 @@ class World:
                 async with call:
                     await self._call_out(call, plan)
             except CallError:
-                assert call.end is not None or call.state_now == "disconnecting"
+                assert call.end is not None or call._state_now() == "disconnecting"
         await call.wait_ended()
 
     async def _call_out(self, call: Call, plan: Plan) -> None:

@@ -53,7 +53,7 @@ class CallFacts(CallMedia):
     _tones: InfoTones | None
 
     @property
-    def signalling_is_over(self) -> bool:
+    def _signalling_is_over(self) -> bool:
         """True when no message of this call is owed or expected any more."""
         return self._session is None or self._session.is_over
 
@@ -63,17 +63,17 @@ class CallFacts(CallMedia):
         self._carry_out(self._session.handle(event, now))
 
     @property
-    def has_lost_flow(self) -> bool:
+    def _has_lost_flow(self) -> bool:
         """Whether the far end's connection is gone, which only the far end can open anew."""
         return _FLOW in self._lost_paths
 
-    def note_flow_lost(self) -> None:
+    def _note_flow_lost(self) -> None:
         """Wait for the far end to come back by another connection, at most `FLOW_GRACE`."""
         self._begin_reconnecting(_FLOW)
-        if self.has_lost_flow:
+        if self._has_lost_flow:
             self._after(_FLOW, FLOW_GRACE, self._give_up_flow)
 
-    def note_flow_back(self) -> None:
+    def _note_flow_back(self) -> None:
         """Go on where the call was: a message of its dialog came by a live connection."""
         self._withdraw(_FLOW)
         self._end_reconnecting(_FLOW)

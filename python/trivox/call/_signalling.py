@@ -236,7 +236,7 @@ class CallSignalling(CallFacts):
         )
         self._step(trigger)
 
-    def refuse(self, status: int, headers: Headers = (), *, is_untaken: bool = False) -> None:
+    def _refuse(self, status: int, headers: Headers = (), *, is_untaken: bool = False) -> None:
         """End the call for the client: nobody took it, its handler left or failed, or it closes."""
         if self.end is not None:
             return
@@ -370,7 +370,7 @@ class CallSignalling(CallFacts):
         try:
             await trio.lowlevel.checkpoint()
         except BaseException:
-            self.refuse(status)
+            self._refuse(status)
             raise
 
     def _refuse_direction(self, needed: CallDirection, what: str) -> None:

@@ -18,7 +18,7 @@ from trivox.call.events import CallEnd, EndReason, Originator
 from trivox.call.farewell import Farewell
 from trivox.call.media_leg import MediaLeg
 from trivox.call.messages import headers_of, party_untrusted
-from trivox.call.states import CallDirection, CallState, Phase, Trigger
+from trivox.call.states import CallDirection, Phase, Trigger
 from trivox.errors import CallEndedError
 from trivox.sip.bodies import description_of
 from trivox.sip.invite_session import InviteSession
@@ -81,7 +81,7 @@ class Call(CallSignalling):
             CallListening.is_microphone_muted.set(self, to=True)
 
     @classmethod
-    def incoming(
+    def _incoming(
         cls,
         host: CallHost,
         *,
@@ -93,7 +93,7 @@ class Call(CallSignalling):
         settings: CallSettings,
         account: AccountFace | None,
     ) -> Call:
-        """Make the call of an INVITE that came. Internal to the client."""
+        """Make the call of an INVITE that came."""
         call_id, _, _, from_value, *_ = request.dialog()
         call = cls(
             host,
@@ -122,32 +122,22 @@ class Call(CallSignalling):
         return call
 
     @property
-    def route(self) -> Route | None:
-        """Where this call's messages go; None before `start()` has found out."""
-        return self._route
-
-    @property
-    def state_now(self) -> CallState:
-        """The value of `state`, without making the watchable."""
-        return self._state_now()
-
-    @property
-    def invite_transaction(self) -> int:
+    def _invite_transaction(self) -> int:
         """The core's transaction of the INVITE; 0 before it is sent."""
         return 0 if self._session is None else self._session.tx
 
     @property
-    def has_dialog(self) -> bool:
+    def _has_dialog(self) -> bool:
         """Whether requests go to the far end itself rather than to where the INVITE went."""
         return self._session is not None and self._session.dialog is not None
 
     @property
-    def route_set(self) -> tuple[str, ...]:
+    def _route_set(self) -> tuple[str, ...]:
         """The proxies that requests within the dialog pass; empty without one."""
         dialog = self._session.dialog if self._session is not None else None
         return dialog.route_set if dialog is not None else ()
 
-    def late_answers(self) -> tuple[InviteSession, Route] | None:
+    def _late_answers(self) -> tuple[InviteSession, Route] | None:
         """Return what is needed while a 2xx of another branch may still come, or None.
 
         Only an INVITE that was answered or cancelled can have one (RFC 3261 §13.2.2.4).
@@ -159,19 +149,19 @@ class Call(CallSignalling):
         was_cancelled = self.end is not None and self.end.originator is not Originator.REMOTE
         return (self._session, self._route) if is_ours and (was_answered or was_cancelled) else None
 
-    def note_taken(self) -> None:
-        """Note that the program has this incoming call in its hands. Internal to the client."""
+    def _note_taken(self) -> None:
+        """Note that the program has this incoming call in its hands."""
         self._is_taken = True
         self._withdraw("untaken")
 
-    def expect_taker(self, seconds: float) -> None:
-        """Answer 480 if nobody has taken or answered the call by then. Internal to the client."""
+    def _expect_taker(self, seconds: float) -> None:
+        """Answer 480 if nobody has taken or answered the call by then."""
         if not self._is_taken and self._phase is Phase.IN_CREATED:
             self._after("untaken", seconds, self._give_up_waiting)
 
     def _give_up_waiting(self) -> None:
         if self._phase is Phase.IN_CREATED and self.timings.progressed is None:
-            self.refuse(RETURNED, is_untaken=True)
+            self._refuse(RETURNED, is_untaken=True)
 
     async def wait_connected(self) -> None:
         """Wait until the call is connected. Cancelling it has no effect on the call.
@@ -199,14 +189,14 @@ class Call(CallSignalling):
 
         If cancelled it returns at once: the call is ending already.
         """
-        self.leave(None)
+        self._exit(None)
         await self._wait_left()
 
     async def __aenter__(self) -> Call:
         try:
             await trio.lowlevel.checkpoint()
         except BaseException as error:
-            self.leave(error)
+            self._exit(error)
             raise
         return self
 
@@ -217,7 +207,7 @@ class Call(CallSignalling):
         traceback: TracebackType | None,
     ) -> None:
         """Hang up; wait for the end unless an exception or a cancellation is on its way out."""
-        self.leave(value)
+        self._exit(value)
         if value is not None:
             return
         await self._wait_left()
@@ -231,21 +221,21 @@ class Call(CallSignalling):
         with trio.move_on_after(self._host.hangup_timeout):
             await self.wait_ended()
 
-    def leave(self, error: BaseException | None) -> None:
+    def _exit(self, error: BaseException | None) -> None:
         """End the call as the exit of its block does: at once, without waiting.
 
         A caller still waiting for an answer is told 480, 500 after an Exception, 503 after a
         cancellation.
         """
         if error is None:
-            self.refuse(RETURNED)
+            self._refuse(RETURNED)
         elif isinstance(error, Exception):
-            self.refuse(RAISED)
+            self._refuse(RAISED)
         else:
-            self.refuse(CANCELLED, RETRY_AFTER)
+            self._refuse(CANCELLED, RETRY_AFTER)
 
-    def fail(self, error: Exception) -> None:
-        """Hang up because a listener raised, under FAIL_CALL. Internal to the client."""
+    def _fail_by_listener(self, error: Exception) -> None:
+        """Hang up because a listener raised, under FAIL_CALL."""
         if self._state_now().is_terminal or self._phase in (Phase.ENDING, Phase.FAILING):
             return
         self._farewell = Farewell(RAISED)
@@ -300,14 +290,14 @@ class Call(CallSignalling):
         if self._phase is Phase.CONNECTED:
             self._request("INFO", (), body, RELAY)
 
-    def watch_end(self, scope: trio.CancelScope) -> None:
+    def _watch_end(self, scope: trio.CancelScope) -> None:
         """Cancel a scope when the call ends; at once if it has."""
         if self.end is not None:
             scope.cancel()
         else:
             self._end_scopes.append(scope)
 
-    def unwatch_end(self, scope: trio.CancelScope) -> None:
+    def _unwatch_end(self, scope: trio.CancelScope) -> None:
         """Leave a scope alone from now on."""
         if scope in self._end_scopes:
             self._end_scopes.remove(scope)
@@ -324,7 +314,7 @@ class CancelOnEnd:
 
     async def __aenter__(self) -> None:
         await trio.lowlevel.checkpoint()
-        self._call.watch_end(self._scope)
+        self._call._watch_end(self._scope)  # noqa: SLF001 (its other half)
         self._scope.__enter__()
 
     async def __aexit__(
@@ -333,7 +323,7 @@ class CancelOnEnd:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        self._call.unwatch_end(self._scope)
+        self._call._unwatch_end(self._scope)  # noqa: SLF001 (as above)
         is_quiet = bool(self._scope.__exit__(kind, value, traceback))
         if is_quiet and self._raises:
             raise CallEndedError(end=self._call.end, call_id=self._call.id)

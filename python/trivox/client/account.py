@@ -192,16 +192,16 @@ class Account:
     async def unregister(self) -> None:
         """Remove the binding. Nothing when there is none; if cancelled it goes on by itself."""
         await trio.lowlevel.checkpoint()
-        self.begin_unregistering()
+        self._begin_unregistering()
         while self._registration.value is RegistrationState.UNREGISTERING:
             await self._parked.park()
 
-    def begin_unregistering(self) -> None:
+    def _begin_unregistering(self) -> None:
         """Send the REGISTER that removes the binding, without waiting."""
         if self._machine is not None:
             self._carry_out(self._machine.unregister(self._host.now()))
 
-    async def keep_registered(self) -> None:
+    async def _keep_registered(self) -> None:
         """Register if nobody has asked for it; a refusal is logged and tried again in time."""
         if self._machine is not None:
             return
@@ -285,7 +285,7 @@ class Registered:
         traceback: TracebackType | None,
     ) -> None:
         """Unregister; waits for the answer only when leaving normally, and not for long."""
-        self._account.begin_unregistering()
+        self._account._begin_unregistering()
         if value is None:
             with trio.move_on_after(_UNREGISTER_LIMIT):
                 await self._account.unregister()

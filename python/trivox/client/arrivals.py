@@ -83,7 +83,7 @@ class Arrivals:
             self._respond(tx, 503, "Service Unavailable")
             return
         settings = account.config.settings if account else self.client.config.call_settings
-        call = Call.incoming(
+        call = Call._incoming(
             wiring,
             id=wiring.new_id(),
             token=wiring.exchange.new_token(),
@@ -93,19 +93,19 @@ class Arrivals:
             settings=settings,
             account=account,
         )
-        self.client.enter(call)
+        self.client._enter(call)
         wiring.exchange.enter_incoming(call, tx, flow, source)
-        if self.client.has_listener(IncomingCall):
-            self.client.emit(IncomingCall(at=now, call=call))
-        if not call.state_now.is_terminal:
+        if self.client._has_listener(IncomingCall):
+            self.client._emit(IncomingCall(at=now, call=call))
+        if not call._state_now().is_terminal:
             self.takers.offer(call)
         # Taken at once as a rule: only one that is left waiting needs the timer.
-        call.expect_taker(self.client.config.untaken_timeout)
+        call._expect_taker(self.client.config.untaken_timeout)
 
     def _refusal(self, request: Message) -> tuple[int, str, Headers] | None:
         """Return why a new call cannot be taken; None when it can."""
         limit = self.client.config.max_calls
-        has_taker = self.takers.is_free or self.client.has_listener(IncomingCall)
+        has_taker = self.takers.is_free or self.client._has_listener(IncomingCall)
         if self.is_closed or not has_taker or (limit is not None and self._calls >= limit):
             return 503, "Service Unavailable", self.retry_after
         if request.body and not description_of(request):
@@ -121,7 +121,7 @@ class Arrivals:
 
     def _answer_options(self, tx: int) -> None:
         headers = (("Allow", ALLOWED), ("Accept", ACCEPTED))
-        if self.is_closed or not (self.takers or self.client.has_listener(IncomingCall)):
+        if self.is_closed or not (self.takers or self.client._has_listener(IncomingCall)):
             self._respond(tx, 503, "Service Unavailable", self.retry_after)
         else:
             self._respond(tx, 200, "OK", headers)
@@ -130,7 +130,7 @@ class Arrivals:
         _, _, _, from_value, to_value, *_ = request.dialog()
         self._respond(tx, 200, "OK")
         headers = headers_of(request)
-        self.client.emit(
+        self.client._emit(
             IncomingMessage(
                 at=now,
                 from_uri=party_untrusted(from_value)[1] or "",

@@ -195,7 +195,7 @@ class Client(ClientListening):
         """
         for account in self._accounts.values():
             if account.config.registrar:
-                self._supervisor.start_soon(account.keep_registered)
+                self._supervisor.start_soon(account._keep_registered)
         await serve(self._arrivals, handler, max_calls=max_calls, task_status=task_status)
 
     async def request(
@@ -257,7 +257,7 @@ class Client(ClientListening):
         with trio.move_on_after(grace):
             await self._wait_empty()
         for call in tuple(self._calls.values()):
-            call.refuse(503, self._arrivals.retry_after)
+            call._refuse(503, self._arrivals.retry_after)
         await self._wait_empty()
 
     def statistics(self) -> ClientStatistics:
@@ -273,43 +273,43 @@ class Client(ClientListening):
 
     # For the other modules of this package.
 
-    def enter(self, call: Call) -> None:
+    def _enter(self, call: Call) -> None:
         """Take a call into `calls`."""
         self._calls[call.id] = call
 
-    def leave(self, call: Call) -> None:
+    def _leave(self, call: Call) -> None:
         """Drop an ended call from `calls`."""
         self._calls.pop(call.id, None)
         if self._emptied and not self._calls:
             self._emptied.unpark_all()
 
-    def emit(self, event: ClientEvent) -> None:
+    def _emit(self, event: ClientEvent) -> None:
         """Emit an event of the client's own."""
         if self._emitter.wants(type(event)):
             self._emitter.emit(event)
 
-    def has_listener(self, kind: type[ClientEvent]) -> bool:
+    def _has_listener(self, kind: type[ClientEvent]) -> bool:
         """Whether somebody hears events of that class."""
         return self._emitter.wants(kind)
 
-    def isolation_for(self, call: Call) -> Isolation:
+    def _isolation_for(self, call: Call) -> Isolation:
         """Return the place where what a call's listeners raise ends."""
         return self._new_isolation(f"call {call.id}", call)
 
-    async def open(self) -> None:
+    async def _open(self) -> None:
         """Bind and start. Raises OSError, InvalidUriError."""
         await self._wiring.open(self._supervisor)
         self._arrivals.attribution.open(self._supervisor.start_soon)
         assign(self._state, ClientState.CONNECTED)
 
-    async def close(self) -> None:
+    async def _close(self) -> None:
         """End all calls and wait for it, shielded, at most `shutdown_grace`."""
         assign(self._state, ClientState.DISCONNECTING)
         self._arrivals.close()
         for call in tuple(self._calls.values()):
-            call.refuse(503, self._arrivals.retry_after)
+            call._refuse(503, self._arrivals.retry_after)
         for account in self._accounts.values():
-            account.begin_unregistering()
+            account._begin_unregistering()
         with trio.move_on_after(self.config.shutdown_grace, shield=True):
             await self._wiring.wait_quiet()
         self._wiring.is_closed = True
@@ -328,14 +328,14 @@ class Client(ClientListening):
             if not isinstance(event, ListenerFailed):
                 now = self._wiring.now()
                 about = concerned() if concerned is not None else None
-                self.emit(
+                self._emit(
                     ListenerFailed(at=now, call=about, listener=callback, event=event, error=error)
                 )
 
         def fail_call(error: Exception) -> None:
             about = concerned() if concerned is not None else None
             if about is not None:
-                about.fail(error)
+                about._fail_by_listener(error)
 
         return Isolation(
             policy=self.config.listener_errors,

@@ -28,7 +28,7 @@ class Dialling:
             await call.start()
             await call.wait_connected()
         except BaseException as error:
-            call.leave(error)
+            call._exit(error)
             raise
         return call
 

@@ -91,11 +91,11 @@ class Exchange:
 
     def settle(self, call: Call) -> None:
         """Forget an ended call, as soon as no message of it is owed or expected any more."""
-        if call.end is None or not call.signalling_is_over:
+        if call.end is None or not call._signalling_is_over:
             return
-        if self._by_transaction.get(call.invite_transaction) is call:
-            del self._by_transaction[call.invite_transaction]
-        late = call.late_answers() if call.token in self._owners else None
+        if self._by_transaction.get(call._invite_transaction) is call:
+            del self._by_transaction[call._invite_transaction]
+        late = call._late_answers() if call.token in self._owners else None
         if late is not None:
             self._late[call.token] = LateAnswers(self, call.token, *late)
             self._call_at(self.now() + _LINGER, partial(self._forget_late, call.token))
@@ -135,11 +135,11 @@ class Exchange:
         for token, (flow, _) in tuple(self._hops.items()):
             owner = self._owners.get(token)
             if flow in lost and isinstance(owner, Call) and self._is_cut_off(owner):
-                owner.note_flow_lost()
+                owner._note_flow_lost()
 
     def _is_cut_off(self, call: Call) -> bool:
         """Whether a call without its connection has no other way: no route we could open."""
-        routes = call.route_set
+        routes = call._route_set
         try:
             return not routes or self.endpoint.resolve_now(_uri_of(routes[0])) is None
         except TrivoxError:
@@ -153,8 +153,8 @@ class Exchange:
         if owner is not None:
             if message is not None and isinstance(owner, Call):
                 self._hops[owner.token] = (flow, source)
-                if owner.has_lost_flow:
-                    owner.note_flow_back()
+                if owner._has_lost_flow:
+                    owner._note_flow_back()
             owner.handle_sip(event, now)
             if isinstance(owner, Call) and owner.end is not None:
                 self.settle(owner)

@@ -99,7 +99,7 @@ class OpenClient:
                 sockets=self._sockets,
                 trace=self._trace,
             )
-            await client.open()
+            await client._open()
         except BaseException as error:
             await self._leave(type(error), error, error.__traceback__)
             raise
@@ -115,7 +115,7 @@ class OpenClient:
         """Hang up, wait, stop."""
         assert self._client is not None, "left without having been entered"
         try:
-            await self._client.close()
+            await self._client._close()
         except BaseException as error:
             await self._leave(type(error), error, error.__traceback__)
             raise

@@ -75,7 +75,7 @@ class _Server:
     def take(self, call: Call) -> None:
         """Start the handler of a call."""
         self._running += 1
-        call.note_taken()
+        call._note_taken()
         # The caller's context, not that of whoever made room: another call's handler, or the drain.
         self._context.run(self._start, call)
 
@@ -105,7 +105,7 @@ class _Server:
             if rest is not None:
                 raise rest from None
         finally:
-            call.leave(None)
+            call._exit(None)
             self._running -= 1
             self._arrivals.takers.note_free()
 
@@ -119,4 +119,4 @@ class _Server:
             return
         _LOGGER.error("the handler of call %s raised", call.id, exc_info=error, extra=fields)
         client = self._arrivals.client
-        client.emit(HandlerFailed(at=trio.current_time(), call=call, error=error))
+        client._emit(HandlerFailed(at=trio.current_time(), call=call, error=error))

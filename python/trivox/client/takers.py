@@ -73,7 +73,7 @@ class Takers:
             if taker is None:
                 return
             call = self._waiting.popleft()
-            if call.state_now in _TAKEABLE:
+            if call._state_now() in _TAKEABLE:
                 taker.take(call)
 
     def withdraw(self, call: Call) -> None:
@@ -124,7 +124,7 @@ class IncomingCalls:
             if self._takers:
                 self._takers.offer(call)
             else:
-                call.refuse(503, (("Retry-After", "5"),))
+                call._refuse(503, (("Retry-After", "5"),))
         self._parked.unpark_all()
 
     def __aiter__(self) -> IncomingCalls:
@@ -136,8 +136,8 @@ class IncomingCalls:
         while True:
             while self._calls:
                 call = self._calls.popleft()
-                if call.state_now in _TAKEABLE:
-                    call.note_taken()
+                if call._state_now() in _TAKEABLE:
+                    call._note_taken()
                     return call
             if self._is_closed:
                 raise StopAsyncIteration

@@ -49,15 +49,15 @@ class Owner(Protocol):
         """Accounts by address of record."""
         ...
 
-    def enter(self, call: Call) -> None:
+    def _enter(self, call: Call) -> None:
         """Take a call into `calls`."""
         ...
 
-    def leave(self, call: Call) -> None:
+    def _leave(self, call: Call) -> None:
         """Drop an ended call from `calls`."""
         ...
 
-    def isolation_for(self, call: Call) -> Isolation:
+    def _isolation_for(self, call: Call) -> Isolation:
         """Return the place where what this call's listeners raise ends."""
         ...
 
@@ -167,23 +167,23 @@ class Wiring:
 
     def isolation_for(self, call: Call) -> Isolation:
         """Return the place where what this call's listeners raise ends."""
-        return self._owner.isolation_for(call)
+        return self._owner._isolation_for(call)
 
     def enter(self, call: Call) -> None:
         """Take an outgoing call in."""
-        self._owner.enter(call)
+        self._owner._enter(call)
         self.exchange.enter(call.token, call)
 
     def leave(self, call: Call) -> None:
         """Let an ended call go; its last messages are still carried."""
-        self._owner.leave(call)
+        self._owner._leave(call)
         self.exchange.settle(call)
 
     def send(self, call: Call, output: SendRequest | SendAck | SendCancel | SendResponse) -> int:
         """Hand a message to the call's flow."""
-        route = call.route
+        route = call._route
         assert route is not None, "a call that sends has its route"
-        return self.exchange.send(call.token, route, output, in_dialog=call.has_dialog)
+        return self.exchange.send(call.token, route, output, in_dialog=call._has_dialog)
 
     def forget(self, output: Forget) -> None:
         """Drop a dialog from the core's table."""
