@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from trivox.call.events import IncomingMessage
+from trivox.call.events import IncomingCall, IncomingMessage
 from trivox.call.states import CallState
 from trivox.errors import (
     ConnectionTimeoutError,
@@ -252,3 +252,32 @@ async def test_a_re_invite_with_parts_but_without_sdp_is_415_and_changes_nothing
         assert refused.header("Accept") == "application/sdp, multipart/mixed"
         assert answered.body.startswith(b"v=0")
         assert call.state.value is CallState.CONNECTED
+
+
+async def test_a_call_that_ends_untaken_is_let_go(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        seen = []
+        client.on(IncomingCall, seen.append)
+        for number in range(3):
+            far.invite(OWN_URI, call_id=f"call{number}")
+        while len(seen) < 3 or client.calls:
+            await trio.sleep(1)
+
+        assert not client._arrivals.takers._waiting
+
+
+async def test_an_ended_call_holds_no_place_in_an_iterator(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        seen = []
+        client.on(IncomingCall, lambda event: seen.append(event.call))
+        calls = client.incoming_calls(max_waiting=1)
+        for number in range(3):
+            far.invite(OWN_URI, call_id=f"call{number}")
+            while len(seen) <= number:
+                await trio.sleep(0.1)
+        seen[0].reject()
+        await far.expect(603)
+
+        assert await anext(calls) is seen[1]
+        assert await anext(calls) is seen[2]
+        calls.close()

@@ -280,6 +280,8 @@ class Client(ClientListening):
     def _leave(self, call: Call) -> None:
         """Drop an ended call from `calls`."""
         self._calls.pop(call.id, None)
+        if not call._is_taken:
+            self._arrivals.takers.withdraw(call)
         if self._emptied and not self._calls:
             self._emptied.unpark_all()
 

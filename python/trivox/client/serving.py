@@ -79,6 +79,9 @@ class _Server:
         # The caller's context, not that of whoever made room: another call's handler, or the drain.
         self._context.run(self._start, call)
 
+    def withdraw(self, call: Call) -> None:
+        """Do nothing: a handler takes its call at once, none waits here."""
+
     def close(self) -> None:
         """Take no more."""
         self.closed.set()

@@ -29,6 +29,10 @@ class Taker(Protocol):
         """Take a call, synchronously."""
         ...
 
+    def withdraw(self, call: Call) -> None:
+        """Forget a call that has ended before it was taken, if it waits here."""
+        ...
+
     def close(self) -> None:
         """Take no more: the client drains or closes."""
         ...
@@ -77,9 +81,12 @@ class Takers:
                 taker.take(call)
 
     def withdraw(self, call: Call) -> None:
-        """Take a call back that nobody has taken."""
+        """Forget a call that has ended before anybody took it, wherever it waits."""
         if call in self._waiting:
             self._waiting.remove(call)
+        for taker in self._takers:
+            taker.withdraw(call)
+        self.note_free()
 
     def close(self) -> None:
         """Close all consumers."""
@@ -113,6 +120,11 @@ class IncomingCalls:
         self._calls.append(call)
         self._parked.unpark_all()
 
+    def withdraw(self, call: Call) -> None:
+        """Forget a call that has ended: it would hold a place. Internal."""
+        if call in self._calls:
+            self._calls.remove(call)
+
     def close(self) -> None:
         """Take no more calls; those that wait here go to other consumers or are refused."""
         if self._is_closed:
@@ -136,6 +148,7 @@ class IncomingCalls:
         while True:
             while self._calls:
                 call = self._calls.popleft()
+                self._takers.note_free()
                 if call._state_now() in _TAKEABLE:
                     call._note_taken()
                     return call
