@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 E = TypeVar("E")
+F = TypeVar("F", bound="Callable[..., object]")
 
 
 def event_class(event: object, base: type[E], example: str) -> type[E]:
@@ -114,6 +115,20 @@ class ListenerHandle:
         traceback: TracebackType | None,
     ) -> None:
         self.remove()
+
+
+def added_or_decorator(
+    add: Callable[[Callable[..., object]], ListenerHandle], listener: Callable[..., object] | None
+) -> ListenerHandle | Callable[[F], F]:
+    """Add a listener; without one, return a decorator that does and gives the function back."""
+    if listener is not None:
+        return add(listener)
+
+    def register(function: F) -> F:
+        add(function)
+        return function
+
+    return register
 
 
 @final

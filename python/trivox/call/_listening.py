@@ -12,7 +12,7 @@ import trio
 from trivox.actor.correlation import bound
 from trivox.actor.emitter import Emitter
 from trivox.actor.mailbox import Overflow
-from trivox.actor.registry import ListenerOptions, event_class
+from trivox.actor.registry import ListenerOptions, added_or_decorator, event_class
 from trivox.call._watched import WatchedValue
 from trivox.call.events import (
     DROPPABLE_EVENTS,
@@ -146,8 +146,6 @@ class CallListening:
         until = self.timings.ended
         return (self._now() if until is None else until) - self.timings.connected
 
-    # ------------------------------------------------------------------ listeners
-
     def add_event_listener(
         self,
         event: type[E] | CallEvent,
@@ -196,14 +194,11 @@ class CallListening:
         The keywords are the fields of `ListenerOptions`: `call.on(Connected, f, once=True)`.
         """
         options = ListenerOptions(**fields)
-        if listener is not None:
-            return self.add_event_listener(event, listener, options)
 
-        def register(function: F) -> F:
-            self.add_event_listener(event, function, options)
-            return function
+        def add(function: Callable[..., object]) -> ListenerHandle:
+            return self.add_event_listener(event, function, options)
 
-        return register
+        return added_or_decorator(add, listener)
 
     @overload
     def events(
@@ -255,7 +250,7 @@ class CallListening:
         except trio.EndOfChannel:
             raise self._ended_error() from None
 
-    # ------------------------------------------------------------------ for the other parts
+    # For the other parts.
 
     def _now(self) -> float:
         return self._host.now()

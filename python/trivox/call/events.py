@@ -249,9 +249,6 @@ class CallEvent(Enum):
     RECONNECTED = Reconnected
 
 
-TERMINAL_EVENTS: Final = (Disconnected, Failed)
-"""Exactly one of these ends a call's events."""
-
 DROPPABLE_EVENTS: Final = (StatsReport,)
 """Reports whose newest value is all that counts: coalesced first when a queue fills up."""
 

@@ -69,7 +69,6 @@ class MediaLeg:
         self._pending: dict[tuple[int, int], Pending] = {}
         self._ports: dict[int, AudioPort] = {}
         self._last_report: dict[str, float | str] = {}
-        self._is_offering = False
         self._flow = trio.lowlevel.ParkingLot()
         self.is_muted = False
         self.is_up = False
@@ -122,7 +121,6 @@ class MediaLeg:
 
     def offer(self) -> bytes:
         """Return an offer of ours."""
-        self._is_offering = True
         self.local_sdp = self.sessions.create_offer(self.session)
         return self.local_sdp.encode()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
-from trivox.actor.registry import ListenerOptions, event_class
+from trivox.actor.registry import ListenerOptions, added_or_decorator, event_class
 from trivox.call.events import ClientEvent, ClientEventName
 
 if TYPE_CHECKING:
@@ -59,14 +59,11 @@ class ClientListening:
     ) -> ListenerHandle | Callable[[F], F]:
         """Add a listener; without one, a decorator that does; as `Call.on`."""
         options = ListenerOptions(**fields)
-        if listener is not None:
-            return self.add_event_listener(event, listener, options)
 
-        def register(function: F) -> F:
-            self.add_event_listener(event, function, options)
-            return function
+        def add(function: Callable[..., object]) -> ListenerHandle:
+            return self.add_event_listener(event, function, options)
 
-        return register
+        return added_or_decorator(add, listener)
 
     @overload
     def events(self, *, max_waiting: int = 256) -> EventSubscription[ClientEvent]: ...
