@@ -11,9 +11,10 @@ import trio
 
 from trivox._native import Message
 from trivox.actor.isolation import ListenerErrorPolicy
-from trivox.call.events import Connected, Disconnected, EndReason, HandlerFailed
+from trivox.call.events import Connected, Disconnected, DtmfReceived, EndReason, HandlerFailed
 from trivox.call.states import CallState
 from trivox.errors import BusyError, CallEndedError
+from trivox.media.sources import SilenceSource
 from trivox.testing.far_end import SDP
 
 FAR_URI = "sip:far@10.0.0.9:5060"
@@ -200,6 +201,23 @@ async def test_cancel_on_end_leaves_quietly_or_raises_as_asked(autojump_clock, w
             with pytest.raises(CallEndedError):
                 async with call.cancel_on_end(error=True):
                     await trio.sleep_forever()
+
+
+async def test_cancel_on_end_takes_the_news_of_the_end_as_the_end(autojump_clock, world) -> None:
+    async def handler(call) -> None:
+        await call.answer()
+        await call.wait_connected()
+        await trio.sleep(1)
+
+    async with world().with_server(handler) as (client, uri):
+        async with client.dial(uri) as call:
+            async with call.cancel_on_end(), trio.open_nursery() as nursery:
+                nursery.start_soon(call.wait_event, DtmfReceived)
+                await call.play(SilenceSource())
+        async with client.dial(uri) as other:
+            with pytest.raises(CallEndedError):
+                async with other.cancel_on_end():
+                    call.send_dtmf("1")
 
 
 async def test_waits_are_not_lost_for_a_state_that_lives_less_than_a_turn(

@@ -15,6 +15,7 @@ PROGRAMS = {
     "sipp": ("sipp",),
     "baresip": ("baresip",),
     "chromium-jssip": ("chromium", "node", "npm"),
+    "kamailio": ("kamailio", "kamcmd"),
 }
 
 

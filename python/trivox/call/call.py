@@ -14,12 +14,12 @@ import trio
 from trivox.call._listening import CallListening
 from trivox.call._requests import RELAY, InfoTones
 from trivox.call._signalling import CallSignalling
+from trivox.call.end_scope import CancelOnEnd
 from trivox.call.events import CallEnd, EndReason, Originator
 from trivox.call.farewell import Farewell
 from trivox.call.media_leg import MediaLeg
 from trivox.call.messages import headers_of, party_untrusted
 from trivox.call.states import CallDirection, Phase, Trigger
-from trivox.errors import CallEndedError
 from trivox.sip.bodies import description_of
 from trivox.sip.invite_session import InviteSession
 
@@ -301,32 +301,3 @@ class Call(CallSignalling):
         """Leave a scope alone from now on."""
         if scope in self._end_scopes:
             self._end_scopes.remove(scope)
-
-
-@final
-class CancelOnEnd:
-    """Made by `Call.cancel_on_end`."""
-
-    def __init__(self, call: Call, *, raises: bool) -> None:
-        self._call = call
-        self._raises = raises
-        self._scope = trio.CancelScope()
-
-    async def __aenter__(self) -> None:
-        await trio.lowlevel.checkpoint()
-        self._call._watch_end(self._scope)  # noqa: SLF001 (its other half)
-        self._scope.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        self._call._unwatch_end(self._scope)  # noqa: SLF001 (as above)
-        is_quiet = bool(self._scope.__exit__(kind, value, traceback))
-        if is_quiet and self._raises:
-            raise CallEndedError(end=self._call.end, call_id=self._call.id)
-        if value is None:
-            await trio.lowlevel.checkpoint()
-        return is_quiet

@@ -1,0 +1,131 @@
+"""Kamailio: a registrar and record-routing proxy on all five transports."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trio
+import trustme
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+DOMAIN = "proxy.test"
+PASSWORD = "s3cret"
+CONFIG = Path(__file__).with_name("kamailio.cfg")
+TLS = """\
+[server:default]
+method = TLSv1.2+
+private_key = {folder}/key.pem
+certificate = {folder}/certificate.pem
+[client:default]
+method = TLSv1.2+
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kamailio:
+    """A running Kamailio: where it listens and whom to trust.
+
+    Attributes:
+        ports: Port of each transport: udp, tcp, tls, ws, wss.
+        ca: PEM file of the authority that signed its certificate.
+    """
+
+    ports: dict[str, int]
+    ca: Path
+
+    def proxy(self, transport: str) -> str:
+        """Return its address over that transport, as an outbound proxy."""
+        return f"sip:127.0.0.1:{self.ports[transport]};transport={transport};lr"
+
+
+def _free_port(kind: socket.SocketKind) -> int:
+    # Kamailio cannot tell which port it got, so it is given one that was free a moment ago.
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _certify(folder: Path) -> Path:
+    authority = trustme.CA()
+    certificate = authority.issue_cert(DOMAIN, "127.0.0.1")
+    certificate.private_key_pem.write_to_path(folder / "key.pem")
+    (folder / "certificate.pem").write_bytes(
+        b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
+    )
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    (folder / "tls.cfg").write_text(TLS.format(folder=folder))
+    return folder / "ca.pem"
+
+
+def _command(folder: Path, ports: dict[str, int], algorithm: str) -> list[str]:
+    values = {
+        "DOMAIN": DOMAIN,
+        "PASSWORD": f'"{PASSWORD}"',
+        "ALGORITHM": f'"{algorithm}"',
+        "TLS_CONFIG": f'"{folder}/tls.cfg"',
+        "CONTROL": f'"unix:{folder}/control"',
+    }
+    kinds = {"udp": "udp", "tcp": "tcp", "tls": "tls", "ws": "tcp", "wss": "tls"}
+    listen = [f"{kinds[name]}:127.0.0.1:{port}" for name, port in ports.items()]
+    return [
+        "kamailio", "-f", str(CONFIG), "-DD", "-E", "-w", str(folder), "-Y", str(folder),
+        "-P", str(folder / "pid"), "-m", "64", "-M", "8",
+        *(word for address in listen for word in ("-l", address)),
+        *(word for name, value in values.items() for word in ("-A", f"{name}={value}")),
+    ]  # fmt: skip
+
+
+async def _answering(folder: Path, process: trio.Process) -> None:
+    command = ["kamcmd", "-s", f"unix:{folder}/control", "core.uptime"]
+    with trio.fail_after(20):
+        while True:
+            assert process.poll() is None, (folder / "kamailio.log").read_text()[-2000:]
+            asked = await trio.run_process(
+                command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            if asked.returncode == 0:
+                return
+            await trio.sleep(0.05)
+
+
+@asynccontextmanager
+async def open_kamailio(folder: Path, *, algorithm: str = "MD5") -> AsyncIterator[Kamailio]:
+    """Start Kamailio in `folder` and end it, with its children, on leaving."""
+    ports = {
+        name: _free_port(socket.SOCK_DGRAM if name == "udp" else socket.SOCK_STREAM)
+        for name in ("udp", "tcp", "tls", "ws", "wss")
+    }
+    ca = _certify(folder)
+    with (folder / "kamailio.log").open("wb") as log:
+        async with trio.open_nursery() as nursery:
+            process = await nursery.start(
+                lambda task_status: trio.run_process(
+                    _command(folder, ports, algorithm),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=folder,
+                    check=False,
+                    # On SIGTERM it ends its children too.
+                    deliver_cancel=lambda process: _end(process),
+                    task_status=task_status,
+                )
+            )
+            await _answering(folder, process)
+            yield Kamailio(ports, ca)
+            nursery.cancel_scope.cancel()
+
+
+async def _end(process: trio.Process) -> None:
+    process.terminate()
+    with trio.move_on_after(10):
+        await process.wait()
+        return
+    process.kill()
