@@ -300,6 +300,12 @@ class TransportError(TrivoxError):
     """Signalling could not be sent or received."""
 
 
+class TargetRefusedError(
+    TransportError, advice="allow its network with allowed_networks, if it is one of yours"
+):
+    """The network named an address we do not send to: loopback or private, seen from outside."""
+
+
 class ConnectionNetworkError(TransportError, OSError):
     """The network refused: no route, connection refused, address in use."""
 

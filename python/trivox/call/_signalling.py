@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -84,6 +85,7 @@ class CallSignalling(CallFacts):
     def _invite(self, route: Route) -> None:
         settings = self.settings
         self._route = route
+        self._leg.screen = partial(self._host.screen, route)
         self._leg.open(
             transport=_TRANSPORTS[settings.media],
             local_host=route.local_host,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from trivox._native import Uri
 from trivox.call.header_rules import checked_text
 from trivox.errors import InvalidArgumentsError, InvalidUriError, ParseError
+from trivox.sip.target_filter import TargetFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,6 +58,16 @@ def checked_names(values: Iterable[str], what: str) -> tuple[str, ...]:
     if isinstance(values, str):
         raise InvalidArgumentsError(f"{what} is one str; give a list: [{values!r}]")
     return tuple(checked_text(value, what) for value in values)
+
+
+def checked_networks(values: Iterable[str], what: str) -> tuple[str, ...]:
+    """Return networks as texts. Raises InvalidArgumentsError."""
+    names = checked_names(values, what)
+    try:
+        TargetFilter(allowed=names)
+    except ValueError as error:
+        raise InvalidArgumentsError(f"{what}: {error}") from None
+    return names
 
 
 def checked_uri(text: str, what: str) -> str:

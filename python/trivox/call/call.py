@@ -7,6 +7,7 @@ client's drain; its only task is the program's own.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
 import trio
@@ -106,6 +107,7 @@ class Call(CallSignalling):
             account=account,
         )
         call._route = route
+        call._leg.screen = partial(host.screen, route)
         call._remote_offer = description_of(request)
         call._session = InviteSession.incoming(
             request,

@@ -96,6 +96,10 @@ class CallHost(Protocol):
         """Hand a message to the call's flow; returns the transaction, 0 for none of its own."""
         ...
 
+    def screen(self, route: Route, sdp: str) -> str:
+        """Return a received description without addresses that media must not be sent to."""
+        ...
+
     def forget(self, output: Forget) -> None:
         """Drop a dialog from the core's table."""
         ...

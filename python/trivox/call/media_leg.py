@@ -79,6 +79,8 @@ class MediaLeg:
         self.digits: Final = Digits()
         self.local_sdp = ""
         self.remote_sdp = ""
+        self.screen: Callable[[str], str] = _unchanged
+        """Takes out addresses of a description that no media may go to."""
 
     @property
     def sessions(self) -> MediaSessions:
@@ -127,7 +129,7 @@ class MediaLeg:
     def answer(self, offer: bytes, dialog: str) -> bytes:
         """Take an offer and return the answer. Raises MediaNegotiationError."""
         text = offer.decode(errors="replace")
-        self.sessions.set_remote(self.session, text, "offer", dialog)
+        self.sessions.set_remote(self.session, self.screen(text), "offer", dialog)
         self.local_sdp = self.sessions.create_answer(self.session)
         self.remote_sdp = text
         return self.local_sdp.encode()
@@ -136,7 +138,7 @@ class MediaLeg:
         """Take the answer to an offer of ours. Raises MediaNegotiationError."""
         text = answer.decode(errors="replace")
         kind = "provisional" if is_provisional else "answer"
-        self.sessions.set_remote(self.session, text, kind, dialog)
+        self.sessions.set_remote(self.session, self.screen(text), kind, dialog)
         self.remote_sdp = text
 
     def mute(self, *, is_muted: bool) -> None:
@@ -222,3 +224,7 @@ class MediaLeg:
             self._media.detach(self._session)
         self._sink = None
         self._ports.clear()
+
+
+def _unchanged(sdp: str) -> str:
+    return sdp

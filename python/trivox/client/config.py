@@ -13,6 +13,7 @@ from trivox.call.argument_rules import (
     checked_choice,
     checked_kind,
     checked_names,
+    checked_networks,
     checked_number,
     checked_uri,
 )
@@ -130,6 +131,9 @@ class ClientConfig:
         hangup_timeout: Seconds leaving a call waits for its end.
         engine_threads: Threads of the media engine.
         rtp_ports: First and last port of plain RTP; (0, 0): the system chooses.
+        filter_targets: Do not follow the network into loopback, private and link-local nets, unless
+            our end of the flow that carried the address is in such a net itself.
+        allowed_networks: Networks that are followed into all the same, "10.1.0.0/16".
         call_settings: Settings of calls that bring none and have no account.
         keep_trace: Keep each call's last 256 SIP messages in `Call.trace`.
         listener_errors: What an exception of a listener does: log, fail_call or raise.
@@ -150,6 +154,8 @@ class ClientConfig:
     hangup_timeout: float = 5.0
     engine_threads: int = 1
     rtp_ports: tuple[int, int] = (0, 0)
+    filter_targets: bool = True
+    allowed_networks: tuple[str, ...] = ()
     call_settings: CallSettings = field(default_factory=CallSettings)
     keep_trace: bool = False
     listener_errors: ListenerErrorPolicy = ListenerErrorPolicy.LOG
@@ -169,6 +175,8 @@ class ClientConfig:
         for uri in self.listen:
             if not uri.startswith("sip:"):
                 raise InvalidUriError(f"{uri!r} is no address to listen on")
+        networks = checked_networks(self.allowed_networks, "allowed_networks")
+        object.__setattr__(self, "allowed_networks", networks)
         self._check_numbers()
 
     def _check_numbers(self) -> None:

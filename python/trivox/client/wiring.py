@@ -14,10 +14,10 @@ from trivox.client.timers import Timers
 from trivox.client.tracing import Tracer
 from trivox.errors import ConnectionInterruptedError, ConnectionNetworkError, ParseError
 from trivox.net.endpoint import Endpoint
-from trivox.net.route import is_wildcard
 from trivox.net.sockets import SystemSockets
 from trivox.sip.identity import LocalIdentity
 from trivox.sip.registration import Registration
+from trivox.sip.target_filter import TargetFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -120,6 +120,7 @@ class Wiring:
             t4=config.t4,
             trace=self._tracer or trace,
             sockets=self._sockets,
+            targets=TargetFilter(is_on=config.filter_targets, allowed=config.allowed_networks),
         )
         self.exchange.endpoint = self.endpoint
 
@@ -185,6 +186,11 @@ class Wiring:
         assert route is not None, "a call that sends has its route"
         return self.exchange.send(call.token, route, output, in_dialog=call._has_dialog)
 
+    def screen(self, route: Route, sdp: str) -> str:
+        """Return a received description without addresses that media must not be sent to."""
+        targets = self.endpoint.hops.filter
+        return targets.screen(sdp, source=route.destination[0], local_host=route.local_host)
+
     def forget(self, output: Forget) -> None:
         """Drop a dialog from the core's table."""
         self.endpoint.forget(output)
@@ -230,7 +236,7 @@ class Wiring:
     ) -> Route:
         config = self._owner.config
         own = account.config if account is not None else None
-        local = self._local_host(flow, peer)
+        local = self.endpoint.local_host(flow, peer[0])
         uri = own.uri if own is not None else f"sip:trivox@{_bracketed(local)}"
         name = own.display_name if own is not None else ""
         if settings is not None:
@@ -245,11 +251,6 @@ class Wiring:
             user_agent=config.user_agent,
         )
         return Route(flow.id, peer, local, identity)
-
-    def _local_host(self, flow: Flow, peer: Address) -> str:
-        """Return the address the media binds: of the route to the peer, never the advertised one."""
-        host = flow.local[0]
-        return self._sockets.route_to(peer[0]) if is_wildcard(host) else host
 
     # AccountHost
 

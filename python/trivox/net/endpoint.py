@@ -6,27 +6,23 @@ until the core's next deadline. Nothing here knows calls, dialogs or media.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, final
 
 import trio
 
 from trivox._native import EVENT_FLOW_BROKEN, SipCore
-from trivox.errors import (
-    ConnectionNetworkError,
-    InvalidUriError,
-    NotSupportedError,
-    TrivoxError,
-)
+from trivox.errors import ConnectionNetworkError, TrivoxError
 from trivox.net.flows import FlowTable
 from trivox.net.limits import StreamLimits
+from trivox.net.next_hop import NextHops
 from trivox.net.own_address import OwnAddress
 from trivox.net.resolver import Resolver, Target, numeric_host, parse_endpoint
-from trivox.net.route import host_port, sip_uri
+from trivox.net.route import host_port, is_wildcard, sip_uri
 from trivox.net.sockets import SystemSockets
 from trivox.net.statistics import EndpointStatistics
 from trivox.net.tracing import StreamSplitter, TraceHook
 from trivox.net.udp import UdpFlow
+from trivox.sip.target_filter import TargetFilter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -63,6 +59,7 @@ class Endpoint:
         limits: StreamLimits | None = None,
         pages: PageHandler | None = None,
         origins: Collection[str] | None = None,
+        targets: TargetFilter | None = None,
     ) -> None:
         """Take the settings; nothing is bound before `run`.
 
@@ -79,6 +76,7 @@ class Endpoint:
             limits: Limits on connections.
             pages: Answers plain HTTP requests at a WebSocket port.
             origins: Allowed WebSocket Origins; None allows all.
+            targets: Judges the targets that the network names; None: the default one.
         """
         self.core = SipCore(seed, t1=t1, t2=t2, t4=t4)
         self.listening_on: tuple[str, ...] = ()
@@ -103,6 +101,7 @@ class Endpoint:
             listening_port=self._flows.listening_port,
             now=self.now,
         )
+        self.hops = NextHops(self, targets or TargetFilter())
         self._turn_time: float | None = None
         self._wake = trio.Event()
         self._timer = trio.CancelScope()
@@ -236,21 +235,20 @@ class Endpoint:
         """Return where an in-dialog request goes, without waiting.
 
         The dialog's own connection while it lives; else the first route or remote target `uri` if
-        it is numeric; else, over UDP, where the last message came from. None when there is no way.
+        it is numeric and the target filter lets it pass; else, over UDP, where the last message
+        came from (a far end behind a NAT). None when there is no way.
 
         Args:
             uri: The next hop (RFC 3261 §12.2.1.1): the first route, or the remote target.
             flow: The flow that the dialog's last message came by.
             source: Where it came from.
         """
-        known = self._flows.get(flow)
-        if known is not None and known.remote is not None:
-            return known, known.remote
-        with suppress(InvalidUriError, NotSupportedError, ConnectionNetworkError):
-            target = self.resolve_now(uri)
-            if target is not None:
-                return self.flow_to(target), target.address
-        return (known, source) if known is not None else None
+        return self.hops.next_hop(uri, flow, source)
+
+    def local_host(self, flow: Flow | None, peer: str) -> str:
+        """Return our end of the route to a host: what media binds, never the advertised one."""
+        is_bound = flow is not None and not is_wildcard(flow.local[0])
+        return flow.local[0] if flow is not None and is_bound else self._own.route(peer)
 
     def keep(self, identifier: int) -> None:
         """Let a connection be silent without limit: a dialog or a registration lives on it."""
@@ -299,6 +297,7 @@ class Endpoint:
             datagrams_dropped=self._flows.dropped,
             messages_unroutable=self._unroutable,
             connections_refused=self._flows.refused,
+            targets_refused=self.hops.filter.refused,
             core=self.core.statistics(),
         )
 

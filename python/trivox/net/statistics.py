@@ -19,5 +19,7 @@ class EndpointStatistics:
     """Messages for a connection that was gone."""
     connections_refused: int
     """Accepted connections over the limits, closed at once."""
+    targets_refused: int
+    """Addresses the network named that the target filter refused."""
     core: dict[str, int]
     """The SIP core's own counters."""
