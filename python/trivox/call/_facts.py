@@ -24,6 +24,7 @@ from trivox.call.states import Phase, Trigger
 from trivox.errors import ConnectionTimeoutError, EngineError, StreamError, TransportError
 from trivox.sip import events as facts
 from trivox.sip.bodies import MULTIPART, SDP
+from trivox.sip.dialog import ALLOW
 from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
 
 if TYPE_CHECKING:
@@ -36,16 +37,17 @@ if TYPE_CHECKING:
     from trivox.sip.outputs import Headers
 
 _FLOW = "flow"
+_SESSION = "session"
 FLOW_GRACE: Final = 32.0
 """Seconds a call waits in RECONNECTING for the far end's connection: 64·T1, as a request does."""
 _ACCEPTED = f"{SDP}, {MULTIPART}"
-_ALLOWED = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE"
 
 
 class CallFacts(CallMedia):
     """The link between a call and its `InviteSession`."""
 
     _session: InviteSession | None
+    _session_deadline: float | None
     _route: Route | None
     _farewell: Farewell
     _remote_offer: bytes
@@ -102,7 +104,24 @@ class CallFacts(CallMedia):
                     told.append(output)
         for fact in told:
             self._take_fact(fact)
+        self._keep_deadline()
         return begun
+
+    def _keep_deadline(self) -> None:
+        """Wake the session when it asks for it (a back-off, a session timer)."""
+        deadline = self._session.next_deadline() if self._session is not None else None
+        if deadline == self._session_deadline or self.end is not None:
+            return
+        self._session_deadline = deadline
+        if deadline is None:
+            self._withdraw(_SESSION)
+        else:
+            self._after(_SESSION, deadline - self._now(), self._session_due)
+
+    def _session_due(self) -> None:
+        assert self._session is not None, "it asked for it"
+        self._session_deadline = None
+        self._carry_out(self._session.handle_timeout(self._now()))
 
     def _take_fact(self, fact: facts.SessionFact) -> None:
         match fact:
@@ -282,9 +301,9 @@ class CallFacts(CallMedia):
                     content_type=headers.get("Content-Type", "text/plain"),
                 )
             case "OPTIONS":
-                self._respond(tx, 200, headers=(("Allow", _ALLOWED), ("Accept", _ACCEPTED)))
+                self._respond(tx, 200, headers=(ALLOW, ("Accept", _ACCEPTED)))
             case _:
-                self._respond(tx, 405, headers=(("Allow", _ALLOWED),))
+                self._respond(tx, 405, headers=(ALLOW,))
 
     def _respond(
         self,

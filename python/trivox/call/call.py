@@ -70,6 +70,7 @@ class Call(CallSignalling):
         )
         self._leg = MediaLeg(host.media, self)
         self._session = None
+        self._session_deadline = None
         self._route = None
         self._farewell = Farewell()
         self._is_taken = False

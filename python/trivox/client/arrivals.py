@@ -9,10 +9,11 @@ from trivox.call.events import IncomingCall, IncomingMessage
 from trivox.call.messages import headers_of, party_untrusted
 from trivox.client.attribution import Attribution
 from trivox.client.exchange import vet
-from trivox.client.outside import ACCEPTED, ALLOWED, KNOWN_METHODS
+from trivox.client.outside import ACCEPTED, KNOWN_METHODS
 from trivox.client.takers import Takers
 from trivox.errors import ConnectionNetworkError
 from trivox.sip.bodies import SDP, description_of
+from trivox.sip.dialog import ALLOW
 
 if TYPE_CHECKING:
     from trivox._native import Message, SipEvent
@@ -65,9 +66,9 @@ class Arrivals:
             case "ACK":
                 return
             case _ if method in KNOWN_METHODS:
-                self._respond(tx, 405, "Method Not Allowed", (("Allow", ALLOWED),))
+                self._respond(tx, 405, "Method Not Allowed", (ALLOW,))
             case _:
-                self._respond(tx, 501, "Not Implemented", (("Allow", ALLOWED),))
+                self._respond(tx, 501, "Not Implemented", (ALLOW,))
 
     def _take_invite(self, event: SipEvent, request: Message, now: float) -> None:
         _, _, tx, _, _, _, flow, source = event
@@ -120,7 +121,7 @@ class Arrivals:
         return len(self.client.calls)
 
     def _answer_options(self, tx: int) -> None:
-        headers = (("Allow", ALLOWED), ("Accept", ACCEPTED))
+        headers = (ALLOW, ("Accept", ACCEPTED))
         if self.is_closed or not (self.takers or self.client._has_listener(IncomingCall)):
             self._respond(tx, 503, "Service Unavailable", self.retry_after)
         else:

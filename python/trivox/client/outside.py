@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from trivox.sip.identity import LocalIdentity
     from trivox.sip.outputs import Headers
 
-ALLOWED: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE"
 ACCEPTED: Final = f"{SDP}, {MULTIPART}"
 KNOWN_METHODS: Final = frozenset(
     {

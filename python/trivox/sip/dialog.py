@@ -127,6 +127,11 @@ class Dialog:
         self.remote_target = target or self.remote_target
         self.route_set = records[::-1]
 
+    def refresh(self, response: Message) -> None:
+        """Take the new target from the 2xx to a re-INVITE or UPDATE (RFC 3261 §12.2.1.2)."""
+        *_, target, _, _ = response.dialog()
+        self.remote_target = target or self.remote_target
+
     def receive(self, request: Message) -> bool:
         """Check the order of a request and take its new target (RFC 3261 §12.2.2).
 

@@ -150,6 +150,47 @@ class ReinviteCancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class ModificationAnswered:
+    """The 2xx to our re-INVITE or UPDATE; `body` is the answer to what we offered.
+
+    With `is_offer` (our re-INVITE had no SDP) `body` is the far end's offer and the ACK waits for
+    `InviteSession.acknowledge_modification`; else the ACK is out already.
+    """
+
+    message: Message
+    body: bytes = field(repr=False)
+    is_offer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModificationRefused:
+    """Our re-INVITE or UPDATE failed: the session stays as it was (RFC 3261 §14.1).
+
+    Without message: no answer came (status 408) or the flow is gone (status 503). After 408 and
+    481 `DialogLost` follows.
+    """
+
+    status: int
+    reason: str
+    message: Message | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModificationDeferred:
+    """Our change has to wait: it did not go out (status 0) or theirs crossed it (491, 500).
+
+    The offer in it never was. `ModificationDue` follows when the way is free.
+    """
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModificationDue:
+    """What was deferred may go out: call `InviteSession.modify` with an offer made now."""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestReceived:
     """Any other request in the dialog, to be answered by `InviteSession.respond(tx, …)`."""
 
@@ -188,6 +229,10 @@ SessionFact = (
     | DialogLost
     | ReinviteReceived
     | ReinviteCancelled
+    | ModificationAnswered
+    | ModificationRefused
+    | ModificationDeferred
+    | ModificationDue
     | RequestReceived
     | ResponseReceived
 )

@@ -14,7 +14,7 @@ from trivox.sip.invite_leg import (
     Purpose,
     forget,
 )
-from trivox.sip.invite_table import InviteAction
+from trivox.sip.invite_table import INVITE_TABLE, InviteAction, InviteEvent
 from trivox.sip.offer_answer import OfferEvent, OfferMeaning
 from trivox.sip.outputs import SendCancel
 
@@ -22,19 +22,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trivox._native import Message
-    from trivox.sip.dialog import Dialog
 
 Outputs = tuple[SessionOutput, ...]
+
+
+def step(leg: InviteLeg, event: InviteEvent, given: Given) -> Outputs:
+    """Go where the table says; a pair it does not hold is in INVITE_IGNORED."""
+    go = INVITE_TABLE[leg.state].get(event)
+    if go is None:
+        return ()
+    leg.state = go.state
+    outputs: Outputs = ()
+    for action in go.actions:
+        outputs += ACTIONS[action](leg, given)
+    return outputs
 
 
 def _message(given: Given) -> Message:
     assert given.message is not None, "this event comes with a message"
     return given.message
-
-
-def _dialog(leg: InviteLeg) -> Dialog:
-    assert leg.dialog is not None, "this state has a dialog"
-    return leg.dialog
 
 
 def _to_tag(message: Message) -> str:
@@ -79,7 +85,7 @@ def _take_2xx(leg: InviteLeg, given: Given) -> Outputs:
 def _send_ack(leg: InviteLeg, given: Given) -> Outputs:
     if is_description(given.body, given.content_type):
         leg.offer_answer.step(OfferEvent.SENT_ACK)
-    return (leg.acknowledge(_dialog(leg), leg.tx, given.body, given.content_type),)
+    return (leg.acknowledge(leg.dialog_now, leg.tx, given.body, given.content_type),)
 
 
 def _tell_answered(leg: InviteLeg, given: Given) -> Outputs:
@@ -206,9 +212,13 @@ def _tell_remote_ended(_leg: InviteLeg, given: Given) -> Outputs:
 
 
 def _send_bye(leg: InviteLeg, given: Given) -> Outputs:
-    bye = leg.new_request(Purpose.BYE, "BYE", _dialog(leg))
+    bye = leg.new_request(Purpose.BYE, "BYE", leg.dialog_now)
     bye.headers = given.headers or leg.end_headers
-    return (leg.send(bye),)
+    return *_end_modification(leg), leg.send(bye)
+
+
+def _end_modification(leg: InviteLeg) -> Outputs:
+    return () if leg.modification is None else leg.modification.end(leg, Given())
 
 
 def _retry_bye(leg: InviteLeg, given: Given) -> Outputs:
@@ -232,7 +242,7 @@ def _forget(leg: InviteLeg, _given: Given) -> Outputs:
         if not is_answered
     )
     leg.reinvites.clear()
-    return unanswered + leg.forget()
+    return *_end_modification(leg), *unanswered, *leg.forget()
 
 
 def end_of_other(leg: InviteLeg, given: Given) -> Outputs:

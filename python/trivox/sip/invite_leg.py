@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from trivox._native import Message
     from trivox.sip.digest import DigestClient
     from trivox.sip.identity import LocalIdentity
+    from trivox.sip.invite_table import InviteState
+    from trivox.sip.modification import Modification
     from trivox.sip.outputs import Headers, SendAck
 
 MAX_FORKS: Final = 64
@@ -31,6 +33,8 @@ class Purpose(StrEnum):
     BYE = "bye"
     OTHER_BYE = "other_bye"
     """Ends the dialog of a branch that lost."""
+    MODIFICATION = "modification"
+    """A re-INVITE or UPDATE of ours."""
     REQUEST = "request"
 
 
@@ -48,6 +52,11 @@ class ClientRequest:
     body: bytes = b""
     content_type: str = ""
     first_tx: int = 0
+    tx: int = 0
+    """The transaction of the last try."""
+    cseq: int = 0
+    authorization: Headers = ()
+    """The credentials of the last try."""
 
 
 @final
@@ -64,6 +73,7 @@ class Given:
     content_type: str = ""
     request: ClientRequest | None = None
     meaning: OfferMeaning = OfferMeaning.NOTHING
+    method: str = "INVITE"
 
 
 @final
@@ -76,6 +86,7 @@ class InviteLeg:
     contact: str
     cnonce: str
     digest: DigestClient | None
+    state: InviteState
     identity: LocalIdentity | None = None
     target: str = ""
     extra_headers: Headers = ()
@@ -93,6 +104,10 @@ class InviteLeg:
     pending: dict[int, ClientRequest] = field(default_factory=dict)
     reinvites: dict[int, bool] = field(default_factory=dict)
     """re-INVITEs of theirs by transaction: whether the final response is out."""
+    now: float = 0.0
+    """When the last input came."""
+    modification: Modification | None = None
+    """Our changes to the session; made with the first."""
 
     def new_request(self, purpose: Purpose, method: str, dialog: Dialog | None) -> ClientRequest:
         """Return a request that is not sent yet."""
@@ -106,11 +121,31 @@ class InviteLeg:
             return self._send_invite(request)
         # The digest's uri is the Request-URI, which a strict router replaces (RFC 3261 §22.4).
         authorization = request.authorizer.headers(request.method, request.uri, request.body)
-        return request.dialog.request(
+        request.authorization = authorization
+        output = request.dialog.request(
             request.method,
             headers=request.headers + authorization,
             body=request.body,
             content_type=request.content_type,
+        )
+        request.cseq = request.dialog.local_cseq
+        return output
+
+    def modify(self, given: Given) -> SendRequest:
+        """Return our re-INVITE or UPDATE."""
+        request = self.new_request(Purpose.MODIFICATION, given.method, self.dialog_now)
+        request.headers = (ALLOW, *given.headers)
+        request.body, request.content_type = given.body, given.content_type
+        return self.send(request)
+
+    def acknowledge_modification(self, request: ClientRequest, given: Given) -> SendAck:
+        """Return the ACK of a 2xx to our re-INVITE."""
+        return self.dialog_now.acknowledge(
+            request.tx,
+            request.cseq,
+            headers=request.authorization,
+            body=given.body,
+            content_type=given.content_type,
         )
 
     def _send_invite(self, request: ClientRequest) -> SendRequest:
@@ -179,6 +214,21 @@ class InviteLeg:
             body,
             self.local_tag,
         )
+
+    @property
+    def dialog_now(self) -> Dialog:
+        """The dialog that counts, where there must be one."""
+        assert self.dialog is not None, "this state has a dialog"
+        return self.dialog
+
+    def glare_delay(self) -> float:
+        """Return how long to wait after a 491, in steps of 10 ms (RFC 3261 §14.1).
+
+        Who chose the Call-ID waits 2.1 to 4 s, the other 0 to 2 s; spread by call and try.
+        """
+        cseq = self.dialog_now.local_cseq
+        number = zlib.crc32(f"{self.local_tag}{cseq}".encode("utf-8", "surrogateescape"))
+        return (210 + number % 191 if self.target else number % 201) / 100
 
     def retry_after(self, tx: int, cseq: int) -> SendResponse:
         """Return 500 with a Retry-After between 0 and 10 s, spread by call (RFC 3261 §14.2)."""

@@ -1,0 +1,147 @@
+"""What the far end says to an INVITE session: each input is read and becomes an event of a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from trivox.sip import events
+from trivox.sip.bodies import description_of
+from trivox.sip.digest import CHALLENGE_HEADER
+from trivox.sip.events import SessionOutput
+from trivox.sip.invite_actions import end_of_other, step
+from trivox.sip.invite_leg import ClientRequest, Given, InviteLeg, Purpose
+from trivox.sip.invite_table import InviteEvent, InviteState
+from trivox.sip.offer_answer import OfferEvent, OfferMeaning
+
+if TYPE_CHECKING:
+    from trivox._native import Message
+
+Outputs = tuple[SessionOutput, ...]
+
+_RETRYABLE: Final = frozenset({InviteState.CALLING, InviteState.PROCEEDING})
+
+
+def take_response(leg: InviteLeg, tx: int, status: int, message: Message) -> Outputs:
+    """Take a response to a request of ours."""
+    request = leg.pending.get(tx)
+    if request is None:
+        return ()
+    given = Given(tx, status, message=message, request=request)
+    if request.purpose is Purpose.INVITE:
+        if status // 100 == 2 and leg.has_answered(message.key()[4]):
+            return ()
+        return step(leg, _classify(leg, given, message, request), given)
+    if status < 200:
+        return ()
+    del leg.pending[tx]
+    if _can_retry(given, message, request):
+        if request.purpose is Purpose.BYE:
+            return step(leg, InviteEvent.BYE_CHALLENGED, given)
+        return (leg.send(request),)
+    return _finished(leg, given, request)
+
+
+def take_failure(leg: InviteLeg, tx: int, *, is_timeout: bool) -> Outputs:
+    """Take the end of a request of ours that nobody answered, or whose flow is gone."""
+    request = leg.pending.pop(tx, None)
+    if request is None:
+        return ()
+    given = Given(tx, 408 if is_timeout else 0, request=request)
+    if request.purpose is not Purpose.INVITE:
+        return _finished(leg, given, request)
+    leg.offer_answer.step(OfferEvent.INVITE_FAILED)
+    given.status = 0
+    silent, gone = InviteEvent.INVITE_TIMED_OUT, InviteEvent.INVITE_TRANSPORT_ERROR
+    return step(leg, silent if is_timeout else gone, given)
+
+
+def take_request(leg: InviteLeg, tx: int, message: Message) -> Outputs:
+    """Take a request of theirs in a dialog of this session."""
+    given = Given(tx, message=message)
+    tag = message.key()[3]
+    dialog = leg.find(tag)
+    if dialog is None:
+        if tag in leg.others and message.method == "BYE":
+            # A branch that lost may end its dialog itself, before our BYE is there.
+            return (leg.respond(tx, 200, "OK"),)
+        return (leg.respond(tx, 481, "Call/Transaction Does Not Exist"),)
+    if not dialog.receive(message):
+        return (leg.respond(tx, 500, "Server Internal Error"),)
+    match message.method:
+        case "BYE":
+            return step(leg, InviteEvent.RECEIVED_BYE, given)
+        case "INVITE":
+            return step(leg, InviteEvent.RECEIVED_REINVITE, given)
+        case _:
+            return step(leg, InviteEvent.RECEIVED_REQUEST, given)
+
+
+def take_acknowledgement(leg: InviteLeg, tx: int, message: Message | None) -> Outputs:
+    """Take the ACK for a 2xx of ours."""
+    if tx == leg.tx:
+        return step(leg, InviteEvent.RECEIVED_ACK, Given(tx, message=message))
+    if leg.reinvites.pop(tx, None) is None:
+        return ()
+    leg.offer_answer.step(OfferEvent.RECEIVED_ACK)
+    body = description_of(message) if message is not None else b""
+    return (events.Acknowledged(tx, message, body),)
+
+
+def take_cancel(leg: InviteLeg, tx: int, message: Message | None) -> Outputs:
+    """Take a CANCEL of theirs, for the INVITE or a re-INVITE."""
+    if tx == leg.tx:
+        return step(leg, InviteEvent.RECEIVED_CANCEL, Given(tx, message=message))
+    if leg.reinvites.get(tx) is not False:
+        return ()
+    leg.answer_reinvite(tx, 487, b"")
+    return leg.respond(tx, 487, "Request Terminated"), events.ReinviteCancelled(tx)
+
+
+def _classify(
+    leg: InviteLeg, given: Given, message: Message, request: ClientRequest
+) -> InviteEvent:
+    """Return what a response to our INVITE is to the table."""
+    if given.status < 200:
+        return InviteEvent.RECEIVED_1XX
+    if given.status >= 300:
+        if leg.state in _RETRYABLE and _can_retry(given, message, request):
+            return InviteEvent.RECEIVED_CHALLENGE
+        leg.offer_answer.step(OfferEvent.INVITE_FAILED)
+        return InviteEvent.RECEIVED_FAILURE
+    if leg.dialog is not None:
+        return InviteEvent.RECEIVED_OTHER_2XX
+    given.meaning = leg.offer_answer.step(
+        OfferEvent.RECEIVED_2XX_SDP if description_of(message) else OfferEvent.RECEIVED_2XX
+    )
+    if given.meaning is OfferMeaning.OFFER:
+        return InviteEvent.RECEIVED_OFFER
+    return InviteEvent.RECEIVED_2XX
+
+
+def _can_retry(given: Given, message: Message, request: ClientRequest) -> bool:
+    name = CHALLENGE_HEADER.get(given.status)
+    if name is None:
+        return False
+    return request.authorizer.can_answer(given.status, message.headers(name))
+
+
+def _finished(leg: InviteLeg, given: Given, request: ClientRequest) -> Outputs:
+    """Take the end of a transaction other than the INVITE's."""
+    match request.purpose:
+        case Purpose.BYE:
+            given.status = given.status if given.message is not None else 0
+            return step(leg, InviteEvent.BYE_FINISHED, given)
+        case Purpose.OTHER_BYE:
+            return end_of_other(leg, given)
+        case Purpose.MODIFICATION:
+            assert leg.modification is not None, "only a modification sends one"
+            told = leg.modification.take_final(leg, given)
+            status = given.status
+        case _:
+            status = given.status or 503
+            told = (
+                events.ResponseReceived(request.first_tx, request.method, status, given.message),
+            )
+    if status not in (408, 481):
+        return told
+    return (*told, *step(leg, InviteEvent.DIALOG_LOST, given))
