@@ -210,7 +210,7 @@ class Listeners(Generic[E]):
         if options.once:
             self._registry.drop(registration)
         result = self._guarded(event, registration.listener)
-        if not inspect.isawaitable(result):
+        if result is None or not inspect.isawaitable(result):
             return None
         if not options.concurrent:
             return result

@@ -106,8 +106,9 @@ class CallListening:
         self.end: CallEnd | None = None
         self.trace: deque[TraceRecord] = host.trace_of(sip_call_id)
         """Its SIP messages, the last 256, if the client keeps them (`keep_trace`)."""
-        self.timings = CallTimings(created=host.now())
         self._host = host
+        self._now = host.now
+        self.timings = CallTimings(created=self._now())
         is_ours = direction is CallDirection.OUTGOING
         self._context = contextvars.copy_context() if is_ours else host.context
         self._phase = Phase.OUT_CREATED if is_ours else Phase.IN_CREATED
@@ -251,9 +252,6 @@ class CallListening:
             raise self._ended_error() from None
 
     # For the other parts.
-
-    def _now(self) -> float:
-        return self._host.now()
 
     def _state_now(self) -> CallState:
         if self._lost_paths and self._phase in CAN_RECONNECT:

@@ -173,7 +173,8 @@ class Call(CallSignalling):
             CallFailedError: The attempt failed: BusyError, DeclinedError, UnavailableError, …
             CallEndedError: It was ended before, or has ended since.
         """
-        await trio.lowlevel.checkpoint()
+        if self.end is not None or self.timings.connected is not None:
+            await trio.lowlevel.checkpoint()
         while not self._state_now().is_terminal:
             if self.timings.connected is not None:
                 return
@@ -182,7 +183,8 @@ class Call(CallSignalling):
 
     async def wait_ended(self) -> CallEnd:
         """Wait until the call is over and return how it ended. Cancelling it has no effect."""
-        await trio.lowlevel.checkpoint()
+        if self.end is not None:
+            await trio.lowlevel.checkpoint()
         while self.end is None:
             await self._life.park()
         return self.end
@@ -211,9 +213,12 @@ class Call(CallSignalling):
     ) -> None:
         """Hang up; wait for the end unless an exception or a cancellation is on its way out."""
         self._exit(value)
-        if value is not None:
-            return
-        await self._wait_left()
+        if value is None:
+            await self._wait_left()
+            self._raise_of_listener()
+
+    def _raise_of_listener(self) -> None:
+        """Raise what a listener raised under FAIL_CALL."""
         if self._listener_error is not None:
             raise self._listener_error
 

@@ -86,7 +86,7 @@ class Exchange:
         """Forget a token."""
         self._owners.pop(token, None)
         self._hops.pop(token, None)
-        if self._quiet and not self._owners:
+        if not self._owners and self._quiet:
             self._quiet.unpark_all()
 
     def settle(self, call: Call) -> None:
@@ -150,14 +150,17 @@ class Exchange:
         owner = self._owners.get(token) if token else None
         if owner is None:
             owner = self._by_transaction.get(tx)
-        if owner is not None:
-            if message is not None and isinstance(owner, Call):
+        if isinstance(owner, Call):
+            if message is not None:
                 self._hops[owner.token] = (flow, source)
                 if owner._has_lost_flow:
                     owner._note_flow_back()
             owner.handle_sip(event, now)
-            if isinstance(owner, Call) and owner.end is not None:
+            # Settled as it ended, as a rule; one that owed a message then is so now.
+            if owner.end is not None and owner.token in self._owners:
                 self.settle(owner)
+        elif owner is not None:
+            owner.handle_sip(event, now)
         elif token in self._late:
             self._late[token].handle_sip(event, now)
         elif kind == EVENT_REQUEST:

@@ -92,23 +92,31 @@ class _Server:
     async def _handle(self, call: Call) -> None:
         call_id.set(call.id)
         try:
-            async with call:
-                answer = self._handler(call)
-                if not inspect.isawaitable(answer):
-                    raise InvalidArgumentsError(
-                        f"the handler {self._handler!r} is not async: write `async def`"
-                    )
-                await answer
+            # As `async with call`, but a task that begins or ends here needs no checkpoint more.
+            await trio.lowlevel.checkpoint_if_cancelled()
+            answer = self._handler(call)
+            if not inspect.isawaitable(answer):
+                raise InvalidArgumentsError(
+                    f"the handler {self._handler!r} is not async: write `async def`"
+                )
+            await answer
+            if call.end is None:
+                await call.aclose()
+            call._raise_of_listener()
         except Exception as error:
+            call._exit(error)
             self._report(call, error)
         except BaseExceptionGroup as group:
+            call._exit(group)
             ours, rest = group.split(Exception)
             if ours is not None:
                 self._report(call, ours)
             if rest is not None:
                 raise rest from None
+        except BaseException as error:
+            call._exit(error)
+            raise
         finally:
-            call._exit(None)
             self._running -= 1
             self._arrivals.takers.note_free()
 

@@ -108,6 +108,7 @@ class Wiring:
             take_request=lambda event, now: self.take_request(event, now),
             call_at=self.timers.call_at,
         )
+        self.now = self.exchange.now
         self._sockets = sockets or SystemSockets()
         self._tracer = Tracer(trace) if config.keep_trace else None
         self.endpoint = Endpoint(
@@ -153,10 +154,6 @@ class Wiring:
         """Starts a task in the supervisor."""
         assert self._supervisor is not None, "calls are made inside `async with open_client`"
         return self._supervisor.start_soon
-
-    def now(self) -> float:
-        """Return Trio's time; within a batch of events, the batch's."""
-        return self.exchange.now()
 
     def call_at(self, at: float, act: Callable[[], None]) -> Deadline:
         """Call `act` at that time."""

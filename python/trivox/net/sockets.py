@@ -39,6 +39,7 @@ class UdpSocket:
             self._socket.close()
             raise
         self.local: Address = self._socket.getsockname()[:2]
+        self._room = memoryview(bytearray(_LARGEST_DATAGRAM_BYTES))
 
     async def wait_readable(self) -> None:
         """Wait until a datagram waits."""
@@ -47,15 +48,17 @@ class UdpSocket:
     def receive(self, limit: int) -> list[tuple[bytes, Address]]:
         """Take up to `limit` waiting datagrams."""
         batch: list[tuple[bytes, Address]] = []
-        receive_from = self._socket.recvfrom
+        # Room for the largest datagram, made anew for each, would cost more than this copy.
+        room = self._room
+        receive_into = self._socket.recvfrom_into
         for _ in range(limit):
             try:
-                data, source = receive_from(_LARGEST_DATAGRAM_BYTES)
+                length, source = receive_into(room)
             except BlockingIOError:
                 break
             except OSError:  # an ICMP error of something sent earlier: no datagram is lost by it
                 continue
-            batch.append((data, source[:2]))
+            batch.append((bytes(room[:length]), source[:2]))
         return batch
 
     def send(self, data: bytes, destination: Address) -> None:
