@@ -55,6 +55,7 @@ from trivox.call.trace import TraceRecord
 from trivox.client.account import Account, RegistrationInfo
 from trivox.client.client import Client, ClientStatistics
 from trivox.client.config import AccountConfig, ClientConfig
+from trivox.client.credentials import Credentials
 from trivox.client.opening import open_client, serve_calls
 from trivox.client.states import ClientState
 from trivox.client.takers import IncomingCalls
@@ -160,6 +161,7 @@ __all__ = [
     "ConnectionInterruptedError",
     "ConnectionNetworkError",
     "ConnectionTimeoutError",
+    "Credentials",
     "DeclinedError",
     "Disconnected",
     "DtmfMethod",

@@ -12,9 +12,8 @@ from trivox._native import Uri
 from trivox.actor.correlation import log_fields
 from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.call.argument_rules import checked_number
-from trivox.errors import InvalidUriError, ParseError, RegistrationError, TransportError
-from trivox.sip.digest import DigestClient
-from trivox.sip.digest_values import DigestAlgorithm
+from trivox.client.credentials import AccountSecrets
+from trivox.errors import AuthenticationError, InvalidUriError, RegistrationError, TransportError
 from trivox.sip.outputs import SendRequest
 from trivox.sip.registration import Registration, RegistrationChanged, RegistrationState
 
@@ -97,7 +96,7 @@ class Account:
         self.token: Final = token
         self.contact = ""
         """Our Contact at the registrar; empty before the first `register()`."""
-        self.digest: Final = _digest(config)
+        self.secrets: Final = AccountSecrets(config)
         self._registration = ReadonlyWatchable(RegistrationState.UNREGISTERED)
         self._expires_at: ReadonlyWatchable[float | None] = ReadonlyWatchable(None)
         self._machine: Registration | None = None
@@ -154,6 +153,7 @@ class Account:
         Raises:
             InvalidArgumentsError: `expires` is less than a second.
             RegistrationError: Refused, no answer, or the account has no registrar.
+            AuthenticationError: The credentials callback failed.
             TransportError, InvalidUriError: The registrar cannot be reached or resolved.
         """
         if expires is not None:
@@ -166,6 +166,8 @@ class Account:
             self.contact = self._route.identity.contact
             self._machine = self._host.new_registration(self, self._route)
             self._host.enter_registration(self)
+        else:
+            await self.secrets.prepare()
         self._carry_out(self._machine.register(expires or self.config.expires, self._host.now()))
         while self._registration.value in (
             RegistrationState.REGISTERING,
@@ -185,7 +187,7 @@ class Account:
         """Say what to do about a refusal."""
         if last.status not in _UNAUTHENTIC:
             return ""
-        if self.digest is None:
+        if self.secrets.digest is None:
             return " (the account has no password: set AccountConfig.password)"
         return " (check the user, the password and the realms of the account)"
 
@@ -207,7 +209,12 @@ class Account:
             return
         try:
             await self.register()
-        except (RegistrationError, TransportError, InvalidUriError) as error:
+        except (
+            RegistrationError,
+            AuthenticationError,
+            TransportError,
+            InvalidUriError,
+        ) as error:
             _LOGGER.warning("%s", error, extra=log_fields())
 
     def registered(self) -> Registered:
@@ -239,6 +246,8 @@ class Account:
 
     def _take_change(self, change: RegistrationChanged) -> None:
         self._last = change
+        if change.state is RegistrationState.FAILED and change.status in _UNAUTHENTIC:
+            self.secrets.doubt()
         is_bound = change.state in (RegistrationState.REGISTERED, RegistrationState.REFRESHING)
         if change.state is RegistrationState.REGISTERED:
             assign(self._expires_at, self._host.now() + change.expires)
@@ -289,16 +298,3 @@ class Registered:
         if value is None:
             with trio.move_on_after(_UNREGISTER_LIMIT):
                 await self._account.unregister()
-
-
-def _digest(config: AccountConfig) -> DigestClient | None:
-    if config.password is None and config.ha1 is None:
-        return None
-    try:
-        parsed = Uri.parse(config.uri)
-    except ParseError:
-        parsed = None
-    user = config.auth_user or (parsed.user if parsed is not None else "")
-    realms = config.realms or ((parsed.host,) if parsed is not None else ())
-    ha1 = {DigestAlgorithm(name): value for name, value in (config.ha1 or {}).items()}
-    return DigestClient(user, config.password, realms=realms, ha1=ha1 or None)

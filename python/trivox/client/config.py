@@ -19,10 +19,13 @@ from trivox.call.argument_rules import (
 )
 from trivox.call.header_rules import checked_text
 from trivox.call.settings import CallSettings
+from trivox.client.credentials import checked_hashes
 from trivox.errors import InvalidArgumentsError, InvalidUriError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from trivox.client.credentials import AskCredentials
 
 _LAST_PORT: Final = 65_535
 
@@ -37,12 +40,17 @@ class AccountConfig:
         password: Secret for digest; never shown in `repr`.
         ha1: H(user:realm:password) in its place, by algorithm ("MD5", "SHA-256"), for one realm;
             never shown in `repr`.
+        credentials: Asked in place of both when a realm's are needed: an async function of the
+            realm that returns `Credentials`, or None for a realm that has none. Asked once a realm,
+            and again after they were refused.
         display_name: Shown to called parties.
         registrar: URI of the registrar; a client that serves registers there by itself. None: only
             `register()` does, at the domain of `uri`; "": a trunk, which has no registrar: calls
             from the addresses of its `proxy`, or else of the domain of `uri`, belong to it.
         proxy: URI of an outbound proxy, put on top of the route set; None: none.
         realms: Realms the password may be used for; empty: the domain of `uri`.
+        digest_hosts: Hosts whose challenges are answered, beside the domain, the registrar and the
+            proxy; "*" is any.
         expires: Seconds a registration is asked to last.
         settings: Default settings of this account's calls.
     """
@@ -52,10 +60,12 @@ class AccountConfig:
     auth_user: str | None = None
     password: str | None = field(default=None, repr=False)
     ha1: Mapping[str, str] | None = field(default=None, repr=False)
+    credentials: AskCredentials | None = field(default=None, repr=False)
     display_name: str = ""
     registrar: str | None = None
     proxy: str | None = None
     realms: tuple[str, ...] = ()
+    digest_hosts: tuple[str, ...] = ()
     expires: int = 3600
     settings: CallSettings = field(default_factory=CallSettings)
 
@@ -67,8 +77,14 @@ class AccountConfig:
         for name in ("registrar", "proxy"):
             if getattr(self, name):
                 checked_uri(getattr(self, name), name)
-        if self.password is not None and self.ha1 is not None:
-            raise InvalidArgumentsError("give the password or ha1, not both")
+        hosts = checked_names(self.digest_hosts, "digest_hosts")
+        object.__setattr__(self, "digest_hosts", tuple(host.lower() for host in hosts))
+        secrets = (self.password, self.ha1, self.credentials)
+        if sum(secret is not None for secret in secrets) > 1:
+            raise InvalidArgumentsError("give the password, ha1 or credentials: one, not both")
+        if self.credentials is not None and not callable(self.credentials):
+            raise InvalidArgumentsError("credentials is an async function of a realm")
+        checked_hashes(self.ha1)
         checked_number(self.expires, "expires", least=1, unit=" second")
         checked_kind(self.settings, CallSettings, "settings")
 

@@ -53,7 +53,8 @@ class OutsideRequest:
         self._body = body
         self._call_id = new_id()
         self._tag = new_id()
-        self._authorizer = Authorizer(identity.digest, new_id())
+        hop = identity.routes[0] if identity.routes else ""
+        self._authorizer = Authorizer(identity.digest, new_id(), uri=uri, hop=hop, is_outside=True)
         self._send = send
         self._cseq = 0
         self._response: SipResponse | None = None

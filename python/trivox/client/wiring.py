@@ -205,7 +205,11 @@ class Wiring:
             raise ConnectionInterruptedError("the client is closed: open a new one")
         config = self._owner.config
         proxy = (account.config.proxy if account is not None else None) or config.outbound_proxy
+        if account is not None:
+            await account.secrets.prepare()
         resolved = await self.endpoint.resolve(proxy or target)
+        if account is not None:
+            account.secrets.trust(proxy or target, resolved.addresses, is_given=bool(proxy))
         flow = self.endpoint.flow_to(resolved)
         return self._route(flow, resolved.address, account, settings, proxy)
 
@@ -244,7 +248,7 @@ class Wiring:
             contact=self.endpoint.contact(flow, peer, user or _user_of(uri)),
             display_name=name,
             routes=(f"<{_loose(proxy)}>",) if proxy else (),
-            digest=account.digest if account is not None else None,
+            digest=account.secrets.digest if account is not None else None,
             user_agent=config.user_agent,
         )
         return Route(flow.id, peer, local, identity)

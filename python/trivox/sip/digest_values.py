@@ -36,6 +36,10 @@ _PARAMETER: Final = re.compile(
     r'\s*([A-Za-z0-9\-.!%*_+`\'~]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)', re.DOTALL
 )
 _MAX_PARAMETERS: Final = 32
+# A quoted string is stepped over; else a comma before "scheme parameter=" ends a challenge.
+_BOUNDARY: Final = re.compile(
+    r'"(?:[^"\\]|\\.)*(?:"|\Z)|,\s*(?=[A-Za-z0-9\-.!%*_+`\'~]+[ \t]+[A-Za-z0-9\-]+\s*=)', re.DOTALL
+)
 
 
 @final
@@ -74,6 +78,16 @@ def read_parameters_untrusted(value: str) -> dict[str, str] | None:
         parameters[name.lower()] = token if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
         position = found.end()
     return parameters
+
+
+def split_challenges_untrusted(value: str) -> list[str]:
+    """Return the challenges of one header line, which may be a list (RFC 7235 §4.1)."""
+    parts, start = [], 0
+    for found in _BOUNDARY.finditer(value):
+        if found[0].startswith(","):
+            parts.append(value[start : found.start()])
+            start = found.end()
+    return [*parts, value[start:]]
 
 
 def read_challenge_untrusted(value: str) -> DigestChallenge | None:

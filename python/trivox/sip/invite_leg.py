@@ -112,7 +112,17 @@ class InviteLeg:
     def new_request(self, purpose: Purpose, method: str, dialog: Dialog | None) -> ClientRequest:
         """Return a request that is not sent yet."""
         uri = self.target if dialog is None else dialog.remote_target
-        return ClientRequest(purpose, method, uri, Authorizer(self.digest, self.cnonce), dialog)
+        routes = self.identity.routes if self.identity is not None else ()
+        if dialog is not None:
+            routes = dialog.route_set
+        authorizer = Authorizer(
+            self.digest,
+            self.cnonce,
+            uri=uri,
+            hop=routes[0] if routes else "",
+            is_outside=dialog is None,
+        )
+        return ClientRequest(purpose, method, uri, authorizer, dialog)
 
     def send(self, request: ClientRequest) -> SendRequest:
         """Return the next try of `request`, with credentials if it was challenged."""

@@ -101,7 +101,7 @@ class Registration:
         self._local_tag = local_tag
         self._cnonce = cnonce
         self._state = RegistrationState.UNREGISTERED
-        self._authorizer = Authorizer(identity.digest, cnonce)
+        self._authorizer = self._new_authorizer()
         self._cseq = 0
         self._wanted = 3600
         self._expires = 0
@@ -255,8 +255,18 @@ class Registration:
         self._deadline = None
         self._expires = expires
         self._raises = 0
-        self._authorizer = Authorizer(self._identity.digest, self._cnonce)
+        self._authorizer = self._new_authorizer()
         return self._send()
+
+    def _new_authorizer(self) -> Authorizer:
+        routes = self._identity.routes
+        return Authorizer(
+            self._identity.digest,
+            self._cnonce,
+            uri=self._registrar,
+            hop=routes[0] if routes else "",
+            is_outside=True,
+        )
 
     def _send(self) -> SendRequest:
         identity = self._identity

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, final
 
 from trivox._native import NameAddr, Uri
 from trivox.errors import ParseError
-from trivox.sip.digest import DigestAlgorithm, DigestOutcome, DigestServer
+from trivox.sip.digest_server import DigestOutcome, DigestServer
+from trivox.sip.digest_values import DigestAlgorithm
 from trivox.sip.outputs import Headers, SendResponse
 
 if TYPE_CHECKING:
