@@ -10,7 +10,7 @@ RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml C
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types layers test-rust test-python coverage interop bench wheel sdist clean toolchain
+.PHONY: help setup demo test check format lint types layers test-rust test-python coverage fuzz simulate simulate-nightly interop bench wheel sdist clean toolchain
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -65,6 +65,9 @@ coverage: setup ## branch coverage of the sans-I/O SIP side: 100 %
 	$(BIN)/coverage run -m pytest -q tests/sip && $(BIN)/coverage report
 
 check: lint types layers test-rust test-python coverage ## all of the above and the tests
+
+fuzz: toolchain $(BIN)/.installed ## libFuzzer over every target, FUZZ_SECONDS each (600)
+	SECONDS_EACH=$(or $(FUZZ_SECONDS),600) rust/fuzz/guided/run.sh $(FUZZ)
 
 interop: setup ## far ends nobody here wrote: sipp, baresip, Chromium with JsSIP
 	$(PYTEST) -m interop

@@ -221,6 +221,8 @@ class SipCore:
         """(flow, destination, bytes) to send, in order; empties the queue."""
     def next_deadline(self) -> float | None: ...
     def handle_timeout(self, now: float) -> list[SipEvent]: ...
+    def inject_fault(self, steps: int) -> None:
+        """Panic in the so-many-th transaction step from now, to prove that it costs one transaction only."""
     @property
     def received(self) -> int:
         """Messages received so far, malformed ones included; cheaper than statistics()."""

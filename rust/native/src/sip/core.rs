@@ -1,5 +1,4 @@
 //! `SipCore`: one mutex round the sans-I/O core, one crossing per batch.
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyValueError;
@@ -63,15 +62,6 @@ fn events<'py>(py: Python<'py>, all: Vec<Event>) -> PyResult<Vec<PyEvent<'py>>> 
     all.into_iter().map(|one| event(py, one)).collect()
 }
 
-/// Peer input never ends the process: what panics is counted and dropped.
-fn guarded<T: Default>(core: &mut Core, work: impl FnOnce(&mut Core) -> T) -> T {
-    let done = catch_unwind(AssertUnwindSafe(|| work(core)));
-    done.unwrap_or_else(|_| {
-        core.count_panic();
-        T::default()
-    })
-}
-
 impl SipCore {
     // A panic inside leaves the tables as they were between two table steps: go on with them.
     fn lock(&self) -> MutexGuard<'_, Core> {
@@ -116,7 +106,7 @@ impl SipCore {
     }
 
     fn close_flow<'py>(&self, py: Python<'py>, flow: u64, now: f64) -> PyResult<Vec<PyEvent<'py>>> {
-        let all = guarded(&mut self.lock(), |core| core.close_flow(flow, now));
+        let all = self.lock().close_flow(flow, now);
         events(py, all)
     }
 
@@ -134,9 +124,7 @@ impl SipCore {
         let all = py.detach(|| {
             let (mut core, mut all) = (self.lock(), Vec::new());
             for (data, source) in &batch {
-                guarded(&mut core, |core| {
-                    core.receive_datagram(flow, data, source, now, &mut all);
-                });
+                core.receive_datagram(flow, data, source, now, &mut all);
             }
             all
         });
@@ -153,9 +141,7 @@ impl SipCore {
     ) -> PyResult<Vec<PyEvent<'py>>> {
         let all = py.detach(|| {
             let source = address(source);
-            guarded(&mut self.lock(), |core| {
-                core.receive_stream(flow, data, &source, now)
-            })
+            self.lock().receive_stream(flow, data, &source, now)
         });
         events(py, all)
     }
@@ -183,8 +169,9 @@ impl SipCore {
             headers,
             body,
         };
-        self.lock()
-            .request(&outgoing, token, now)
+        let mut core = self.lock();
+        core.command(now, |core| core.request(&outgoing, token, now))
+            .unwrap_or_else(|| Ok(core.fail_request(&outgoing, token, now)))
             .map_err(invalid_header)
     }
 
@@ -208,7 +195,10 @@ impl SipCore {
             to_tag,
             token,
         };
-        self.lock().respond(tx, &reply, now).map_err(invalid_header)
+        self.lock()
+            .command(now, |core| core.respond(tx, &reply, now))
+            .unwrap_or(Ok(false))
+            .map_err(invalid_header)
     }
 
     fn acknowledge(
@@ -221,10 +211,6 @@ impl SipCore {
         sent_by: &str,
         headers: Headers,
         body: &[u8],
-        #[expect(
-            unused_variables,
-            reason = "every command takes the clock; this one arms no timer"
-        )]
         now: f64,
     ) -> PyResult<()> {
         let (headers, destination) = (plain(headers), address(destination));
@@ -239,13 +225,16 @@ impl SipCore {
             body,
         };
         self.lock()
-            .acknowledge(tx, &to_tag.0, &ack)
+            .command(now, |core| core.acknowledge(tx, &to_tag.0, &ack))
+            .unwrap_or(Ok(()))
             .map_err(invalid_header)
     }
 
     fn cancel(&self, tx: u64, headers: Headers, token: i64, now: f64) -> PyResult<u64> {
+        let headers = plain(headers);
         self.lock()
-            .cancel(tx, &plain(headers), token, now)
+            .command(now, |core| core.cancel(tx, &headers, token, now))
+            .unwrap_or(Ok(0))
             .map_err(invalid_header)
     }
 
@@ -275,12 +264,17 @@ impl SipCore {
             server,
         };
         self.lock()
-            .forward(&message.get().0, &forward, now)
+            .command(now, |core| core.forward(&message.get().0, &forward, now))
+            .unwrap_or(Ok(0))
             .map_err(invalid_header)
     }
 
     fn forward_response(&self, server: u64, message: &Bound<'_, Message>, now: f64) -> bool {
-        self.lock().forward_response(server, &message.get().0, now)
+        self.lock()
+            .command(now, |core| {
+                core.forward_response(server, &message.get().0, now)
+            })
+            .unwrap_or(false)
     }
 
     fn bind(&self, call_id: Octets, local_tag: Octets, remote_tag: Octets, token: i64) {
@@ -309,8 +303,13 @@ impl SipCore {
     }
 
     fn handle_timeout<'py>(&self, py: Python<'py>, now: f64) -> PyResult<Vec<PyEvent<'py>>> {
-        let all = py.detach(|| guarded(&mut self.lock(), |core| core.handle_timeout(now)));
+        let all = py.detach(|| self.lock().handle_timeout(now));
         events(py, all)
+    }
+
+    /// Panic in the so-many-th step from now, to prove that it costs one transaction only.
+    fn inject_fault(&self, steps: u64) {
+        self.lock().inject_fault(steps);
     }
 
     #[getter]

@@ -40,6 +40,7 @@ impl SipCore {
             return false;
         };
         transaction.state = state;
+        self.work_on(id);
         for action in actions {
             self.act(id, *action, now, &mut material, events);
         }

@@ -107,7 +107,7 @@ impl SipCore {
     }
 
     /// The flow is gone already: the caller hears it from the next `handle_timeout`.
-    fn fail_client(
+    pub(super) fn fail_client(
         &mut self,
         client: Client,
         flow: u64,

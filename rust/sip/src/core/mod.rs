@@ -5,6 +5,7 @@
 //! clock.
 mod act;
 mod client;
+mod fault;
 mod proxy;
 mod receive;
 mod server;
@@ -54,6 +55,9 @@ pub struct SipCore {
     /// Events made by a command, delivered by the next `handle_timeout`.
     pending: Vec<(f64, Event)>,
     counters: Counters,
+    /// The transaction of the input that is being handled; 0 for none.
+    at_work: u64,
+    fault_in: u64,
 }
 
 impl SipCore {
@@ -75,6 +79,8 @@ impl SipCore {
             output: Vec::new(),
             pending: Vec::new(),
             counters: Counters::default(),
+            at_work: 0,
+            fault_in: 0,
         }
     }
 
@@ -103,11 +109,13 @@ impl SipCore {
             .map(|&(_, id)| id)
             .collect();
         for id in waiting {
-            if self.transactions[&id].is_waiting() {
-                let error = self.event(EventKind::TransportError, id, None);
-                self.remove(id);
-                events.push(error);
-            }
+            self.guarded(&mut events, |core, events| {
+                if core.transactions[&id].is_waiting() {
+                    let error = core.event(EventKind::TransportError, id, None);
+                    core.remove(id);
+                    events.push(error);
+                }
+            });
         }
         self.take_pending(now, &mut events);
         events
@@ -148,13 +156,10 @@ impl SipCore {
                     Input::Limit
                 }
             };
-            self.step(
-                timer.transaction,
-                input,
-                now,
-                act::Material::default(),
-                &mut events,
-            );
+            self.guarded(&mut events, |core, events| {
+                let nothing = act::Material::default();
+                core.step(timer.transaction, input, now, nothing, events);
+            });
         }
         events
     }
@@ -187,11 +192,6 @@ impl SipCore {
     /// Messages received so far, malformed ones included.
     pub fn received(&self) -> u64 {
         self.counters.received
-    }
-
-    /// Count an input whose handling panicked: a bug of ours, which must cost that input only.
-    pub fn count_panic(&mut self) {
-        self.counters.panics += 1;
     }
 
     fn take_pending(&mut self, now: f64, events: &mut Vec<Event>) {

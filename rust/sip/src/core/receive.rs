@@ -51,11 +51,13 @@ impl SipCore {
             source: source.clone(),
             now,
         };
-        if message.is_request() {
-            self.receive_request(message, arrival, events);
-        } else {
-            self.receive_response(message, arrival, events);
-        }
+        self.guarded(events, |core, events| {
+            if message.is_request() {
+                core.receive_request(message, arrival, events);
+            } else {
+                core.receive_response(message, arrival, events);
+            }
+        });
     }
 
     /// Take bytes of a connection, split anywhere.
@@ -206,6 +208,7 @@ impl SipCore {
             self.arm(id, Slot::Repeat, self.late_trying(), arrival.now);
             self.arm(id, Slot::Limit, 64.0 * self.settings.t1, arrival.now);
         }
+        self.work_on(id);
         id
     }
 

@@ -108,14 +108,14 @@ impl Uri {
             .map(|(_, value)| value)
     }
 
+    /// Of a parameter given twice, which no URI may have (§19.1.1), the first counts.
     fn agrees_with(&self, other: &Self) -> bool {
-        self.parameters
-            .iter()
-            .all(|(name, value)| match (value, other.parameter(name)) {
-                (_, None) => !SIGNIFICANT.contains(&name.as_str()),
-                (Some(mine), Some(Some(theirs))) => mine.eq_ignore_ascii_case(theirs),
-                (mine, Some(theirs)) => mine == theirs,
-            })
+        let same = |name: &str| match (self.parameter(name), other.parameter(name)) {
+            (_, None) => !SIGNIFICANT.contains(&name),
+            (Some(Some(mine)), Some(Some(theirs))) => mine.eq_ignore_ascii_case(theirs),
+            (mine, theirs) => mine == theirs,
+        };
+        self.parameters.iter().all(|(name, _)| same(name))
     }
 
     fn sorted_headers(&self) -> Vec<Vec<u8>> {

@@ -1,0 +1,38 @@
+//! What is fuzzed, by name: each target takes any bytes and panics where something is wrong.
+//!
+//! `tests/replay.rs` runs all of them over the seeds and over seeded mutations, on stable and
+//! without tools; `guided/` puts the same functions under libFuzzer.
+#![forbid(unsafe_code)]
+
+pub mod cut;
+pub mod media;
+pub mod mutate;
+pub mod signalling;
+
+/// A function under test.
+pub type Target = fn(&[u8]);
+
+/// All targets; seeds lie in `seeds/<name>/`.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("message", signalling::message),
+    ("stream", signalling::stream),
+    ("uri", signalling::uri),
+    ("name_addr", signalling::name_addr),
+    ("via", signalling::via),
+    ("core", signalling::core),
+    ("sdp", media::sdp),
+    ("stun", media::stun),
+    ("rtp", media::rtp),
+    ("rtcp", media::rtcp),
+    ("dtmf", media::dtmf),
+    ("jitter", media::jitter),
+    ("session", media::session),
+    ("wav", media::wav),
+];
+
+/// The target of that name.
+#[must_use]
+pub fn target(name: &str) -> Option<Target> {
+    let found = TARGETS.iter().find(|(known, _)| *known == name);
+    found.map(|(_, run)| *run)
+}
