@@ -16,6 +16,7 @@ PROGRAMS = {
     "baresip": ("baresip",),
     "chromium-jssip": ("chromium", "node", "npm"),
     "kamailio": ("kamailio", "kamcmd"),
+    "sipsak": ("sipsak",),
 }
 
 
