@@ -69,7 +69,7 @@ check: lint types layers test-rust test-python coverage ## all of the above and 
 fuzz: toolchain $(BIN)/.installed ## libFuzzer over every target, FUZZ_SECONDS each (600)
 	SECONDS_EACH=$(or $(FUZZ_SECONDS),600) rust/fuzz/guided/run.sh $(FUZZ)
 
-interop: setup ## far ends nobody here wrote: sipp, baresip, Chromium with JsSIP
+interop: setup ## far ends nobody here wrote: sipp, sipsak, baresip, Kamailio, Chromium with JsSIP and SIP.js
 	$(PYTEST) -m interop
 
 bench: setup ## run benches/scenarios and print a table

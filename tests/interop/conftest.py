@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .far_ends.browser import built_page
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -15,6 +17,7 @@ PROGRAMS = {
     "sipp": ("sipp",),
     "baresip": ("baresip",),
     "chromium-jssip": ("chromium", "node", "npm"),
+    "chromium-sipjs": ("chromium", "node", "npm"),
     "kamailio": ("kamailio", "kamcmd"),
     "sipsak": ("sipsak",),
 }
@@ -44,3 +47,9 @@ def run_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "far_end"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the browser's page, bundled once."""
+    return built_page(tmp_path_factory.mktemp("page"))

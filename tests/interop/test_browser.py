@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-
 import pytest
 import trio
 
 import trivox
 
-from .far_ends.browser import built_page, open_browser
+from .browser_house import Handler, house, uri_of
 from .tones import assert_tone
 
 pytestmark = [
@@ -17,71 +15,6 @@ pytestmark = [
     pytest.mark.far_end("chromium-jssip"),
     pytest.mark.slow,
 ]
-
-
-@pytest.fixture(scope="session")
-def page(tmp_path_factory):
-    return built_page(tmp_path_factory.mktemp("page"))
-
-
-@asynccontextmanager
-async def house(page, handler, *flags):
-    """A switchboard that also serves the page, a handler registered there, a browser registered there."""
-    listen = ["sip:127.0.0.1:0;transport=udp", "sip:127.0.0.1:0;transport=ws"]
-    users = {"alice": "wonder", "handler": "secret"}
-    async with trivox.open_switchboard(listen=listen, users=users, pages=page) as board:
-        web = trivox.sip.Uri.parse(
-            next(str(uri) for uri in board.listening_on if "transport=ws" in str(uri))
-        )
-        account = board.account("handler")
-        async with (
-            trivox.open_client(
-                listen=["sip:127.0.0.1:0;transport=udp"], accounts=[account]
-            ) as client,
-            next(iter(client.accounts.values())).registered(),
-            trio.open_nursery() as nursery,
-        ):
-            if handler is not None:
-                nursery.start_soon(client.serve, handler)
-            async with open_browser(f"http://127.0.0.1:{web.port}/index.html", *flags) as browser:
-                await browser.register(
-                    ws=f"ws://127.0.0.1:{web.port}",
-                    uri=_uri("alice", account.uri),
-                    password="wonder",
-                )
-                yield browser, client, account.uri
-            nursery.cancel_scope.cancel()
-
-
-def _uri(user: str, other: str) -> str:
-    return f"sip:{user}@{other.partition('@')[2]}"
-
-
-class Handler:
-    """Answers, records, plays 880 Hz until told to stop; keeps what it saw."""
-
-    def __init__(self, recording, seconds: float = 60) -> None:
-        self.recording = str(recording)
-        self.seconds = seconds
-        self.digits = ""
-        self.end: trivox.CallEnd | None = None
-        self.ended = trio.Event()
-
-    async def __call__(self, call: trivox.Call) -> None:
-        self.call = call
-        call.add_event_listener(trivox.DtmfReceived, self._digit)
-        try:
-            async with call:
-                await call.answer()
-                async with call.cancel_on_end(), call.recording(self.recording):
-                    with trio.move_on_after(self.seconds):
-                        await call.play(trivox.ToneSource((880.0,)))
-        finally:
-            self.end = call.end
-            self.ended.set()
-
-    def _digit(self, event: trivox.DtmfReceived) -> None:
-        self.digits += event.tone
 
 
 async def test_page_and_handler_hear_each_other_without_concealed_audio(page, tmp_path):
@@ -165,7 +98,7 @@ async def test_handler_calls_the_page_and_both_hear_each_other(page, tmp_path):
     recording = tmp_path / "ours.wav"
     async with house(page, None) as (browser, client, own):
         settings = trivox.CallSettings(media="webrtc")
-        async with client.dial(_uri("alice", own), settings) as call:
+        async with client.dial(uri_of("alice", own), settings) as call:
             async with call.recording(str(recording)):
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(call.play, trivox.ToneSource((880.0,)))

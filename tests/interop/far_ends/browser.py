@@ -1,4 +1,4 @@
-"""Chromium with JsSIP: a page in a browser of its own, asked and told over a pipe."""
+"""Chromium with JsSIP or SIP.js: a page in a browser of its own, asked and told over a pipe."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent.parent / "browser"
 
 
 def built_page(target: Path) -> Path:
-    """Bundle the page with JsSIP (locked) and put what a server serves into `target`."""
+    """Bundle the page with its libraries (locked) and put what a server serves into `target`."""
     if not (HERE / "node_modules" / ".bin" / "esbuild").exists():
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=HERE, check=True)
     subprocess.run(["npm", "run", "--silent", "bundle"], cwd=HERE, check=True)
@@ -30,7 +30,7 @@ def built_page(target: Path) -> Path:
 
 
 class Browser:
-    """One page with one JsSIP user agent."""
+    """One page with one user agent."""
 
     def __init__(self, process: trio.Process) -> None:
         self._process = process
@@ -81,9 +81,23 @@ class Browser:
         """Wait until the page's call is in that state."""
         await self.until("look", lambda look: look["status"] == wanted, within)
 
-    async def register(self, *, ws: str, uri: str, password: str) -> None:
-        """Start the user agent and wait until it is registered."""
-        await self.call("start", {"ws": ws, "uri": uri, "password": password})
+    async def noted(self, name: str, within: float = 15) -> dict[str, Any]:
+        """Wait until the page has noted something by that name, and return the first of them."""
+        look = await self.until(
+            "look", lambda look: any(entry["name"] == name for entry in look["log"]), within
+        )
+        return next(entry for entry in look["log"] if entry["name"] == name)
+
+    async def register(self, *, ws: str, uri: str, password: str, **options: Any) -> None:
+        """Start the user agent and wait until it is registered.
+
+        Args:
+            ws: URL of the server's WebSocket.
+            uri: Address of record.
+            password: For digest.
+            options: `library` (jssip, sipjs), `answerHz`, `refuse` (a status), `rings` (no answer).
+        """
+        await self.call("start", {"ws": ws, "uri": uri, "password": password, **options})
         await self.until("look", lambda look: look["registered"])
 
 

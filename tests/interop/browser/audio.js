@@ -1,0 +1,86 @@
+// What the page says is an oscillator; what it hears goes through an analyser.
+const RATE = 48000;
+let audioContext = null;
+let analyser = null;
+let player = null;
+let connection = null;
+let listened = null;
+
+async function context() {
+  audioContext ??= new AudioContext({ sampleRate: RATE });
+  if (audioContext.state !== "running") await audioContext.resume();
+  return audioContext;
+}
+
+export async function toneStream(hz, { video = false } = {}) {
+  const audio = await context();
+  const oscillator = audio.createOscillator();
+  const gain = audio.createGain();
+  const destination = audio.createMediaStreamDestination();
+  oscillator.frequency.value = hz;
+  gain.gain.value = 0.3;
+  oscillator.connect(gain).connect(destination);
+  oscillator.start();
+  if (!video) return destination.stream;
+  const camera = await navigator.mediaDevices.getUserMedia({ video: true });
+  return new MediaStream([...destination.stream.getTracks(), ...camera.getVideoTracks()]);
+}
+
+async function listen(track) {
+  // A call that is resumed announces the same track again.
+  if (track.kind !== "audio" || track === listened) return;
+  listened = track;
+  const audio = await context();
+  // Chromium feeds a remote track to WebAudio only while a media element plays it too. A muted
+  // one would silence the track itself once its receiving was stopped and resumed.
+  player = new Audio();
+  player.srcObject = new MediaStream([track]);
+  player.play().catch(() => {});
+  analyser = audio.createAnalyser();
+  analyser.fftSize = 8192;
+  analyser.smoothingTimeConstant = 0;
+  audio.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+}
+
+export function watch(peerConnection) {
+  connection = peerConnection;
+  connection.addEventListener("track", (event) => listen(event.track));
+  for (const receiver of connection.getReceivers()) if (receiver.track) listen(receiver.track);
+}
+
+// The strongest frequency heard in the last 170 ms, and its level.
+export function heard() {
+  if (!analyser) return { hz: 0, rms: 0 };
+  const spectrum = new Float32Array(analyser.frequencyBinCount);
+  const wave = new Float32Array(analyser.fftSize);
+  analyser.getFloatFrequencyData(spectrum);
+  analyser.getFloatTimeDomainData(wave);
+  let peak = 2;
+  for (let bin = 3; bin < spectrum.length - 1; bin++) if (spectrum[bin] > spectrum[peak]) peak = bin;
+  const rms = Math.sqrt(wave.reduce((sum, sample) => sum + sample * sample, 0) / wave.length);
+  return { hz: (peak * RATE) / analyser.fftSize, rms };
+}
+
+// Chromium's own counters of the audio it received and sent. `level` is 0 to 1, and still right
+// after a hold, when WebAudio hears no more of a track whose receiving was stopped and resumed.
+export async function counters() {
+  const result = { received: 0, lost: 0, sent: 0, samples: 0, concealed: 0, level: 0, roundTrip: 0 };
+  for (const entry of (await connection.getStats()).values()) {
+    if (entry.type === "inbound-rtp" && entry.kind === "audio") {
+      result.received = entry.packetsReceived;
+      result.lost = entry.packetsLost;
+      result.samples = entry.totalSamplesReceived ?? 0;
+      result.level = entry.audioLevel ?? 0;
+      result.concealed = entry.concealedSamples ?? 0;
+    }
+    if (entry.type === "outbound-rtp" && entry.kind === "audio") result.sent = entry.packetsSent;
+    if (entry.type === "remote-inbound-rtp") result.roundTrip = entry.roundTripTime ?? 0;
+  }
+  return result;
+}
+
+export function silence(isSilent) {
+  for (const sender of connection.getSenders()) {
+    if (sender.track?.kind === "audio") sender.track.enabled = !isSilent;
+  }
+}

@@ -1,0 +1,93 @@
+// JsSIP as the far end.
+import * as JsSIP from "jssip";
+import { toneStream, watch } from "./audio.js";
+import { note, state } from "./state.js";
+
+let agent = null;
+let session = null;
+
+// Rewrites the page's own offer, to be a far end with less to say.
+function withoutCandidates(sdp) {
+  return sdp.replace(/a=candidate:.*\r\n/g, "");
+}
+
+function adopt(made) {
+  session = made;
+  if (session.connection) watch(session.connection);
+  else session.on("peerconnection", (event) => watch(event.peerconnection));
+  let gathered = null;
+  session.on("icecandidate", (event) => {
+    // JsSIP waits for the end of gathering, which loopback hosts reach late.
+    clearTimeout(gathered);
+    gathered = setTimeout(() => event.ready(), 150);
+  });
+  session.on("progress", () => (state.status = "ringing"));
+  session.on("confirmed", () => (state.status = "connected"));
+  session.on("ended", (event) => {
+    state.status = "ended";
+    note("ended", { by: event.originator, cause: event.cause });
+  });
+  session.on("failed", (event) => {
+    state.status = "failed";
+    note("failed", { by: event.originator, cause: event.cause, code: event.message?.status_code });
+  });
+  session.on("newDTMF", (event) => note("dtmf", { tone: event.dtmf.tone, by: event.originator }));
+  session.on("newInfo", (event) => {
+    if (event.originator === "remote") note("info", { type: event.info.contentType, body: event.info.body });
+  });
+  session.on("hold", (event) => note("hold", { by: event.originator }));
+  session.on("unhold", (event) => note("unhold", { by: event.originator }));
+  session.on("refer", () => note("refer"));
+}
+
+function outcome(ask) {
+  return new Promise((resolve) => {
+    if (!ask(() => resolve(true))) resolve(false);
+  });
+}
+
+export const jssip = {
+  start({ ws, uri, password, answerHz, refuse, rings }) {
+    const socket = new JsSIP.WebSocketInterface(ws);
+    agent = new JsSIP.UA({ sockets: [socket], uri, password, session_timers: false });
+    agent.on("registered", () => (state.registered = true));
+    agent.on("unregistered", () => (state.registered = false));
+    agent.on("registrationFailed", (event) => note("registration-failed", { why: event.cause }));
+    agent.on("newMessage", ({ originator, request }) => {
+      if (originator === "remote") note("message", { body: request.body });
+    });
+    agent.on("newRTCSession", async ({ session: made, originator }) => {
+      adopt(made);
+      if (originator !== "remote") return;
+      note("incoming", { from: String(made.remote_identity.uri) });
+      if (refuse) made.terminate({ status_code: refuse });
+      else if (!rings) made.answer({ mediaStream: await toneStream(answerHz ?? 440) });
+    });
+    agent.start();
+  },
+  async dial(target, { hz = 440, stripCandidates = false, video = false } = {}) {
+    state.status = "calling";
+    const made = agent.call(target, {
+      mediaStream: await toneStream(hz, { video }),
+      mediaConstraints: { audio: true, video },
+    });
+    if (stripCandidates) {
+      made.on("sdp", (event) => {
+        if (event.originator === "local") event.sdp = withoutCandidates(event.sdp);
+      });
+    }
+  },
+  hangup: () => session.terminate(),
+  mute: () => session.mute({ audio: true }),
+  unmute: () => session.unmute({ audio: true }),
+  hold: () => outcome((done) => session.hold({}, done)),
+  unhold: () => outcome((done) => session.unhold({}, done)),
+  renegotiate: () => outcome((done) => session.renegotiate({}, done)),
+  dtmf(tones, how = "RFC2833") {
+    session.sendDTMF(tones, { duration: 120, interToneGap: 80, transportType: how });
+  },
+  info: (type, body) => session.sendInfo(type, body),
+  message: (target, body) => agent.sendMessage(target, body),
+  refer: (target) => session.refer(target),
+  stop: () => agent.stop(),
+};
