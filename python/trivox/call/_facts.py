@@ -18,7 +18,7 @@ from trivox.call.events import (
     StartRinging,
     StopRinging,
 )
-from trivox.call.messages import SipResponse, headers_of, party_untrusted, reason_of
+from trivox.call.messages import SipResponse, headers_of, reason_of
 from trivox.call.sdp import is_holding
 from trivox.call.states import Phase, Trigger
 from trivox.errors import ConnectionTimeoutError, EngineError, StreamError, TransportError
@@ -125,18 +125,23 @@ class CallFacts(CallMedia):
 
     def _take_fact(self, fact: facts.SessionFact) -> None:
         match fact:
-            case facts.Progress():
-                self._take_progress(fact)
+            # First what every call has.
+            case facts.Acknowledged(tx, _, body):
+                self._take_acknowledged(tx, body)
+            case facts.RemoteEnded(message):
+                self._end_remotely(EndReason.REMOTE_ENDED, 0, message, Trigger.REMOTE_BYE)
             case facts.Answered():
                 self._take_answered(fact)
+            case facts.Progress():
+                self._take_progress(fact)
+            case facts.LocalEnded() | facts.CrossedAnswer():
+                self._step(Trigger.FINISHED)
             case facts.Rejected(status, reason, message):
                 self._fail(status, reason, message, Originator.REMOTE, Trigger.REFUSED)
             case facts.TimedOut():
                 self._fail(408, "no response", None, Originator.SYSTEM, Trigger.REFUSED)
             case facts.TransportFailed():
                 self._fail(503, "connection failed", None, Originator.SYSTEM, Trigger.REFUSED)
-            case facts.Acknowledged(tx, _, body):
-                self._take_acknowledged(tx, body)
             case _:
                 self._take_other_fact(fact)
 
@@ -146,10 +151,6 @@ class CallFacts(CallMedia):
                 self._fail(408, "no ACK", None, Originator.SYSTEM, Trigger.ACK_TIMEOUT)
             case facts.RemoteCancelled(message):
                 self._take_cancel(message)
-            case facts.RemoteEnded(message):
-                self._end_remotely(EndReason.REMOTE_ENDED, 0, message, Trigger.REMOTE_BYE)
-            case facts.LocalEnded() | facts.CrossedAnswer():
-                self._step(Trigger.FINISHED)
             case facts.DialogLost(status):
                 self._lose(f"the far end lost the call ({status})", Trigger.LOST)
             case facts.ReinviteReceived(tx, message, body):
@@ -250,7 +251,7 @@ class CallFacts(CallMedia):
         )
 
     def _note_hold(self, sdp: bytes) -> None:
-        CallListening.is_remotely_held.set(self, to=is_holding(sdp))
+        self._tell(is_remotely_held=is_holding(sdp))
 
     def _take_cancel(self, message: Message | None) -> None:
         reason = message.header("Reason") if message is not None else None
@@ -358,6 +359,7 @@ class CallFacts(CallMedia):
                 originator=Originator.REMOTE,
                 sip_code=status,
                 headers=headers_of(message),
+                at=self._now(),
             )
         self._step(trigger)
 
@@ -374,8 +376,7 @@ class CallFacts(CallMedia):
         self._fail(self._farewell.status, str(error), None, Originator.SYSTEM, Trigger.MEDIA_FAILED)
 
     def _learn_party(self, value: str) -> None:
-        name, uri = party_untrusted(value)
-        self._party = (name, uri)
+        self._party_untrusted = value
 
     def _end_signalling(self) -> None:
         """Send CANCEL, BYE or the rejection, or leave it with the session until it may go."""

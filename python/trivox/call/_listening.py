@@ -13,6 +13,7 @@ from trivox.actor.correlation import bound
 from trivox.actor.emitter import Emitter
 from trivox.actor.mailbox import Overflow
 from trivox.actor.registry import ListenerOptions, added_or_decorator, event_class
+from trivox.actor.watchable import assign
 from trivox.call._watched import WatchedValue
 from trivox.call.events import (
     DROPPABLE_EVENTS,
@@ -23,7 +24,7 @@ from trivox.call.events import (
     Failed,
     Originator,
 )
-from trivox.call.messages import Headers, headers_of
+from trivox.call.messages import Headers, headers_of, party_untrusted
 from trivox.call.states import (
     PHASE_STATE,
     Action,
@@ -67,15 +68,26 @@ CAN_RECONNECT = frozenset(
 class CallListening:
     """What all parts of a call stand on."""
 
-    state = WatchedValue[CallState](first=CallState.CREATED)
+    state = WatchedValue[CallState](
+        first=CallState.CREATED, made=lambda call: CallListening._state_now(call)
+    )
     is_on_hold = WatchedValue[bool](first=False)
     is_microphone_muted = WatchedValue[bool](first=False)
     is_video_enabled = WatchedValue[bool](first=False)
     has_screen_sharing = WatchedValue[bool](first=False)
-    local_streams = WatchedValue[frozenset[LocalStream]](first=frozenset())
-    remote_streams = WatchedValue[frozenset[RemoteStream]](first=frozenset())
-    remote_display_name = WatchedValue[str | None](first=None)
-    remote_sip_uri = WatchedValue[str | None](first=None)
+    local_streams = WatchedValue[frozenset[LocalStream]](
+        first=frozenset(), made=lambda call: frozenset({LocalStream(f"{call.id}/audio")})
+    )
+    remote_streams = WatchedValue[frozenset[RemoteStream]](
+        first=frozenset(),
+        made=lambda call: CallListening._remote_streams_now(call),
+    )
+    remote_display_name = WatchedValue[str | None](
+        first=None, made=lambda call: CallListening._party(call)[0]
+    )
+    remote_sip_uri = WatchedValue[str | None](
+        first=None, made=lambda call: CallListening._party(call)[1]
+    )
     is_remotely_held = WatchedValue[bool](first=False)
     is_ringing = WatchedValue[bool](first=False)
     has_early_media = WatchedValue[bool](first=False)
@@ -114,9 +126,10 @@ class CallListening:
         self._phase = Phase.OUT_CREATED if is_ours else Phase.IN_CREATED
         self._lost_paths: frozenset[str] = frozenset()
         self._cause: CallEnd | None = None
-        self._party: tuple[str | None, str | None] = (None, None)
+        self._party_untrusted = ""
+        """Who the far end says it is: From of its INVITE, or To of its answer."""
         self._was_ringing = False
-        self._remote_stream: RemoteStream | None = None
+        self._has_remote_stream = False
         self._values: dict[str, Any] = {}
         self._watchables: dict[str, ReadonlyWatchable[Any]] = {}
         self._emitter: Emitter[Event] | None = None
@@ -129,7 +142,6 @@ class CallListening:
         self._timers: dict[str, Timer] = {}
         self._life = trio.lowlevel.ParkingLot()
         self._end_scopes: list[trio.CancelScope] = []
-        CallListening.local_streams.set(self, to=frozenset({LocalStream(f"{id}/audio")}))
 
     @property
     def _face(self) -> Call:
@@ -253,6 +265,25 @@ class CallListening:
 
     # For the other parts.
 
+    def _party(self) -> tuple[str | None, str | None]:
+        """Display name and URI of the far end; None for what cannot be read."""
+        return party_untrusted(self._party_untrusted)
+
+    @property
+    def _remote_stream(self) -> RemoteStream:
+        return RemoteStream(f"{self.id}/remote-audio")
+
+    def _remote_streams_now(self) -> frozenset[RemoteStream]:
+        return frozenset({self._remote_stream} if self._has_remote_stream else ())
+
+    def _tell(self, *made: str, **values: object) -> None:
+        """Set values and tell who watches them, and those named, which are made from the call."""
+        self._values.update(values)
+        for name in (*made, *values) if self._watchables else ():
+            watchable = self._watchables.get(name)
+            if watchable is not None:
+                assign(watchable, getattr(type(self), name).of(self))
+
     def _state_now(self) -> CallState:
         if self._lost_paths and self._phase in CAN_RECONNECT:
             return CallState.RECONNECTING
@@ -266,11 +297,23 @@ class CallListening:
         **payload: Any,  # noqa: ANN401 (the fields of that class)
     ) -> None:
         """Build and emit an event, if anybody would hear it."""
+        if self._hears(kind):
+            self._hand_out(kind, originator, message, **payload)
+
+    def _hears(self, kind: type[Event]) -> bool:
+        """Count an event, and tell whether anybody would hear it: then `_hand_out` is to follow."""
         self._seq += 1
-        emitter = self._emitter
-        if emitter is not None and emitter.wants(kind):
-            headers = headers_of(message)
-            emitter.emit(kind(**self._common(originator, headers), **payload))
+        return self._emitter is not None and self._emitter.wants(kind)
+
+    def _hand_out(
+        self,
+        kind: type[Event],
+        originator: Originator,
+        message: Message | None = None,
+        **payload: Any,  # noqa: ANN401 (as above)
+    ) -> None:
+        common = self._common(originator, headers_of(message))
+        self._emitting().emit(kind(**common, **payload))
 
     def _common(self, originator: Originator, headers: Any) -> dict[str, Any]:  # noqa: ANN401
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trivox.actor.correlation import log_fields
@@ -20,7 +21,6 @@ from trivox.call.events import (
     StopRinging,
 )
 from trivox.call.states import IGNORED, TABLE, Action, Phase, Trigger
-from trivox.call.streams import RemoteStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,9 +65,11 @@ class CallMachine(CallListening, ABC):
             self._is_stepping = False
         if Action.FINISH in go.actions:
             self._note_end()
-        self._publications += go.actions
-        CallListening.state.set(self, to=self._state_now())
-        self._publish_all()
+        if self._watchables:
+            self._tell("state")
+        if go.actions:
+            self._publications += go.actions
+            self._publish_all()
         if self._life:
             self._life.unpark_all()
 
@@ -96,15 +98,16 @@ class CallMachine(CallListening, ABC):
 
     def _publish_released(self) -> None:
         self._remove_remote_stream()
-        CallListening.local_streams.set(self, to=frozenset())
-        CallListening.is_remotely_held.set(self, to=False)
-        CallListening.has_early_media.set(self, to=False)
-        CallListening.media_state.set(self, to="closed")
+        self._tell(
+            local_streams=frozenset(),
+            is_remotely_held=False,
+            has_early_media=False,
+            media_state="closed",
+        )
 
     def _publish_connected(self) -> None:
-        name, uri = self._party
-        CallListening.remote_display_name.set(self, to=name)
-        CallListening.remote_sip_uri.set(self, to=uri)
+        if self._watchables:
+            self._tell("remote_display_name", "remote_sip_uri")
         self._add_remote_stream()
         self._emit(Connected, Originator.REMOTE)
 
@@ -118,28 +121,19 @@ class CallMachine(CallListening, ABC):
         cause = self._cause
         if cause is None:
             cause = CallEnd(reason=EndReason.LOCAL_ENDED, originator=Originator.LOCAL)
-        self.end = CallEnd(
-            reason=cause.reason,
-            originator=cause.originator,
-            sip_code=cause.sip_code,
-            sip_reason=cause.sip_reason,
-            headers=cause.headers,
-            at=now,
-            error=cause.error,
-        )
+        self.end = cause if cause.at == now else replace(cause, at=now)
 
     def _publish_end(self) -> None:
         self._seq += 1
-        error = self._ended_error()
         for watchable in self._watchables.values():
-            watchable.observers().close(error)
+            watchable.observers().close(self._ended_error())
         if self._emitter is not None:
             self._emitter.finish(self._terminal_event())
             self._emitter = None  # a later reader gets a new one; no cycle keeps the call alive
         for scope in self._end_scopes:
             scope.cancel()
         self._end_scopes.clear()
-        self._settle_requests(error)
+        self._settle_requests()
         self._host.leave(self._face)
 
     @abstractmethod
@@ -149,7 +143,7 @@ class CallMachine(CallListening, ABC):
     @abstractmethod
     def _begin_media(self) -> None: ...
     @abstractmethod
-    def _settle_requests(self, error: Exception) -> None: ...
+    def _settle_requests(self) -> None: ...
     @abstractmethod
     def _fail_media(self, text: str) -> None: ...
 
@@ -172,7 +166,7 @@ class CallMachine(CallListening, ABC):
         is_first = not self._lost_paths
         self._lost_paths |= {cause}
         if is_first:
-            CallListening.state.set(self, to=self._state_now())
+            self._tell("state")
             self._emit(Reconnecting, Originator.SYSTEM, cause=cause)
 
     def _end_reconnecting(self, cause: str) -> None:
@@ -181,7 +175,7 @@ class CallMachine(CallListening, ABC):
             return
         self._lost_paths -= {cause}
         if self._phase in CAN_RECONNECT and not self._lost_paths:
-            CallListening.state.set(self, to=self._state_now())
+            self._tell("state")
             self._emit(Reconnected, Originator.SYSTEM, cause=cause)
 
     def _after(self, name: str, seconds: float, act: Callable[[], None]) -> None:
@@ -195,13 +189,18 @@ class CallMachine(CallListening, ABC):
             timer.cancel()
 
     def _add_remote_stream(self) -> None:
-        if self._remote_stream is None:
-            stream = self._remote_stream = RemoteStream(f"{self.id}/remote-audio")
-            CallListening.remote_streams.set(self, to=frozenset({stream}))
-            self._emit(RemoteMediaAdded, Originator.REMOTE, stream=stream, type=str(stream.type))
+        if not self._has_remote_stream:
+            self._has_remote_stream = True
+            self._note_remote_stream(RemoteMediaAdded)
 
     def _remove_remote_stream(self) -> None:
-        stream, self._remote_stream = self._remote_stream, None
-        if stream is not None:
-            CallListening.remote_streams.set(self, to=frozenset())
-            self._emit(RemoteMediaRemoved, Originator.REMOTE, stream=stream, type=str(stream.type))
+        if self._has_remote_stream:
+            self._has_remote_stream = False
+            self._note_remote_stream(RemoteMediaRemoved)
+
+    def _note_remote_stream(self, kind: type[RemoteMediaAdded | RemoteMediaRemoved]) -> None:
+        if self._watchables:
+            self._tell("remote_streams")
+        if self._hears(kind):
+            stream = self._remote_stream
+            self._hand_out(kind, Originator.REMOTE, stream=stream, type=str(stream.type))

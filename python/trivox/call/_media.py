@@ -191,10 +191,10 @@ class CallMedia(CallMachine):
         match kind:
             case EngineEventKind.CONNECTED:
                 leg.is_up = True
-                CallListening.media_state.set(self, to="connected")
+                self._tell(media_state="connected")
                 self._step(Trigger.MEDIA_UP)
             case EngineEventKind.FAILED:
-                CallListening.media_state.set(self, to="failed")
+                self._tell(media_state="failed")
                 self._fail_media(text)
             case EngineEventKind.ICE_STATE:
                 self._take_ice_state(text)

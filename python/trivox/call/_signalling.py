@@ -11,7 +11,6 @@ import trio
 from trivox.actor.receipt import OpenReceipt
 from trivox.call import _requests as requests
 from trivox.call._facts import CallFacts
-from trivox.call._listening import CallListening
 from trivox.call.argument_rules import checked_body, checked_choice, checked_kind
 from trivox.call.events import CallEnd, EndReason, Originator
 from trivox.call.farewell import Farewell
@@ -101,7 +100,7 @@ class CallSignalling(CallFacts):
             cnonce=self._host.new_id(),
             extra_headers=settings.invite_headers,
         )
-        CallListening.media_state.set(self, to="connecting")
+        self._tell(media_state="connecting")
         self.timings.started = self._now()
         self._carry_out(self._session.invite(offer, _SDP))
         self._step(Trigger.SENT)
@@ -365,7 +364,7 @@ class CallSignalling(CallFacts):
             advertised=self._host.advertised,
             codecs=self.settings.audio_codecs,
         )
-        CallListening.media_state.set(self, to="connecting")
+        self._tell(media_state="connecting")
         return self._leg.answer(offer, "") if offer else self._leg.offer()
 
     async def _checkpoint_or_leave(self, status: int = 480) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, cast, f
 from trivox.actor.watchable import ReadonlyWatchable, assign
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trivox.actor.isolation import Isolation
 
 T = TypeVar("T")
@@ -16,6 +18,7 @@ class Watched(Protocol):
     """What has watchables: values that were set, and the watchables made so far."""
 
     _values: dict[str, Any]
+    """Those that differ from the first value."""
     _watchables: dict[str, ReadonlyWatchable[Any]]
 
     def _watch_isolation(self) -> Isolation: ...
@@ -31,10 +34,12 @@ class WatchedValue(Generic[T]):
     Thousands of calls have a dozen watchables each, of which programs look at one or two.
     """
 
-    __slots__ = ("_first", "_name")
+    __slots__ = ("_first", "_made", "_name")
 
-    def __init__(self, *, first: T) -> None:
+    def __init__(self, *, first: T, made: Callable[[Any], T] | None = None) -> None:
+        """Take the first value, and what makes the value of a holder that has set none."""
         self._first = first
+        self._made = made
         self._name = ""
 
     def __set_name__(self, owner: type[object], name: str) -> None:
@@ -58,6 +63,8 @@ class WatchedValue(Generic[T]):
 
     def of(self, holder: Watched) -> T:
         """Return the present value without making the watchable."""
+        if self._made is not None and self._name not in holder._values:  # noqa: SLF001
+            return self._made(holder)
         value: T = holder._values.get(self._name, self._first)  # noqa: SLF001
         return value
 

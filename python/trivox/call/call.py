@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
-from trivox.call._listening import CallListening
 from trivox.call._requests import RELAY, InfoTones
 from trivox.call._signalling import CallSignalling
 from trivox.call.end_scope import CancelOnEnd
 from trivox.call.events import CallEnd, EndReason, Originator
 from trivox.call.farewell import Farewell
 from trivox.call.media_leg import MediaLeg
-from trivox.call.messages import headers_of, party_untrusted
+from trivox.call.messages import headers_of
 from trivox.call.states import CallDirection, Phase, Trigger
 from trivox.sip.bodies import description_of
 from trivox.sip.invite_session import InviteSession
@@ -80,7 +79,7 @@ class Call(CallSignalling):
         self._listener_error: Exception | None = None
         if settings.mute_audio:
             self._leg.is_muted = True
-            CallListening.is_microphone_muted.set(self, to=True)
+            self._tell(is_microphone_muted=True)
 
     @classmethod
     def _incoming(
@@ -119,9 +118,7 @@ class Call(CallSignalling):
             cnonce=host.new_id() if route.identity.digest is not None else "",
         )
         call.remote_headers = headers_of(request)
-        call._party = party_untrusted(from_value)
-        CallListening.remote_display_name.set(call, to=call._party[0])
-        CallListening.remote_sip_uri.set(call, to=call._party[1])
+        call._party_untrusted = from_value
         return call
 
     @property
@@ -273,9 +270,9 @@ class Call(CallSignalling):
     def _release_media(self) -> None:
         self._leg.release()
 
-    def _settle_requests(self, error: Exception) -> None:
+    def _settle_requests(self) -> None:
         for receipt in self._receipts.values():
-            receipt.fail(error)
+            receipt.fail(self._ended_error())
         self._receipts.clear()
         if self._tones is not None:
             self._tones.close()
