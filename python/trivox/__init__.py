@@ -113,6 +113,8 @@ from trivox.media.frames import AudioFrame
 from trivox.media.port import AudioPort, Cleared
 from trivox.media.sources import AudioSource, FileSource, SilenceSource, ToneSource
 from trivox.media.statistics import AudioStatistics
+from trivox.observe.ladder import ladder
+from trivox.observe.pcapng import write_pcapng
 from trivox.sip.registration import RegistrationState
 from trivox.switchboard import BoardAccount, Switchboard, open_switchboard
 
@@ -238,7 +240,9 @@ __all__ = [
     "Watchable",
     "__version__",
     "call_id",
+    "ladder",
     "open_client",
     "open_switchboard",
     "serve_calls",
+    "write_pcapng",
 ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ElementTree
+
 from trivox.call.trace import TraceRecord
 from trivox.observe.ladder import ladder
 from trivox.observe.records import MessageRecord, MessageRecorder
 
+SVG = "{http://www.w3.org/2000/svg}"
 ALICE, BOARD, BOB, STRANGER = (
     ("127.0.0.1", 1), ("127.0.0.1", 2), ("127.0.0.1", 3), ("::1", 4),
 )  # fmt: skip
@@ -101,3 +104,31 @@ def test_the_recorder_keeps_the_newest_and_finds_a_calls_messages() -> None:
     assert [record.call_id for record in recorder.records] == ["c1", "c2"]
     assert [record.at for record in recorder.of_call("c2")] == [2]
     assert recorder.records[0].title == "INVITE"
+
+
+def test_the_picture_shows_each_message_and_escapes_what_it_says() -> None:
+    refusal = b"SIP/2.0 486 <Busy> & gone\r\nCall-ID: c1\r\nCSeq: 1 INVITE\r\n\r\n"
+    records = [
+        MessageRecord(1.0, "out", ALICE, BOB, _invite()),
+        MessageRecord(1.5, "in", ALICE, BOB, refusal),
+    ]
+
+    picture = ElementTree.fromstring(ladder(records, PARTIES, form="svg"))
+
+    texts = [element.text for element in picture.iter(f"{SVG}text")]
+    paths = [element.get("class") for element in picture.iter(f"{SVG}path") if element.get("class")]
+    assert texts[:2] == ["alice", "bob"]
+    assert texts[2:] == ["0.0 ms", "INVITE +sdp", "500.0 ms", "486 <Busy> & gone (INVITE)"]
+    assert paths == ["message", "message refused"]
+
+
+def test_a_call_is_drawn_from_its_trace() -> None:
+    class Traced:
+        trace = (TraceRecord(3.0, "out", 1, ALICE, BOB, _invite()),)
+
+    assert "127.0.0.1:1" in ladder(Traced())
+
+
+def test_an_empty_trace_is_an_empty_picture() -> None:
+    assert ladder([], form="svg").startswith("<svg")
+    assert ladder([]).strip() == ""

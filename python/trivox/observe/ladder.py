@@ -1,16 +1,18 @@
-"""A ladder of SIP messages as text: one column for each party, time downwards."""
+"""A ladder of SIP messages: one column for each party, time downwards."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, final
 
-from trivox.observe.records import MessageRecord
+from trivox.observe.ladder_svg import svg_of
+from trivox.observe.records import MessageRecord, messages_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from trivox.call.trace import TraceRecord
     from trivox.net.transport import Address
+    from trivox.observe.records import Messages, Traced
 
 _NARROWEST: Final = 24
 _WIDEST: Final = 56
@@ -20,31 +22,80 @@ _MARGIN: Final = 20
 _REPEATED: Final = " (again)"
 
 
-def ladder(records: Iterable[TraceRecord | MessageRecord], parties: Mapping[Address, str]) -> str:
-    """Draw the messages, oldest first, with milliseconds since the first one.
+@final
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One message in the picture.
+
+    Attributes:
+        after: Seconds since the first message.
+        source: Column it leaves from.
+        destination: Column it goes to.
+        title: What it is, and whether it was sent before.
+    """
+
+    after: float
+    source: int
+    destination: int
+    title: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Who takes part, one column each, and what passed between them, oldest first."""
+
+    columns: tuple[str, ...]
+    rungs: tuple[Rung, ...]
+
+    @classmethod
+    def of(cls, messages: Messages, parties: Mapping[Address, str]) -> Ladder:
+        """Sort the messages by time and find the columns."""
+        records = sorted(map(MessageRecord.of, messages), key=lambda record: record.at)
+        names = _columns(records, parties)
+        began = records[0].at if records else 0.0
+        rungs = tuple(
+            Rung(
+                record.at - began,
+                names.index(_name(record.source, parties)),
+                names.index(_name(record.destination, parties)),
+                title,
+            )
+            for record, title in zip(records, _titles(records), strict=True)
+        )
+        return cls(tuple(names), rungs)
+
+
+def ladder(
+    what: Traced | Messages,
+    parties: Mapping[Address, str] | None = None,
+    *,
+    form: Literal["text", "svg"] = "text",
+) -> str:
+    """Draw the SIP messages of a call, oldest first, with milliseconds since the first one.
 
     Args:
-        records: What one endpoint sent and received, as a MessageRecorder's records or
-            `Call.trace`; messages that do not pass it are not in the picture.
+        what: A call whose client was opened with `keep_trace=True`; or what one endpoint sent and
+            received, as a MessageRecorder's records or `Call.trace`.
         parties: Names of addresses, in the order of the columns. Several addresses may share a
             name; an address without one gets a column of its own at the right.
+        form: "text": lines, each ending with a line feed; "svg": a picture for a browser.
 
     Returns:
-        Lines of text, each ending with a line feed. A message that is the same as an earlier one,
-        byte for byte and between the same two, is marked as sent again.
+        The drawing. A message that is the same as an earlier one, byte for byte and between the
+        same two, is marked as sent again. Only first lines are shown: no header, no body.
     """
-    messages = sorted(map(MessageRecord.of, records), key=lambda record: record.at)
-    names = _columns(messages, parties)
-    titles = _titles(messages)
-    spacing = min(max((len(title) + 6 for title in titles), default=0), _WIDEST)
-    spacing = max(spacing, _NARROWEST)
-    lines = [_heads(names, spacing)]
-    began = messages[0].at if messages else 0.0
-    for message, title in zip(messages, titles, strict=True):
-        source = names.index(_name(message.source, parties))
-        destination = names.index(_name(message.destination, parties))
-        clock = f"{(message.at - began) * 1000:9.1f} ms"
-        lines.append(clock + _arrow(source, destination, len(names), spacing, title))
+    drawn = Ladder.of(messages_of(what), parties or {})
+    return svg_of(drawn) if form == "svg" else _text_of(drawn)
+
+
+def _text_of(drawn: Ladder) -> str:
+    longest = max((len(rung.title) + 6 for rung in drawn.rungs), default=0)
+    spacing = max(min(longest, _WIDEST), _NARROWEST)
+    lines = [_heads(drawn.columns, spacing)]
+    for rung in drawn.rungs:
+        arrow = _arrow(rung.source, rung.destination, len(drawn.columns), spacing, rung.title)
+        lines.append(f"{rung.after * 1000:9.1f} ms{arrow}")
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 

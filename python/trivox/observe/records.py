@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, final
+from typing import TYPE_CHECKING, Final, Literal, Protocol, final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trivox.call.trace import TraceRecord
     from trivox.net.transport import Address
 
 Direction = Literal["in", "out"]
+Messages = Iterable["TraceRecord | MessageRecord"]
 
 _HEADER: Final = r"(?im)^(?:{})[ \t]*:[ \t]*(.*?)[ \t]*\r?$"
 _CALL_ID: Final = re.compile(_HEADER.format("call-id|i"))
@@ -76,6 +80,20 @@ class MessageRecord:
             method = _found(_CSEQ, head).rpartition(" ")[2]
             return f"{first[8:]} ({method}){body or ''}"
         return f"{first.partition(' ')[0]}{body or ''}"
+
+
+class Traced(Protocol):
+    """What keeps its messages, such as a Call of a client with `keep_trace`."""
+
+    @property
+    def trace(self) -> Sequence[TraceRecord]:
+        """The messages, oldest first."""
+        ...
+
+
+def messages_of(what: Traced | Messages) -> Messages:
+    """Return the messages themselves."""
+    return what if isinstance(what, Iterable) else what.trace
 
 
 @final
