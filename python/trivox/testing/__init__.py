@@ -3,5 +3,6 @@
 from trivox.testing.clock import run_repeatably
 from trivox.testing.far_end import FarEnd
 from trivox.testing.link import Link, LinkHost, LinkStatistics
+from trivox.testing.link_faults import LinkFaults
 
-__all__ = ["FarEnd", "Link", "LinkHost", "LinkStatistics", "run_repeatably"]
+__all__ = ["FarEnd", "Link", "LinkFaults", "LinkHost", "LinkStatistics", "run_repeatably"]

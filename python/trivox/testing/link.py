@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
-from trivox.testing.link_stream import LinkConnector, LinkListener
+from trivox.testing.link_faults import LinkFaults
+from trivox.testing.link_stream import LinkConnection, LinkConnector, LinkListener
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,12 +78,17 @@ class Link:
         self.reorder = reorder
         self.largest_piece = largest_piece
         self.names = dict(names or {})
+        self.faults = LinkFaults()
+        """What else goes wrong; nothing unless a test sets it."""
         self.statistics = LinkStatistics()
         self.draw = random.Random(seed)
         self.order = itertools.count()
         self._datagram: dict[Address, LinkDatagramSocket] = {}
         self._listeners: dict[Address, LinkListener] = {}
         self._partitioned: set[frozenset[str]] = set()
+        self._unplugged: set[str] = set()
+        self._losses: dict[frozenset[str], float] = {}
+        self._connections: dict[int, LinkConnection] = {}
 
     def host(self, *addresses: str) -> LinkHost:
         """Add a host with these addresses; it is the socket factory of what runs there."""
@@ -96,9 +102,32 @@ class Link:
         else:
             self._partitioned.discard(pair)
 
+    def unplug(self, address: str, *, unplugged: bool = True) -> None:
+        """Cut an address off from all others and reset its connections, or plug it in again."""
+        if not unplugged:
+            self._unplugged.discard(address)
+            return
+        self._unplugged.add(address)
+        for connection in tuple(self._connections.values()):
+            if address in (connection.local[0], connection.remote[0]):
+                connection.reset()
+
     def is_cut(self, one: str, other: str) -> bool:
         """Tell whether two addresses cannot reach each other."""
+        if self._unplugged and not self._unplugged.isdisjoint((one, other)):
+            return True
         return frozenset((one, other)) in self._partitioned
+
+    def set_loss(self, one: str, other: str, share: float) -> None:
+        """Lose that share of the datagrams between two addresses, in place of `loss`."""
+        self._losses[frozenset((one, other))] = share
+
+    def track(self, connection: LinkConnection, *, tracked: bool = True) -> None:
+        """Remember an open end of a connection, or forget it."""
+        if tracked:
+            self._connections[connection.number] = connection
+        else:
+            self._connections.pop(connection.number, None)
 
     def travel(self) -> float:
         """Draw the seconds one packet takes."""
@@ -113,19 +142,23 @@ class Link:
         """Carry one datagram, or lose it."""
         self.statistics.sent += 1
         socket = self._datagram.get(destination)
+        loss = self.loss
+        if self._losses:
+            loss = self._losses.get(frozenset((source[0], destination[0])), loss)
         if (
             socket is None
             or self.is_cut(source[0], destination[0])
-            or (self.loss and self.draw.random() < self.loss)
+            or (loss and self.draw.random() < loss)
         ):
             self.statistics.lost += 1
             return
+        data = self.faults.change(data, self.draw)
         copies = 1
         if self.duplicate and self.draw.random() < self.duplicate:
             self.statistics.doubled += 1
             copies = 2
         for _ in range(copies):
-            travel = self.travel()
+            travel = self.travel() + self.faults.hold_up(self.draw)
             if self.reorder and self.draw.random() < self.reorder:
                 travel += 10 * self.delay
             if not socket.put(trio.current_time() + travel, data, source):
@@ -179,6 +212,7 @@ class LinkHost:
 
     def open_connector(self, local_host: str, destination: Address) -> Connector:
         """Prepare a connection to `destination`."""
+        self.link.faults.try_open(self.link.draw)
         return LinkConnector(self.link, (local_host, next(self._ports)), destination)
 
     def route_to(self, host: str) -> str:
@@ -191,6 +225,10 @@ class LinkHost:
     async def resolve(self, host: str, port: int) -> list[Address]:
         """Look a name up in the link's names."""
         await trio.lowlevel.checkpoint()
+        faults, draw = self.link.faults, self.link.draw
+        if faults.resolve_delay:
+            await trio.sleep(draw.uniform(0.0, faults.resolve_delay))
+        faults.try_resolve(host, draw)
         if host not in self.link.names:
             raise OSError(f"no such host: {host}")
         return [(self.link.names[host], port)]
@@ -250,6 +288,7 @@ class LinkDatagramSocket:
         """Send one datagram."""
         if self._is_closed:
             raise OSError("the socket is closed")
+        self._host.link.faults.try_send(self._host.link.draw)
         host, port = self.local
         if host in _WILDCARDS:
             host = self._host.route_to(destination[0])
