@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import threading
+from pathlib import Path
 
 import trio
 
@@ -21,7 +22,7 @@ def held(client: trivox.Client) -> dict[str, int]:
     core = statistics.sip.core
     return {
         "tasks": trio.lowlevel.current_statistics().tasks_living,
-        "descriptors": len(os.listdir("/proc/self/fd")),
+        "descriptors": sum(1 for _ in Path("/proc/self/fd").iterdir()),
         "threads": threading.active_count(),
         "calls": statistics.calls,
         "call_timers": statistics.timers,
