@@ -45,6 +45,7 @@ from trivox.call.events import (
     StopRinging,
 )
 from trivox.call.messages import Headers, SipResponse
+from trivox.call.origin import CallOrigin
 from trivox.call.playback import Played
 from trivox.call.recording import Recording
 from trivox.call.settings import CallSettings, DtmfMethod, RejectMode
@@ -115,12 +116,14 @@ from trivox.media.sources import AudioSource, FileSource, SilenceSource, ToneSou
 from trivox.media.statistics import AudioStatistics
 from trivox.observe.ladder import ladder
 from trivox.observe.pcapng import write_pcapng
+from trivox.sip.party import AlertInfo, Diversion, HistoryEntry, Party
 from trivox.sip.registration import RegistrationState
 from trivox.switchboard import BoardAccount, Switchboard, open_switchboard
 
 __all__ = [
     "Account",
     "AccountConfig",
+    "AlertInfo",
     "AudioFrame",
     "AudioPort",
     "AudioSource",
@@ -141,6 +144,7 @@ __all__ = [
     "CallNotFoundError",
     "CallNotOnHoldError",
     "CallOnHoldError",
+    "CallOrigin",
     "CallReconnectingError",
     "CallSettings",
     "CallState",
@@ -166,6 +170,7 @@ __all__ = [
     "Credentials",
     "DeclinedError",
     "Disconnected",
+    "Diversion",
     "DtmfMethod",
     "DtmfReceived",
     "EarlyMediaStarted",
@@ -180,6 +185,7 @@ __all__ = [
     "ForbiddenError",
     "HandlerFailed",
     "Headers",
+    "HistoryEntry",
     "InactiveStreamError",
     "IncomingCall",
     "IncomingCalls",
@@ -203,6 +209,7 @@ __all__ = [
     "Originator",
     "Overflow",
     "ParseError",
+    "Party",
     "Played",
     "ReadonlyWatchable",
     "Receipt",

@@ -19,6 +19,7 @@ from trivox.call.events import (
     StopRinging,
 )
 from trivox.call.messages import SipResponse, headers_of, reason_of
+from trivox.call.origin import value_of_party
 from trivox.call.sdp import is_holding
 from trivox.call.states import Phase, Trigger
 from trivox.errors import ConnectionTimeoutError, EngineError, StreamError, TransportError
@@ -201,7 +202,7 @@ class CallFacts(CallMedia):
         self.timings.answered = self._now()
         self._withdraw("ring")
         self._remember_headers(fact.message)
-        self._learn_party(fact.message.dialog()[4])
+        self._learn_party(fact.message, fact.message.dialog()[4])
         self._step(Trigger.ANSWERED)
         if self._phase is not Phase.ESTABLISHING:
             return
@@ -375,8 +376,10 @@ class CallFacts(CallMedia):
         self._farewell.status = 488 if isinstance(error, StreamError) else 500
         self._fail(self._farewell.status, str(error), None, Originator.SYSTEM, Trigger.MEDIA_FAILED)
 
-    def _learn_party(self, value: str) -> None:
-        self._party_untrusted = value
+    def _learn_party(self, message: Message, value: str) -> None:
+        """Learn who is at the far end from the message whose From or To that is."""
+        is_trusted = self._route is not None and self._route.identity.is_trusted
+        self._party_untrusted = value_of_party(message, value) if is_trusted else value
 
     def _end_signalling(self) -> None:
         """Send CANCEL, BYE or the rejection, or leave it with the session until it may go."""

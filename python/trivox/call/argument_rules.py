@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from trivox._native import Uri
 from trivox.call.header_rules import checked_text
 from trivox.errors import InvalidArgumentsError, InvalidUriError, ParseError
+from trivox.sip.party import PRIVACY_KINDS
 from trivox.sip.target_filter import TargetFilter
 
 if TYPE_CHECKING:
@@ -58,6 +59,18 @@ def checked_names(values: Iterable[str], what: str) -> tuple[str, ...]:
     if isinstance(values, str):
         raise InvalidArgumentsError(f"{what} is one str; give a list: [{values!r}]")
     return tuple(checked_text(value, what) for value in values)
+
+
+def checked_privacy(values: Iterable[str]) -> tuple[str, ...]:
+    """Return kinds of privacy (RFC 3323 §4.2). Raises InvalidArgumentsError."""
+    names = checked_names(values, "privacy") if values else ()
+    unknown = set(names) - PRIVACY_KINDS
+    if unknown:
+        raise InvalidArgumentsError(
+            f"privacy names {', '.join(sorted(unknown))}; there are "
+            f"{', '.join(sorted(PRIVACY_KINDS))}"
+        )
+    return names
 
 
 def checked_networks(values: Iterable[str], what: str) -> tuple[str, ...]:

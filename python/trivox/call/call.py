@@ -19,6 +19,7 @@ from trivox.call.events import CallEnd, EndReason, Originator
 from trivox.call.farewell import Farewell
 from trivox.call.media_leg import MediaLeg
 from trivox.call.messages import headers_of
+from trivox.call.origin import CallOrigin, origin_of
 from trivox.call.states import CallDirection, Phase, Trigger
 from trivox.sip.bodies import description_of
 from trivox.sip.invite_session import InviteSession
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from trivox._native import Message
     from trivox.call.host import AccountFace, CallHost, Route
+    from trivox.call.messages import Headers
     from trivox.call.settings import CallSettings
 
 RETURNED: Final = 480
@@ -74,6 +76,7 @@ class Call(CallSignalling):
         self._farewell = Farewell()
         self._is_taken = False
         self._remote_offer = b""
+        self._first_headers: Headers | None = None
         self._receipts = {}
         self._tones = None
         self._listener_error: Exception | None = None
@@ -118,8 +121,19 @@ class Call(CallSignalling):
             cnonce=host.new_id() if route.identity.digest is not None else "",
         )
         call.remote_headers = headers_of(request)
-        call._party_untrusted = from_value
+        call._first_headers = call.remote_headers
+        call._learn_party(request, from_value)
         return call
+
+    @property
+    def origin(self) -> CallOrigin:
+        """Asserted identity, diversions, history and ring of the caller, or of who answered.
+
+        The asserted identity is there only if the account is `trusted` and the message came from
+        one of its servers.
+        """
+        is_trusted = self._route is not None and self._route.identity.is_trusted
+        return origin_of(self._first_headers or self.remote_headers, is_trusted=is_trusted)
 
     @property
     def _invite_transaction(self) -> int:

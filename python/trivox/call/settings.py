@@ -11,6 +11,7 @@ from trivox.call.argument_rules import (
     checked_choice,
     checked_names,
     checked_number,
+    checked_privacy,
     checked_uri,
 )
 from trivox.call.header_rules import checked_headers, checked_text
@@ -53,6 +54,9 @@ class CallSettings:
     Attributes:
         caller_name: Display name in From; None: the account's.
         caller_uri: Address in From; None: the account's.
+        privacy: What is asked of the network, kinds of RFC 3323 and 3325: "id", "user", "header",
+            "session", "history", "critical", "none". With the first three From is anonymous; the
+            network is told who calls, and what is asked of it, where the account is trusted.
         custom_data: Up to 200 bytes of UTF-8, sent as `X-Custom-Data`.
         extra_headers: Further headers of the INVITE or of its answer.
         audio_codecs: Encoding names in order of preference.
@@ -69,6 +73,7 @@ class CallSettings:
 
     caller_name: str | None = None
     caller_uri: str | None = None
+    privacy: tuple[str, ...] = ()
     custom_data: str = ""
     extra_headers: Mapping[str, str] = field(default_factory=dict)
     audio_codecs: tuple[str, ...] = DEFAULT_AUDIO_CODECS
@@ -89,6 +94,7 @@ class CallSettings:
         object.__setattr__(self, "audio_codecs", codecs)
         method = checked_choice(self.dtmf_method, DtmfMethod, "dtmf_method")
         object.__setattr__(self, "dtmf_method", method)
+        object.__setattr__(self, "privacy", checked_privacy(self.privacy))
         checked_text(self.custom_data, "custom_data")
         checked_text(self.caller_name or "", "caller_name")
         if self.caller_uri:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from trivox.call.settings import CallSettings
     from trivox.client.config import AccountConfig
     from trivox.client.dialling import Dialling
+    from trivox.net.transport import Address
 
 _LOGGER: Final = logging.getLogger("trivox.account")
 _UNAUTHENTIC: Final = (401, 403, 407)
@@ -127,6 +128,10 @@ class Account:
     def registrar(self) -> str:
         """URI of the registrar; empty for a trunk."""
         return f"sip:{self.domain}" if self.config.registrar is None else self.config.registrar
+
+    def is_trusted_at(self, address: Address) -> bool:
+        """Whether an address is a server of this account and the account trusts its servers."""
+        return self.config.trusted and address[0] in self.secrets.servers
 
     @property
     def trunk(self) -> str:

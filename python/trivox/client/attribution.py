@@ -63,7 +63,7 @@ class Attribution:
             self._warn(account, error)
             return
         if target is not None:
-            self._trunks[account.uri] = target.addresses
+            self._learn(account, target.addresses)
         elif self._start_soon is not None:
             self._start_soon(self._follow, account, name=f"trunk {account.uri}")
 
@@ -92,6 +92,10 @@ class Attribution:
                 found = self._accounts[uri]
         return found
 
+    def _learn(self, account: Account, addresses: tuple[Address, ...]) -> None:
+        self._trunks[account.uri] = addresses
+        account.secrets.trust(account.trunk, addresses, is_given=True)
+
     def _warn(self, account: Account, error: TrivoxError) -> None:
         text = "calls from the trunk %s cannot be told: %s"
         _LOGGER.warning(text, account.uri, error, extra=log_fields())
@@ -104,7 +108,7 @@ class Attribution:
                 self._warn(account, error)
             else:
                 if self._accounts.get(account.uri) is account:
-                    self._trunks[account.uri] = target.addresses
+                    self._learn(account, target.addresses)
             await trio.sleep(_REFRESH)
 
 

@@ -51,6 +51,8 @@ class AccountConfig:
         realms: Realms the password may be used for; empty: the domain of `uri`.
         digest_hosts: Hosts whose challenges are answered, beside the domain, the registrar and the
             proxy; "*" is any.
+        trusted: Whether its servers are in our trust domain (RFC 3325): P-Asserted-Identity,
+            Privacy and P-Early-Media are read from them and sent to them, and only then.
         expires: Seconds a registration is asked to last.
         settings: Default settings of this account's calls.
     """
@@ -66,6 +68,7 @@ class AccountConfig:
     proxy: str | None = None
     realms: tuple[str, ...] = ()
     digest_hosts: tuple[str, ...] = ()
+    trusted: bool = False
     expires: int = 3600
     settings: CallSettings = field(default_factory=CallSettings)
 

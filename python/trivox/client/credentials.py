@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trivox.client.config import AccountConfig
 
 ANY_HOST: Final = "*"
+_MOST_SERVERS: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,8 @@ class AccountSecrets:
         self._is_open = ANY_HOST in config.digest_hosts
         self._asked: set[str] = set()
         self._trusted: tuple[str, tuple[tuple[str, int], ...]] | None = None
+        self.servers: set[str] = set()
+        """Addresses of the account's own servers, as far as they were resolved."""
         self.digest: Final = self._make(domain)
 
     def _make(self, domain: str) -> DigestClient | None:
@@ -121,12 +124,16 @@ class AccountSecrets:
             addresses: What it resolved to.
             is_given: Whether the program named it as a proxy, whatever its host.
         """
-        if self.digest is None or self._is_open or self._trusted == (uri, addresses):
+        if self._trusted == (uri, addresses):
             return
         host = _user_and_host(uri)[1]
         if is_given or host in self._hosts:
             self._trusted = uri, addresses
-            self.digest.answer_only([host, *(found for found, _ in addresses)])
+            found = [address for address, _ in addresses]
+            if len(self.servers) < _MOST_SERVERS:
+                self.servers.update(found)
+            if self.digest is not None and not self._is_open:
+                self.digest.answer_only([host, *found])
 
     def _secret(self, found: Credentials | None) -> DigestSecret | None:
         if found is None:

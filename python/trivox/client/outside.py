@@ -13,6 +13,7 @@ from trivox.sip.bodies import MULTIPART, SDP
 from trivox.sip.dialog import MAX_FORWARDS
 from trivox.sip.digest import Authorizer
 from trivox.sip.outputs import SendRequest
+from trivox.sip.party import permitted, unless_given
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,8 @@ class OutsideRequest:
             ("CSeq", f"{self._cseq} {self._method}"),
             ("Contact", identity.contact),
             *agent,
-            *self._headers,
+            *unless_given(identity.headers, self._headers),
+            *permitted(self._headers, is_trusted=identity.is_trusted),
             *self._authorizer.headers(self._method, self._uri, self._body),
         )
         self._tx = self._send(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, final
 
 from trivox._native import Uri
 from trivox.call.host import Route
+from trivox.client.caller import caller_of
 from trivox.client.exchange import Exchange
 from trivox.client.identifiers import Identifiers
 from trivox.client.timers import Timers
@@ -237,16 +238,16 @@ class Wiring:
     ) -> Route:
         config = self._owner.config
         own = account.config if account is not None else None
+        is_trusted = account is not None and account.is_trusted_at(peer)
         local = self.endpoint.local_host(flow, peer[0])
-        uri = own.uri if own is not None else f"sip:trivox@{_bracketed(local)}"
-        name = own.display_name if own is not None else ""
-        if settings is not None:
-            uri = settings.caller_uri or uri
-            name = settings.caller_name if settings.caller_name is not None else name
+        fallback = f"sip:trivox@{_bracketed(local)}"
+        caller = caller_of(fallback, own, settings, is_trusted=is_trusted)
         identity = LocalIdentity(
-            uri=uri,
-            contact=self.endpoint.contact(flow, peer, user or _user_of(uri)),
-            display_name=name,
+            uri=caller.uri,
+            contact=self.endpoint.contact(flow, peer, user or _user_of(caller.uri)),
+            display_name=caller.display_name,
+            is_trusted=is_trusted,
+            headers=caller.headers,
             routes=(f"<{_loose(proxy)}>",) if proxy else (),
             digest=account.secrets.digest if account is not None else None,
             user_agent=config.user_agent,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
     from trivox.sip.digest import DigestClient
+    from trivox.sip.outputs import Headers
 
 
 @final
@@ -22,6 +23,9 @@ class LocalIdentity:
         routes: Pre-loaded Route values (outbound proxy, Service-Route), nearest first.
         digest: Answers 401 and 407; None when we have no credentials.
         user_agent: Value of User-Agent; empty for none.
+        is_trusted: Whether the peer is in our trust domain (RFC 3325 §4): what it asserts is
+            believed, and what we assert is told to it.
+        headers: What tells a trusted peer who we are, in requests outside of dialogs.
     """
 
     uri: str
@@ -30,6 +34,8 @@ class LocalIdentity:
     routes: tuple[str, ...] = ()
     digest: DigestClient | None = None
     user_agent: str = ""
+    is_trusted: bool = False
+    headers: Headers = ()
 
     @property
     def address(self) -> str:

@@ -13,6 +13,7 @@ from trivox.sip.dialog import ALLOW, MAX_FORWARDS, Dialog, content
 from trivox.sip.digest import Authorizer
 from trivox.sip.offer_answer import OfferAnswer, OfferEvent, OfferMeaning
 from trivox.sip.outputs import Forget, SendRequest, SendResponse
+from trivox.sip.party import permitted, unless_given
 
 if TYPE_CHECKING:
     from trivox._native import Message
@@ -124,6 +125,13 @@ class InviteLeg:
         )
         return ClientRequest(purpose, method, uri, authorizer, dialog)
 
+    def permitted(self, headers: Headers) -> Headers:
+        """Return a program's headers without those the far end is not trusted with (RFC 3325)."""
+        if not headers:
+            return headers
+        is_trusted = self.identity is not None and self.identity.is_trusted
+        return permitted(headers, is_trusted=is_trusted)
+
     def send(self, request: ClientRequest) -> SendRequest:
         """Return the next try of `request`, with credentials if it was challenged."""
         self.unsent.append(request)
@@ -134,7 +142,7 @@ class InviteLeg:
         request.authorization = authorization
         output = request.dialog.request(
             request.method,
-            headers=request.headers + authorization,
+            headers=self.permitted(request.headers) + authorization,
             body=request.body,
             content_type=request.content_type,
         )
@@ -176,7 +184,8 @@ class InviteLeg:
             ("Contact", self.contact),
             ALLOW,
             *agent,
-            *self.extra_headers,
+            *unless_given(identity.headers, self.extra_headers),
+            *self.permitted(self.extra_headers),
             *self.ack_authorization,
             *content(request.body, request.content_type),
         )
@@ -220,7 +229,7 @@ class InviteLeg:
             tx,
             status,
             reason,
-            own + headers + content(body, content_type),
+            own + self.permitted(headers) + content(body, content_type),
             body,
             self.local_tag,
         )
