@@ -6,6 +6,7 @@ import pytest
 
 from trivox.errors import CallWrongStateError
 from trivox.sip import events
+from trivox.sip.capabilities import ALLOW, SUPPORTED
 from trivox.sip.digest import DigestAlgorithm
 from trivox.sip.identity import LocalIdentity
 from trivox.sip.invite_actions import ACTIONS
@@ -90,7 +91,8 @@ def test_invite_names_who_calls_whom_and_how_to_reach_us(far_end) -> None:
         ("Call-ID", "call-1"),
         ("CSeq", "1 INVITE"),
         ("Contact", "<sip:alice@192.0.2.1>"),
-        ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE"),
+        ALLOW,
+        SUPPORTED,
         ("User-Agent", "trivox"),
         ("X-Campaign", "42"),
         ("Content-Type", "application/sdp"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from trivox.call import _requests as requests
 from trivox.call._listening import CAN_RECONNECT, CallListening
-from trivox.call._media import CallMedia
+from trivox.call._upkeep import CallUpkeep
 from trivox.call.events import (
     CallEnd,
     EarlyMediaStarted,
@@ -25,7 +25,7 @@ from trivox.call.states import Phase, Trigger
 from trivox.errors import ConnectionTimeoutError, EngineError, StreamError, TransportError
 from trivox.sip import events as facts
 from trivox.sip.bodies import MULTIPART, SDP
-from trivox.sip.dialog import ALLOW
+from trivox.sip.capabilities import ALLOW, SUPPORTED
 from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
 
 if TYPE_CHECKING:
@@ -34,21 +34,17 @@ if TYPE_CHECKING:
     from trivox.call._requests import InfoTones
     from trivox.call.farewell import Farewell
     from trivox.call.host import Route
-    from trivox.sip.invite_session import InviteSession
     from trivox.sip.outputs import Headers
 
 _FLOW = "flow"
-_SESSION = "session"
 FLOW_GRACE: Final = 32.0
 """Seconds a call waits in RECONNECTING for the far end's connection: 64·T1, as a request does."""
 _ACCEPTED = f"{SDP}, {MULTIPART}"
 
 
-class CallFacts(CallMedia):
+class CallFacts(CallUpkeep):
     """The link between a call and its `InviteSession`."""
 
-    _session: InviteSession | None
-    _session_deadline: float | None
     _route: Route | None
     _farewell: Farewell
     _remote_offer: bytes
@@ -108,22 +104,6 @@ class CallFacts(CallMedia):
         self._keep_deadline()
         return begun
 
-    def _keep_deadline(self) -> None:
-        """Wake the session when it asks for it (a back-off, a session timer)."""
-        deadline = self._session.next_deadline() if self._session is not None else None
-        if deadline == self._session_deadline or self.end is not None:
-            return
-        self._session_deadline = deadline
-        if deadline is None:
-            self._withdraw(_SESSION)
-        else:
-            self._after(_SESSION, deadline - self._now(), self._session_due)
-
-    def _session_due(self) -> None:
-        assert self._session is not None, "it asked for it"
-        self._session_deadline = None
-        self._carry_out(self._session.handle_timeout(self._now()))
-
     def _take_fact(self, fact: facts.SessionFact) -> None:
         match fact:
             # First what every call has.
@@ -160,6 +140,8 @@ class CallFacts(CallMedia):
                 self._take_other(method, tx, message)
             case facts.ResponseReceived(tx, _, status, message):
                 self._take_response(tx, status, message)
+            case _:
+                self._take_upkeep(fact)
 
     def _take_progress(self, fact: facts.Progress) -> None:
         if self.timings.progressed is None:
@@ -303,7 +285,7 @@ class CallFacts(CallMedia):
                     content_type=headers.get("Content-Type", "text/plain"),
                 )
             case "OPTIONS":
-                self._respond(tx, 200, headers=(ALLOW, ("Accept", _ACCEPTED)))
+                self._respond(tx, 200, headers=(ALLOW, SUPPORTED, ("Accept", _ACCEPTED)))
             case _:
                 self._respond(tx, 405, headers=(ALLOW,))
 

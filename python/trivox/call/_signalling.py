@@ -99,6 +99,7 @@ class CallSignalling(CallFacts):
             local_tag=self._host.new_id(),
             cnonce=self._host.new_id(),
             extra_headers=settings.invite_headers,
+            timer=settings.session_timer,
         )
         self._tell(media_state="connecting")
         self.timings.started = self._now()

@@ -119,6 +119,7 @@ class Call(CallSignalling):
             contact=route.identity.contact,
             identity=route.identity,
             cnonce=host.new_id() if route.identity.digest is not None else "",
+            timer=settings.session_timer,
         )
         call.remote_headers = headers_of(request)
         call._first_headers = call.remote_headers

@@ -16,6 +16,7 @@ from trivox.call.argument_rules import (
 )
 from trivox.call.header_rules import checked_headers, checked_text
 from trivox.errors import InvalidArgumentsError
+from trivox.sip.session_timer import LEAST_INTERVAL, TimerOffer
 
 MediaKind = Literal["auto", "webrtc", "rtp"]
 """auto: what the offer asks for, and plain RTP in an offer of ours; webrtc: ICE and DTLS-SRTP."""
@@ -67,6 +68,10 @@ class CallSettings:
         stats_interval: Seconds, brought down to a multiple of 0.5; at least 0.5.
         ring_timeout: Seconds an outgoing call may stay unanswered; None: for ever.
         max_duration: Seconds from Connected after which the call is ended; None: never.
+        session_expires: Seconds a session lives unless one side refreshes it, asked for in our
+            calls (RFC 4028); 0: not asked for. One that a caller asks for is kept in any case, cut
+            to this.
+        min_session_expires: The least session interval we accept, in seconds; at least 90.
         media_timeout: Seconds without RTP and RTCP, while receiving is agreed, after which the call
             is ended; None: never.
     """
@@ -85,6 +90,8 @@ class CallSettings:
     ring_timeout: float | None = 60.0
     max_duration: float | None = None
     media_timeout: float | None = 30.0
+    session_expires: int = 1800
+    min_session_expires: int = LEAST_INTERVAL
 
     def __post_init__(self) -> None:
         if not isinstance(self.extra_headers, Mapping):
@@ -117,12 +124,29 @@ class CallSettings:
             value = getattr(self, name)
             if value is not None:
                 checked_number(value, name, unit=" seconds, or None for no limit")
+        _check_intervals(self.session_expires, self.min_session_expires)
         checked_number(self.stats_interval, "stats_interval", unit=" seconds")
         steps = max(1, int(self.stats_interval / _LEAST_STATS_INTERVAL))
         object.__setattr__(self, "stats_interval", steps * _LEAST_STATS_INTERVAL)
+
+    @property
+    def session_timer(self) -> TimerOffer:
+        """What these settings ask for and accept as session interval."""
+        return TimerOffer(self.session_expires, self.min_session_expires)
 
     @property
     def invite_headers(self) -> tuple[tuple[str, str], ...]:
         """The headers these settings add to an INVITE or its answer."""
         custom = (("X-Custom-Data", self.custom_data),) if self.custom_data else ()
         return custom + tuple(self.extra_headers.items())
+
+
+def _check_intervals(wanted: int, least: int) -> None:
+    if not isinstance(least, int) or least < LEAST_INTERVAL:
+        raise InvalidArgumentsError(
+            f"min_session_expires is a number of seconds, at least {LEAST_INTERVAL}"
+        )
+    if not isinstance(wanted, int) or not (wanted == 0 or wanted >= least):
+        raise InvalidArgumentsError(
+            f"session_expires is a number of seconds, at least {least}; 0 asks for none"
+        )

@@ -13,7 +13,8 @@ from trivox.client.outside import ACCEPTED, KNOWN_METHODS
 from trivox.client.takers import Takers
 from trivox.errors import ConnectionNetworkError
 from trivox.sip.bodies import SDP, description_of
-from trivox.sip.dialog import ALLOW
+from trivox.sip.capabilities import ALLOW, SUPPORTED
+from trivox.sip.session_timer import refusal_of as interval_refusal
 
 if TYPE_CHECKING:
     from trivox._native import Message, SipEvent
@@ -84,6 +85,10 @@ class Arrivals:
             self._respond(tx, 503, "Service Unavailable")
             return
         settings = account.config.settings if account else self.client.config.call_settings
+        too_short = interval_refusal(request, settings.min_session_expires)
+        if too_short is not None:
+            self._respond(tx, 422, "Session Interval Too Small", too_short)
+            return
         call = Call._incoming(
             wiring,
             id=wiring.new_id(),
@@ -121,7 +126,7 @@ class Arrivals:
         return len(self.client.calls)
 
     def _answer_options(self, tx: int) -> None:
-        headers = (ALLOW, ("Accept", ACCEPTED))
+        headers = (ALLOW, SUPPORTED, ("Accept", ACCEPTED))
         if self.is_closed or not (self.takers or self.client._has_listener(IncomingCall)):
             self._respond(tx, 503, "Service Unavailable", self.retry_after)
         else:

@@ -11,6 +11,7 @@ import trio
 from trivox._native import EVENT_REQUEST, EVENT_TRANSPORT_ERROR, NameAddr
 from trivox.call.call import Call
 from trivox.errors import ParseError, TrivoxError
+from trivox.sip.capabilities import required_but_unknown
 from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
 
 if TYPE_CHECKING:
@@ -271,7 +272,7 @@ def vet(request: Message) -> tuple[int, str, Headers] | None:
     wrong = request.validate()
     if wrong is not None:
         return (*wrong, ())
-    required = request.values("Require")
-    if required:
-        return 420, "Bad Extension", (("Unsupported", ", ".join(required)),)
+    unknown = required_but_unknown(request)
+    if unknown:
+        return 420, "Bad Extension", (("Unsupported", ", ".join(unknown)),)
     return None

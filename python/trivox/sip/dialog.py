@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from trivox.sip.outputs import Headers
 
 MAX_FORWARDS: Final = ("Max-Forwards", "70")
-ALLOW: Final = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE")
 
 # Requests that tell the far end where to reach us from now on (RFC 3261 §12.2.1.1, RFC 3311 §5).
 _REFRESHES_TARGET: Final = frozenset({"INVITE", "UPDATE"})

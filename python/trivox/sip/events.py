@@ -32,7 +32,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Challenged:
-    """A 401 or 407 to our INVITE was answered: the INVITE goes out again."""
+    """A 401, 407 or 422 to our INVITE was met: the INVITE goes out again."""
 
     status: int
     message: Message
@@ -150,6 +150,31 @@ class ReinviteCancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateReceived:
+    """An UPDATE the owner must answer at once by `InviteSession.respond(tx, …)` (RFC 3311 §5.2).
+
+    An empty `body` changes nothing of the session: 200 without body.
+    """
+
+    tx: int
+    message: Message
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshDue:
+    """The session timer wants a re-INVITE: call `modify` with an offer that changes nothing.
+
+    Told only when the far end takes no UPDATE; that refresh needs nobody (RFC 4028 §7.4).
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class SessionExpired:
+    """Nobody has refreshed the session in time: it is hung up (RFC 4028 §10)."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModificationAnswered:
     """The 2xx to our re-INVITE or UPDATE; `body` is the answer to what we offered.
 
@@ -229,6 +254,9 @@ SessionFact = (
     | DialogLost
     | ReinviteReceived
     | ReinviteCancelled
+    | UpdateReceived
+    | RefreshDue
+    | SessionExpired
     | ModificationAnswered
     | ModificationRefused
     | ModificationDeferred

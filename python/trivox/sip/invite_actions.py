@@ -79,6 +79,8 @@ def _take_2xx(leg: InviteLeg, given: Given) -> Outputs:
     message = _message(given)
     leg.dialog = leg.dialog_of(message, _to_tag(message))
     leg.dialog.confirm(message)
+    leg.learn(message)
+    leg.timer.learn(message, leg.now)
     return ()
 
 
@@ -138,7 +140,7 @@ def _respond(leg: InviteLeg, given: Given) -> Outputs:
             headers=given.headers,
             body=given.body,
             content_type=given.content_type,
-            is_invite=True,
+            is_target_refresh=True,
         ),
     )
 
@@ -163,6 +165,7 @@ def _send_487(leg: InviteLeg, _given: Given) -> Outputs:
 
 
 def _tell_acknowledged(leg: InviteLeg, given: Given) -> Outputs:
+    leg.timer.restart(leg.now)
     leg.offer_answer.step(OfferEvent.RECEIVED_ACK)
     body = description_of(given.message) if given.message is not None else b""
     return (events.Acknowledged(given.tx, given.message, body),)
@@ -195,7 +198,27 @@ def _take_reinvite(leg: InviteLeg, given: Given) -> Outputs:
     if meaning is OfferMeaning.TOO_SOON:
         return (leg.retry_after(given.tx, message.key()[7]),)
     leg.reinvites[given.tx] = False
+    leg.requests[given.tx] = message
+    leg.learn(message)
     return (events.ReinviteReceived(given.tx, message, offer),)
+
+
+def _take_update(leg: InviteLeg, given: Given) -> Outputs:
+    """Take an UPDATE, or refuse one that crosses another offer (RFC 3311 §5.2)."""
+    message = _message(given)
+    offer = description_of(message)
+    if leg.updates:
+        return (leg.retry_after(given.tx, message.key()[7]),)
+    if offer:
+        meaning = leg.offer_answer.step(OfferEvent.RECEIVED_INVITE_SDP)
+        if meaning is OfferMeaning.GLARE:
+            return _send_491(leg, given)
+        if meaning is OfferMeaning.TOO_SOON:
+            return (leg.retry_after(given.tx, message.key()[7]),)
+    leg.updates[given.tx] = bool(offer)
+    leg.requests[given.tx] = message
+    leg.learn(message)
+    return (events.UpdateReceived(given.tx, message, offer),)
 
 
 def _tell_request(_leg: InviteLeg, given: Given) -> Outputs:
@@ -212,6 +235,7 @@ def _tell_remote_ended(_leg: InviteLeg, given: Given) -> Outputs:
 
 
 def _send_bye(leg: InviteLeg, given: Given) -> Outputs:
+    leg.timer.end()
     bye = leg.new_request(Purpose.BYE, "BYE", leg.dialog_now)
     bye.headers = given.headers or leg.end_headers
     return *_end_modification(leg), leg.send(bye)
@@ -230,6 +254,10 @@ def _tell_dialog_lost(_leg: InviteLeg, given: Given) -> Outputs:
     return (events.DialogLost(given.status, given.message),)
 
 
+def _tell_expired(_leg: InviteLeg, _given: Given) -> Outputs:
+    return (events.SessionExpired(),)
+
+
 def _tell_local_ended(_leg: InviteLeg, given: Given) -> Outputs:
     return (events.LocalEnded(given.status, given.message),)
 
@@ -241,7 +269,13 @@ def _forget(leg: InviteLeg, _given: Given) -> Outputs:
         for tx, is_answered in leg.reinvites.items()
         if not is_answered
     )
+    unanswered += tuple(
+        leg.respond(tx, 481, "Call/Transaction Does Not Exist") for tx in leg.updates
+    )
     leg.reinvites.clear()
+    leg.updates.clear()
+    leg.requests.clear()
+    leg.timer.end()
     return *_end_modification(leg), *unanswered, *leg.forget()
 
 
@@ -278,7 +312,9 @@ ACTIONS: Final[dict[InviteAction, Callable[[InviteLeg, Given], Outputs]]] = {
     A.ANSWER_BYE: _answer_bye,
     A.TELL_REMOTE_ENDED: _tell_remote_ended,
     A.TAKE_REINVITE: _take_reinvite,
+    A.TAKE_UPDATE: _take_update,
     A.TELL_REQUEST: _tell_request,
+    A.TELL_EXPIRED: _tell_expired,
     A.SEND_BYE: _send_bye,
     A.RETRY_BYE: _retry_bye,
     A.TELL_DIALOG_LOST: _tell_dialog_lost,

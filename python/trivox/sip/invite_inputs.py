@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING, Final
 
 from trivox.sip import events
 from trivox.sip.bodies import description_of
+from trivox.sip.capabilities import required_but_unknown
 from trivox.sip.digest import CHALLENGE_HEADER
 from trivox.sip.events import SessionOutput
 from trivox.sip.invite_actions import end_of_other, step
 from trivox.sip.invite_leg import ClientRequest, Given, InviteLeg, Purpose
 from trivox.sip.invite_table import InviteEvent, InviteState
 from trivox.sip.offer_answer import OfferEvent, OfferMeaning
+from trivox.sip.session_timer import refusal_of
 
 if TYPE_CHECKING:
     from trivox._native import Message
 
 Outputs = tuple[SessionOutput, ...]
 
+_NO_UPDATE: Final = frozenset({405, 420, 501})
+"""What is said by who knows no UPDATE, whatever its Allow told."""
 _RETRYABLE: Final = frozenset({InviteState.CALLING, InviteState.PROCEEDING})
 
 
@@ -67,11 +71,19 @@ def take_request(leg: InviteLeg, tx: int, message: Message) -> Outputs:
         return (leg.respond(tx, 481, "Call/Transaction Does Not Exist"),)
     if not dialog.receive(message):
         return (leg.respond(tx, 500, "Server Internal Error"),)
+    unknown = required_but_unknown(message)
+    if unknown:
+        headers = (("Unsupported", ", ".join(unknown)),)
+        return (leg.respond(tx, 420, "Bad Extension", headers=headers),)
     match message.method:
         case "BYE":
             return step(leg, InviteEvent.RECEIVED_BYE, given)
         case "INVITE":
-            return step(leg, InviteEvent.RECEIVED_REINVITE, given)
+            refusal = _too_short(leg, tx, message)
+            return refusal or step(leg, InviteEvent.RECEIVED_REINVITE, given)
+        case "UPDATE":
+            refusal = _too_short(leg, tx, message)
+            return refusal or step(leg, InviteEvent.RECEIVED_UPDATE, given)
         case _:
             return step(leg, InviteEvent.RECEIVED_REQUEST, given)
 
@@ -104,7 +116,10 @@ def _classify(
     if given.status < 200:
         return InviteEvent.RECEIVED_1XX
     if given.status >= 300:
-        if leg.state in _RETRYABLE and _can_retry(given, message, request):
+        if leg.state in _RETRYABLE and (
+            _can_retry(given, message, request)
+            or (given.status == 422 and leg.timer.can_raise(message))
+        ):
             return InviteEvent.RECEIVED_CHALLENGE
         leg.offer_answer.step(OfferEvent.INVITE_FAILED)
         return InviteEvent.RECEIVED_FAILURE
@@ -137,6 +152,9 @@ def _finished(leg: InviteLeg, given: Given, request: ClientRequest) -> Outputs:
             assert leg.modification is not None, "only a modification sends one"
             told = leg.modification.take_final(leg, given)
             status = given.status
+        case Purpose.REFRESH:
+            told = _refreshed(leg, given)
+            status = given.status
         case _:
             status = given.status or 503
             told = (
@@ -145,3 +163,39 @@ def _finished(leg: InviteLeg, given: Given, request: ClientRequest) -> Outputs:
     if status not in (408, 481):
         return told
     return (*told, *step(leg, InviteEvent.DIALOG_LOST, given))
+
+
+def _too_short(leg: InviteLeg, tx: int, message: Message) -> Outputs:
+    """Refuse an interval below ours (RFC 4028 §9)."""
+    headers = refusal_of(message, leg.timer.minimum)
+    if headers is None:
+        return ()
+    return (leg.respond(tx, 422, "Session Interval Too Small", headers=headers),)
+
+
+def _refreshed(leg: InviteLeg, given: Given) -> Outputs:
+    """Take the final response to the UPDATE that keeps the session alive."""
+    message, timer = given.message, leg.timer
+    if message is not None and given.status < 300:
+        leg.dialog_now.refresh(message)
+        timer.learn(message, leg.now)
+    elif message is not None and given.status == 422 and timer.can_raise(message):
+        timer.wants_refresh = True
+    elif given.status in _NO_UPDATE:
+        leg.remote_allow = ""
+        timer.wants_refresh = True
+    else:
+        timer.note_refused(leg.now)
+    return ()
+
+
+def go_on(leg: InviteLeg) -> Outputs:
+    """Do what has waited for its turn; after every input."""
+    outputs: Outputs = ()
+    timer = leg.timer
+    if timer.wants_refresh and leg.state is InviteState.CONFIRMED:
+        timer.wants_refresh = False
+        outputs = (leg.refresh(),) if leg.can_update else (events.RefreshDue(),)
+    if leg.modification is not None:
+        outputs += leg.modification.go_on(leg, Given())
+    return outputs

@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, final
 
 from trivox.sip.bodies import is_description
-from trivox.sip.dialog import ALLOW, MAX_FORWARDS, Dialog, content
+from trivox.sip.capabilities import ALLOW, SUPPORTED
+from trivox.sip.dialog import MAX_FORWARDS, Dialog, content
 from trivox.sip.digest import Authorizer
 from trivox.sip.offer_answer import OfferAnswer, OfferEvent, OfferMeaning
 from trivox.sip.outputs import Forget, SendRequest, SendResponse
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from trivox.sip.invite_table import InviteState
     from trivox.sip.modification import Modification
     from trivox.sip.outputs import Headers, SendAck
+    from trivox.sip.session_timer import SessionTimer
 
 MAX_FORKS: Final = 64
 """Early dialogs kept per INVITE; further branches are heard but not remembered."""
@@ -36,6 +38,8 @@ class Purpose(StrEnum):
     """Ends the dialog of a branch that lost."""
     MODIFICATION = "modification"
     """A re-INVITE or UPDATE of ours."""
+    REFRESH = "refresh"
+    """An UPDATE that keeps the session alive and changes nothing."""
     REQUEST = "request"
 
 
@@ -88,6 +92,7 @@ class InviteLeg:
     cnonce: str
     digest: DigestClient | None
     state: InviteState
+    timer: SessionTimer
     identity: LocalIdentity | None = None
     target: str = ""
     extra_headers: Headers = ()
@@ -105,8 +110,14 @@ class InviteLeg:
     pending: dict[int, ClientRequest] = field(default_factory=dict)
     reinvites: dict[int, bool] = field(default_factory=dict)
     """re-INVITEs of theirs by transaction: whether the final response is out."""
+    updates: dict[int, bool] = field(default_factory=dict)
+    """UPDATEs of theirs that we have not answered, by transaction: whether they hold an offer."""
+    requests: dict[int, Message] = field(default_factory=dict)
+    """INVITEs and UPDATEs of theirs until our final response."""
     now: float = 0.0
     """When the last input came."""
+    remote_allow: str = ""
+    """Methods the far end takes, as it told last."""
     modification: Modification | None = None
     """Our changes to the session; made with the first."""
 
@@ -152,7 +163,7 @@ class InviteLeg:
     def modify(self, given: Given) -> SendRequest:
         """Return our re-INVITE or UPDATE."""
         request = self.new_request(Purpose.MODIFICATION, given.method, self.dialog_now)
-        request.headers = (ALLOW, *given.headers)
+        request.headers = (ALLOW, SUPPORTED, *self.timer.refresh(), *given.headers)
         request.body, request.content_type = given.body, given.content_type
         return self.send(request)
 
@@ -183,6 +194,8 @@ class InviteLeg:
             ("CSeq", f"{self.invite_cseq} INVITE"),
             ("Contact", self.contact),
             ALLOW,
+            SUPPORTED,
+            *self.timer.offer(),
             *agent,
             *unless_given(identity.headers, self.extra_headers),
             *self.permitted(self.extra_headers),
@@ -217,14 +230,16 @@ class InviteLeg:
         headers: Headers = (),
         body: bytes = b"",
         content_type: str = "",
-        is_invite: bool = False,
+        is_target_refresh: bool = False,
     ) -> SendResponse:
         """Return a response; to an INVITE it carries our Contact when it makes a dialog (§12.1.1)."""
+        request = self.requests.pop(tx, None) if status >= 200 else None
         own: Headers = ()
-        if is_invite and 100 < status < 300:
+        if is_target_refresh and 100 < status < 300:
             own = (("Contact", self.contact),)
             if status >= 200:
-                own += (ALLOW,)
+                agreed = self.timer.accept(request, self.now) if request is not None else ()
+                own += (ALLOW, SUPPORTED, *agreed)
         return SendResponse(
             tx,
             status,
@@ -233,6 +248,22 @@ class InviteLeg:
             body,
             self.local_tag,
         )
+
+    def refresh(self) -> SendRequest:
+        """Return the UPDATE that keeps the session alive (RFC 4028 §7.4)."""
+        request = self.new_request(Purpose.REFRESH, "UPDATE", self.dialog_now)
+        request.headers = (ALLOW, SUPPORTED, *self.timer.refresh())
+        return self.send(request)
+
+    def learn(self, message: Message) -> None:
+        """Take what the far end says it can do; without a word it stays as it was."""
+        self.remote_allow = message.header("Allow") or self.remote_allow
+
+    @property
+    def can_update(self) -> bool:
+        """Whether the far end takes UPDATE."""
+        methods = self.remote_allow.split(",")
+        return any(method.strip() == "UPDATE" for method in methods)
 
     @property
     def dialog_now(self) -> Dialog:
@@ -273,6 +304,13 @@ class InviteLeg:
         """Whether a 2xx of that branch was acknowledged before."""
         is_winner = self.dialog is not None and self.dialog.remote_tag == to_tag
         return is_winner or to_tag in self.others
+
+    def answer_update(self, tx: int, status: int, body: bytes) -> None:
+        """Note our final response to an UPDATE; its offer is answered or never was."""
+        if not self.updates.pop(tx):
+            return
+        is_answer = status < 300 and body
+        self.offer_answer.step(OfferEvent.SENT_2XX_SDP if is_answer else OfferEvent.INVITE_FAILED)
 
     def answer_reinvite(self, tx: int, status: int, body: bytes) -> None:
         """Note our final response to a re-INVITE: a 2xx awaits its ACK."""

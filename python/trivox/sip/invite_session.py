@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self, final
+from typing import TYPE_CHECKING, Final, Literal, Self, final
 
 from trivox import _native
 from trivox.errors import CallWrongStateError
@@ -10,6 +10,7 @@ from trivox.sip.bodies import SDP, description_of
 from trivox.sip.dialog import Dialog
 from trivox.sip.invite_actions import step
 from trivox.sip.invite_inputs import (
+    go_on,
     take_acknowledgement,
     take_cancel,
     take_failure,
@@ -20,6 +21,7 @@ from trivox.sip.invite_leg import Given, InviteLeg, Purpose
 from trivox.sip.invite_table import InviteEvent, InviteState
 from trivox.sip.modification import Modification
 from trivox.sip.offer_answer import OfferEvent, OfferState
+from trivox.sip.session_timer import SessionTimer, TimerOffer
 
 if TYPE_CHECKING:
     from trivox._native import Message, SipEvent
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 
 Outputs = tuple["SessionOutput", ...]
 
-_MODIFIABLE = frozenset({InviteState.ANSWERED, InviteState.ACCEPTED, InviteState.CONFIRMED})
+NO_TIMER: Final = TimerOffer(interval=0)
+_MODIFIABLE: Final = frozenset({InviteState.ANSWERED, InviteState.ACCEPTED, InviteState.CONFIRMED})
 
 
 @final
@@ -58,6 +61,7 @@ class InviteSession:
         local_tag: str,
         cnonce: str,
         extra_headers: Headers = (),
+        timer: TimerOffer = NO_TIMER,
     ) -> Self:
         """Return a session that can `invite`.
 
@@ -68,6 +72,7 @@ class InviteSession:
             local_tag: A fresh From tag.
             cnonce: A fresh token nobody has seen, for digest answers.
             extra_headers: Go into every try of the INVITE.
+            timer: The session timer we ask for.
         """
         leg = InviteLeg(
             call_id=call_id,
@@ -76,6 +81,7 @@ class InviteSession:
             cnonce=cnonce,
             digest=identity.digest,
             state=InviteState.IDLE,
+            timer=SessionTimer(timer),
             identity=identity,
             target=target,
             extra_headers=extra_headers,
@@ -92,6 +98,7 @@ class InviteSession:
         contact: str,
         identity: LocalIdentity | None = None,
         cnonce: str = "",
+        timer: TimerOffer = NO_TIMER,
     ) -> Self:
         """Return the session of an INVITE that came, not answered yet.
 
@@ -102,6 +109,7 @@ class InviteSession:
             contact: Our Contact value.
             identity: Whose credentials may answer a challenge to our BYE; None: nobody's.
             cnonce: As for `outgoing`.
+            timer: The session timer we agree to.
         """
         dialog = Dialog.from_request(request, local_tag=local_tag, contact=contact)
         leg = InviteLeg(
@@ -111,10 +119,13 @@ class InviteSession:
             cnonce=cnonce,
             digest=identity.digest if identity is not None else None,
             state=InviteState.INCOMING,
+            timer=SessionTimer(timer),
             identity=identity,
             tx=tx,
             dialog=dialog,
         )
+        leg.requests[tx] = request
+        leg.learn(request)
         leg.offer_answer.step(
             OfferEvent.RECEIVED_INVITE_SDP
             if description_of(request)
@@ -245,8 +256,11 @@ class InviteSession:
         """Return the answer to a re-INVITE or another request that was reported with `tx`."""
         leg = self._leg
         is_reinvite = tx in leg.reinvites
+        is_update = tx in leg.updates
         if is_reinvite and status >= 200:
             leg.answer_reinvite(tx, status, body)
+        elif is_update and status >= 200:
+            leg.answer_update(tx, status, body)
         return leg.respond(
             tx,
             status,
@@ -254,7 +268,7 @@ class InviteSession:
             headers=headers,
             body=body,
             content_type=content_type,
-            is_invite=is_reinvite,
+            is_target_refresh=is_reinvite or is_update,
         )
 
     def forget_branches(self) -> Outputs:
@@ -309,16 +323,23 @@ class InviteSession:
 
     def next_deadline(self) -> float | None:
         """Return when `handle_timeout` is to be called; None: not by itself."""
-        modification = self._leg.modification
-        return modification.deadline if modification is not None else None
+        leg = self._leg
+        timer = leg.timer.deadline if leg.state is InviteState.CONFIRMED else None
+        change = leg.modification.deadline if leg.modification is not None else None
+        if timer is None or change is None:
+            return change if timer is None else timer
+        return min(timer, change)
 
     def handle_timeout(self, now: float) -> Outputs:
         """Do what is due at `now`, in seconds on the monotonic clock."""
         leg = self._leg
         leg.now = now
-        if leg.modification is None:
-            return ()
-        return leg.modification.handle_timeout(leg, Given(), now) + self._go_on()
+        outputs: Outputs = ()
+        if leg.modification is not None:
+            outputs = leg.modification.handle_timeout(leg, Given(), now)
+        if leg.timer.is_on and leg.timer.handle_timeout(now):
+            outputs += step(leg, InviteEvent.SESSION_EXPIRED, Given())
+        return outputs + go_on(leg)
 
     def handle(self, event: SipEvent, now: float) -> Outputs:
         """Take an event of the core that carries this call's token.
@@ -330,11 +351,9 @@ class InviteSession:
         leg = self._leg
         leg.now = now
         outputs = self._take(event)
-        return outputs if leg.modification is None else outputs + self._go_on()
-
-    def _go_on(self) -> Outputs:
-        leg = self._leg
-        return () if leg.modification is None else leg.modification.go_on(leg, Given())
+        if leg.modification is None and not leg.timer.wants_refresh:
+            return outputs
+        return outputs + go_on(leg)
 
     def _take(self, event: SipEvent) -> Outputs:
         leg = self._leg

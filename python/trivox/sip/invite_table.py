@@ -66,12 +66,15 @@ class InviteEvent(StrEnum):
     RECEIVED_CANCEL = "received_cancel"
     RECEIVED_BYE = "received_bye"
     RECEIVED_REINVITE = "received_reinvite"
+    RECEIVED_UPDATE = "received_update"
     RECEIVED_REQUEST = "received_request"
     BYE_CHALLENGED = "bye_challenged"
     BYE_FINISHED = "bye_finished"
     """Final response to our BYE, Timer F, or its flow lost."""
     DIALOG_LOST = "dialog_lost"
     """481, 408 or silence to another request of ours."""
+    SESSION_EXPIRED = "session_expired"
+    """Nobody has refreshed the session (RFC 4028 §10)."""
 
 
 class InviteAction(StrEnum):
@@ -101,7 +104,9 @@ class InviteAction(StrEnum):
     ANSWER_BYE = "answer_bye"
     TELL_REMOTE_ENDED = "tell_remote_ended"
     TAKE_REINVITE = "take_reinvite"
+    TAKE_UPDATE = "take_update"
     TELL_REQUEST = "tell_request"
+    TELL_EXPIRED = "tell_expired"
     SEND_BYE = "send_bye"
     RETRY_BYE = "retry_bye"
     TELL_DIALOG_LOST = "tell_dialog_lost"
@@ -116,6 +121,7 @@ Row = dict[InviteEvent, Go[InviteState, InviteAction]]
 def _in_dialog(state: InviteState) -> Row:
     """Return the entries every state with a live dialog shares."""
     return {
+        E.RECEIVED_UPDATE: Go(state, (A.TAKE_UPDATE,)),
         E.RECEIVED_REQUEST: Go(state, (A.TELL_REQUEST,)),
         E.RECEIVED_BYE: Go(S.TERMINATED, (A.ANSWER_BYE, A.TELL_REMOTE_ENDED, A.FORGET)),
     }
@@ -126,6 +132,7 @@ def _unanswered(state: InviteState) -> Row:
     return {
         E.RECEIVED_BYE: Go(state, (A.SEND_481,)),
         E.RECEIVED_REINVITE: Go(state, (A.TAKE_REINVITE,)),
+        E.RECEIVED_UPDATE: Go(state, (A.TAKE_UPDATE,)),
         E.RECEIVED_REQUEST: Go(state, (A.TELL_REQUEST,)),
         E.INVITE_TIMED_OUT: Go(S.TERMINATED, (A.TELL_TIMED_OUT, A.FORGET)),
         E.INVITE_TRANSPORT_ERROR: Go(S.TERMINATED, (A.TELL_TRANSPORT_FAILED, A.FORGET)),
@@ -143,6 +150,7 @@ def _giving_up(state: InviteState) -> Row:
     return {
         E.RECEIVED_BYE: Go(state, (A.SEND_481,)),
         E.RECEIVED_REINVITE: Go(state, (A.SEND_491,)),
+        E.RECEIVED_UPDATE: Go(state, (A.SEND_481,)),
         E.RECEIVED_REQUEST: Go(state, (A.SEND_481,)),
         E.INVITE_TIMED_OUT: over,
         E.INVITE_TRANSPORT_ERROR: over,
@@ -207,6 +215,7 @@ INVITE_TABLE: Final[Table[InviteState, InviteEvent, InviteAction]] = {
         E.RECEIVED_ACK: Go(S.ENDING, (A.SEND_BYE,)),
         E.ACK_TIMED_OUT: Go(S.ENDING, (A.SEND_BYE,)),
         E.RECEIVED_BYE: Go(S.TERMINATED, (A.ANSWER_BYE, A.TELL_REMOTE_ENDED, A.FORGET)),
+        E.RECEIVED_UPDATE: Go(S.BYE_WAITING, (A.SEND_481,)),
         E.RECEIVED_REQUEST: Go(S.BYE_WAITING, (A.SEND_481,)),
         E.RECEIVED_REINVITE: Go(S.BYE_WAITING, (A.SEND_491,)),
     },
@@ -217,9 +226,11 @@ INVITE_TABLE: Final[Table[InviteState, InviteEvent, InviteAction]] = {
         E.RECEIVED_OTHER_2XX: Go(S.CONFIRMED, (A.END_OTHER,)),
         E.DIALOG_LOST: Go(S.ENDING, (A.TELL_DIALOG_LOST, A.SEND_BYE)),
         E.ACK_TIMED_OUT: Go(S.ENDING, (A.TELL_ACK_TIMED_OUT, A.SEND_BYE)),
+        E.SESSION_EXPIRED: Go(S.ENDING, (A.TELL_EXPIRED, A.SEND_BYE)),
     },
     S.ENDING: {
         E.RECEIVED_BYE: Go(S.ENDING, (A.ANSWER_BYE,)),
+        E.RECEIVED_UPDATE: Go(S.ENDING, (A.SEND_481,)),
         E.RECEIVED_REQUEST: Go(S.ENDING, (A.SEND_481,)),
         E.RECEIVED_REINVITE: Go(S.ENDING, (A.SEND_481,)),
         E.BYE_CHALLENGED: Go(S.ENDING, (A.RETRY_BYE,)),
@@ -228,6 +239,7 @@ INVITE_TABLE: Final[Table[InviteState, InviteEvent, InviteAction]] = {
     },
     S.TERMINATED: {
         E.RECEIVED_BYE: Go(S.TERMINATED, (A.ANSWER_BYE,)),
+        E.RECEIVED_UPDATE: Go(S.TERMINATED, (A.SEND_481,)),
         E.RECEIVED_REQUEST: Go(S.TERMINATED, (A.SEND_481,)),
         E.RECEIVED_REINVITE: Go(S.TERMINATED, (A.SEND_481,)),
         E.RECEIVED_2XX: Go(S.TERMINATED, (A.END_OTHER, A.TELL_CROSSED)),
@@ -279,7 +291,11 @@ INVITE_IGNORED: Final[Ignored[InviteEvent, InviteState]] = {
     "RFC 3261 §12.2.2: there is no dialog yet in which a request could come": {
         E.RECEIVED_BYE: frozenset({S.IDLE}),
         E.RECEIVED_REINVITE: frozenset({S.IDLE}),
+        E.RECEIVED_UPDATE: frozenset({S.IDLE}),
         E.RECEIVED_REQUEST: frozenset({S.IDLE}),
+    },
+    "RFC 4028 §10: the interval counts while the session is confirmed": {
+        E.SESSION_EXPIRED: _ALL - {S.CONFIRMED},
     },
     "RFC 3261 §15.1.1: only our own BYE, while it is out, can be answered": {
         E.BYE_CHALLENGED: _ALL - {S.ENDING},

@@ -57,7 +57,7 @@ class ModificationEvent(StrEnum):
     RECEIVED_ANSWER = "received_answer"
     RECEIVED_OFFER = "received_offer"
     RECEIVED_GLARE = "received_glare"
-    """491, or 500 with Retry-After."""
+    """491, 500 with Retry-After, or 422 whose interval we can give."""
     RECEIVED_FAILURE = "received_failure"
     """Another final response, silence, or a flow that is gone."""
     END = "end"
@@ -190,20 +190,24 @@ class Modification:
     def take_final(self, leg: InviteLeg, given: Given) -> Outputs:
         """Take the final response to our request, or that none came."""
         self._request = given.request
-        if given.status // 100 != 2 or given.message is None:
+        message = given.message
+        if given.status // 100 != 2 or message is None:
             leg.offer_answer.step(OfferEvent.INVITE_FAILED)
-            return self._step(leg, self._refusal(given), given)
-        leg.dialog_now.refresh(given.message)
+            return self._step(leg, self._refusal(leg, given), given)
+        leg.dialog_now.refresh(message)
+        leg.timer.learn(message, leg.now)
+        leg.learn(message)
         given.meaning = leg.offer_answer.step(
-            OfferEvent.RECEIVED_2XX_SDP
-            if description_of(given.message)
-            else OfferEvent.RECEIVED_2XX
+            OfferEvent.RECEIVED_2XX_SDP if description_of(message) else OfferEvent.RECEIVED_2XX
         )
         is_offer = given.meaning is OfferMeaning.OFFER
         return self._step(leg, E.RECEIVED_OFFER if is_offer else E.RECEIVED_ANSWER, given)
 
-    def _refusal(self, given: Given) -> ModificationEvent:
+    def _refusal(self, leg: InviteLeg, given: Given) -> ModificationEvent:
         """Return what a final response of 300 or more is: to be tried again, or not."""
+        message = given.message
+        if given.status == 422 and message is not None and leg.timer.can_raise(message):
+            return E.RECEIVED_GLARE
         is_glare = given.status == 491 or retry_after_untrusted(given) is not None
         if is_glare and self._back_offs < _MOST_BACK_OFFS:
             return E.RECEIVED_GLARE
@@ -247,9 +251,10 @@ class Modification:
         is_offer = given.meaning is OfferMeaning.OFFER
         return (events.ModificationAnswered(message, description_of(message), is_offer),)
 
-    def tell_refused(self, _leg: InviteLeg, given: Given) -> Outputs:
+    def tell_refused(self, leg: InviteLeg, given: Given) -> Outputs:
         """Tell that the session stays as it was."""
         self._back_offs = 0
+        leg.timer.note_refused(leg.now)
         reason = given.message.reason if given.message is not None else ""
         return (events.ModificationRefused(given.status or 503, reason, given.message),)
 
@@ -264,7 +269,9 @@ class Modification:
     def back_off(self, leg: InviteLeg, given: Given) -> Outputs:
         """Choose when to try again (RFC 3261 §14.1, §14.2)."""
         self._back_offs += 1
-        delay = retry_after_untrusted(given)
+        delay: float | None = retry_after_untrusted(given)
+        if given.status == 422:
+            delay = 0.0  # it may go out again at once, with their Min-SE (RFC 4028 §7.3)
         self.deadline = leg.now + (leg.glare_delay() if delay is None else delay)
         return ()
 

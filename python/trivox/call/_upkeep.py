@@ -1,0 +1,82 @@
+"""What keeps a call's session alive and up to date while the program does other things."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Final
+
+from trivox.call._media import CallMedia
+from trivox.call.states import Trigger
+from trivox.sip import events as facts
+
+if TYPE_CHECKING:
+    from trivox._native import Message
+    from trivox.sip.invite_session import InviteSession
+    from trivox.sip.outputs import Headers
+
+_SESSION: Final = "session"
+
+
+class CallUpkeep(CallMedia):
+    """Wakes the session when it asks for it, and answers what the far end only refreshes."""
+
+    _session: InviteSession | None
+    _session_deadline: float | None
+
+    @abstractmethod
+    def _carry_out(self, outputs: tuple[facts.SessionOutput, ...]) -> list[int]: ...
+    @abstractmethod
+    def _take_reinvite(self, tx: int, message: Message, body: bytes) -> None: ...
+    @abstractmethod
+    def _take_late_answer(self, body: bytes) -> bool: ...
+    @abstractmethod
+    def _respond(
+        self,
+        tx: int,
+        status: int,
+        *,
+        headers: Headers = (),
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> None: ...
+
+    def _keep_deadline(self) -> None:
+        """Wake the session when it asks for it: a back-off, a session timer."""
+        deadline = self._session.next_deadline() if self._session is not None else None
+        if deadline == self._session_deadline or self.end is not None:
+            return
+        self._session_deadline = deadline
+        if deadline is None:
+            self._withdraw(_SESSION)
+        else:
+            self._after(_SESSION, deadline - self._now(), self._session_due)
+
+    def _session_due(self) -> None:
+        assert self._session is not None, "it asked for it"
+        self._session_deadline = None
+        self._carry_out(self._session.handle_timeout(self._now()))
+
+    def _take_upkeep(self, fact: facts.SessionFact) -> None:
+        match fact:
+            case facts.UpdateReceived(tx, message, body):
+                self._take_update(tx, message, body)
+            case facts.RefreshDue() | facts.ModificationDue():
+                self._refresh_session()
+            case facts.ModificationAnswered(_, body, _):
+                self._take_late_answer(body)
+            case facts.SessionExpired():
+                self._lose("the far end did not refresh the session", Trigger.EXPIRED)
+
+    def _take_update(self, tx: int, message: Message, body: bytes) -> None:
+        """Answer an UPDATE: with an offer as a re-INVITE, without one at once (RFC 3311 §5.2)."""
+        if message.body:
+            self._take_reinvite(tx, message, body)
+        else:
+            self._remember_headers(message)
+            self._respond(tx, 200)
+
+    def _refresh_session(self) -> None:
+        """Keep the session alive by a re-INVITE that changes nothing (RFC 4028 §7.4)."""
+        assert self._session is not None, "its own session asked for it"
+        if not self._session.is_modifying:
+            self._carry_out(self._session.modify(self._leg.offer()))

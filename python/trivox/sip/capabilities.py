@@ -1,0 +1,20 @@
+"""What this user agent understands, as it tells others (RFC 3261 §20.5, §20.37)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from trivox._native import Message
+
+ALLOWED: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, UPDATE"
+ALLOW: Final = ("Allow", ALLOWED)
+OPTION_TAGS: Final = ("timer",)
+"""Extensions a far end may require: RFC 4028."""
+SUPPORTED: Final = ("Supported", ", ".join(OPTION_TAGS))
+_UNDERSTOOD: Final = frozenset(OPTION_TAGS)
+
+
+def required_but_unknown(request: Message) -> tuple[str, ...]:
+    """Return the option tags of Require that we do not know: to be answered 420 (§8.2.2.3)."""
+    return tuple(tag for tag in request.values("Require") if tag.lower() not in _UNDERSTOOD)
