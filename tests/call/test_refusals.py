@@ -1,0 +1,92 @@
+"""What a far end refuses with, as the error a program sees; and errors of a program's own listeners."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from trivox.call.events import Connected, EndReason, ListenerFailed
+from trivox.call.states import CallState
+from trivox.errors import (
+    BusyError,
+    CallFailedError,
+    CanceledError,
+    ConnectionInterruptedError,
+    DeclinedError,
+    ForbiddenError,
+    NotFoundError,
+    UnavailableError,
+)
+
+FAR_URI = "sip:far@10.0.0.9:5060"
+
+REFUSALS = {
+    400: CallFailedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    408: UnavailableError,
+    410: CallFailedError,
+    480: UnavailableError,
+    486: BusyError,
+    487: CanceledError,
+    500: CallFailedError,
+    503: CallFailedError,
+    600: BusyError,
+    603: DeclinedError,
+    604: NotFoundError,
+}
+
+
+@pytest.mark.parametrize(("status", "kind"), REFUSALS.items())
+async def test_a_refusal_is_the_error_of_its_status(autojump_clock, world, status, kind) -> None:
+    async with world().with_far_end() as (client, far):
+        call = client.create_call(FAR_URI)
+        await call.start()
+        invite = await far.expect("INVITE")
+        far.respond(invite, status)
+
+        with pytest.raises(CallFailedError) as caught:
+            await call.wait_connected()
+
+        assert type(caught.value) is kind
+        assert (caught.value.sip_code, caught.value.call_id) == (status, call.id)
+        assert call.state.value is CallState.FAILED
+        assert call.end is not None
+        assert (call.end.reason, call.end.sip_code) == (EndReason.FAILED, status)
+
+
+async def test_a_failing_listener_is_told_and_hurts_nobody(autojump_clock, world, caplog) -> None:
+    caplog.set_level(logging.CRITICAL, "trivox")
+    failed: list[ListenerFailed] = []
+
+    async def handler(call) -> None:
+        await call.answer()
+        await call.wait_ended()
+
+    def fails(event) -> None:
+        raise ZeroDivisionError
+
+    async with world().with_server(handler) as (client, uri):
+        client.add_event_listener(ListenerFailed, failed.append)
+        async with client.dial(uri) as call:
+            call.on(Connected, fails)
+        async with client.create_call(uri) as other:
+            other.on(Connected, fails)
+            await other.start()
+            await other.wait_connected()
+
+    assert [type(event.error) for event in failed] == [ZeroDivisionError]
+    assert failed[0].call is other
+    assert failed[0].listener is fails
+    assert isinstance(failed[0].event, Connected)
+
+
+async def test_a_closed_client_places_no_call(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, _):
+        call = client.create_call(FAR_URI)
+
+    with pytest.raises(CallFailedError) as caught:
+        await call.start()
+
+    assert isinstance(caught.value.__cause__, ConnectionInterruptedError)
