@@ -55,6 +55,23 @@ async def test_the_page_is_called_and_both_hear_each_other(page, tmp_path, libra
     assert_tone(recording, 440, from_s=1.0)
 
 
+async def test_all_local_addresses_of_both_sides_do_not_break_a_call(page, tmp_path, library):
+    handler = Handler(tmp_path / "handler.wav")
+    wildcard = ("sip:0.0.0.0:0;transport=udp",)
+    async with house(page, handler, listen=wildcard, library=library) as (browser, client, target):
+        await browser.call("dial", target)
+        await browser.hears(880)
+        await browser.call("hangup")
+        with trio.fail_after(5):
+            await handler.ended.wait()
+        async with client.dial(uri_of("alice", target), WEBRTC) as call:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(call.play, trivox.ToneSource((880.0,)))
+                await browser.hears(880)
+                await _hears(call, -40, above=True)
+                nursery.cancel_scope.cancel()
+
+
 async def test_the_page_holds_and_resumes_three_times(page, tmp_path, library):
     handler = Handler(tmp_path / "handler.wav")
     async with house(page, handler, library=library) as (browser, _, target):
