@@ -10,7 +10,12 @@ import pytest
 import trio
 
 from trivox import _native
-from trivox.errors import ConnectionNetworkError, InvalidUriError, NotSupportedError
+from trivox.errors import (
+    ConnectionNetworkError,
+    InvalidArgumentsError,
+    InvalidUriError,
+    NotSupportedError,
+)
 from trivox.net.endpoint import Endpoint
 from trivox.net.limits import StreamLimits
 from trivox.sip.outputs import SendRequest, SendResponse
@@ -311,7 +316,7 @@ async def test_the_trace_sees_whole_messages_with_their_direction(start, nursery
     ("uri", "error"),
     [
         ("sip:127.0.0.1:0;transport=sctp", NotSupportedError),
-        ("sips:127.0.0.1:0", NotSupportedError),
+        ("sips:127.0.0.1:0", InvalidArgumentsError),
         ("tel:+15550100", InvalidUriError),
         ("nonsense", InvalidUriError),
     ],

@@ -6,14 +6,20 @@ import pytest
 import trio
 
 from trivox.errors import ConnectionNetworkError, InvalidUriError, NotSupportedError
+from trivox.net.dns_client import SystemDns
 from trivox.net.outbox import Outbox
 from trivox.net.resolver import Resolver
 from trivox.net.route import RouteTable, host_port, sip_uri
 from trivox.net.tracing import StreamSplitter
 
 
-def no_name(host, port):
+async def no_name(host, port):
     raise AssertionError(f"{host} needs no look-up")
+
+
+def system(look_up):
+    """Return a resolver that has the system's and no DNS."""
+    return Resolver(SystemDns(look_up), has_records=False, draw=lambda: 0.5)
 
 
 @pytest.mark.parametrize(
@@ -23,22 +29,35 @@ def no_name(host, port):
         ("sip:a@10.0.0.1:5070", "udp", ("10.0.0.1", 5070)),
         ("sip:10.0.0.1;transport=TCP", "tcp", ("10.0.0.1", 5060)),
         ("sip:10.0.0.1;transport=ws", "ws", ("10.0.0.1", 80)),
+        ("sip:10.0.0.1;transport=wss", "wss", ("10.0.0.1", 443)),
+        ("sip:10.0.0.1;transport=tls", "tls", ("10.0.0.1", 5061)),
+        ("sips:10.0.0.1", "tls", ("10.0.0.1", 5061)),
+        ("sips:10.0.0.1;transport=tcp", "tls", ("10.0.0.1", 5061)),
+        ("sips:10.0.0.1:8443;transport=ws", "wss", ("10.0.0.1", 8443)),
         ("sip:[2001:DB8::0:1]:5070;transport=tcp", "tcp", ("2001:db8::1", 5070)),
         ("sip:example.org;maddr=10.0.0.9", "udp", ("10.0.0.9", 5060)),
         ("sip:example.org:5070;maddr=10.0.0.9;transport=tcp", "tcp", ("10.0.0.9", 5070)),
     ],
 )
 def test_a_numeric_uri_needs_no_look_up(uri, transport, address):
-    target = Resolver(no_name).resolve_now(uri)
+    target = system(no_name).resolve_now(uri)
 
     assert (target.transport, target.address) == (transport, address)
+
+
+def test_a_certificate_must_be_of_the_uris_domain_and_not_of_its_maddr():
+    target = system(no_name).resolve_now("sips:example.org;maddr=10.0.0.9")
+
+    assert (target.host, target.address) == ("example.org", ("10.0.0.9", 5061))
 
 
 @pytest.mark.parametrize(
     ("uri", "error"),
     [
-        ("sips:10.0.0.1", NotSupportedError),
-        ("sip:10.0.0.1;transport=tls", NotSupportedError),
+        ("sips:10.0.0.1;transport=udp", NotSupportedError),
+        ("sip:10.0.0.1;transport=sctp", NotSupportedError),
+        ("sip:[fe80::1]:5060", InvalidUriError),
+        ("sip:[febf::1%25eth0]", InvalidUriError),
         ("tel:+1555", InvalidUriError),
         ("", InvalidUriError),
         ("sip:", InvalidUriError),
@@ -46,21 +65,23 @@ def test_a_numeric_uri_needs_no_look_up(uri, transport, address):
 )
 def test_a_uri_we_cannot_send_to_is_an_error(uri, error):
     with pytest.raises(error):
-        Resolver(no_name).resolve_now(uri)
+        system(no_name).resolve_now(uri)
 
 
-async def test_a_name_is_looked_up_once_a_minute():
+async def test_a_name_is_looked_up_once_a_minute(autojump_clock):
     asked = []
 
     async def look_up(host, port):
         asked.append(host)
         return [("10.0.0.1", port), ("10.0.0.1", port), ("10.0.0.2", port)]
 
-    resolver = Resolver(look_up)
+    resolver = system(look_up)
     assert resolver.resolve_now("sip:example.org") is None
-    first = await resolver.resolve("sip:example.org", 0)
-    await resolver.resolve("sip:example.org", 59)
-    await resolver.resolve("sip:example.org", 61)
+    first = await resolver.resolve("sip:example.org")
+    await trio.sleep(59)
+    await resolver.resolve("sip:example.org")
+    await trio.sleep(2)
+    await resolver.resolve("sip:example.org")
 
     assert first.addresses == (("10.0.0.1", 5060), ("10.0.0.2", 5060))
     assert len(asked) == 2
@@ -71,7 +92,7 @@ async def test_a_name_with_no_address_is_an_error():
         return []
 
     with pytest.raises(ConnectionNetworkError):
-        await Resolver(look_up).resolve("sip:example.org", 0)
+        await system(look_up).resolve("sip:example.org")
 
 
 def test_routes_are_looked_up_again_after_half_a_minute():

@@ -6,6 +6,7 @@ until the core's next deadline. Nothing here knows calls, dialogs or media.
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, final
 
 import trio
@@ -14,13 +15,15 @@ from trivox._native import EVENT_FLOW_BROKEN, SipCore
 from trivox.errors import ConnectionNetworkError, TrivoxError
 from trivox.net.flows import FlowTable
 from trivox.net.limits import StreamLimits
+from trivox.net.naming import new_resolver
 from trivox.net.next_hop import NextHops
 from trivox.net.own_address import OwnAddress
-from trivox.net.resolver import Resolver, Target, numeric_host, parse_endpoint
-from trivox.net.route import host_port, is_wildcard, sip_uri
+from trivox.net.route import sip_uri
 from trivox.net.sockets import SystemSockets
 from trivox.net.statistics import EndpointStatistics
-from trivox.net.tracing import StreamSplitter, TraceHook
+from trivox.net.target import WEBSOCKETS, numeric_host, parse_endpoint
+from trivox.net.tls import TlsConfig, TlsContexts
+from trivox.net.tracing import Tap, TraceHook
 from trivox.net.udp import UdpFlow
 from trivox.sip.target_filter import TargetFilter
 
@@ -28,8 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from trivox._native import SipEvent
+    from trivox.net.dns_records import Dns
     from trivox.net.flows import AnyFlow
     from trivox.net.pages import PageHandler
+    from trivox.net.target import Target
     from trivox.net.tcp import TcpFlow
     from trivox.net.transport import Address, Flow, SocketFactory, TransactionUser
     from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
@@ -57,6 +62,8 @@ class Endpoint:
         trace: TraceHook | None = None,
         sockets: SocketFactory | None = None,
         limits: StreamLimits | None = None,
+        tls: TlsConfig | None = None,
+        dns: Dns | None = None,
         pages: PageHandler | None = None,
         origins: Collection[str] | None = None,
         targets: TargetFilter | None = None,
@@ -65,7 +72,7 @@ class Endpoint:
 
         Args:
             user: Gets the events.
-            listen: SIP URIs to bind, `sip:host:port;transport=udp|tcp|ws`; port 0 is any.
+            listen: SIP URIs to bind, `sip:host:port;transport=udp|tcp|tls|ws|wss`; port 0 is any.
             seed: Random bytes that branches, tags and names are derived from.
             advertised: Host, or host:port, that peers are told in place of our own.
             t1: RFC 3261 timer T1 in seconds.
@@ -74,6 +81,8 @@ class Endpoint:
             trace: Sees every message in and out.
             sockets: Where sockets come from; the system by default.
             limits: Limits on connections.
+            tls: Certificates; by default none of ours, and the system's roots.
+            dns: Answers the resolver; by default dnspython if it is installed, or else the system.
             pages: Answers plain HTTP requests at a WebSocket port.
             origins: Allowed WebSocket Origins; None allows all.
             targets: Judges the targets that the network names; None: the default one.
@@ -82,15 +91,18 @@ class Endpoint:
         self.listening_on: tuple[str, ...] = ()
         self._user = user
         self._listen = tuple(listen)
-        self._trace = trace
-        self._splitters: dict[int, StreamSplitter] = {}
+        self._tap = Tap(trace, self.local_address) if trace is not None else None
         self._sockets = sockets or SystemSockets()
-        self._resolver = Resolver(self._sockets.resolve)
+        self.tls = TlsContexts(tls)
+        self._resolver = new_resolver(
+            dns, None if sockets is None else sockets.resolve, random.Random(seed).random
+        )
         self._flows = FlowTable(
             self,
             self._sockets,
             limits or StreamLimits(),
             seed=seed,
+            tls=self.tls,
             pages=pages,
             origins=origins,
         )
@@ -101,7 +113,7 @@ class Endpoint:
             listening_port=self._flows.listening_port,
             now=self.now,
         )
-        self.hops = NextHops(self, targets or TargetFilter())
+        self.hops = NextHops(self._flows, self._resolver, self._own, targets or TargetFilter())
         self._turn_time: float | None = None
         self._wake = trio.Event()
         self._timer = trio.CancelScope()
@@ -199,9 +211,9 @@ class Endpoint:
 
         Raises:
             InvalidUriError, NotSupportedError: It is no URI we can send to.
-            ConnectionNetworkError: Its host has no address.
+            ConnectionNetworkError: Its host has no address, or the DNS does not answer.
         """
-        return await self._resolver.resolve(uri, trio.current_time())
+        return await self._resolver.resolve(uri)
 
     def resolve_now(self, uri: str) -> Target | None:
         """Resolve a SIP URI without waiting; None when its host is a name."""
@@ -221,34 +233,29 @@ class Endpoint:
             ConnectionNetworkError: No socket could be had for it.
             NotSupportedError: It needs the `ws` extra.
         """
-        remote = target.address
-        try:
-            if target.transport == "udp":
-                return self._flows.datagram_flow(remote[0], self._own.route)
-            return self._flows.connection_to(
-                target.transport, remote, host=target.host, route=self._own.route
-            )
-        except OSError as error:
-            raise ConnectionNetworkError(f"no way to {host_port(remote)}") from error
+        return self.hops.flow_to(target)
 
-    def next_hop(self, uri: str, *, flow: int, source: Address) -> tuple[Flow, Address] | None:
+    def next_hop(
+        self, uri: str, *, flow: int, source: Address, is_secure: bool = False
+    ) -> tuple[Flow, Address] | None:
         """Return where an in-dialog request goes, without waiting.
 
-        The dialog's own connection while it lives; else the first route or remote target `uri` if
-        it is numeric and the target filter lets it pass; else, over UDP, where the last message
-        came from (a far end behind a NAT). None when there is no way.
+        The dialog's own connection while it lives, and where it led if we had opened it; else the
+        first route or remote target `uri` if it is numeric or its address is remembered, and the
+        target filter lets it pass; else, over UDP, where the last message came from (a far end
+        behind a NAT). None when there is no way.
 
         Args:
             uri: The next hop (RFC 3261 §12.2.1.1): the first route, or the remote target.
             flow: The flow that the dialog's last message came by.
             source: Where it came from.
+            is_secure: A dialog of a `sips` URI: nothing of it leaves without TLS (RFC 5630 §3.1.3).
         """
-        return self.hops.next_hop(uri, flow, source)
+        return self.hops.next_hop(uri, flow, source, is_secure=is_secure)
 
     def local_host(self, flow: Flow | None, peer: str) -> str:
         """Return our end of the route to a host: what media binds, never the advertised one."""
-        is_bound = flow is not None and not is_wildcard(flow.local[0])
-        return flow.local[0] if flow is not None and is_bound else self._own.route(peer)
+        return self.hops.local_host(flow, peer)
 
     def keep(self, identifier: int) -> None:
         """Let a connection be silent without limit: a dialog or a registration lives on it."""
@@ -266,9 +273,9 @@ class Endpoint:
         """Return the address that `peer` reaches us at, for SDP and the like: never a wildcard."""
         return self._own.address(flow, peer)
 
-    def contact(self, flow: Flow, peer: Address, user: str) -> str:
-        """Return `<sip:user@host:port;transport=…>` for a Contact to `peer`."""
-        return self._own.contact(flow, peer, user)
+    def contact(self, flow: Flow, peer: Address, user: str, *, is_secure: bool = False) -> str:
+        """Return `<sip:user@host:port;transport=…>` for a Contact to `peer`, `sips` if secure."""
+        return self._own.contact(flow, peer, user, is_secure=is_secure)
 
     def flush(self) -> None:
         """Hand what the core has to send to the flows."""
@@ -280,9 +287,8 @@ class Endpoint:
                 continue
             flow.send(data, destination)
             self._messages_out += 1
-            if self._trace is not None and data.strip():
-                local = self.local_address(flow, destination)
-                self._trace(self.now(), "out", flow.id, local, destination, data)
+            if self._tap is not None:
+                self._tap.sent(self.now(), flow, destination, data)
 
     async def wait_written(self) -> None:
         """Wait until what was sent on connections has been written to their sockets."""
@@ -309,21 +315,22 @@ class Endpoint:
 
     def flow_closed(self, flow: AnyFlow) -> None:
         """Fail what was under way on a connection that is gone, and tell the user."""
-        self._splitters.pop(flow.id, None)
+        if self._tap is not None:
+            self._tap.closed(flow)
         if self._is_stopping:
             return
         now = trio.current_time()
         self._turn(self.core.close_flow(flow.id, now), now)
-        is_peers = flow.accepted and flow.transport == "ws"
+        is_peers = flow.accepted and flow.transport in WEBSOCKETS
         self._user.handle_flow_closed(flow.id, is_peers=is_peers)
         self.touch()
 
     def receive_datagrams(self, flow: AnyFlow, batch: list[tuple[bytes, Address]]) -> None:
         """Take datagrams, or WebSocket messages."""
         now = trio.current_time()
-        if self._trace is not None:
+        if self._tap is not None:
             for data, source in batch:
-                self._trace(now, "in", flow.id, self.local_address(flow, source), source, data)
+                self._tap.received(now, flow, source, data)
         events = self.core.receive_batch(flow.id, batch, now)
         if flow.transport != "udp" and any(event[1] for event in events):
             self.keep(flow.id)
@@ -332,11 +339,8 @@ class Endpoint:
     def receive_stream(self, flow: TcpFlow, data: bytes) -> bool:
         """Take bytes of a connection; tell whether a whole message was among them."""
         now = trio.current_time()
-        if self._trace is not None:
-            splitter = self._splitters.setdefault(flow.id, StreamSplitter())
-            local = self.local_address(flow, flow.remote)
-            for message in splitter.split(data):
-                self._trace(now, "in", flow.id, local, flow.remote, message)
+        if self._tap is not None:
+            self._tap.received_piece(now, flow, flow.remote, data)
         before = self.core.received
         events = self.core.receive_stream(flow.id, data, flow.remote, now)
         if any(event[0] == EVENT_FLOW_BROKEN for event in events):

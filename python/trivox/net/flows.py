@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from typing import TYPE_CHECKING, Final, Protocol, final
 
 import trio
 
-from trivox.errors import NotSupportedError
+from trivox.errors import InvalidArgumentsError, NotSupportedError
 from trivox.net.route import is_ipv6, is_wildcard
+from trivox.net.target import SECURE, WEBSOCKETS
 from trivox.net.tcp import TcpFlow
+from trivox.net.tls import TlsConnector
 from trivox.net.udp import UdpFlow
 from trivox.net.wire import Accepted
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from trivox.net.limits import StreamLimits
     from trivox.net.pages import PageHandler
+    from trivox.net.tls import TlsContexts
     from trivox.net.transport import (
         Address,
         Connector,
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
 # What a listener waits when the process has no file descriptor left for a new connection.
 _OUT_OF_SOCKETS_PAUSE: Final = 0.1
+# Connections of ours that are gone and that a dialog may still ask for.
+_CLOSED_CAPACITY: Final = 16_384
 
 
 class FlowOwner(Protocol):
@@ -81,10 +86,12 @@ class FlowTable:
         limits: StreamLimits,
         *,
         seed: bytes,
+        tls: TlsContexts,
         pages: PageHandler | None,
         origins: Collection[str] | None,
     ) -> None:
         self._owner = owner
+        self._tls = tls
         self._sockets = sockets
         self._limits = limits
         self._seed = seed
@@ -93,7 +100,9 @@ class FlowTable:
         self._flows: dict[int, AnyFlow] = {}
         self._last = 0
         self._datagram: list[UdpFlow] = []
-        self._connections: dict[tuple[str, Address], Connection] = {}
+        # By transport, address and the name it was opened for: with TLS the one that was proved.
+        self._connections: dict[tuple[str, Address, str], Connection] = {}
+        self._closed: OrderedDict[int, tuple[str, Address, str]] = OrderedDict()
         self._accepted: dict[str, dict[int, Connection]] = defaultdict(dict)
         self._accepted_total = 0
         self._listeners: list[tuple[str, StreamListener]] = []
@@ -112,11 +121,21 @@ class FlowTable:
         return self._flows.get(identifier)
 
     def bind(self, transport: str, local: Address) -> Address:
-        """Bind a UDP socket or listen for connections; return the address with its port."""
+        """Bind a UDP socket or listen for connections; return the address with its port.
+
+        Raises:
+            OSError: It cannot be bound.
+            NotSupportedError: The `ws` extra is missing.
+            InvalidArgumentsError: TLS has no certificate.
+        """
         if transport == "udp":
             return self._bind_datagram(local).local
-        if transport == "ws":
+        if transport in WEBSOCKETS:
             require_websocket()
+        if transport in SECURE and not self._tls.can_listen:
+            raise InvalidArgumentsError(
+                f"listening by {transport} needs a certificate: give tls=TlsConfig(certificate=…)"
+            )
         listener = self._sockets.listen_stream(local)
         self._listeners.append((transport, listener))
         self._start(self._accept, transport, listener)
@@ -149,20 +168,38 @@ class FlowTable:
     ) -> Connection:
         """Return the connection with `remote`, whoever opened it, or begin a new one.
 
+        A secured one is used again for the name it was proved for and no other: one address may
+        serve many domains, and another's certificate says nothing about this one.
+
         Raises:
             OSError: No socket could be made.
             NotSupportedError: The `ws` extra is missing.
         """
-        known = self._connections.get((transport, remote))
+        key = (transport, remote, "" if transport == "tcp" else host.lower())
+        known = self._connections.get(key)
         if known is not None and not known.wire.is_closed:
             return known
-        make = self._make_websocket if transport == "ws" else self._make_tcp
-        if transport == "ws":
+        if transport in WEBSOCKETS:
             require_websocket()
+        context = self._tls.client if transport in SECURE else None
         connector = self._sockets.open_connector(route(remote[0]), remote)
-        flow = make(connector.local, remote, accepted=False, host=host)
-        self._enter(flow, connector)
+        flow = self._make(transport, connector.local, remote, accepted=False, host=host)
+        if context is not None:
+            connector = TlsConnector(connector, context, name=host, verified=flow.wire.verified)
+        self._enter(flow, connector, key)
         return flow
+
+    def reopened(self, identifier: int, route: Callable[[str], str]) -> Connection | None:
+        """Return a connection to where one of ours led that is closed; None for any other flow.
+
+        Raises:
+            OSError: No socket could be made.
+        """
+        closed = self._closed.get(identifier)
+        if closed is None:
+            return None
+        transport, remote, host = closed
+        return self.connection_to(transport, remote, host=host, route=route)
 
     def close(self) -> None:
         """Close every socket that is no task's own; connections close with their tasks."""
@@ -214,11 +251,15 @@ class FlowTable:
             if not same_host:
                 del self._accepted[connection.remote[0]]
             return
-        make = self._make_websocket if transport == "ws" else self._make_tcp
-        flow = make(connection.local, connection.remote, accepted=True)
+        flow = self._make(transport, connection.local, connection.remote, accepted=True)
         same_host[flow.id] = flow
         self._accepted_total += 1
-        self._enter(flow, Accepted(connection))
+        connector: Connector = Accepted(connection)
+        key = (transport, connection.remote, "")
+        if transport in SECURE:
+            context = self._tls.server
+            connector = TlsConnector(connector, context, name=None, verified=flow.wire.verified)
+        self._enter(flow, connector, key)
 
     def _all_accepted(self) -> dict[int, Connection]:
         return {key: flow for flows in self._accepted.values() for key, flow in flows.items()}
@@ -231,27 +272,20 @@ class FlowTable:
                 return True
         return False
 
-    def _make_tcp(
-        self,
-        local: Address,
-        remote: Address,
-        *,
-        accepted: bool,
-        host: str = "",
-    ) -> Connection:
-        return TcpFlow(
-            self._number(),
-            local,
-            remote,
-            self._limits,
-            accepted=accepted,
-            deliver=self._owner.receive_stream,
-        )
-
-    def _make_websocket(
-        self, local: Address, remote: Address, *, accepted: bool, host: str = ""
+    def _make(
+        self, transport: str, local: Address, remote: Address, *, accepted: bool, host: str = ""
     ) -> Connection:
         number = self._number()
+        if transport not in WEBSOCKETS:
+            return TcpFlow(
+                number,
+                local,
+                remote,
+                self._limits,
+                accepted=accepted,
+                deliver=self._owner.receive_stream,
+                transport=transport,
+            )
         nonce = hashlib.blake2b(
             number.to_bytes(8, "big"), digest_size=16, key=self._seed[:64], person=b"ws nonce"
         )
@@ -262,30 +296,37 @@ class FlowTable:
             self._limits,
             accepted=accepted,
             deliver=self._owner.receive_datagrams,
+            transport=transport,
             host=host,
             nonce=nonce.digest(),
             pages=self._pages,
             origins=self._origins,
         )
 
-    def _enter(self, flow: Connection, connector: Connector) -> None:
+    def _enter(self, flow: Connection, connector: Connector, key: tuple[str, Address, str]) -> None:
         self._flows[flow.id] = flow
-        self._connections[flow.transport, flow.remote] = flow
+        self._connections[key] = flow
         self._owner.flow_opened(flow)
-        self._start(self._run, flow, connector)
+        self._start(self._run, flow, connector, key)
 
     @trio.lowlevel.enable_ki_protection
-    async def _run(self, flow: Connection, connector: Connector) -> None:
+    async def _run(
+        self, flow: Connection, connector: Connector, key: tuple[str, Address, str]
+    ) -> None:
         try:
             await flow.run(connector)
         finally:
-            self._leave(flow)
+            self._leave(flow, key)
 
-    def _leave(self, flow: Connection) -> None:
+    def _leave(self, flow: Connection, key: tuple[str, Address, str]) -> None:
         del self._flows[flow.id]
-        if self._connections.get((flow.transport, flow.remote)) is flow:
-            del self._connections[flow.transport, flow.remote]
-        if flow.accepted:
+        if self._connections.get(key) is flow:
+            del self._connections[key]
+        if not flow.accepted:
+            self._closed[flow.id] = key
+            if len(self._closed) > _CLOSED_CAPACITY:
+                self._closed.popitem(last=False)
+        else:
             self._accepted_total -= 1
             same_host = self._accepted[flow.remote[0]]
             del same_host[flow.id]

@@ -1,10 +1,10 @@
-"""Where a request goes whose target the network named: a Contact, a Route, a Refer-To."""
+"""Where requests leave by: to a target of ours, within a dialog, and to one the network named."""
 
 from __future__ import annotations
 
 import dataclasses
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Protocol, final
+from typing import TYPE_CHECKING, Final, final
 
 from trivox.errors import (
     ConnectionNetworkError,
@@ -12,56 +12,64 @@ from trivox.errors import (
     NotSupportedError,
     TargetRefusedError,
 )
+from trivox.net.route import host_port, is_ipv6, is_wildcard
+from trivox.net.target import SECURE
+from trivox.net.udp import UdpFlow
 
 if TYPE_CHECKING:
-    from trivox.net.resolver import Target
+    from trivox.net.flows import AnyFlow, FlowTable
+    from trivox.net.own_address import OwnAddress
+    from trivox.net.resolver import Resolver
+    from trivox.net.target import Target
     from trivox.net.transport import Address, Flow
     from trivox.sip.target_filter import TargetFilter
 
 
-class HopOwner(Protocol):
-    """The endpoint, seen from here."""
-
-    def flow(self, identifier: int) -> Flow | None:
-        """Return a live flow."""
-        ...
-
-    def resolve_now(self, uri: str) -> Target | None:
-        """Resolve a SIP URI without waiting; None when its host is a name."""
-        ...
-
-    def flow_to(self, target: Target) -> Flow:
-        """Return the flow to a target."""
-        ...
-
-    def local_host(self, flow: Flow | None, peer: str) -> str:
-        """Return our end of a flow to a host, or of the route to it; never the advertised one."""
-        ...
-
-
 @final
 class NextHops:
-    """Finds the hop of requests within dialogs, and refuses targets that nobody may name.
+    """Finds flows, also for requests within dialogs, and refuses targets that nobody may name.
 
     Args:
-        owner: Has the flows.
+        flows: All there are.
+        resolver: Knows names.
+        own: Knows our end of routes.
         targets: Judges addresses by the flow that carried them.
     """
 
-    def __init__(self, owner: HopOwner, targets: TargetFilter) -> None:
-        self._owner = owner
+    def __init__(
+        self, flows: FlowTable, resolver: Resolver, own: OwnAddress, targets: TargetFilter
+    ) -> None:
+        self._flows = flows
+        self._resolver = resolver
+        self._own = own
         self.filter: Final = targets
 
-    def next_hop(self, uri: str, flow: int, source: Address) -> tuple[Flow, Address] | None:
+    def flow_to(self, target: Target) -> AnyFlow:
+        """Return the flow to a target; see `Endpoint.flow_to`."""
+        remote = target.address
+        try:
+            if target.transport == "udp":
+                return self._flows.datagram_flow(remote[0], self._own.route)
+            return self._flows.connection_to(
+                target.transport, remote, host=target.host, route=self._own.route
+            )
+        except OSError as error:
+            raise ConnectionNetworkError(f"no way to {host_port(remote)}") from error
+
+    def next_hop(
+        self, uri: str, flow: int, source: Address, *, is_secure: bool = False
+    ) -> tuple[AnyFlow, Address] | None:
         """Return where an in-dialog request goes; see `Endpoint.next_hop`."""
-        known = self._owner.flow(flow)
-        if known is not None and known.remote is not None:
-            return known, known.remote
-        with suppress(InvalidUriError, NotSupportedError, ConnectionNetworkError):
-            target = self._owner.resolve_now(uri)
-            if target is not None and self._is_allowed(target.address[0], known, source):
-                return self._owner.flow_to(target), target.address
-        return (known, source) if known is not None else None
+        known = self._flows.get(flow)
+        hop = self._own_connection(flow) or self._by_uri(uri, known, source)
+        if hop is None and known is not None:
+            hop = known, source
+        return None if hop is None or (is_secure and hop[0].transport not in SECURE) else hop
+
+    def local_host(self, flow: Flow | None, peer: str) -> str:
+        """Return our end of a flow to a host, or of the route to it; never the advertised one."""
+        is_bound = flow is not None and not is_wildcard(flow.local[0])
+        return flow.local[0] if flow is not None and is_bound else self._own.route(peer)
 
     def permit(self, target: Target, flow: int, source: Address) -> Target:
         """Return what of a resolved target may be sent to: of a Refer-To, a 3xx, a name.
@@ -74,7 +82,7 @@ class NextHops:
         Raises:
             TargetRefusedError: None of its addresses may be.
         """
-        known = self._owner.flow(flow)
+        known = self._flows.get(flow)
         allowed = tuple(
             address for address in target.addresses if self._is_allowed(address[0], known, source)
         )
@@ -84,9 +92,38 @@ class NextHops:
             return target
         return dataclasses.replace(target, addresses=allowed)
 
+    def _own_connection(self, flow: int) -> tuple[AnyFlow, Address] | None:
+        """Return the dialog's connection; made anew to the same far end if it was ours."""
+        known = self._flows.get(flow)
+        if known is None:
+            with suppress(OSError, NotSupportedError):
+                known = self._flows.reopened(flow, self._own.route)
+        return (known, known.remote) if known is not None and known.remote is not None else None
+
+    def _by_uri(
+        self, uri: str, known: AnyFlow | None, source: Address
+    ) -> tuple[AnyFlow, Address] | None:
+        """Return the hop that the far end named, if it may and if nobody need be asked for it."""
+        with suppress(InvalidUriError, NotSupportedError, ConnectionNetworkError):
+            target = self._resolver.resolve_now(uri)
+            if target is None and known is None:
+                target = self._resolver.resolve_known(uri)
+            if target is None or not self._is_allowed(target.address[0], known, source):
+                return None
+            is_udp = isinstance(known, UdpFlow) and target.transport == "udp"
+            if known is not None and is_udp and _is_same_family(known.local, target.address):
+                # The far end knows the dialog by the address that this socket has.
+                return known, target.address
+            return self.flow_to(target), target.address
+        return None
+
     def _is_allowed(self, host: str, flow: Flow | None, source: Address) -> bool:
         """Judge a target; where a message came from itself is no new target."""
         if host == source[0]:
             return True
         # Of a connection that is gone the route tells which end was ours.
-        return self.filter.allows(host, self._owner.local_host(flow, source[0]))
+        return self.filter.allows(host, self.local_host(flow, source[0]))
+
+
+def _is_same_family(one: Address, other: Address) -> bool:
+    return is_ipv6(one[0]) == is_ipv6(other[0])

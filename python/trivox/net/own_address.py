@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, final
 
-from trivox.net.resolver import numeric_host
 from trivox.net.route import RouteTable, host_port, is_ipv6, is_wildcard, sip_uri
+from trivox.net.target import WEBSOCKETS, numeric_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,14 +69,23 @@ class OwnAddress:
             return self._websocket_name
         return host_port(self.address(flow, peer))
 
-    def contact(self, flow: Flow, peer: Address, user: str) -> str:
-        """Return `<sip:user@host:port;transport=…>` for a Contact to `peer`."""
+    def contact(self, flow: Flow, peer: Address, user: str, *, is_secure: bool = False) -> str:
+        """Return `<sip:user@host:port;transport=…>` for a Contact to `peer`.
+
+        With `is_secure` it is `sips`, where TLS is understood and not named (RFC 5630 §3.1.4).
+        """
+        scheme = "sips" if is_secure else "sip"
+        prefix = f"{user}@" if user else ""
         if self._is_websocket_client(flow):
-            return f"<sip:{user + '@' if user else ''}{self._websocket_name};transport=ws>"
-        return f"<{sip_uri(self.address(flow, peer), flow.transport, user)}>"
+            return f"<{scheme}:{prefix}{self._websocket_name};transport=ws>"
+        address = self.address(flow, peer)
+        if is_secure:
+            suffix = ";transport=ws" if flow.transport in WEBSOCKETS else ""
+            return f"<sips:{prefix}{host_port(address)}{suffix}>"
+        return f"<{sip_uri(address, flow.transport, user)}>"
 
     def _is_websocket_client(self, flow: Flow) -> bool:
-        return flow.transport == "ws" and not flow.accepted
+        return flow.transport in WEBSOCKETS and not flow.accepted
 
 
 def _split(advertised: str | None) -> tuple[str, int]:

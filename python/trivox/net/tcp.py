@@ -1,4 +1,4 @@
-"""One TCP connection as a flow."""
+"""One TCP connection as a flow, plain or below TLS."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ _CHUNK_BYTES: Final = 65_536
 class TcpFlow:
     """A connection whose bytes are given up as they come, split anywhere."""
 
-    transport: Final = "tcp"
-
     def __init__(
         self,
         identifier: int,
@@ -32,6 +30,7 @@ class TcpFlow:
         *,
         accepted: bool,
         deliver: Callable[[TcpFlow, bytes], bool],
+        transport: str = "tcp",
     ) -> None:
         """Take the flow's number and where received bytes go.
 
@@ -42,8 +41,10 @@ class TcpFlow:
             limits: How long it may be slow.
             accepted: Whether the far end opened it.
             deliver: Takes each piece that was read; tells whether it completed a message.
+            transport: tcp or tls; what is between us and the socket is not seen here.
         """
         self.id = identifier
+        self.transport = transport
         self.local = local
         self.remote = remote
         self.accepted = accepted

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final, final
 
-from trivox.net.transport import Address
+from trivox.net.transport import Address, Flow
 
 TraceHook = Callable[[float, str, int, Address, Address, bytes], None]
 """Called with (time, "in" or "out", flow, local, remote, one whole message as on the wire)."""
@@ -15,6 +15,41 @@ _LENGTH: Final = re.compile(
     rb"^(?:content-length|l)[ \t]*:\s*(\d{1,6})", re.IGNORECASE | re.MULTILINE
 )
 _LARGEST: Final = 131_072
+
+
+@final
+class Tap:
+    """Give an endpoint's messages to a trace hook.
+
+    Args:
+        hook: Sees them.
+        local_address: Returns the address a peer reaches a flow at.
+    """
+
+    def __init__(self, hook: TraceHook, local_address: Callable[[Flow, Address], Address]) -> None:
+        self._hook = hook
+        self._local_address = local_address
+        self._splitters: dict[int, StreamSplitter] = {}
+
+    def sent(self, now: float, flow: Flow, destination: Address, data: bytes) -> None:
+        """Show a message that leaves; keep-alives are left out."""
+        if data.strip():
+            local = self._local_address(flow, destination)
+            self._hook(now, "out", flow.id, local, destination, data)
+
+    def received(self, now: float, flow: Flow, source: Address, data: bytes) -> None:
+        """Show a whole message that came in."""
+        self._hook(now, "in", flow.id, self._local_address(flow, source), source, data)
+
+    def received_piece(self, now: float, flow: Flow, source: Address, data: bytes) -> None:
+        """Show the messages that a piece of a stream completes."""
+        splitter = self._splitters.setdefault(flow.id, StreamSplitter())
+        for message in splitter.split(data):
+            self.received(now, flow, source, message)
+
+    def closed(self, flow: Flow) -> None:
+        """Forget the incomplete message of a connection that is gone."""
+        self._splitters.pop(flow.id, None)
 
 
 @final

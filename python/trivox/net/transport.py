@@ -130,7 +130,7 @@ class Flow(Protocol):
 
     @property
     def transport(self) -> str:
-        """One of udp, tcp, ws."""
+        """One of udp, tcp, tls, ws, wss."""
         ...
 
     @property

@@ -35,8 +35,6 @@ _LARGEST_HEAD_BYTES: Final = 16_384
 class WebSocketFlow:
     """A WebSocket, server's or client's end, that whole SIP messages come by and leave by."""
 
-    transport: Final = "ws"
-
     def __init__(
         self,
         identifier: int,
@@ -46,6 +44,7 @@ class WebSocketFlow:
         *,
         accepted: bool,
         deliver: Callable[[WebSocketFlow, list[tuple[bytes, Address]]], None],
+        transport: str = "ws",
         host: str = "",
         nonce: bytes = b"",
         pages: PageHandler | None = None,
@@ -60,12 +59,14 @@ class WebSocketFlow:
             limits: How long it may be slow.
             accepted: Whether the far end opened it.
             deliver: Takes the messages of one read, each with its source.
+            transport: ws or wss.
             host: The server's name for a client's Host header; its address by default.
             nonce: 16 random bytes for a client's handshake.
             pages: Answers requests that want no WebSocket; without it they get 404.
             origins: Allowed Origins at a server; None allows all.
         """
         self.id = identifier
+        self.transport = transport
         self.local = local
         self.remote = remote
         self.accepted = accepted

@@ -64,6 +64,12 @@ class Wire:
         self._limits = limits
         self._scope = trio.CancelScope(deadline=self.patience.deadline)
         self.is_finishing = False
+        self.peer_names: tuple[str, ...] = ()
+        """What the far end's certificate says it is, once it is verified (RFC 5922 §7.1)."""
+
+    def verified(self, names: tuple[str, ...]) -> None:
+        """Note what the far end has proved to be."""
+        self.peer_names = names
 
     @property
     def is_closed(self) -> bool:

@@ -14,8 +14,8 @@ from trivox import _native
 from trivox.actor.supervisor import Supervisor
 from trivox.errors import InvalidArgumentsError
 from trivox.net.endpoint import Endpoint
-from trivox.net.resolver import parse_endpoint
 from trivox.net.route import is_wildcard, sip_uri
+from trivox.net.target import parse_endpoint
 from trivox.switchboard.identity import Identity, Refusal, Request, refuse_bad_input
 from trivox.switchboard.location import LocationTable
 from trivox.switchboard.pages import PageFolder

@@ -30,7 +30,7 @@ from trivox.cli.demo.progress import Snapshot, figures_of, first_of, follow
 from trivox.client.config import AccountConfig
 from trivox.client.opening import open_client
 from trivox.errors import CallError
-from trivox.net.resolver import parse_endpoint
+from trivox.net.target import parse_endpoint
 
 if TYPE_CHECKING:
     from trivox.call.call import Call

@@ -28,7 +28,7 @@ from trivox.cli.demo.verdict import judge
 from trivox.client.config import AccountConfig
 from trivox.client.opening import open_client
 from trivox.errors import TrivoxError
-from trivox.net.resolver import parse_endpoint
+from trivox.net.target import parse_endpoint
 from trivox.observe.records import MessageRecorder
 from trivox.switchboard import open_switchboard
 

@@ -1,0 +1,39 @@
+"""Which resolver an endpoint gets: the DNS where it can be had, else the system's."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from trivox.net.dns_client import DnsClient, SystemDns, is_local_name
+from trivox.net.dns_records import DnsFailedError
+from trivox.net.resolver import Resolver
+from trivox.net.sockets import SystemSockets
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from trivox.net.dns_records import Dns
+    from trivox.net.transport import Address
+
+
+def new_resolver(
+    dns: Dns | None,
+    look_up: Callable[[str, int], Awaitable[list[Address]]] | None,
+    draw: Callable[[], float],
+) -> Resolver:
+    """Make a resolver.
+
+    Args:
+        dns: Answers all questions; None: see below.
+        look_up: Finds addresses on a network of its own, such as a test's; None: the DNS, by
+            dnspython if the `dns` extra is installed, and the system's resolver for the rest.
+        draw: Returns random numbers from 0 to 1.
+    """
+    if dns is not None:
+        return Resolver(dns, has_records=True, draw=draw)
+    system = SystemDns(look_up or SystemSockets().resolve)
+    if look_up is None:
+        with suppress(ImportError, DnsFailedError):
+            return Resolver(DnsClient(system), has_records=True, draw=draw, is_local=is_local_name)
+    return Resolver(system, has_records=False, draw=draw)
