@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, final
 import trio
 
 from trivox._native import EVENT_FLOW_BROKEN, SipCore
-from trivox.errors import ConnectionNetworkError, TrivoxError
+from trivox.errors import TrivoxError
 from trivox.net.flows import FlowTable
 from trivox.net.limits import StreamLimits
 from trivox.net.naming import new_resolver
 from trivox.net.next_hop import NextHops
 from trivox.net.own_address import OwnAddress
-from trivox.net.route import sip_uri
 from trivox.net.sockets import SystemSockets
 from trivox.net.statistics import EndpointStatistics
-from trivox.net.target import WEBSOCKETS, numeric_host, parse_endpoint
+from trivox.net.target import WEBSOCKETS
 from trivox.net.tls import TlsConfig, TlsContexts
 from trivox.net.tracing import Tap, TraceHook
 from trivox.net.udp import UdpFlow
@@ -107,19 +106,14 @@ class Endpoint:
             origins=origins,
         )
         self._own = OwnAddress(
-            advertised=advertised,
-            seed=seed,
-            look_up=self._sockets.route_to,
-            listening_port=self._flows.listening_port,
-            now=self.now,
+            advertised, seed, self._sockets.route_to, self._flows.listening_port, self.now
         )
         self.hops = NextHops(self._flows, self._resolver, self._own, targets or TargetFilter())
         self._turn_time: float | None = None
         self._wake = trio.Event()
         self._timer = trio.CancelScope()
         self._is_stopping = False
-        self._messages_out = 0
-        self._unroutable = 0
+        self._messages_out = self._unroutable = 0
 
     @trio.lowlevel.enable_ki_protection
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -134,7 +128,7 @@ class Endpoint:
             async with trio.open_nursery() as nursery:
                 self._flows.start(nursery)
                 try:
-                    await self._bind()
+                    self.listening_on = await self._flows.listen(self._listen, self.resolve)
                 except (OSError, TrivoxError) as error:  # raised below, outside of a group
                     failure = error
                     nursery.cancel_scope.cancel()
@@ -353,20 +347,6 @@ class Endpoint:
         return is_complete
 
     # The loop.
-
-    async def _bind(self) -> None:
-        bound = []
-        for uri in self._listen:
-            transport, host, port = parse_endpoint(uri)
-            numeric = numeric_host(host)
-            if numeric is None:
-                numeric = (await self.resolve(uri)).address[0]
-            try:
-                address = self._flows.bind(transport, (numeric, port))
-            except OSError as error:
-                raise ConnectionNetworkError(f"cannot listen on {uri}: {error}") from error
-            bound.append(sip_uri(address, transport))
-        self.listening_on = tuple(bound)
 
     @trio.lowlevel.enable_ki_protection
     async def _keep_time(self) -> None:

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 
 import trio
 
-from trivox.errors import InvalidArgumentsError, NotSupportedError
-from trivox.net.route import is_ipv6, is_wildcard
-from trivox.net.target import SECURE, WEBSOCKETS
+from trivox.errors import ConnectionNetworkError, InvalidArgumentsError, NotSupportedError
+from trivox.net.route import is_ipv6, is_wildcard, sip_uri
+from trivox.net.target import SECURE, WEBSOCKETS, numeric_host, parse_endpoint
 from trivox.net.tcp import TcpFlow
 from trivox.net.tls import TlsConnector
 from trivox.net.udp import UdpFlow
 from trivox.net.wire import Accepted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from trivox.net.limits import StreamLimits
     from trivox.net.pages import PageHandler
+    from trivox.net.target import Target
     from trivox.net.tls import TlsContexts
     from trivox.net.transport import (
         Address,
@@ -119,6 +120,30 @@ class FlowTable:
     def get(self, identifier: int) -> AnyFlow | None:
         """Return a live flow by its number."""
         return self._flows.get(identifier)
+
+    async def listen(
+        self, uris: Sequence[str], resolve: Callable[[str], Awaitable[Target]]
+    ) -> tuple[str, ...]:
+        """Bind what SIP URIs name; return them with their ports.
+
+        Args:
+            uris: `sip:host:port;transport=…`, or `sips:`.
+            resolve: Finds the address of a host that is a name.
+
+        Raises:
+            InvalidUriError, NotSupportedError, InvalidArgumentsError: One is no address of ours.
+            ConnectionNetworkError: One cannot be bound.
+        """
+        bound = []
+        for uri in uris:
+            transport, host, port = parse_endpoint(uri)
+            numeric = numeric_host(host) or (await resolve(uri)).address[0]
+            try:
+                address = self.bind(transport, (numeric, port))
+            except OSError as error:
+                raise ConnectionNetworkError(f"cannot listen on {uri}: {error}") from error
+            bound.append(sip_uri(address, transport))
+        return tuple(bound)
 
     def bind(self, transport: str, local: Address) -> Address:
         """Bind a UDP socket or listen for connections; return the address with its port.

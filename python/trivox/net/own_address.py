@@ -24,7 +24,6 @@ class OwnAddress:
 
     def __init__(
         self,
-        *,
         advertised: str | None,
         seed: bytes,
         look_up: Callable[[str], str],
