@@ -114,6 +114,8 @@ from trivox.media.frames import AudioFrame
 from trivox.media.port import AudioPort, Cleared
 from trivox.media.sources import AudioSource, FileSource, SilenceSource, ToneSource
 from trivox.media.statistics import AudioStatistics
+from trivox.net.limits import StreamLimits
+from trivox.net.tls import TlsConfig
 from trivox.observe.ladder import ladder
 from trivox.observe.pcapng import write_pcapng
 from trivox.sip.party import AlertInfo, Diversion, HistoryEntry, Party
@@ -232,12 +234,14 @@ __all__ = [
     "StopRinging",
     "StreamAlreadySendingError",
     "StreamError",
+    "StreamLimits",
     "StreamNotSendingError",
     "StreamType",
     "StreamTypeMismatchError",
     "StreamUpdateFailedError",
     "Switchboard",
     "TargetRefusedError",
+    "TlsConfig",
     "ToneSource",
     "TraceRecord",
     "TransportError",

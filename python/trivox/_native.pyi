@@ -156,6 +156,8 @@ class SipCore:
 
         Responses and dialogs they make carry `token`. Raises InvalidHeaderError for control characters.
         """
+    def shorten(self, tx: int, limit: float, now: float) -> None:
+        """Wait `limit` seconds and not 64·T1 for the first response to a request: others can be asked."""
     def respond(
         self,
         tx: int,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trivox.call.call import Call
     from trivox.call.trace import TraceRecord
     from trivox.media.engine import Media
+    from trivox.net.target import Target
     from trivox.net.transport import Address
     from trivox.sip.identity import LocalIdentity
     from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
@@ -37,12 +38,16 @@ class Route:
         destination: The far end, or the proxy before it, as seen from that flow.
         local_host: Local address of the route to it: never a wildcard.
         identity: From, Contact and credentials of this call.
+        target: Every address its first request may go to; None: the far end called us.
+        is_secure: The call is to, or came to, a `sips` URI: nothing of it leaves without TLS.
     """
 
     flow: int
     destination: Address
     local_host: str
     identity: LocalIdentity
+    target: Target | None = None
+    is_secure: bool = False
 
 
 class CallHost(Protocol):

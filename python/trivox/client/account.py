@@ -127,7 +127,8 @@ class Account:
     @property
     def registrar(self) -> str:
         """URI of the registrar; empty for a trunk."""
-        return f"sip:{self.domain}" if self.config.registrar is None else self.config.registrar
+        own = self.config.registrar
+        return f"{self.scheme}:{self.domain}" if own is None else own
 
     def is_trusted_at(self, address: Address) -> bool:
         """Whether an address is a server of this account and the account trusts its servers."""
@@ -136,7 +137,12 @@ class Account:
     @property
     def trunk(self) -> str:
         """URI of what calls of a trunk come from: its proxy, or else its domain."""
-        return self.config.proxy or f"sip:{self.domain}"
+        return self.config.proxy or f"{self.scheme}:{self.domain}"
+
+    @property
+    def scheme(self) -> str:
+        """Scheme of the address of record: sip or sips."""
+        return Uri.parse(self.uri).scheme
 
     @property
     def domain(self) -> str:

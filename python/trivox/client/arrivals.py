@@ -12,6 +12,7 @@ from trivox.client.exchange import vet
 from trivox.client.outside import ACCEPTED, KNOWN_METHODS
 from trivox.client.takers import Takers
 from trivox.errors import ConnectionNetworkError
+from trivox.net.target import SECURE, is_sips
 from trivox.sip.bodies import SDP, description_of
 from trivox.sip.capabilities import ALLOW, SUPPORTED
 from trivox.sip.session_timer import refusal_of as interval_refusal
@@ -50,7 +51,7 @@ class Arrivals:
         _, _, tx, method, _, request, _, _ = event
         if request is None:
             return
-        refusal = vet(request)
+        refusal = vet(request) or self._refused_scheme(request, event)
         if refusal is not None:
             self._respond(tx, *refusal)
             return
@@ -70,6 +71,16 @@ class Arrivals:
                 self._respond(tx, 405, "Method Not Allowed", (ALLOW,))
             case _:
                 self._respond(tx, 501, "Not Implemented", (ALLOW,))
+
+    def _refused_scheme(self, request: Message, event: SipEvent) -> tuple[int, str, Headers] | None:
+        """Refuse a `sips` URI that came without TLS: its sender broke the promise (RFC 5630 §3)."""
+        flow = self._wiring.endpoint.flow(event[6])
+        if not is_sips(request.uri) or (flow is not None and flow.transport in SECURE):
+            return None
+        if not self._wiring.endpoint.tls.can_listen:
+            return 416, "Unsupported URI Scheme", ()
+        warning = ("Warning", '380 trivox "SIPS Not Allowed"')
+        return 480, "Temporarily Unavailable", (warning,)
 
     def _take_invite(self, event: SipEvent, request: Message, now: float) -> None:
         _, _, tx, _, _, _, flow, source = event

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from trivox.call.messages import SipResponse
     from trivox.client.config import AccountConfig, ClientConfig
     from trivox.media.engine import Media
+    from trivox.net.dns_records import Dns
     from trivox.net.statistics import EndpointStatistics
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import SocketFactory
@@ -73,6 +74,7 @@ class Client(ClientListening):
         seed: bytes,
         sockets: SocketFactory | None,
         trace: TraceHook | None,
+        dns: Dns | None,
     ) -> None:
         self.config = config
         self._supervisor = supervisor
@@ -83,7 +85,7 @@ class Client(ClientListening):
         )
         self._calls: dict[str, Call] = {}
         self._accounts: dict[str, Account] = {}
-        self._wiring = Wiring(self, media=media, seed=seed, sockets=sockets, trace=trace)
+        self._wiring = Wiring(self, media=media, seed=seed, sockets=sockets, trace=trace, dns=dns)
         self._arrivals = Arrivals(self, self._wiring)
         self._emptied = trio.lowlevel.ParkingLot()
         for account in config.accounts:
@@ -259,6 +261,14 @@ class Client(ClientListening):
         for call in tuple(self._calls.values()):
             call._refuse(503, self._arrivals.retry_after)
         await self._wait_empty()
+
+    def reload_certificates(self) -> None:
+        """Read the files of `tls` anew: for connections from now on; those that are open stay.
+
+        Raises:
+            InvalidArgumentsError: One of them is of no use; what was there before is used further.
+        """
+        self._wiring.endpoint.tls.reload()
 
     def statistics(self) -> ClientStatistics:
         """Return the figures as they are now."""

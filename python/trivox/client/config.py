@@ -21,6 +21,8 @@ from trivox.call.header_rules import checked_text
 from trivox.call.settings import CallSettings
 from trivox.client.credentials import checked_hashes
 from trivox.errors import InvalidArgumentsError, InvalidUriError
+from trivox.net.limits import StreamLimits
+from trivox.net.tls import TlsConfig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,9 +136,13 @@ class ClientConfig:
     """Describe a client.
 
     Attributes:
-        listen: SIP URIs to bind, "sip:0.0.0.0:5060;transport=udp"; udp, tcp or ws; port 0 is any.
+        listen: SIP URIs to bind, "sip:0.0.0.0:5060;transport=udp"; udp, tcp, tls, ws or wss, and
+            "sips:0.0.0.0"; port 0 is any.
         accounts: Identities that exist from the beginning: AccountConfig, or what
             `Switchboard.account()` returns.
+        tls: Our certificates and whom we trust; None: none of ours, and the system's roots.
+        limits: How long connections may be slow or silent, and how many there may be.
+        origins: Origins of pages that may open a WebSocket; None: all.
         advertised: Host told to others in place of the local address; None: the route's address.
         outbound_proxy: URI every request goes to first; None: none.
         user_agent: Value of User-Agent and Server.
@@ -160,6 +166,9 @@ class ClientConfig:
 
     listen: tuple[str, ...] = ("sip:0.0.0.0:0;transport=udp",)
     accounts: tuple[AccountConfig, ...] = ()
+    tls: TlsConfig | None = None
+    limits: StreamLimits = field(default_factory=StreamLimits)
+    origins: tuple[str, ...] | None = None
     advertised: str | None = None
     outbound_proxy: str | None = None
     user_agent: str = "trivox"
@@ -191,8 +200,13 @@ class ClientConfig:
             checked_uri(self.outbound_proxy, "outbound_proxy")
         if not self.listen:
             raise InvalidArgumentsError("listen names no address")
+        if self.tls is not None:
+            checked_kind(self.tls, TlsConfig, "tls")
+        checked_kind(self.limits, StreamLimits, "limits")
+        if self.origins is not None:
+            object.__setattr__(self, "origins", checked_names(self.origins, "origins"))
         for uri in self.listen:
-            if not uri.startswith("sip:"):
+            if not uri.startswith(("sip:", "sips:")):
                 raise InvalidUriError(f"{uri!r} is no address to listen on")
         networks = checked_networks(self.allowed_networks, "allowed_networks")
         object.__setattr__(self, "allowed_networks", networks)
@@ -231,13 +245,17 @@ class ClientConfig:
         fields = dict(values)
         if "accounts" in fields:
             fields["accounts"] = tuple(_account(entry) for entry in fields["accounts"])
-        if "call_settings" in fields:
-            fields["call_settings"] = build(CallSettings, fields["call_settings"])
+        for name, kind in _NESTED.items():
+            if name in fields:
+                fields[name] = build(kind, fields[name])
         if "rtp_ports" in fields:
             first, last = fields["rtp_ports"]
             fields["rtp_ports"] = (first, last)
         built: ClientConfig = build(cls, fields)
         return built
+
+
+_NESTED: Final = {"call_settings": CallSettings, "tls": TlsConfig, "limits": StreamLimits}
 
 
 def _account(values: Mapping[str, Any]) -> AccountConfig:

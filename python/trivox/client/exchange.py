@@ -10,6 +10,8 @@ import trio
 
 from trivox._native import EVENT_REQUEST, EVENT_TRANSPORT_ERROR, NameAddr
 from trivox.call.call import Call
+from trivox.call.states import CallState
+from trivox.client.failover import Failover
 from trivox.errors import ParseError, TrivoxError
 from trivox.sip.capabilities import required_but_unknown
 from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
@@ -59,6 +61,12 @@ class Exchange:
         self._turn_time: float | None = None
         self._quiet = trio.lowlevel.ParkingLot()
         self.endpoint: Endpoint
+        self.failover: Failover
+
+    def open(self, endpoint: Endpoint) -> None:
+        """Take the endpoint that messages go by."""
+        self.endpoint = endpoint
+        self.failover = Failover(endpoint, self._is_wanted)
 
     @property
     def live_tokens(self) -> int:
@@ -87,6 +95,8 @@ class Exchange:
         """Forget a token."""
         self._owners.pop(token, None)
         self._hops.pop(token, None)
+        if token not in self._late:
+            self.failover.forget(token)
         if not self._owners and self._quiet:
             self._quiet.unpark_all()
 
@@ -104,6 +114,7 @@ class Exchange:
 
     def _forget_late(self, token: int) -> None:
         late = self._late.pop(token, None)
+        self.failover.forget(token)
         if late is not None:
             late.forget_branches()
 
@@ -119,7 +130,9 @@ class Exchange:
         self._turn_time = now
         try:
             for event in events:
-                self._handle(event, now)
+                own = self.failover.take(event, now) if self.failover else event
+                if own is not None:
+                    self._handle(own, now)
         finally:
             self._turn_time = None
 
@@ -183,14 +196,18 @@ class Exchange:
                 self.endpoint.respond(output, token=token)
                 return 0
             case SendCancel():
-                return self.endpoint.cancel(output, token=token)
+                return self.endpoint.cancel(self.failover.renamed(output), token=token)
             case SendAck():
-                hop = self._hop(token, route, output, in_dialog=True)
+                hop = self._hop(token, route, output)
                 if hop is not None:
-                    self.endpoint.acknowledge(output, flow=hop[0], destination=hop[1])
+                    renamed = self.failover.renamed(output)
+                    self.endpoint.acknowledge(renamed, flow=hop[0], destination=hop[1])
                 return 0
+            case SendRequest() if not in_dialog:
+                tx = self.failover.send(token, route, output)
+                return self._fail(token, output.method) if tx is None else tx
             case SendRequest():
-                hop = self._hop(token, route, output, in_dialog=in_dialog)
+                hop = self._hop(token, route, output)
                 if hop is None:
                     return self._fail(token, output.method)
                 return self.endpoint.request(output, token=token, flow=hop[0], destination=hop[1])
@@ -202,17 +219,24 @@ class Exchange:
         self.endpoint.respond(SendResponse(tx, status, reason, headers, b"", to_tag), token=0)
 
     def _hop(
-        self, token: int, route: Route, output: SendRequest | SendAck, *, in_dialog: bool
+        self, token: int, route: Route, output: SendRequest | SendAck
     ) -> tuple[Flow, Address] | None:
-        if in_dialog:
-            flow, source = self._hops.get(token, (route.flow, route.destination))
-            next_uri = _uri_of(output.route[0]) if output.route else output.uri
-            try:
-                return self.endpoint.next_hop(next_uri, flow=flow, source=source)
-            except (TrivoxError, OSError):
-                return None  # the far end named a hop we have no way to
-        known = self.endpoint.flow(route.flow)
-        return None if known is None else (known, route.destination)
+        flow, source = self._hops.get(token, (route.flow, route.destination))
+        next_uri = _uri_of(output.route[0]) if output.route else output.uri
+        try:
+            return self.endpoint.next_hop(
+                next_uri, flow=flow, source=source, is_secure=route.is_secure
+            )
+        except (TrivoxError, OSError):
+            return None  # the far end named a hop we have no way to
+
+    def _is_wanted(self, token: int) -> bool:
+        """Whether a request that failed is worth another try: not for a call that is ending."""
+        owner = self._owners.get(token)
+        if isinstance(owner, Call):
+            state = owner._state_now()
+            return state is not CallState.DISCONNECTING and not state.is_terminal
+        return owner is not None
 
     def _fail(self, token: int, method: str) -> int:
         """Let a request without a way fail as one whose connection is gone, a moment later."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from trivox.client.serving import Handler
     from trivox.media.engine import Media
+    from trivox.net.dns_records import Dns
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import SocketFactory
 
@@ -30,6 +31,7 @@ def open_client(
     engine: Media | None = None,
     sockets: SocketFactory | None = None,
     trace: TraceHook | None = None,
+    dns: Dns | None = None,
     seed: bytes | None = None,
     **settings: Any,  # noqa: ANN401 (the fields of ClientConfig)
 ) -> OpenClient:
@@ -43,6 +45,7 @@ def open_client(
         engine: A media engine to use instead of one of its own; it is not closed on leaving.
         sockets: Where sockets come from; for tests, a virtual network.
         trace: Sees every SIP message in and out.
+        dns: Answers what names lead to; None: the DNS with the `dns` extra, else the system.
         seed: Random bytes that tags and Call-IDs are drawn from; None: from the system.
         **settings: Fields of ClientConfig.
 
@@ -57,7 +60,7 @@ def open_client(
         raise InvalidArgumentsError(
             f"give a ClientConfig or its fields, not both: {', '.join(settings)}"
         )
-    return OpenClient(config, engine=engine, sockets=sockets, trace=trace, seed=seed)
+    return OpenClient(config, engine=engine, sockets=sockets, trace=trace, dns=dns, seed=seed)
 
 
 @final
@@ -71,6 +74,7 @@ class OpenClient:
         engine: Media | None,
         sockets: SocketFactory | None,
         trace: TraceHook | None,
+        dns: Dns | None,
         seed: bytes | None,
     ) -> None:
         self._config = config
@@ -78,6 +82,7 @@ class OpenClient:
         self._own_engine: LiveMedia | None = None
         self._sockets = sockets
         self._trace = trace
+        self._dns = dns
         self._seed = seed if seed is not None else os.urandom(32)
         self._supervisor = Supervisor()
         self._client: Client | None = None
@@ -98,6 +103,7 @@ class OpenClient:
                 seed=self._seed,
                 sockets=self._sockets,
                 trace=self._trace,
+                dns=self._dns,
             )
             await client._open()
         except BaseException as error:

@@ -27,7 +27,7 @@ def target_of(destination: str, account: Account | None) -> str:
             f"{destination!r} needs a domain: give a SIP URI, or call from an account"
         )
     else:
-        text = f"sip:{destination}@{account.domain}"
+        text = f"{account.scheme}:{destination}@{account.domain}"
     try:
         Uri.parse(text)
     except ParseError as error:

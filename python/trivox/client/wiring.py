@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import dataclasses
 from collections import deque
 from typing import TYPE_CHECKING, Protocol, final
 
@@ -16,6 +17,7 @@ from trivox.client.tracing import Tracer
 from trivox.errors import ConnectionInterruptedError, ConnectionNetworkError, ParseError
 from trivox.net.endpoint import Endpoint
 from trivox.net.sockets import SystemSockets
+from trivox.net.target import is_sips
 from trivox.sip.identity import LocalIdentity
 from trivox.sip.registration import Registration
 from trivox.sip.target_filter import TargetFilter
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from trivox.client.dialling import Dialling
     from trivox.client.timers import Deadline
     from trivox.media.engine import Media
+    from trivox.net.dns_records import Dns
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import Address, Flow, SocketFactory
     from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
@@ -95,6 +98,7 @@ class Wiring:
         seed: bytes,
         sockets: SocketFactory | None,
         trace: TraceHook | None,
+        dns: Dns | None,
     ) -> None:
         config = owner.config
         self._owner = owner
@@ -122,9 +126,13 @@ class Wiring:
             t4=config.t4,
             trace=self._tracer or trace,
             sockets=self._sockets,
+            limits=config.limits,
+            tls=config.tls,
+            dns=dns,
+            origins=config.origins,
             targets=TargetFilter(is_on=config.filter_targets, allowed=config.allowed_networks),
         )
-        self.exchange.endpoint = self.endpoint
+        self.exchange.open(self.endpoint)
 
     async def open(self, supervisor: Supervisor) -> None:
         """Start what runs under the supervisor. Raises OSError, InvalidUriError."""
@@ -211,8 +219,14 @@ class Wiring:
         resolved = await self.endpoint.resolve(proxy or target)
         if account is not None:
             account.secrets.trust(proxy or target, resolved.addresses, is_given=bool(proxy))
-        flow = self.endpoint.flow_to(resolved)
-        return self._route(flow, resolved.address, account, settings, proxy)
+        is_secure = is_sips(target)
+        if is_secure and not resolved.is_secure:
+            raise ConnectionNetworkError(
+                f"{target} wants TLS all the way: the proxy has to have it"
+            )
+        flow, peer = self.endpoint.hops.first_flow(resolved)
+        route = self._route(flow, peer, account, settings, proxy, is_secure=is_secure)
+        return dataclasses.replace(route, target=resolved)
 
     def route_back(self, request: Message, event: SipEvent, account: Account | None) -> Route:
         """Return the route to where an incoming request came from."""
@@ -220,11 +234,8 @@ class Wiring:
         flow = self.endpoint.flow(number)
         if flow is None:
             raise ConnectionNetworkError("the connection it came by is gone")
-        try:
-            user = Uri.parse(request.uri).user
-        except ParseError:
-            user = ""
-        return self._route(flow, source, account, None, None, user=user)
+        user, is_secure = _user_of(request.uri), is_sips(request.uri)
+        return self._route(flow, source, account, None, None, user=user, is_secure=is_secure)
 
     def _route(
         self,
@@ -235,6 +246,7 @@ class Wiring:
         proxy: str | None,
         *,
         user: str = "",
+        is_secure: bool,
     ) -> Route:
         config = self._owner.config
         own = account.config if account is not None else None
@@ -244,7 +256,9 @@ class Wiring:
         caller = caller_of(fallback, own, settings, is_trusted=is_trusted)
         identity = LocalIdentity(
             uri=caller.uri,
-            contact=self.endpoint.contact(flow, peer, user or _user_of(caller.uri)),
+            contact=self.endpoint.contact(
+                flow, peer, user or _user_of(caller.uri), is_secure=is_secure
+            ),
             display_name=caller.display_name,
             is_trusted=is_trusted,
             headers=caller.headers,
@@ -252,7 +266,7 @@ class Wiring:
             digest=account.secrets.digest if account is not None else None,
             user_agent=config.user_agent,
         )
-        return Route(flow.id, peer, local, identity)
+        return Route(flow.id, peer, local, identity, is_secure=is_secure)
 
     # AccountHost
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _CAPACITY: Final = 4096
 _QUERY_LIMIT: Final = 2.0  # seconds a question may take, whatever its resolver allows itself
+_REFRESH_LIMIT: Final = 1.0  # seconds for one whose old answer is at hand
 _LEAST_LIFETIME: Final = 1.0
 _LONGEST_LIFETIME: Final = 3600.0
 _FAILURE_LIFETIME: Final = 5.0  # seconds in which a question that failed is not asked again
@@ -41,6 +42,7 @@ class DnsCache:
         self._dns = dns
         self._entries: OrderedDict[DnsQuestion, _Entry] = OrderedDict()
         self._under_way: dict[DnsQuestion, trio.Event] = {}
+        self._silent_until = 0.0
 
     def peek(self, question: DnsQuestion) -> DnsAnswer | None:
         """Return what is known, fresh or old; None when nothing is."""
@@ -55,7 +57,7 @@ class DnsCache:
         """
         while True:
             entry = self._entries.get(question)
-            if entry is not None and trio.current_time() < entry.fresh_until:
+            if entry is not None and self._is_usable(entry):
                 self._entries.move_to_end(question)
                 await trio.lowlevel.checkpoint()
                 return _known(entry)
@@ -64,14 +66,21 @@ class DnsCache:
                 return await self._ask(question)
             await waited.wait()
 
+    def _is_usable(self, entry: _Entry) -> bool:
+        """Tell an answer that is fresh, or good enough while the DNS is silent."""
+        now = trio.current_time()
+        return now < entry.fresh_until or now < min(self._silent_until, entry.known_until)
+
     async def _ask(self, question: DnsQuestion) -> DnsAnswer:
         done = self._under_way[question] = trio.Event()
+        limit = _QUERY_LIMIT if self.peek(question) is None else _REFRESH_LIMIT
         try:
             answer: DnsAnswer | None = None
-            with trio.move_on_after(_QUERY_LIMIT):
+            with trio.move_on_after(limit):
                 answer = await self._dns.query(question)
             if answer is None:
-                raise DnsFailedError(f"no answer about {question.name} within {_QUERY_LIMIT:g} s")
+                self._silent_until = trio.current_time() + _FAILURE_LIFETIME
+                raise DnsFailedError(f"no answer about {question.name} within {limit:g} s")
         except DnsFailedError:
             return self._fall_back(question)
         finally:

@@ -93,9 +93,7 @@ class Endpoint:
         self._tap = Tap(trace, self.local_address) if trace is not None else None
         self._sockets = sockets or SystemSockets()
         self.tls = TlsContexts(tls)
-        self._resolver = new_resolver(
-            dns, None if sockets is None else sockets.resolve, random.Random(seed).random
-        )
+        self._resolver = new_resolver(dns, self._sockets, random.Random(seed).random)
         self._flows = FlowTable(
             self,
             self._sockets,

@@ -11,29 +11,29 @@ from trivox.net.resolver import Resolver
 from trivox.net.sockets import SystemSockets
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from trivox.net.dns_records import Dns
-    from trivox.net.transport import Address
+    from trivox.net.transport import SocketFactory
 
 
 def new_resolver(
     dns: Dns | None,
-    look_up: Callable[[str, int], Awaitable[list[Address]]] | None,
+    sockets: SocketFactory,
     draw: Callable[[], float],
 ) -> Resolver:
     """Make a resolver.
 
     Args:
         dns: Answers all questions; None: see below.
-        look_up: Finds addresses on a network of its own, such as a test's; None: the DNS, by
-            dnspython if the `dns` extra is installed, and the system's resolver for the rest.
+        sockets: The network. On the system's it is the DNS, by dnspython if the `dns` extra is
+            installed, and the system's resolver for the rest; another knows its own names.
         draw: Returns random numbers from 0 to 1.
     """
     if dns is not None:
         return Resolver(dns, has_records=True, draw=draw)
-    system = SystemDns(look_up or SystemSockets().resolve)
-    if look_up is None:
+    system = SystemDns(sockets.resolve)
+    if isinstance(sockets, SystemSockets):
         with suppress(ImportError, DnsFailedError):
             return Resolver(DnsClient(system), has_records=True, draw=draw, is_local=is_local_name)
     return Resolver(system, has_records=False, draw=draw)

@@ -17,6 +17,7 @@ from trivox.net.target import SECURE
 from trivox.net.udp import UdpFlow
 
 if TYPE_CHECKING:
+    from trivox.net.dns_cache import Blocklist
     from trivox.net.flows import AnyFlow, FlowTable
     from trivox.net.own_address import OwnAddress
     from trivox.net.resolver import Resolver
@@ -44,6 +45,19 @@ class NextHops:
         self._own = own
         self.filter: Final = targets
 
+    @property
+    def blocklist(self) -> Blocklist:
+        """Targets that failed a moment ago."""
+        return self._resolver.blocklist
+
+    def live_flow(self, flow: int) -> AnyFlow | None:
+        """Return a flow, made anew to the same far end if it was ours and is closed."""
+        known = self._flows.get(flow)
+        if known is None:
+            with suppress(OSError, NotSupportedError):
+                known = self._flows.reopened(flow, self._own.route)
+        return known
+
     def flow_to(self, target: Target) -> AnyFlow:
         """Return the flow to a target; see `Endpoint.flow_to`."""
         remote = target.address
@@ -56,12 +70,31 @@ class NextHops:
         except OSError as error:
             raise ConnectionNetworkError(f"no way to {host_port(remote)}") from error
 
+    def first_flow(self, target: Target) -> tuple[AnyFlow, Address]:
+        """Return the flow to the first address of a target that there is a way to.
+
+        Raises:
+            ConnectionNetworkError: There is a way to none.
+            NotSupportedError: It needs the `ws` extra.
+        """
+        failure: ConnectionNetworkError | None = None
+        for address in target.addresses:
+            try:
+                return self.flow_to(dataclasses.replace(target, addresses=(address,))), address
+            except ConnectionNetworkError as error:
+                failure = failure or error
+        raise failure or ConnectionNetworkError(f"{target.host} has no address")
+
     def next_hop(
         self, uri: str, flow: int, source: Address, *, is_secure: bool = False
     ) -> tuple[AnyFlow, Address] | None:
         """Return where an in-dialog request goes; see `Endpoint.next_hop`."""
         known = self._flows.get(flow)
-        hop = self._own_connection(flow) or self._by_uri(uri, known, source)
+        own = self.live_flow(flow)
+        if own is not None and own.remote is not None:
+            hop: tuple[AnyFlow, Address] | None = (own, own.remote)
+        else:
+            hop = self._by_uri(uri, known, source)
         if hop is None and known is not None:
             hop = known, source
         return None if hop is None or (is_secure and hop[0].transport not in SECURE) else hop
@@ -91,14 +124,6 @@ class NextHops:
         if len(allowed) == len(target.addresses):
             return target
         return dataclasses.replace(target, addresses=allowed)
-
-    def _own_connection(self, flow: int) -> tuple[AnyFlow, Address] | None:
-        """Return the dialog's connection; made anew to the same far end if it was ours."""
-        known = self._flows.get(flow)
-        if known is None:
-            with suppress(OSError, NotSupportedError):
-                known = self._flows.reopened(flow, self._own.route)
-        return (known, known.remote) if known is not None and known.remote is not None else None
 
     def _by_uri(
         self, uri: str, known: AnyFlow | None, source: Address

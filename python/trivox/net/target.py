@@ -73,6 +73,11 @@ def numeric_host(host: str) -> str | None:
         return None
 
 
+def is_sips(uri: str) -> bool:
+    """Tell a `sips` URI, whose messages must not leave without TLS (RFC 5630 §3.1.3)."""
+    return uri[:5].lower() == "sips:"
+
+
 def read_destination(uri: str) -> Destination:
     """Take from a SIP URI what says where it leads.
 

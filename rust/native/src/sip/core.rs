@@ -175,6 +175,10 @@ impl SipCore {
             .map_err(invalid_header)
     }
 
+    fn shorten(&self, tx: u64, limit: f64, now: f64) {
+        self.lock().shorten(tx, limit, now);
+    }
+
     fn respond(
         &self,
         tx: u64,

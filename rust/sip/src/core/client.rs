@@ -36,6 +36,18 @@ impl SipCore {
         ))
     }
 
+    /// Wait `limit` seconds and not 64·T1 for a first response: other targets remain to be tried
+    /// (RFC 3263 §4.3).
+    pub fn shorten(&mut self, id: u64, limit: f64, now: f64) {
+        let is_trying = self
+            .transactions
+            .get(&id)
+            .is_some_and(|transaction| transaction.state == State::Trying);
+        if is_trying {
+            self.arm(id, Slot::Limit, limit, now);
+        }
+    }
+
     /// A branch nobody can guess (RFC 3261 §8.1.1.7).
     pub(super) fn branch(&mut self) -> String {
         let number = self.next_id().to_be_bytes();

@@ -290,6 +290,24 @@ fn client_non_invite_repeats_by_timer_e_and_ends_by_timer_f() {
 }
 
 #[test]
+fn shortened_wait_ends_earlier_unless_something_was_heard() {
+    for (method, provisional, expected) in [
+        ("INVITE", false, vec![(4.0, EventKind::Timeout)]),
+        ("OPTIONS", false, vec![(4.0, EventKind::Timeout)]),
+        ("INVITE", true, vec![]),
+    ] {
+        let mut bench = Bench::new("udp");
+        let id = bench.request(method);
+        let branch = bench.branch();
+        if provisional {
+            bench.answer(&branch, method, 100, "t");
+        }
+        bench.core.shorten(id, 4.0, 0.0);
+        assert_eq!(bench.run(30.0).1, expected);
+    }
+}
+
+#[test]
 fn provisional_response_slows_a_non_invite_to_t2() {
     let mut bench = Bench::new("udp");
     bench.request("OPTIONS");
