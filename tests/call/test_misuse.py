@@ -199,7 +199,7 @@ async def test_a_closed_client_says_so_and_is_not_opened_again(world, autojump_c
 
 async def test_a_failed_start_that_was_caught_is_not_raised_again_on_leaving(world) -> None:
     async with world().client() as client:
-        async with client.create_call("sip:bob@10.0.0.9;transport=tls") as call:
+        async with client.create_call("sip:bob@10.0.0.9;transport=sctp") as call:
             with pytest.raises(CallFailedError):
                 await call.start()
         assert call.state.value is CallState.FAILED
