@@ -74,6 +74,15 @@ class Emitter(Generic[E]):
                 subscription.offer(event)
         self.listeners.emit(event)
 
+    def is_heard(self, kind: type[E]) -> bool:
+        """Whether anybody would notice the terminal event, of this class: else `abandon` will do."""
+        is_awaited = self._waits or self._subscriptions or not self.listeners.is_idle
+        return bool(is_awaited) or self.wants(kind)
+
+    def abandon(self) -> None:
+        """Forget the listeners: nothing is emitted any more."""
+        self.listeners.abandon()
+
     def finish(self, event: E) -> None:
         """Give out the terminal event; waits that want another one and subscriptions end."""
         if self._last is not None:

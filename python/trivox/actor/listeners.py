@@ -106,7 +106,20 @@ class Listeners(Generic[E]):
 
     def wants(self, kind: type[object]) -> bool:
         """Whether anybody listens to events of this class."""
-        return self._registry.wants(kind)
+        for registration in self._registry.registrations:
+            if issubclass(kind, registration.kind):
+                return True
+        return False
+
+    @property
+    def is_idle(self) -> bool:
+        """True while all listeners were synchronous and none is being called."""
+        return self._parked is None and not self._running
+
+    def abandon(self) -> None:
+        """Forget all listeners of an idle one, without a last event."""
+        self._finished = True
+        self._registry.clear()
 
     def emit(self, event: E, *, is_last: bool = False) -> None:
         """Deliver an event, now or by the dispatcher. The last one is never dropped."""

@@ -135,20 +135,13 @@ def added_or_decorator(
 class Registry(Generic[E]):
     """Registrations in order, one for each pair of event class and listener (by `==`)."""
 
-    __slots__ = ("_registrations",)
+    __slots__ = ("registrations",)
 
     def __init__(self) -> None:
-        self._registrations: list[Registration[E]] = []
+        self.registrations: list[Registration[E]] = []
 
     def __bool__(self) -> bool:
-        return bool(self._registrations)
-
-    def wants(self, kind: type[object]) -> bool:
-        """Whether anybody listens to events of this class."""
-        for registration in self._registrations:  # noqa: SIM110 (a generator costs more than it)
-            if issubclass(kind, registration.kind):
-                return True
-        return False
+        return bool(self.registrations)
 
     def add(
         self, kind: type[E], listener: Callable[[E], object], options: ListenerOptions, after: int
@@ -162,7 +155,7 @@ class Registry(Generic[E]):
             raise InvalidArgumentsError(f"{listener!r} is no listener: give a function of an event")
         if not isinstance(options, ListenerOptions):
             raise InvalidArgumentsError(f"{options!r} are no options: give ListenerOptions(…)")
-        for registration in self._registrations:
+        for registration in self.registrations:
             if (
                 registration.kind is kind
                 and registration.listener == listener
@@ -170,12 +163,12 @@ class Registry(Generic[E]):
             ):
                 return registration
         added = Registration(kind, listener, options, after)
-        self._registrations.append(added)
+        self.registrations.append(added)
         return added
 
     def remove(self, kind: type[E], listener: Callable[[E], object]) -> None:
         """Remove a pair; unknown ones are ignored."""
-        for registration in self._registrations:
+        for registration in self.registrations:
             if registration.kind is kind and registration.listener == listener:
                 self.drop(registration)
                 return
@@ -184,17 +177,17 @@ class Registry(Generic[E]):
         """Remove one registration."""
         if registration.active:
             registration.active = False
-            self._registrations.remove(registration)
+            self.registrations.remove(registration)
 
     def clear(self) -> None:
         """Remove all."""
-        for registration in self._registrations:
+        for registration in self.registrations:
             registration.active = False
-        self._registrations.clear()
+        self.registrations.clear()
 
     def matching(self, event: E, number: int) -> Iterator[Registration[E]]:
         """Yield those the event is for, in order; each is looked at only when its turn comes."""
-        for registration in tuple(self._registrations):
+        for registration in tuple(self.registrations):
             if not registration.is_live:
                 if registration.active:
                     self.drop(registration)  # its `until` was set

@@ -87,18 +87,19 @@ class CallFacts(CallUpkeep):
         begun = []
         told: list[facts.SessionFact] = []
         for output in outputs:
-            match output:
-                case SendRequest():
-                    transaction = self._host.send(self._face, output)
-                    assert self._session is not None, "its own session asked for it"
-                    self._session.sent(transaction)
-                    begun.append(transaction)
-                case SendAck() | SendCancel() | SendResponse():
-                    self._host.send(self._face, output)
-                case Forget():
-                    self._host.forget(output)
-                case _:
-                    told.append(output)
+            if isinstance(output, SendResponse):
+                self._host.respond(output, token=self.token)
+            elif isinstance(output, Forget):
+                self._host.forget(output)
+            elif isinstance(output, SendRequest):
+                transaction = self._host.send(self._face, output)
+                assert self._session is not None, "its own session asked for it"
+                self._session.sent(transaction)
+                begun.append(transaction)
+            elif isinstance(output, SendAck | SendCancel):
+                self._host.send(self._face, output)
+            else:
+                told.append(output)
         for fact in told:
             self._take_fact(fact)
         self._keep_deadline()

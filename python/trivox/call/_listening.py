@@ -140,7 +140,8 @@ class CallListening:
         self._publications: deque[Action] = deque()
         self._is_publishing = False
         self._timers: dict[str, Timer] = {}
-        self._life = trio.lowlevel.ParkingLot()
+        self._until_connected: trio.lowlevel.ParkingLot | None = None
+        self._until_ended: trio.lowlevel.ParkingLot | None = None
         self._end_scopes: list[trio.CancelScope] = []
 
     @property

@@ -12,7 +12,9 @@ from trivox.call._listening import CAN_RECONNECT, CallListening
 from trivox.call.events import (
     CallEnd,
     Connected,
+    Disconnected,
     EndReason,
+    Failed,
     Originator,
     Reconnected,
     Reconnecting,
@@ -33,9 +35,12 @@ class CallMachine(CallListening, ABC):
 
     def _step(self, trigger: Trigger) -> None:
         """Take a trigger; one raised within a step waits until that step is complete."""
-        self._triggers.append(trigger)
-        if self._is_stepping:
-            return
+        if self._is_stepping or self._triggers:
+            self._triggers.append(trigger)
+            if self._is_stepping:
+                return
+        else:
+            self._take(trigger)
         while self._triggers:
             self._take(self._triggers.popleft())
 
@@ -52,26 +57,37 @@ class CallMachine(CallListening, ABC):
                 )
             return
         self._phase = go.to
-        self._is_stepping = True
-        try:
-            if Action.END_SIGNALLING in go.actions:
-                self._end_signalling()
-            if Action.RELEASE_MEDIA in go.actions:
-                self._release_media()
-            if Action.CONNECT in go.actions:
-                self.timings.connected = self._now()
-                self._begin_media()
-        finally:
-            self._is_stepping = False
-        if Action.FINISH in go.actions:
-            self._note_end()
+        if go.actions:
+            self._act(go.actions)
         if self._watchables:
             self._tell("state")
         if go.actions:
             self._publications += go.actions
             self._publish_all()
-        if self._life:
-            self._life.unpark_all()
+            self._wake()
+
+    def _act(self, actions: tuple[Action, ...]) -> None:
+        """Do what belongs to a step itself; what it sets off is taken after it."""
+        self._is_stepping = True
+        try:
+            if Action.END_SIGNALLING in actions:
+                self._end_signalling()
+            if Action.RELEASE_MEDIA in actions:
+                self._release_media()
+            if Action.CONNECT in actions:
+                self.timings.connected = self._now()
+                self._begin_media()
+        finally:
+            self._is_stepping = False
+        if Action.FINISH in actions:
+            self._note_end()
+
+    def _wake(self) -> None:
+        """Wake who waits for what has happened; each looks for itself."""
+        if self._until_connected is not None:
+            self._until_connected.unpark_all()
+        if self._until_ended is not None and self.end is not None:
+            self._until_ended.unpark_all()
 
     def _publish_all(self) -> None:
         """Tell of each step in turn: what a listener sets off is told after what it heard of."""
@@ -128,7 +144,10 @@ class CallMachine(CallListening, ABC):
         for watchable in self._watchables.values():
             watchable.observers().close(self._ended_error())
         if self._emitter is not None:
-            self._emitter.finish(self._terminal_event())
+            if self._emitter.is_heard(Failed if self._phase is Phase.FAILED else Disconnected):
+                self._emitter.finish(self._terminal_event())
+            else:
+                self._emitter.abandon()
             self._emitter = None  # a later reader gets a new one; no cycle keeps the call alive
         for scope in self._end_scopes:
             scope.cancel()

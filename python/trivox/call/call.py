@@ -190,7 +190,9 @@ class Call(CallSignalling):
         while not self._state_now().is_terminal:
             if self.timings.connected is not None:
                 return
-            await self._life.park()
+            if self._until_connected is None:
+                self._until_connected = trio.lowlevel.ParkingLot()
+            await self._until_connected.park()
         raise self._ended_error()
 
     async def wait_ended(self) -> CallEnd:
@@ -198,7 +200,9 @@ class Call(CallSignalling):
         if self.end is not None:
             await trio.lowlevel.checkpoint()
         while self.end is None:
-            await self._life.park()
+            if self._until_ended is None:
+                self._until_ended = trio.lowlevel.ParkingLot()
+            await self._until_ended.park()
         return self.end
 
     async def aclose(self) -> None:

@@ -97,8 +97,12 @@ class CallHost(Protocol):
         """Drop an ended call from `calls`; its messages are still carried."""
         ...
 
-    def send(self, call: Call, output: SendRequest | SendAck | SendCancel | SendResponse) -> int:
+    def send(self, call: Call, output: SendRequest | SendAck | SendCancel) -> int:
         """Hand a message to the call's flow; returns the transaction, 0 for none of its own."""
+        ...
+
+    def respond(self, output: SendResponse, *, token: int) -> bool:
+        """Answer a request of the call of that token; False when its transaction is over."""
         ...
 
     def screen(self, route: Route, sdp: str) -> str:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from trivox.net.dns_records import Dns
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import Address, Flow, SocketFactory
-    from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
+    from trivox.sip.outputs import SendAck, SendCancel, SendRequest
 
 
 class Owner(Protocol):
@@ -133,6 +133,8 @@ class Wiring:
             targets=TargetFilter(is_on=config.filter_targets, allowed=config.allowed_networks),
         )
         self.exchange.open(self.endpoint)
+        self.respond = self.endpoint.respond
+        self.forget = self.endpoint.forget
 
     async def open(self, supervisor: Supervisor) -> None:
         """Start what runs under the supervisor. Raises OSError, InvalidUriError."""
@@ -186,7 +188,7 @@ class Wiring:
         self._owner._leave(call)
         self.exchange.settle(call)
 
-    def send(self, call: Call, output: SendRequest | SendAck | SendCancel | SendResponse) -> int:
+    def send(self, call: Call, output: SendRequest | SendAck | SendCancel) -> int:
         """Hand a message to the call's flow."""
         route = call._route
         assert route is not None, "a call that sends has its route"
@@ -196,10 +198,6 @@ class Wiring:
         """Return a received description without addresses that media must not be sent to."""
         targets = self.endpoint.hops.filter
         return targets.screen(sdp, source=route.destination[0], local_host=route.local_host)
-
-    def forget(self, output: Forget) -> None:
-        """Drop a dialog from the core's table."""
-        self.endpoint.forget(output)
 
     async def route_to(self, call: Call) -> Route:
         """Resolve an outgoing call's destination."""
