@@ -14,6 +14,7 @@ class Authority:
     """A certificate authority that writes PEM files into a folder."""
 
     def __init__(self, folder):
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.ca = trustme.CA()
         self.root = self.write("root", self.ca.cert_pem.bytes())

@@ -203,10 +203,12 @@ class Agent:
 
     numbers = itertools.count(1)
 
-    def __init__(self, name, account, sockets, password):
+    def __init__(self, name, account, sockets, password, **settings):
         self.name, self.account, self.password = name, account, password
         self.digest = DigestClient(name, password, realms=[account.uri.partition("@")[2]])
-        self.endpoint = Endpoint(self, listen=(), seed=name.encode() * 8, sockets=sockets)
+        self.endpoint = Endpoint(
+            self, listen=(), seed=name.encode() * 8, sockets=sockets, **settings
+        )
         self.requests, self.acks, self.responses, self.errors = [], [], {}, []
         self.changed = trio.Event()
 
@@ -334,9 +336,9 @@ class Agent:
 def agent(nursery):
     """Return an async function that starts an agent for a user of a switchboard."""
 
-    async def start(board, name, transport, sockets=None):
+    async def start(board, name, transport, sockets=None, **settings):
         account = board.account(name, transport=transport)
-        made = Agent(name, account, sockets, account.password)
+        made = Agent(name, account, sockets, account.password, **settings)
         await nursery.start(made.endpoint.run)
         return made
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import trio
+from tests.net.certificates import Authority
 
 from trivox.errors import InvalidArgumentsError
+from trivox.net.tls import TlsConfig
 from trivox.switchboard import open_switchboard
 from trivox.testing import Link
 
@@ -43,6 +45,27 @@ async def test_users_on_any_two_transports_call_each_other(
 
         await trio.sleep(100)
         assert switchboard.statistics().endpoint.core["transactions"] == 0
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(("near", "far"), [("tls", "udp"), ("ws", "tls"), ("wss", "wss")])
+async def test_users_call_each_other_over_tls(
+    link, board, agent, nursery, autojump_clock, tmp_path, near, far
+):
+    authority = Authority(tmp_path)
+    own = TlsConfig(certificate=authority.issue("board", "10.0.0.1"))
+    trusting = TlsConfig(ca=authority.root)
+    listen = [f"sip:10.0.0.1:{5060 + n};transport={kind}" for n, kind in enumerate({near, far})]
+    async with board(listen=listen, users=USERS, tls=own) as switchboard:
+        alice = await agent(switchboard, "alice", near, link.host("10.0.0.2"), tls=trusting)
+        bob = await agent(switchboard, "bob", far, link.host("10.0.0.3"), tls=trusting)
+        assert (await bob.register()).status == 200
+
+        answer = await alice.call(bob.account.uri)
+        assert answer.status == 200
+        await bob.until(lambda: bob.acks)
+        assert transports_of(bob.requests[0].values("Record-Route")) == [far, near]
+        assert (await alice.hang_up(answer)).status == 200
         nursery.cancel_scope.cancel()
 
 

@@ -88,7 +88,7 @@ class Arrivals:
         if refusal is not None:
             self._respond(tx, *refusal)
             return
-        account = self.attribution.account_of(request, source)
+        account = self.attribution.account_of(request, source, flow)
         wiring = self._wiring
         try:
             route = wiring.route_back(request, event, account)

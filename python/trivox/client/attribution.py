@@ -11,6 +11,7 @@ from trivox._native import Uri
 from trivox.actor.correlation import log_fields
 from trivox.call.messages import party_untrusted
 from trivox.errors import ParseError, TrivoxError
+from trivox.net.tls_identity import is_identified
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +33,9 @@ _REFRESH: Final = 300.0
 class Attribution:
     """Finds the account whose contact, address of record or trunk a new call came by.
 
-    A trunk (an account with `registrar=""`) is known by the addresses of its proxy, or else of its
-    domain; a name is looked up when the client opens, and every five minutes.
+    A trunk (an account with `registrar=""`) is known by its domain in the certificate it showed, or
+    else by the addresses of its proxy, or else of its domain; a name is looked up when the client
+    opens, and every five minutes.
 
     Args:
         accounts: The client's, by address of record; read each time.
@@ -67,7 +69,7 @@ class Attribution:
         elif self._start_soon is not None:
             self._start_soon(self._follow, account, name=f"trunk {account.uri}")
 
-    def account_of(self, request: Message, source: Address) -> Account | None:
+    def account_of(self, request: Message, source: Address, flow: int = 0) -> Account | None:
         """Return the account a call is for: by its contact, else by AOR, else by its trunk."""
         accounts = self._accounts.values()
         if not accounts:
@@ -80,7 +82,18 @@ class Attribution:
         for account in accounts:
             if _name(account.uri) in (wanted, called):
                 return account
-        return self._trunk_at(source)
+        return self._trunk_named(self._endpoint.peer_names(flow)) or self._trunk_at(source)
+
+    def _trunk_named(self, names: tuple[str, ...]) -> Account | None:
+        """Return the trunk whose domain the certificate of a connection proves."""
+        for account in self._accounts.values():
+            if (
+                names
+                and not account.registrar
+                and is_identified(Uri.parse(account.uri).host, names)
+            ):
+                return account
+        return None
 
     def _trunk_at(self, source: Address) -> Account | None:
         """Return the trunk of that address; of several on one host that with its port."""

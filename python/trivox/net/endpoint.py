@@ -255,6 +255,11 @@ class Endpoint:
         if flow is not None and not isinstance(flow, UdpFlow) and not flow.wire.patience.is_kept:
             flow.wire.keep()
 
+    def peer_names(self, identifier: int) -> tuple[str, ...]:
+        """Return what the far end's certificate proves it to be; empty without one."""
+        flow = self._flows.get(identifier)
+        return () if flow is None or isinstance(flow, UdpFlow) else flow.wire.peer_names
+
     def close_flow(self, identifier: int) -> None:
         """Close a connection; its transactions fail."""
         flow = self._flows.get(identifier)

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from trivox._native import SipEvent
+    from trivox.net.limits import StreamLimits
     from trivox.net.statistics import EndpointStatistics
+    from trivox.net.tls import TlsConfig
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import SocketFactory
 
@@ -66,9 +68,9 @@ class Switchboard:
     """Registrar, location table, forking proxy and page server in one process.
 
     It is made for demos, tests and first steps: users register with digest authentication and call
-    each other over UDP, TCP and WebSocket; a call forks to all contacts of a user; requests inside
+    each other over UDP, TCP, TLS and WebSocket; a call forks to all contacts of a user; requests inside
     a call follow the connections its INVITE came and went by. Here it ends, and Kamailio or its
-    like begins: state is in memory and lost with the process, there is no TLS, no DNS routing to
+    like begins: state is in memory and lost with the process, there is no `sips`, no DNS routing to
     other domains, no trunk, no relay of media, no voicemail or groups, no third-party registration,
     no storage of users, no limit of calls per user, no cluster.
 
@@ -246,6 +248,8 @@ def open_switchboard(
     pages: str | Path | None = None,
     domain: str | None = None,
     origins: Collection[str] | None = None,
+    tls: TlsConfig | None = None,
+    limits: StreamLimits | None = None,
     advertised: str | None = None,
     guests: bool = False,
     timer_c: float = _TIMER_C,
@@ -256,12 +260,14 @@ def open_switchboard(
     """Run a switchboard for the length of an `async with`.
 
     Args:
-        listen: SIP URIs to bind, `sip:host:port;transport=udp|tcp|ws`; port 0 is any.
+        listen: SIP URIs to bind, `sip:host:port;transport=udp|tcp|tls|ws|wss`; port 0 is any.
         users: Passwords by user name.
         pages: A folder whose files are given out at the `ws` ports.
         domain: The domain of the users' addresses and the realm of their passwords; by default the
             host of the first address, or localhost where that is a wildcard.
         origins: Origins of pages that may open a WebSocket; None allows all.
+        tls: Our certificates and whom we trust; needed to listen by tls and wss.
+        limits: How long connections may be slow or silent, and how many there may be.
         advertised: Host, or host:port, that peers are told in place of our own.
         guests: Let callers of other domains reach the users without a password.
         timer_c: Seconds an INVITE may ring before it is cancelled (RFC 3261 §16.6).
@@ -289,6 +295,8 @@ def open_switchboard(
         sockets=sockets,
         pages=None if pages is None else PageFolder(pages),
         origins=origins,
+        tls=tls,
+        limits=limits,
     )
     identity = Identity(domain or ("localhost" if is_wildcard(host) else host), users or {}, seed)
     relay.board = Switchboard(endpoint, identity, timer_c=timer_c, guests=guests)
