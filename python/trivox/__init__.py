@@ -40,9 +40,14 @@ from trivox.call.events import (
     Reconnecting,
     RemoteMediaAdded,
     RemoteMediaRemoved,
+    Replaced,
     StartRinging,
     StatsReport,
     StopRinging,
+    TransferCompleted,
+    TransferFailed,
+    TransferProgress,
+    TransferRequested,
 )
 from trivox.call.messages import Headers, SipResponse
 from trivox.call.origin import CallOrigin
@@ -53,6 +58,7 @@ from trivox.call.states import CallDirection, CallState
 from trivox.call.streams import LocalStream, RemoteStream, StreamType
 from trivox.call.timings import CallTimings
 from trivox.call.trace import TraceRecord
+from trivox.call.transfer import TransferResult
 from trivox.client.account import Account, RegistrationInfo
 from trivox.client.client import Client, ClientStatistics
 from trivox.client.config import AccountConfig, ClientConfig
@@ -225,6 +231,7 @@ __all__ = [
     "RemoteMediaAdded",
     "RemoteMediaRemoved",
     "RemoteStream",
+    "Replaced",
     "RequiredParameterError",
     "SilenceSource",
     "SipResponse",
@@ -244,6 +251,11 @@ __all__ = [
     "TlsConfig",
     "ToneSource",
     "TraceRecord",
+    "TransferCompleted",
+    "TransferFailed",
+    "TransferProgress",
+    "TransferRequested",
+    "TransferResult",
     "TransportError",
     "TrivoxError",
     "UnavailableError",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from trivox.call import _requests as requests
@@ -30,8 +31,7 @@ from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendRes
 
 if TYPE_CHECKING:
     from trivox._native import Message, SipEvent
-    from trivox.actor.receipt import OpenReceipt
-    from trivox.call._requests import InfoTones
+    from trivox.call._requests import InfoTones, Outcome
     from trivox.call.farewell import Farewell
     from trivox.call.host import Route
     from trivox.sip.outputs import Headers
@@ -48,7 +48,7 @@ class CallFacts(CallUpkeep):
     _route: Route | None
     _farewell: Farewell
     _remote_offer: bytes
-    _receipts: dict[int, OpenReceipt[SipResponse]]
+    _receipts: dict[int, Outcome[SipResponse]]
     _tones: InfoTones | None
 
     @property
@@ -285,10 +285,15 @@ class CallFacts(CallUpkeep):
                     text=message.body.decode(errors="replace"),
                     content_type=headers.get("Content-Type", "text/plain"),
                 )
+            case "REFER" | "NOTIFY":
+                self._take_referral(method, tx, message)
             case "OPTIONS":
                 self._respond(tx, 200, headers=(ALLOW, SUPPORTED, ("Accept", _ACCEPTED)))
             case _:
                 self._respond(tx, 405, headers=(ALLOW,))
+
+    @abstractmethod
+    def _take_referral(self, method: str, tx: int, message: Message) -> None: ...
 
     def _respond(
         self,

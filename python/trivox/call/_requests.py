@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, final
 
 from trivox.actor.receipt import OpenReceipt
 from trivox.errors import InvalidArgumentsError, InvalidDtmfError, SipResponseError
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from trivox.actor.receipt import Receipt
     from trivox.call.media_leg import MediaLeg
     from trivox.call.messages import SipResponse
+
+T_contra = TypeVar("T_contra", contravariant=True)
 
 _TONES: Final = re.compile(r"[0-9A-Da-d*#,]*[0-9A-Da-d*#][0-9A-Da-d*#,]*")
 _METHOD: Final = re.compile(r"[A-Z][A-Z0-9\-]*")
@@ -32,6 +34,18 @@ _PLAIN: Final = "application/dtmf"
 _SIGNAL: Final = re.compile(r"Signal\s*=\s*([0-9A-Da-d*#])", re.IGNORECASE)
 _DURATION: Final = re.compile(r"Duration\s*=\s*(\d{1,5})", re.IGNORECASE)
 _USUAL_DURATION: Final = 0.1
+
+
+class Outcome(Protocol[T_contra]):
+    """What waits for the final response to a request: a receipt, or a part of the call."""
+
+    def resolve(self, value: T_contra, /) -> None:
+        """Take the response."""
+        ...
+
+    def fail(self, error: Exception, /) -> None:
+        """Take that there is none: Timer F, a lost flow, the end of the call."""
+        ...
 
 
 def checked_tones(tones: str) -> str:

@@ -157,6 +157,7 @@ class CallSignalling(CallFacts):
         self._carry_out(self._session.accept(self.settings.invite_headers, body, _SDP))
         self.timings.answered = self._now()
         self._step(Trigger.ACCEPTED)
+        self._take_place()
         await self._checkpoint_or_leave()
 
     async def progress(self, code: int = 180, *, headers: HeaderArguments = None) -> None:
@@ -337,6 +338,9 @@ class CallSignalling(CallFacts):
         self._refuse_unconnected("send_request()")
         receipt = self._request(method, pairs, data, content_type or "")
         return await receipt.wait()
+
+    @abstractmethod
+    def _take_place(self) -> None: ...
 
     @abstractmethod
     def _info_tones(self) -> InfoTones: ...

@@ -1,7 +1,7 @@
 """A call: placed or answered, talked on, and hung up whatever happens.
 
 Its parts by idea: `_listening` (values, listeners), `_machine` (steps), `_media` (sound), `_facts`
-(what signalling tells) and `_signalling` (what is said). A call is stepped synchronously by the
+(what signalling tells), `_signalling` (what is said) and `_transfer`. A call is stepped synchronously by the
 client's drain; its only task is the program's own.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 
 from trivox.call._requests import RELAY, InfoTones
-from trivox.call._signalling import CallSignalling
+from trivox.call._transfer import CallTransfer
 from trivox.call.end_scope import CancelOnEnd
 from trivox.call.events import CallEnd, EndReason, Originator
 from trivox.call.farewell import Farewell
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from trivox.call.host import AccountFace, CallHost, Route
     from trivox.call.messages import Headers
     from trivox.call.settings import CallSettings
+    from trivox.sip.dialog import Dialog
 
 RETURNED: Final = 480
 """A handler returned without answering (RFC 3261 §21.4.18)."""
@@ -40,7 +41,7 @@ RETRY_AFTER: Final = (("Retry-After", "5"),)
 
 
 @final
-class Call(CallSignalling):
+class Call(CallTransfer):
     """One call. Made by `Client.create_call`, `Client.dial`, or by somebody who calls.
 
     Use it as `async with call:`; leaving hangs up. Methods that only change something are plain
@@ -151,6 +152,11 @@ class Call(CallSignalling):
         """The proxies that requests within the dialog pass; empty without one."""
         dialog = self._session.dialog if self._session is not None else None
         return dialog.route_set if dialog is not None else ()
+
+    @property
+    def _dialogs(self) -> tuple[Dialog, ...]:
+        """The dialogs of this call, those of its early branches included."""
+        return self._session.dialogs if self._session is not None else ()
 
     def _late_answers(self) -> tuple[InviteSession, Route] | None:
         """Return what is needed while a 2xx of another branch may still come, or None.
@@ -293,6 +299,7 @@ class Call(CallSignalling):
         for receipt in self._receipts.values():
             receipt.fail(self._ended_error())
         self._receipts.clear()
+        self._close_transfers(error)
         if self._tones is not None:
             self._tones.close()
             self._tones = None

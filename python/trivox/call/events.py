@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trivox.call.call import Call
+    from trivox.call.referral import ReferralRequest
+    from trivox.call.settings import CallSettings
     from trivox.call.streams import RemoteStream
     from trivox.media.statistics import AudioStatistics
 
@@ -37,6 +39,8 @@ class EndReason(StrEnum):
     ANSWERED_ELSEWHERE = "answered_elsewhere"
     """Another branch of a forked call was answered (RFC 3326 §2, cause 200)."""
     CONNECTION_LOST = "connection_lost"
+    TRANSFERRED = "transferred"
+    """The far end talks to somebody else now: by a transfer of ours, or by a call that replaced this."""
     FAILED = "failed"
     """The attempt did not succeed for a reason other than our own hang-up."""
 
@@ -228,6 +232,74 @@ class Reconnected(Event):
     cause: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRequested(Event):
+    """The far end asks us to call somebody else (REFER, RFC 3515); nothing is done without a yes.
+
+    One that is neither accepted nor rejected within 8 s is refused with 603.
+
+    Attributes:
+        target: The URI to call.
+        replaces: The dialog at the target that the new call takes over (RFC 3891), or None.
+        referred_by: The URI of who asks, as it says itself (RFC 3892), or None.
+    """
+
+    target: str
+    replaces: str | None
+    referred_by: str | None
+    request: ReferralRequest = field(repr=False, compare=False)
+
+    def accept(self, settings: CallSettings | None = None) -> Call:
+        """Place the call and report on it to the far end; returns the new call, being started.
+
+        Args:
+            settings: Of the new call; None: those of this call.
+
+        Raises:
+            CallWrongStateError: It was decided before, or 8 s are over.
+            CallEndedError: The call it came in has ended.
+        """
+        return self.request.accept(settings)
+
+    def reject(self, code: int = 603) -> None:
+        """Refuse. Raises InvalidArgumentsError for a code below 300, else as `accept`."""
+        self.request.reject(code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferProgress(Event):
+    """The call that our transfer asked for had a provisional response, or is being placed."""
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferCompleted(Event):
+    """The far end reached the target of our transfer; this call ends next.
+
+    `code` is 0 or provisional when the far end left without telling how it went.
+    """
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferFailed(Event):
+    """Our transfer did not come about; the call goes on. `code` is 408 when nothing was told."""
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced(Event):
+    """Another call took this one's place (RFC 3891) and was answered; this one ends next."""
+
+    new_call: Call
+
+
 class CallEvent(Enum):
     """Names for the classes, for those who come from an interface with event names."""
 
@@ -247,6 +319,11 @@ class CallEvent(Enum):
     STATS_REPORT = StatsReport
     RECONNECTING = Reconnecting
     RECONNECTED = Reconnected
+    TRANSFER_REQUESTED = TransferRequested
+    TRANSFER_PROGRESS = TransferProgress
+    TRANSFER_COMPLETED = TransferCompleted
+    TRANSFER_FAILED = TransferFailed
+    REPLACED = Replaced
 
 
 DROPPABLE_EVENTS: Final = (StatsReport,)

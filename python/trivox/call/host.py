@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from trivox.actor.isolation import Isolation
     from trivox.actor.listeners import StartSoon
     from trivox.call.call import Call
+    from trivox.call.settings import CallSettings
     from trivox.call.trace import TraceRecord
     from trivox.media.engine import Media
     from trivox.net.target import Target
@@ -91,6 +92,14 @@ class CallHost(Protocol):
 
     def enter(self, call: Call) -> None:
         """Take a call into `calls`."""
+        ...
+
+    def target_of(self, call: Call, destination: str) -> str:
+        """Return the URI of a destination within the call's account. Raises InvalidUriError."""
+        ...
+
+    def refer(self, call: Call, target: str, settings: CallSettings) -> Call:
+        """Make, but not start, the call that the far end of `call` asks for."""
         ...
 
     def leave(self, call: Call) -> None:

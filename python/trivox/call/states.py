@@ -77,6 +77,7 @@ class Trigger(StrEnum):
     REMOTE_BYE = "remote_bye"
     LOST = "lost"
     EXPIRED = "expired"
+    TRANSFERRED = "transferred"
     FINISHED = "finished"
 
 
@@ -146,6 +147,8 @@ TABLE: Final[dict[Phase, dict[Trigger, Go]]] = {
         Trigger.RING_TIMEOUT: _FAILING,
         Trigger.MEDIA_FAILED: _FAILING,
         Trigger.HANGUP: _ENDING,
+        # An INVITE that replaces it was accepted (RFC 3891 §3).
+        Trigger.TRANSFERRED: _ENDING,
     },
     Phase.IN_CREATED: {
         Trigger.ANSWER: Go(Phase.IN_ANSWERING),
@@ -170,6 +173,7 @@ TABLE: Final[dict[Phase, dict[Trigger, Go]]] = {
         Trigger.MEDIA_FAILED: _FAILED_LEAVING,
         Trigger.LOST: _FAILED_LEAVING,
         Trigger.HANGUP: _ENDING,
+        Trigger.TRANSFERRED: _ENDING,
         Trigger.REMOTE_BYE: _DISCONNECTED,
     },
     Phase.ESTABLISHING: {
@@ -177,10 +181,13 @@ TABLE: Final[dict[Phase, dict[Trigger, Go]]] = {
         Trigger.MEDIA_FAILED: _FAILED_LEAVING,
         Trigger.LOST: _FAILED_LEAVING,
         Trigger.HANGUP: _ENDING,
+        Trigger.TRANSFERRED: _ENDING,
         Trigger.REMOTE_BYE: _DISCONNECTED,
     },
     Phase.CONNECTED: {
         Trigger.HANGUP: _ENDING,
+        # Our REFER succeeded, or an INVITE that replaces this call was accepted.
+        Trigger.TRANSFERRED: _ENDING,
         Trigger.LOST: _ENDING,
         Trigger.EXPIRED: _ENDING,
         Trigger.MEDIA_TIMEOUT: _ENDING,
@@ -243,12 +250,13 @@ IGNORED: Final[dict[Phase, frozenset[Trigger]]] = {
     | _INCOMING_ONLY
     | _CONNECTED_ONLY
     | _NOT_SENT
-    | {Trigger.MEDIA_FAILED},
+    | {Trigger.MEDIA_FAILED, Trigger.TRANSFERRED},
     # start() was called: a second one raises before it gets here.
     Phase.OUT_STARTING: (_OUTGOING_ONLY - {Trigger.SENT, Trigger.SETUP_FAILED})
     | _INCOMING_ONLY
     | _CONNECTED_ONLY
-    | _NOT_SENT,
+    | _NOT_SENT
+    | {Trigger.TRANSFERRED},
     # A BYE before the 2xx is not for a UAC to receive (RFC 3261 §15); early media may be up.
     # FINISHED: the session of a refused call ends with the refusal.
     Phase.OUT_INVITING: frozenset(
@@ -266,12 +274,12 @@ IGNORED: Final[dict[Phase, frozenset[Trigger]]] = {
     Phase.IN_CREATED: _OUTGOING_ONLY
     | (_INCOMING_ONLY - {Trigger.ANSWER, Trigger.CANCELLED, Trigger.UNTAKEN})
     | _CONNECTED_ONLY
-    | {Trigger.MEDIA_UP, Trigger.FINISHED},
+    | {Trigger.MEDIA_UP, Trigger.FINISHED, Trigger.TRANSFERRED},
     # Media may be up before the 200 leaves; UNTAKEN: the timer lost the race against answer().
     Phase.IN_ANSWERING: _OUTGOING_ONLY
     | (_INCOMING_ONLY - {Trigger.ACCEPTED, Trigger.CANCELLED})
     | _CONNECTED_ONLY
-    | {Trigger.MEDIA_UP, Trigger.FINISHED},
+    | {Trigger.MEDIA_UP, Trigger.FINISHED, Trigger.TRANSFERRED},
     # A CANCEL after the final response has no effect (RFC 3261 §9.2).
     Phase.IN_ANSWERED: _OUTGOING_ONLY
     | (_INCOMING_ONLY - {Trigger.ACKNOWLEDGED, Trigger.ACK_TIMEOUT})

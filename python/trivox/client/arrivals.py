@@ -10,6 +10,7 @@ from trivox.call.messages import headers_of, party_untrusted
 from trivox.client.attribution import Attribution
 from trivox.client.exchange import vet
 from trivox.client.outside import ACCEPTED, KNOWN_METHODS
+from trivox.client.replacing import replaced_call
 from trivox.client.takers import Takers
 from trivox.errors import ConnectionNetworkError
 from trivox.net.target import SECURE, is_sips
@@ -88,6 +89,10 @@ class Arrivals:
         if refusal is not None:
             self._respond(tx, *refusal)
             return
+        replaced = replaced_call(request, self.client.calls.values())
+        if isinstance(replaced, tuple):
+            self._respond(tx, *replaced)
+            return
         account = self.attribution.account_of(request, source, flow)
         wiring = self._wiring
         try:
@@ -110,6 +115,7 @@ class Arrivals:
             settings=settings,
             account=account,
         )
+        call._replaces = replaced
         self.client._enter(call)
         wiring.exchange.enter_incoming(call, tx, flow, source)
         if self.client._has_listener(IncomingCall):

@@ -100,6 +100,10 @@ class Exchange:
         if not self._owners and self._quiet:
             self._quiet.unpark_all()
 
+    def hop_of(self, call: Call) -> tuple[int, Address] | None:
+        """Return the flow and source of the last message of a call; None before the first."""
+        return self._hops.get(call.token)
+
     def settle(self, call: Call) -> None:
         """Forget an ended call, as soon as no message of it is owed or expected any more."""
         if call.end is None or not call._signalling_is_over:

@@ -12,6 +12,7 @@ from trivox.call.host import Route
 from trivox.client.caller import caller_of
 from trivox.client.exchange import Exchange
 from trivox.client.identifiers import Identifiers
+from trivox.client.targets import target_of
 from trivox.client.timers import Timers
 from trivox.client.tracing import Tracer
 from trivox.errors import ConnectionInterruptedError, ConnectionNetworkError, ParseError
@@ -201,13 +202,37 @@ class Wiring:
 
     async def route_to(self, call: Call) -> Route:
         """Resolve an outgoing call's destination."""
-        account = self._owner.accounts.get(call.account.uri) if call.account else None
-        return await self.route(call.destination, account, call.settings)
+        account = self._account_of(call)
+        return await self.route(call.destination, account, call.settings, call._named_by)
+
+    def target_of(self, call: Call, destination: str) -> str:
+        """Return the URI of a destination within the call's account."""
+        return target_of(destination, self._account_of(call))
+
+    def refer(self, call: Call, target: str, settings: CallSettings) -> Call:
+        """Make the call that the far end of `call` asks for."""
+        new_call = self._owner.create_call(target, settings, account=self._account_of(call))
+        new_call._named_by = self.exchange.hop_of(call)
+        return new_call
+
+    def _account_of(self, call: Call) -> Account | None:
+        return self._owner.accounts.get(call.account.uri) if call.account else None
 
     async def route(
-        self, target: str, account: Account | None, settings: CallSettings | None = None
+        self,
+        target: str,
+        account: Account | None,
+        settings: CallSettings | None = None,
+        named_by: tuple[int, Address] | None = None,
     ) -> Route:
-        """Resolve where a request to `target` goes, and who we are there."""
+        """Resolve where a request to `target` goes, and who we are there.
+
+        Args:
+            target: The Request-URI.
+            account: As whom.
+            settings: Of the call.
+            named_by: Flow and source of the message that named the target; None: the program did.
+        """
         if self.is_closed:
             raise ConnectionInterruptedError("the client is closed: open a new one")
         config = self._owner.config
@@ -215,6 +240,8 @@ class Wiring:
         if account is not None:
             await account.secrets.prepare()
         resolved = await self.endpoint.resolve(proxy or target)
+        if named_by is not None and not proxy:
+            resolved = self.endpoint.hops.permit(resolved, *named_by)
         if account is not None:
             account.secrets.trust(proxy or target, resolved.addresses, is_given=bool(proxy))
         is_secure = is_sips(target)

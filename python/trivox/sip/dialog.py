@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 MAX_FORWARDS: Final = ("Max-Forwards", "70")
 
-# Requests that tell the far end where to reach us from now on (RFC 3261 §12.2.1.1, RFC 3311 §5).
-_REFRESHES_TARGET: Final = frozenset({"INVITE", "UPDATE"})
+# Requests that tell the far end where to reach us from now on (RFC 3261 §12.2.1.1, RFC 3311 §5,
+# RFC 6665 §4.4.1).
+_REFRESHES_TARGET: Final = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 
 
 @final

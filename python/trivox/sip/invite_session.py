@@ -149,6 +149,12 @@ class InviteSession:
         return self._leg.dialog
 
     @property
+    def dialogs(self) -> tuple[Dialog, ...]:
+        """The dialog that counts, or as caller without one the early ones."""
+        leg = self._leg
+        return tuple(leg.early.values()) if leg.dialog is None else (leg.dialog,)
+
+    @property
     def tx(self) -> int:
         """The INVITE's transaction, client or server; 0 before it is sent."""
         return self._leg.tx

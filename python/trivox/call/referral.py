@@ -1,0 +1,181 @@
+"""Transfers the far end asks for: nothing is done until the program says yes."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Final, final
+
+from trivox.call.argument_rules import checked_kind
+from trivox.call.events import (
+    Connected,
+    Disconnected,
+    EarlyMediaStarted,
+    Event,
+    Failed,
+    Originator,
+    StartRinging,
+    TransferRequested,
+)
+from trivox.call.header_rules import checked_headers, checked_text
+from trivox.call.settings import CallSettings
+from trivox.errors import (
+    CallWrongStateError,
+    InvalidArgumentsError,
+    InvalidHeaderError,
+    ParseError,
+    TrivoxError,
+)
+from trivox.sip.refer import read_refer_untrusted
+from trivox.sip.transfer import ReferAnswer, Referral
+from trivox.sip.transfer_table import ReferralState
+
+if TYPE_CHECKING:
+    from trivox._native import Message
+    from trivox.call._transfer import CallTransfer
+    from trivox.call.call import Call
+    from trivox.call.messages import SipResponse
+    from trivox.sip.refer import ReferTo
+    from trivox.sip.transfer import ReferralOutput
+
+UNDECIDED: Final = 8.0
+"""Seconds a program has for its yes; then 603. Well inside the 32 s its REFER lives (§17.1.2)."""
+_REFUSALS: Final = range(300, 700)
+
+
+@final
+class ReferralRequest:
+    """One REFER of the far end's: the decision about it, and the reports on the new call.
+
+    Settles the NOTIFY requests it sends.
+    """
+
+    def __init__(self, call: CallTransfer, asked: ReferTo, tx: int, cseq: int) -> None:
+        self._call = call
+        self._asked = asked
+        self._tx = tx
+        self._machine = Referral(asked, cseq)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to be said."""
+        return self._machine.is_done
+
+    def accept(self, settings: CallSettings | None = None) -> Call:
+        """Say yes: see `TransferRequested.accept`."""
+        self._refuse_decided()
+        call, asked = self._call, self._asked
+        base = (
+            call.settings if settings is None else checked_kind(settings, CallSettings, "settings")
+        )
+        new_call = call._host.refer(call._face, asked.uri, _with_headers(base, asked))
+        new_call.add_event_listener(Event, self._follow)
+        self._carry_out(self._machine.accept())
+        call._host.start_soon(_start, new_call, name=f"referred call {new_call.id}")
+        return new_call
+
+    def reject(self, code: int = 603) -> None:
+        """Say no: see `TransferRequested.reject`."""
+        if code not in _REFUSALS:
+            raise InvalidArgumentsError(f"{code!r} is no refusal: use a status of 300 to 699")
+        self._refuse_decided()
+        self._carry_out(self._machine.reject(code))
+
+    def expire(self) -> None:
+        """Refuse what nobody decided."""
+        self._carry_out(self._machine.reject(603))
+
+    def close(self) -> None:
+        """Report no more: the call it came in is over."""
+        self._carry_out(self._machine.handle_lost())
+
+    def resolve(self, response: SipResponse, /) -> None:
+        """Take the final response to a NOTIFY."""
+        self._carry_out(self._machine.handle_notified(response.status))
+
+    def fail(self, error: Exception, /) -> None:
+        """Take that a NOTIFY has none."""
+        self._carry_out(self._machine.handle_notified(408))
+
+    def _refuse_decided(self) -> None:
+        self._call._refuse_ended()
+        if self._machine.state is not ReferralState.OFFERED:
+            text = "the transfer was accepted or refused before"
+            raise CallWrongStateError(text, call_id=self._call.id)
+
+    def _follow(self, event: Event) -> None:
+        """Report what happens to the new call."""
+        match event:
+            case StartRinging():
+                told = (180, "Ringing")
+            case EarlyMediaStarted():
+                told = (183, "Session Progress")
+            case Connected():
+                told = (200, "OK")
+            case Failed(code=code, reason=reason):
+                told = (code or 503, reason or "Service Unavailable")
+            case Disconnected():
+                told = (487, "Request Terminated")
+            case _:
+                return
+        status, reason = told
+        phrase = "".join(char for char in reason if char.isprintable())
+        self._carry_out(self._machine.report(status, phrase))
+
+    def _carry_out(self, outputs: tuple[ReferralOutput, ...]) -> None:
+        for output in outputs:
+            if isinstance(output, ReferAnswer):
+                self._call._withdraw("referral")
+                self._call._answer_in_dialog(self._tx, output.status, output.headers)
+            else:
+                sent = self._call._try_request(
+                    "NOTIFY", output.headers, output.body, output.content_type, self
+                )
+                if not sent:
+                    self._machine.handle_lost()
+
+
+def read_referral(call: CallTransfer, tx: int, message: Message) -> ReferralRequest | int:
+    """Read a REFER that came in a call; returns the status to refuse it with, if it is refused."""
+    try:
+        asked = read_refer_untrusted(message)
+        checked_text(asked.uri, "Refer-To")
+        _with_headers(CallSettings(), asked)
+    except (ParseError, InvalidHeaderError):
+        return 400
+    if asked.method.upper() != "INVITE":
+        return 403
+    return ReferralRequest(call, asked, tx, message.key()[7])
+
+
+def announce(call: CallTransfer, referral: ReferralRequest, message: Message) -> None:
+    """Ask the program, which has 8 s."""
+    asked = referral._asked
+    call._after("referral", UNDECIDED, referral.expire)
+    call._emit(
+        TransferRequested,
+        Originator.REMOTE,
+        message,
+        target=asked.uri,
+        replaces=str(asked.replaces) if asked.replaces is not None else None,
+        referred_by=asked.referred_by,
+        request=referral,
+    )
+
+
+def _with_headers(settings: CallSettings, asked: ReferTo) -> CallSettings:
+    """Return the settings with what the INVITE of a referred call carries (RFC 3892, 3891)."""
+    headers = dict(settings.extra_headers)
+    if asked.referred_by is not None:
+        headers["Referred-By"] = f"<{asked.referred_by}>"
+    if asked.replaces is not None:
+        headers |= {"Replaces": str(asked.replaces), "Require": "replaces"}
+    checked_headers(headers)
+    return dataclasses.replace(settings, extra_headers=headers)
+
+
+async def _start(call: Call) -> None:
+    """Start a referred call; how it fails is told by its events."""
+    try:
+        await call.start()
+    except (TrivoxError, OSError):
+        return

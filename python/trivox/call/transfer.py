@@ -1,0 +1,150 @@
+"""Transfers a program asks for: the REFER, what becomes of it, and who waits for that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from trivox.actor.receipt import OpenReceipt
+from trivox.call.events import Originator, TransferCompleted, TransferFailed, TransferProgress
+from trivox.errors import (
+    CallTransferFailedError,
+    CallTransferTimeoutError,
+    ConnectionTimeoutError,
+    TransportError,
+)
+from trivox.sip.transfer import Transfer
+from trivox.sip.transfer_table import TransferState
+
+if TYPE_CHECKING:
+    from trivox._native import Message
+    from trivox.call._transfer import CallTransfer
+    from trivox.call.messages import SipResponse
+    from trivox.sip.transfer import TransferChanged
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TransferResult:
+    """How a transfer went: the far end reached the target.
+
+    Attributes:
+        code: The status the far end reported; with `is_confirmed` False the last it told, or 202.
+        reason: Its phrase.
+        is_confirmed: False when the far end accepted the transfer and left without telling how it
+            went, or was asked not to tell (`Refer-Sub: false`, RFC 4488).
+    """
+
+    code: int
+    reason: str
+    is_confirmed: bool
+
+
+@final
+class OutgoingTransfer:
+    """One REFER of a call's own, up to its outcome. Settles the request it is sent with.
+
+    Args:
+        call: The call it is sent in.
+        cseq: The CSeq of the REFER.
+        consulted: The call whose far end is the target of an attended transfer, or None.
+    """
+
+    def __init__(self, call: CallTransfer, cseq: int, consulted: CallTransfer | None) -> None:
+        self.receipt: OpenReceipt[TransferResult] = OpenReceipt()
+        self._call = call
+        self._consulted = consulted
+        self._machine = Transfer(cseq)
+        self._is_closed = False
+        if consulted is not None:
+            consulted._consulting = self
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the outcome is known."""
+        return self._machine.is_over or self._is_closed
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the far end is about to place the call, or has placed it."""
+        return self._machine.state in (TransferState.ACCEPTED, TransferState.SUCCEEDED)
+
+    def resolve(self, response: SipResponse, /) -> None:
+        """Take the final response to the REFER."""
+        sub = response.headers.get("Refer-Sub", "")
+        now = self._call._now()
+        status, reason = response.status, response.reason
+        self._take(self._machine.handle_response(status, reason, now, refer_sub=sub))
+
+    def fail(self, error: Exception, /) -> None:
+        """Take that the REFER has no final response."""
+        if not isinstance(error, TransportError):
+            self.close(error)
+            return
+        status = 408 if isinstance(error, ConnectionTimeoutError) else 503
+        now = self._call._now()
+        self._take(self._machine.handle_response(status, str(error), now))
+
+    def take_notify(self, message: Message) -> bool:
+        """Take a NOTIFY; False when it is about something else."""
+        if not self._machine.concerns(message):
+            return False
+        now = self._call._now()
+        self._take(self._machine.handle_notify(message, now), message)
+        return True
+
+    def take_left(self) -> None:
+        """Take that the far end hangs up."""
+        self._take(self._machine.handle_left(self._call._now()))
+
+    def close(self, error: Exception) -> None:
+        """Let it go: the call has ended."""
+        self._is_closed = True
+        self._release()
+        self.receipt.fail(error)
+
+    def _expire(self) -> None:
+        self._take(self._machine.handle_timeout(self._call._now()))
+
+    def _take(self, changes: tuple[TransferChanged, ...], message: Message | None = None) -> None:
+        call = self._call
+        deadline = self._machine.next_deadline()
+        if deadline is not None:
+            call._after("transfer", deadline - call._now(), self._expire)
+        for change in changes:
+            payload = {"code": change.status, "reason": change.reason}
+            match change.state:
+                case TransferState.SUCCEEDED:
+                    call._withdraw("transfer")
+                    call._emit(TransferCompleted, Originator.REMOTE, message, **payload)
+                    self._succeed(change)
+                case TransferState.FAILED:
+                    call._withdraw("transfer")
+                    call._emit(TransferFailed, Originator.REMOTE, message, **payload)
+                    self._give_up(change)
+                case _:
+                    call._emit(TransferProgress, Originator.REMOTE, message, **payload)
+
+    def _succeed(self, change: TransferChanged) -> None:
+        status = change.status or 202
+        self.receipt.resolve(TransferResult(status, change.reason, change.is_reported))
+        consulted = self._consulted
+        self._release()
+        self._call._leave_transferred()
+        if consulted is not None:
+            consulted._leave_transferred()
+
+    def _give_up(self, change: TransferChanged) -> None:
+        self._release()
+        call_id = self._call.id
+        if change.status == 408 and change.is_reported:
+            text = f"the far end did not say how the transfer went: {change.reason}"
+            self.receipt.fail(CallTransferTimeoutError(text, call_id=call_id))
+            return
+        text = f"the transfer was refused with {change.status} {change.reason}".rstrip()
+        self.receipt.fail(CallTransferFailedError(text, sip_code=change.status, call_id=call_id))
+
+    def _release(self) -> None:
+        consulted, self._consulted = self._consulted, None
+        if consulted is not None and consulted._consulting is self:
+            consulted._consulting = None

@@ -1,0 +1,105 @@
+"""What a REFER says and what is told of it: Refer-To, Refer-Sub, sipfrag (RFC 3515, 4488, 3420)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, final
+from urllib.parse import quote, unquote
+
+from trivox._native import NameAddr, Uri
+from trivox.errors import ParseError
+from trivox.sip.replaces import DialogName
+
+if TYPE_CHECKING:
+    from trivox._native import Message
+
+SIPFRAG: Final = "message/sipfrag"
+_STATUS_LINE: Final = re.compile(rb"\s{0,8}SIP/2\.0 +([1-6][0-9]{2})(?: +([^\r\n]{0,256}))?")
+_SCHEMES: Final = frozenset({"sip", "sips"})
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ReferTo:
+    """Where a REFER wants a call placed.
+
+    Attributes:
+        uri: The target, without the headers and the method it came with.
+        method: What is to be sent there; a call can be referred by INVITE only.
+        replaces: The dialog at the target that the new call takes over (RFC 3891), or None. Any
+            other header of the URI is passed over: it is the sender's, not ours (RFC 3261 §19.1.5).
+        referred_by: The URI of Referred-By (RFC 3892), or None.
+        wants_notifications: False with `Refer-Sub: false` (RFC 4488 §4) or `nosub` (RFC 7614).
+    """
+
+    uri: str
+    method: str
+    replaces: DialogName | None
+    referred_by: str | None
+    wants_notifications: bool
+
+
+def read_refer_untrusted(request: Message) -> ReferTo:
+    """Read a REFER.
+
+    Raises:
+        ParseError: It has not exactly one Refer-To, or one that is no SIP URI: to be answered 400
+            (RFC 3515 §2.4.2).
+    """
+    values = request.headers("Refer-To")
+    if len(values) != 1:
+        raise ParseError("a REFER has one Refer-To")
+    text = NameAddr.parse(values[0]).uri
+    uri = Uri.parse(text)
+    if uri.scheme not in _SCHEMES:
+        raise ParseError(f"a call cannot be referred to {uri.scheme}:")
+    headers = uri.headers
+    base = text[: -len(headers) - 1] if headers else text
+    parts = [part for part in base.split(";") if not part.lower().startswith("method=")]
+    sub = request.header("Refer-Sub") or "true"
+    is_silent = sub.strip().lower().startswith("false")
+    return ReferTo(
+        ";".join(parts),
+        uri.parameters.get("method") or "INVITE",
+        _replaces_untrusted(headers),
+        _referrer_untrusted(request),
+        not is_silent and "nosub" not in request.values("Require"),
+    )
+
+
+def _replaces_untrusted(headers: str) -> DialogName | None:
+    values = []
+    for field in headers.split("&"):
+        name, _, value = field.partition("=")
+        if name.lower() == "replaces":
+            values.append(unquote(value))
+    if len(values) > 1:
+        raise ParseError("Replaces stands twice in Refer-To")
+    return DialogName.parse_untrusted(values[0]) if values else None
+
+
+def _referrer_untrusted(request: Message) -> str | None:
+    value = request.header("Referred-By")
+    return NameAddr.parse(value).uri if value else None
+
+
+def refer_to(uri: str, replaces: DialogName | None = None) -> str:
+    """Return the value of Refer-To, with the dialog a new call is to replace (RFC 5589 §7)."""
+    if replaces is None:
+        return f"<{uri}>"
+    mark = "&" if Uri.parse(uri).headers else "?"
+    return f"<{uri}{mark}Replaces={quote(str(replaces), safe='')}>"
+
+
+def sipfrag(status: int, reason: str) -> bytes:
+    """Return the body that tells how a referred call goes (RFC 3515 §2.4.5)."""
+    return f"SIP/2.0 {status} {reason}\r\n".encode()
+
+
+def read_sipfrag_untrusted(body: bytes) -> tuple[int, str] | None:
+    """Return (status, phrase) of a fragment; None for one without a status line."""
+    found = _STATUS_LINE.match(body)
+    if found is None:
+        return None
+    return int(found[1]), (found[2] or b"").decode(errors="replace").strip()
