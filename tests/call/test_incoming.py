@@ -287,7 +287,7 @@ async def test_info_message_and_unknown_requests_inside_the_call(
         for cseq, method in ((2, "INFO"), (3, "MESSAGE"), (4, "OPTIONS")):
             far.request(method, ok.dialog()[5], to_tag=ok.key()[4], cseq=cseq)
             await far.expect(200)
-        far.request("REFER", ok.dialog()[5], to_tag=ok.key()[4], cseq=5)
+        far.request("PUBLISH", ok.dialog()[5], to_tag=ok.key()[4], cseq=5)
         refusal = await far.expect(405)
 
         assert "INVITE" in (refusal.header("Allow") or "")
