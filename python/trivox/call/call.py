@@ -299,7 +299,8 @@ class Call(CallTransfer):
         for receipt in self._receipts.values():
             receipt.fail(self._ended_error())
         self._receipts.clear()
-        self._close_transfers(error)
+        if self._transfer is not None or self._referral is not None:
+            self._close_transfers(self._ended_error())
         if self._tones is not None:
             self._tones.close()
             self._tones = None
