@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from trivox.errors import CallWrongStateError
 from trivox.sip import events
 from trivox.sip.invite_session import InviteSession
 from trivox.sip.outputs import SendRequest
@@ -15,9 +18,17 @@ ENDS = (
     events.TransportFailed,
     events.RemoteCancelled,
     events.RemoteEnded,
+    events.ProgressTimedOut,
     events.LocalEnded,
 )
-STATUSES = (100, 180, 183, 200, 202, 302, 401, 407, 408, 481, 486, 503, 603)
+STATUSES = (100, 180, 183, 200, 202, 302, 401, 407, 408, 422, 481, 486, 491, 500, 503, 603)
+
+MORE = (
+    ("Supported", "timer, 100rel"),
+    ("Session-Expires", "120"),
+    ("Allow", "UPDATE"),
+    ("Min-SE", "100"),
+)
 
 commands = st.sampled_from(
     [
@@ -25,6 +36,9 @@ commands = st.sampled_from(
         ("invite",),
         ("acknowledge", b"answer"),
         ("provisional", 180, "Ringing"),
+        ("provisional", 183, "Progress", (), b"answer", "application/sdp"),
+        ("acknowledge_progress", "them", b"answer"),
+        ("acknowledge_modification", b"answer"),
         ("accept", (), b"answer"),
         ("accept",),
         ("reject", 486, "Busy Here"),
@@ -37,10 +51,11 @@ responses = st.tuples(
     st.sampled_from(STATUSES),
     st.sampled_from(["them", "other", ""]),
     st.sampled_from([b"", b"sdp"]),
+    st.sampled_from([(), MORE, (*MORE, ("RSeq", "1"), ("Require", "100rel"))]),
 )
 requests = st.tuples(
     st.just("request"),
-    st.sampled_from(["BYE", "INVITE", "INFO", "UPDATE"]),
+    st.sampled_from(["BYE", "INVITE", "INFO", "UPDATE", "PRACK"]),
     st.integers(1, 9),
     st.sampled_from(["them", "other"]),
     st.sampled_from([b"", b"sdp"]),
@@ -56,6 +71,8 @@ steps = st.lists(
         requests,
         signs,
         st.just(("info",)),
+        st.tuples(st.just("modify"), st.sampled_from([b"", b"sdp"])),
+        st.tuples(st.just("handle_timeout"), st.sampled_from([0.0, 5.0, 100.0, 2000.0])),
         st.tuples(st.just("respond"), st.integers(50, 60), st.sampled_from([200, 488])),
     ),
     max_size=25,
@@ -81,22 +98,26 @@ class Run:
     def step(self, name: str, *given) -> None:
         session, far_end = self.session, self.far_end
         if name == "response":
-            number, status, tag, body = given
+            number, status, tag, body, more = given
             if number < len(self.sent):
                 sent = self.sent[number]
                 if status in (401, 407):
                     message = far_end.challenge(sent, status)
                 else:
-                    message = far_end.response(sent, status, tag=tag, body=body)
+                    message = far_end.response(sent, status, tag=tag, body=body, more=more)
                 self.carry(session.handle(far_end.answers(100 + number, message), 0.0))
         elif name == "request":
             method, cseq, tag, body = given
-            message = far_end.request(method, cseq=cseq, from_tag=tag, body=body)
+            more = (("RAck", f"{cseq} 1 INVITE"),) if method == "PRACK" else MORE
+            message = far_end.request(method, cseq=cseq, from_tag=tag, body=body, more=more)
             self.carry(session.handle(far_end.asks(self.received, message), 0.0))
             self.received += 1
         elif name == "info":
-            if session.dialog is not None and session.state not in ("ending", "terminated"):
+            with suppress(CallWrongStateError):
                 self.carry((session.request("INFO"),))
+        elif name in ("modify", "handle_timeout"):
+            with suppress(CallWrongStateError):
+                self.carry(getattr(session, name)(*given))
         elif name == "respond":
             session.respond(given[0], given[1], "Reason", body=b"sdp")
         elif hasattr(far_end, name):
@@ -125,7 +146,7 @@ def test_session_of_ours_ends_once_whatever_comes(identity, far_end, sequence) -
 @given(sequence=steps, offer=st.sampled_from([b"", b"offer"]))
 def test_session_of_theirs_ends_once_whatever_comes(identity, far_end, sequence, offer) -> None:
     session = InviteSession.incoming(
-        far_end.request("INVITE", to_tag="", body=offer),
+        far_end.request("INVITE", to_tag="", body=offer, more=MORE),
         7,
         local_tag="us",
         contact="<sip:alice@192.0.2.1>",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from trivox._native import Message
 
-ALLOWED: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, UPDATE, REFER, NOTIFY"
+ALLOWED: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, UPDATE, REFER, NOTIFY"
 ALLOW: Final = ("Allow", ALLOWED)
-OPTION_TAGS: Final = ("timer", "replaces", "norefersub")
-"""Extensions a far end may require: RFC 4028, RFC 3891, RFC 4488."""
+OPTION_TAGS: Final = ("100rel", "timer", "replaces", "norefersub")
+"""Extensions a far end may require: RFC 3262, RFC 4028, RFC 3891, RFC 4488."""
 SUPPORTED: Final = ("Supported", ", ".join(OPTION_TAGS))
 _UNDERSTOOD: Final = frozenset({*OPTION_TAGS, "nosub"})
 """`nosub` makes sense in a Require only (RFC 7614 §4.3)."""

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Progress:
     """A provisional response above 100 to our INVITE.
 
-    `body` is a preview of the answer, not the answer (RFC 6337 §3.1.1); `to_tag` tells early
-    dialogs apart and is empty when the response made none.
+    `body` is a preview of the answer, not the answer (RFC 6337 §3.1.1), unless `is_reliable`;
+    `to_tag` tells early dialogs apart and is empty when the response made none. With `is_offer`
+    (our INVITE had no SDP) its PRACK waits for `InviteSession.acknowledge_progress`.
     """
 
     status: int
@@ -28,6 +29,26 @@ class Progress:
     message: Message
     body: bytes = field(repr=False)
     to_tag: str
+    is_offer: bool = False
+    is_reliable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressAcknowledged:
+    """The PRACK for a response of ours that held our offer; `body` is the answer."""
+
+    message: Message
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressTimedOut:
+    """64·T1 without PRACK for a reliable response of ours: 504 is sent (RFC 3262 §3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptSent:
+    """The 200 that waited for the PRACK of an earlier response is out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +261,9 @@ class ResponseReceived:
 
 SessionFact = (
     Progress
+    | ProgressAcknowledged
+    | ProgressTimedOut
+    | AcceptSent
     | Challenged
     | Answered
     | CrossedAnswer

@@ -6,6 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 from trivox.sip import events
 from trivox.sip.bodies import description_of, is_description
+from trivox.sip.early_actions import (
+    message_of,
+    respond_to_invite,
+    send_481,
+    send_504,
+    send_provisional,
+    take_prack,
+    tell_prack_timed_out,
+    tell_progress,
+)
 from trivox.sip.events import SessionOutput
 from trivox.sip.invite_leg import (
     MAX_FORKS,
@@ -15,7 +25,7 @@ from trivox.sip.invite_leg import (
     forget,
 )
 from trivox.sip.invite_table import INVITE_TABLE, InviteAction, InviteEvent
-from trivox.sip.offer_answer import OfferEvent, OfferMeaning
+from trivox.sip.offer_answer import OfferEvent, OfferMeaning, OfferState
 from trivox.sip.outputs import SendCancel
 
 if TYPE_CHECKING:
@@ -38,11 +48,6 @@ def step(leg: InviteLeg, event: InviteEvent, given: Given) -> Outputs:
     return outputs
 
 
-def _message(given: Given) -> Message:
-    assert given.message is not None, "this event comes with a message"
-    return given.message
-
-
 def _to_tag(message: Message) -> str:
     return message.key()[4]
 
@@ -60,23 +65,12 @@ def _retry_invite(leg: InviteLeg, given: Given) -> Outputs:
     return (
         *forgotten,
         leg.send(leg.invite),
-        events.Challenged(given.status, _message(given)),
+        events.Challenged(given.status, message_of(given)),
     )
 
 
-def _tell_progress(leg: InviteLeg, given: Given) -> Outputs:
-    message = _message(given)
-    tag = _to_tag(message)
-    if given.status == 100:
-        return ()
-    if tag and (tag in leg.early or len(leg.early) < MAX_FORKS):
-        leg.early[tag] = leg.dialog_of(message, tag)
-    body = description_of(message)
-    return (events.Progress(given.status, message.reason, message, body, tag),)
-
-
 def _take_2xx(leg: InviteLeg, given: Given) -> Outputs:
-    message = _message(given)
+    message = message_of(given)
     leg.dialog = leg.dialog_of(message, _to_tag(message))
     leg.dialog.confirm(message)
     leg.learn(message)
@@ -91,19 +85,24 @@ def _send_ack(leg: InviteLeg, given: Given) -> Outputs:
 
 
 def _tell_answered(leg: InviteLeg, given: Given) -> Outputs:
-    message = _message(given)
+    message = message_of(given)
     body = description_of(message)
+    tag = _to_tag(message)
     is_offer = given.meaning is OfferMeaning.OFFER
-    return (events.Answered(message, body, _to_tag(message), is_offer),)
+    early = leg.exchanges.get(tag)
+    if early is not None and not is_offer:
+        # The answer came reliably before: what the 2xx repeats has no meaning (RFC 6337 §3.1.1).
+        body = early.description or body
+    return (events.Answered(message, body, tag, is_offer),)
 
 
 def _tell_crossed(_leg: InviteLeg, given: Given) -> Outputs:
-    message = _message(given)
+    message = message_of(given)
     return (events.CrossedAnswer(message, _to_tag(message)),)
 
 
 def _end_other(leg: InviteLeg, given: Given) -> Outputs:
-    message = _message(given)
+    message = message_of(given)
     tag = _to_tag(message)
     dialog = leg.dialog_of(message, tag)
     dialog.confirm(message)
@@ -119,7 +118,7 @@ def _send_cancel(leg: InviteLeg, given: Given) -> Outputs:
 
 
 def _tell_rejected(_leg: InviteLeg, given: Given) -> Outputs:
-    message = _message(given)
+    message = message_of(given)
     return (events.Rejected(given.status, message.reason, message),)
 
 
@@ -131,32 +130,21 @@ def _tell_transport_failed(_leg: InviteLeg, _given: Given) -> Outputs:
     return (events.TransportFailed(),)
 
 
-def _respond(leg: InviteLeg, given: Given) -> Outputs:
-    return (
-        leg.respond(
-            leg.tx,
-            given.status,
-            given.reason,
-            headers=given.headers,
-            body=given.body,
-            content_type=given.content_type,
-            is_target_refresh=True,
-        ),
-    )
-
-
 def _send_accept(leg: InviteLeg, given: Given) -> Outputs:
+    if leg.offer_answer.state is OfferState.STABLE:
+        # Agreed before, by responses sent reliably: the 2xx says nothing more (RFC 6337 §3.1.1).
+        given.body = b""
     leg.offer_answer.step(
         OfferEvent.SENT_2XX_SDP
         if is_description(given.body, given.content_type)
         else OfferEvent.SENT_2XX
     )
-    return _respond(leg, given)
+    return respond_to_invite(leg, given)
 
 
 def _send_reject(leg: InviteLeg, given: Given) -> Outputs:
     leg.offer_answer.step(OfferEvent.INVITE_FAILED)
-    return _respond(leg, given)
+    return respond_to_invite(leg, given)
 
 
 def _send_487(leg: InviteLeg, _given: Given) -> Outputs:
@@ -179,16 +167,12 @@ def _tell_remote_cancelled(_leg: InviteLeg, given: Given) -> Outputs:
     return (events.RemoteCancelled(given.message),)
 
 
-def _send_481(leg: InviteLeg, given: Given) -> Outputs:
-    return (leg.respond(given.tx, 481, "Call/Transaction Does Not Exist"),)
-
-
 def _send_491(leg: InviteLeg, given: Given) -> Outputs:
     return (leg.respond(given.tx, 491, "Request Pending"),)
 
 
 def _take_reinvite(leg: InviteLeg, given: Given) -> Outputs:
-    message = _message(given)
+    message = message_of(given)
     offer = description_of(message)
     meaning = leg.offer_answer.step(
         OfferEvent.RECEIVED_INVITE_SDP if offer else OfferEvent.RECEIVED_INVITE
@@ -205,24 +189,28 @@ def _take_reinvite(leg: InviteLeg, given: Given) -> Outputs:
 
 def _take_update(leg: InviteLeg, given: Given) -> Outputs:
     """Take an UPDATE, or refuse one that crosses another offer (RFC 3311 §5.2)."""
-    message = _message(given)
+    message = message_of(given)
     offer = description_of(message)
     if leg.updates:
         return (leg.retry_after(given.tx, message.key()[7]),)
+    tag = message.key()[3]
+    exchange = leg.exchange_of(tag)
     if offer:
-        meaning = leg.offer_answer.step(OfferEvent.RECEIVED_INVITE_SDP)
+        meaning = exchange.step(OfferEvent.RECEIVED_INVITE_SDP)
         if meaning is OfferMeaning.GLARE:
             return _send_491(leg, given)
         if meaning is OfferMeaning.TOO_SOON:
             return (leg.retry_after(given.tx, message.key()[7]),)
-    leg.updates[given.tx] = bool(offer)
+        if tag in leg.exchanges:
+            leg.exchanges[tag].description = b""  # what their 18x answered holds no more
+    leg.updates[given.tx] = exchange if offer else None
     leg.requests[given.tx] = message
     leg.learn(message)
     return (events.UpdateReceived(given.tx, message, offer),)
 
 
 def _tell_request(_leg: InviteLeg, given: Given) -> Outputs:
-    message = _message(given)
+    message = message_of(given)
     return (events.RequestReceived(message.method, given.tx, message),)
 
 
@@ -290,7 +278,7 @@ A = InviteAction
 ACTIONS: Final[dict[InviteAction, Callable[[InviteLeg, Given], Outputs]]] = {
     A.SEND_INVITE: _send_invite,
     A.RETRY_INVITE: _retry_invite,
-    A.TELL_PROGRESS: _tell_progress,
+    A.TELL_PROGRESS: tell_progress,
     A.TAKE_2XX: _take_2xx,
     A.TELL_ANSWERED: _tell_answered,
     A.SEND_ACK: _send_ack,
@@ -300,11 +288,14 @@ ACTIONS: Final[dict[InviteAction, Callable[[InviteLeg, Given], Outputs]]] = {
     A.TELL_REJECTED: _tell_rejected,
     A.TELL_TIMED_OUT: _tell_timed_out,
     A.TELL_TRANSPORT_FAILED: _tell_transport_failed,
-    A.SEND_PROVISIONAL: _respond,
+    A.SEND_PROVISIONAL: send_provisional,
+    A.TAKE_PRACK: take_prack,
+    A.SEND_504: send_504,
+    A.TELL_PRACK_TIMED_OUT: tell_prack_timed_out,
     A.SEND_ACCEPT: _send_accept,
     A.SEND_REJECT: _send_reject,
     A.SEND_487: _send_487,
-    A.SEND_481: _send_481,
+    A.SEND_481: send_481,
     A.SEND_491: _send_491,
     A.TELL_ACKNOWLEDGED: _tell_acknowledged,
     A.TELL_ACK_TIMED_OUT: _tell_ack_timed_out,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from trivox import _native
 from trivox.sip import events
 from trivox.sip.bodies import description_of
 from trivox.sip.capabilities import required_but_unknown
 from trivox.sip.digest import CHALLENGE_HEADER
+from trivox.sip.early_actions import send_provisional_now
 from trivox.sip.events import SessionOutput
 from trivox.sip.invite_actions import end_of_other, step
 from trivox.sip.invite_leg import ClientRequest, Given, InviteLeg, Purpose
@@ -16,7 +18,8 @@ from trivox.sip.offer_answer import OfferEvent, OfferMeaning
 from trivox.sip.session_timer import refusal_of
 
 if TYPE_CHECKING:
-    from trivox._native import Message
+    from trivox._native import Message, SipEvent
+    from trivox.sip.reliable import ReliableSender
 
 Outputs = tuple[SessionOutput, ...]
 
@@ -25,7 +28,57 @@ _NO_UPDATE: Final = frozenset({405, 420, 501})
 _RETRYABLE: Final = frozenset({InviteState.CALLING, InviteState.PROCEEDING})
 
 
-def take_response(leg: InviteLeg, tx: int, status: int, message: Message) -> Outputs:
+def take_event(leg: InviteLeg, event: SipEvent, now: float) -> Outputs:
+    """Take an event of the core, then do what has waited for its turn."""
+    leg.now = now
+    outputs = _take_event(leg, event)
+    if leg.modification is None and leg.sender is None and not leg.timer.wants_refresh:
+        return outputs
+    return outputs + _go_on(leg)
+
+
+def take_time(leg: InviteLeg, now: float) -> Outputs:
+    """Do what is due."""
+    leg.now = now
+    outputs: Outputs = ()
+    if leg.modification is not None:
+        outputs = leg.modification.handle_timeout(leg, Given(), now)
+    if leg.timer.is_on and leg.timer.handle_timeout(now):
+        outputs += step(leg, InviteEvent.SESSION_EXPIRED, Given())
+    return outputs + _go_on(leg)
+
+
+def next_deadline(leg: InviteLeg) -> float | None:
+    """Return when something is due."""
+    if leg.sender is not None and leg.sender.is_ready and not leg.updates:
+        return leg.now
+    timer = leg.timer.deadline if leg.state is InviteState.CONFIRMED else None
+    change = leg.modification.deadline if leg.modification is not None else None
+    if timer is None or change is None:
+        return change if timer is None else timer
+    return min(timer, change)
+
+
+def _take_event(leg: InviteLeg, event: SipEvent) -> Outputs:
+    kind, _, tx, _, status, message, _, _ = event
+    match kind:
+        case _native.EVENT_RESPONSE if message is not None:
+            return _take_response(leg, tx, status, message)
+        case _native.EVENT_REQUEST if message is not None:
+            return _take_request(leg, tx, message)
+        case _native.EVENT_TIMEOUT | _native.EVENT_TRANSPORT_ERROR:
+            return _take_failure(leg, tx, is_timeout=kind == _native.EVENT_TIMEOUT)
+        case _native.EVENT_ACK:
+            return _take_acknowledgement(leg, tx, message)
+        case _native.EVENT_ACK_TIMEOUT if tx == leg.tx or tx in leg.reinvites:
+            return step(leg, InviteEvent.ACK_TIMED_OUT, Given(tx))
+        case _native.EVENT_CANCEL:
+            return _take_cancel(leg, tx, message)
+        case _:
+            return ()
+
+
+def _take_response(leg: InviteLeg, tx: int, status: int, message: Message) -> Outputs:
     """Take a response to a request of ours."""
     request = leg.pending.get(tx)
     if request is None:
@@ -45,7 +98,7 @@ def take_response(leg: InviteLeg, tx: int, status: int, message: Message) -> Out
     return _finished(leg, given, request)
 
 
-def take_failure(leg: InviteLeg, tx: int, *, is_timeout: bool) -> Outputs:
+def _take_failure(leg: InviteLeg, tx: int, *, is_timeout: bool) -> Outputs:
     """Take the end of a request of ours that nobody answered, or whose flow is gone."""
     request = leg.pending.pop(tx, None)
     if request is None:
@@ -59,7 +112,7 @@ def take_failure(leg: InviteLeg, tx: int, *, is_timeout: bool) -> Outputs:
     return step(leg, silent if is_timeout else gone, given)
 
 
-def take_request(leg: InviteLeg, tx: int, message: Message) -> Outputs:
+def _take_request(leg: InviteLeg, tx: int, message: Message) -> Outputs:
     """Take a request of theirs in a dialog of this session."""
     given = Given(tx, message=message)
     tag = message.key()[3]
@@ -81,6 +134,8 @@ def take_request(leg: InviteLeg, tx: int, message: Message) -> Outputs:
         case "INVITE":
             refusal = _too_short(leg, tx, message)
             return refusal or step(leg, InviteEvent.RECEIVED_REINVITE, given)
+        case "PRACK":
+            return step(leg, InviteEvent.RECEIVED_PRACK, given)
         case "UPDATE":
             refusal = _too_short(leg, tx, message)
             return refusal or step(leg, InviteEvent.RECEIVED_UPDATE, given)
@@ -88,7 +143,7 @@ def take_request(leg: InviteLeg, tx: int, message: Message) -> Outputs:
             return step(leg, InviteEvent.RECEIVED_REQUEST, given)
 
 
-def take_acknowledgement(leg: InviteLeg, tx: int, message: Message | None) -> Outputs:
+def _take_acknowledgement(leg: InviteLeg, tx: int, message: Message | None) -> Outputs:
     """Take the ACK for a 2xx of ours."""
     if tx == leg.tx:
         return step(leg, InviteEvent.RECEIVED_ACK, Given(tx, message=message))
@@ -99,7 +154,7 @@ def take_acknowledgement(leg: InviteLeg, tx: int, message: Message | None) -> Ou
     return (events.Acknowledged(tx, message, body),)
 
 
-def take_cancel(leg: InviteLeg, tx: int, message: Message | None) -> Outputs:
+def _take_cancel(leg: InviteLeg, tx: int, message: Message | None) -> Outputs:
     """Take a CANCEL of theirs, for the INVITE or a re-INVITE."""
     if tx == leg.tx:
         return step(leg, InviteEvent.RECEIVED_CANCEL, Given(tx, message=message))
@@ -125,6 +180,9 @@ def _classify(
         return InviteEvent.RECEIVED_FAILURE
     if leg.dialog is not None:
         return InviteEvent.RECEIVED_OTHER_2XX
+    early = leg.exchanges.get(message.key()[4])
+    if early is not None:
+        leg.offer_answer = early.offer_answer
     given.meaning = leg.offer_answer.step(
         OfferEvent.RECEIVED_2XX_SDP if description_of(message) else OfferEvent.RECEIVED_2XX
     )
@@ -148,6 +206,9 @@ def _finished(leg: InviteLeg, given: Given, request: ClientRequest) -> Outputs:
             return step(leg, InviteEvent.BYE_FINISHED, given)
         case Purpose.OTHER_BYE:
             return end_of_other(leg, given)
+        case Purpose.PRACK:
+            # Whatever it was answered, the INVITE's final response decides (RFC 3262 §4).
+            return ()
         case Purpose.MODIFICATION:
             assert leg.modification is not None, "only a modification sends one"
             told = leg.modification.take_final(leg, given)
@@ -189,13 +250,25 @@ def _refreshed(leg: InviteLeg, given: Given) -> Outputs:
     return ()
 
 
-def go_on(leg: InviteLeg) -> Outputs:
+def _send_waiting(leg: InviteLeg, sender: ReliableSender) -> Outputs:
+    """Send what has waited for a PRACK: the next provisional response, or the 2xx."""
+    given = sender.next() if leg.state is InviteState.INCOMING else None
+    if given is None:
+        return ()
+    if given.status < 200:
+        return send_provisional_now(leg, given)
+    return *step(leg, InviteEvent.ACCEPT, given), events.AcceptSent()
+
+
+def _go_on(leg: InviteLeg) -> Outputs:
     """Do what has waited for its turn; after every input."""
     outputs: Outputs = ()
+    if leg.sender is not None and not leg.updates:
+        outputs = _send_waiting(leg, leg.sender)
     timer = leg.timer
     if timer.wants_refresh and leg.state is InviteState.CONFIRMED:
         timer.wants_refresh = False
-        outputs = (leg.refresh(),) if leg.can_update else (events.RefreshDue(),)
+        outputs += (leg.refresh(),) if leg.can_update else (events.RefreshDue(),)
     if leg.modification is not None:
         outputs += leg.modification.go_on(leg, Given())
     return outputs

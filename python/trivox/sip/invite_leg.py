@@ -15,6 +15,7 @@ from trivox.sip.digest import Authorizer
 from trivox.sip.offer_answer import OfferAnswer, OfferEvent, OfferMeaning
 from trivox.sip.outputs import Forget, SendRequest, SendResponse
 from trivox.sip.party import permitted, unless_given
+from trivox.sip.reliable import Reliability, invite_headers
 
 if TYPE_CHECKING:
     from trivox._native import Message
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from trivox.sip.invite_table import InviteState
     from trivox.sip.modification import Modification
     from trivox.sip.outputs import Headers, SendAck
+    from trivox.sip.reliable import EarlyExchange, ReliableSender
     from trivox.sip.session_timer import SessionTimer
 
 MAX_FORKS: Final = 64
@@ -38,6 +40,7 @@ class Purpose(StrEnum):
     """Ends the dialog of a branch that lost."""
     MODIFICATION = "modification"
     """A re-INVITE or UPDATE of ours."""
+    PRACK = "prack"
     REFRESH = "refresh"
     """An UPDATE that keeps the session alive and changes nothing."""
     REQUEST = "request"
@@ -79,6 +82,7 @@ class Given:
     request: ClientRequest | None = None
     meaning: OfferMeaning = OfferMeaning.NOTHING
     method: str = "INVITE"
+    is_reliable: bool = False
 
 
 @final
@@ -110,12 +114,18 @@ class InviteLeg:
     pending: dict[int, ClientRequest] = field(default_factory=dict)
     reinvites: dict[int, bool] = field(default_factory=dict)
     """re-INVITEs of theirs by transaction: whether the final response is out."""
-    updates: dict[int, bool] = field(default_factory=dict)
-    """UPDATEs of theirs that we have not answered, by transaction: whether they hold an offer."""
+    updates: dict[int, OfferAnswer | None] = field(default_factory=dict)
+    """UPDATEs of theirs that we have not answered, by transaction: where their offer stands."""
     requests: dict[int, Message] = field(default_factory=dict)
     """INVITEs and UPDATEs of theirs until our final response."""
     now: float = 0.0
     """When the last input came."""
+    reliability: Reliability = Reliability.SUPPORTED
+    sender: ReliableSender | None = None
+    """Our reliable responses; made with the first."""
+    exchanges: dict[str, EarlyExchange] = field(default_factory=dict)
+    """What reliable responses of theirs have agreed, by To tag."""
+    remote_invite_cseq: int = 0
     remote_allow: str = ""
     """Methods the far end takes, as it told last."""
     modification: Modification | None = None
@@ -167,6 +177,20 @@ class InviteLeg:
         request.body, request.content_type = given.body, given.content_type
         return self.send(request)
 
+    def prack(
+        self, tag: str, serial: int, body: bytes = b"", content_type: str = ""
+    ) -> SendRequest:
+        """Return the PRACK of a response of that early dialog (RFC 3262 §4)."""
+        request = self.new_request(Purpose.PRACK, "PRACK", self.early[tag])
+        request.headers = (("RAck", f"{serial} {self.invite_cseq} INVITE"),)
+        request.body, request.content_type = body, content_type
+        return self.send(request)
+
+    def exchange_of(self, tag: str) -> OfferAnswer:
+        """Return where offer and answer stand in the dialog with that remote tag."""
+        early = self.exchanges.get(tag) if self.dialog is None else None
+        return self.offer_answer if early is None else early.offer_answer
+
     def acknowledge_modification(self, request: ClientRequest, given: Given) -> SendAck:
         """Return the ACK of a 2xx to our re-INVITE."""
         return self.dialog_now.acknowledge(
@@ -182,6 +206,7 @@ class InviteLeg:
         assert identity is not None, "only a session of ours sends the INVITE"
         self.invite_cseq += 1
         self.early.clear()
+        self.exchanges.clear()
         self.invite = request
         self.ack_authorization = request.authorizer.headers("INVITE", self.target, request.body)
         agent = (("User-Agent", identity.user_agent),) if identity.user_agent else ()
@@ -194,7 +219,7 @@ class InviteLeg:
             ("CSeq", f"{self.invite_cseq} INVITE"),
             ("Contact", self.contact),
             ALLOW,
-            SUPPORTED,
+            *invite_headers(self.reliability),
             *self.timer.offer(),
             *agent,
             *unless_given(identity.headers, self.extra_headers),
@@ -237,6 +262,8 @@ class InviteLeg:
         own: Headers = ()
         if is_target_refresh and 100 < status < 300:
             own = (("Contact", self.contact),)
+            if status < 200 and self.sender is not None:
+                own += (ALLOW,)  # whether we take UPDATE, before the dialog is confirmed
             if status >= 200:
                 agreed = self.timer.accept(request, self.now) if request is not None else ()
                 own += (ALLOW, SUPPORTED, *agreed)
@@ -307,10 +334,11 @@ class InviteLeg:
 
     def answer_update(self, tx: int, status: int, body: bytes) -> None:
         """Note our final response to an UPDATE; its offer is answered or never was."""
-        if not self.updates.pop(tx):
+        exchange = self.updates.pop(tx)
+        if exchange is None:
             return
         is_answer = status < 300 and body
-        self.offer_answer.step(OfferEvent.SENT_2XX_SDP if is_answer else OfferEvent.INVITE_FAILED)
+        exchange.step(OfferEvent.SENT_2XX_SDP if is_answer else OfferEvent.INVITE_FAILED)
 
     def answer_reinvite(self, tx: int, status: int, body: bytes) -> None:
         """Note our final response to a re-INVITE: a 2xx awaits its ACK."""

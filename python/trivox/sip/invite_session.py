@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, Self, final
 
-from trivox import _native
 from trivox.errors import CallWrongStateError
 from trivox.sip.bodies import SDP, description_of
 from trivox.sip.dialog import Dialog
 from trivox.sip.invite_actions import step
-from trivox.sip.invite_inputs import (
-    go_on,
-    take_acknowledgement,
-    take_cancel,
-    take_failure,
-    take_request,
-    take_response,
-)
+from trivox.sip.invite_inputs import next_deadline, take_event, take_time
 from trivox.sip.invite_leg import Given, InviteLeg, Purpose
 from trivox.sip.invite_table import InviteEvent, InviteState
 from trivox.sip.modification import Modification
 from trivox.sip.offer_answer import OfferEvent, OfferState
+from trivox.sip.reliable import Reliability
 from trivox.sip.session_timer import SessionTimer, TimerOffer
 
 if TYPE_CHECKING:
@@ -62,6 +55,7 @@ class InviteSession:
         cnonce: str,
         extra_headers: Headers = (),
         timer: TimerOffer = NO_TIMER,
+        reliability: Reliability = Reliability.SUPPORTED,
     ) -> Self:
         """Return a session that can `invite`.
 
@@ -73,6 +67,7 @@ class InviteSession:
             cnonce: A fresh token nobody has seen, for digest answers.
             extra_headers: Go into every try of the INVITE.
             timer: The session timer we ask for.
+            reliability: Of provisional responses.
         """
         leg = InviteLeg(
             call_id=call_id,
@@ -82,6 +77,7 @@ class InviteSession:
             digest=identity.digest,
             state=InviteState.IDLE,
             timer=SessionTimer(timer),
+            reliability=reliability,
             identity=identity,
             target=target,
             extra_headers=extra_headers,
@@ -99,6 +95,7 @@ class InviteSession:
         identity: LocalIdentity | None = None,
         cnonce: str = "",
         timer: TimerOffer = NO_TIMER,
+        reliability: Reliability = Reliability.SUPPORTED,
     ) -> Self:
         """Return the session of an INVITE that came, not answered yet.
 
@@ -110,6 +107,7 @@ class InviteSession:
             identity: Whose credentials may answer a challenge to our BYE; None: nobody's.
             cnonce: As for `outgoing`.
             timer: The session timer we agree to.
+            reliability: Of our provisional responses.
         """
         dialog = Dialog.from_request(request, local_tag=local_tag, contact=contact)
         leg = InviteLeg(
@@ -120,11 +118,13 @@ class InviteSession:
             digest=identity.digest if identity is not None else None,
             state=InviteState.INCOMING,
             timer=SessionTimer(timer),
+            reliability=reliability,
             identity=identity,
             tx=tx,
             dialog=dialog,
         )
         leg.requests[tx] = request
+        leg.remote_invite_cseq = request.key()[7]
         leg.learn(request)
         leg.offer_answer.step(
             OfferEvent.RECEIVED_INVITE_SDP
@@ -199,15 +199,44 @@ class InviteSession:
         headers: Headers = (),
         body: bytes = b"",
         content_type: str = SDP,
+        *,
+        is_reliable: bool | None = None,
     ) -> Outputs:
-        """Send a provisional response to their INVITE; a body previews our answer."""
+        """Send a provisional response to their INVITE; a body previews our answer.
+
+        Sent reliably it waits for the PRACK of the one before, and a body is our answer, or our
+        offer if theirs had none (RFC 3262 §5).
+
+        Args:
+            status: 101 to 199.
+            reason: Its phrase.
+            headers: Further headers.
+            body: A description.
+            content_type: Of the body.
+            is_reliable: None: as the policy says. Who requires it always gets it.
+
+        Raises:
+            NotSupportedError: It is to be reliable, and the far end does not know the extension.
+        """
         given = Given(0, status, reason, None, headers, body, content_type)
+        request = self._leg.requests.get(self._leg.tx)
+        if request is not None:
+            policy = self._leg.reliability
+            given.is_reliable = policy.wants(request, is_reliable, has_body=bool(body))
         return step(self._leg, InviteEvent.PROVISIONAL, given)
 
     def accept(self, headers: Headers = (), body: bytes = b"", content_type: str = SDP) -> Outputs:
-        """Answer their INVITE with 200; `body` is our answer, or our offer if theirs had none."""
+        """Answer their INVITE with 200; `body` is our answer, or our offer if theirs had none.
+
+        It waits while a description sent reliably has no PRACK (RFC 3262 §3): nothing is returned
+        then, and `AcceptSent` follows.
+        """
+        leg = self._leg
         given = Given(0, 200, "OK", None, headers, body, content_type)
-        return step(self._leg, InviteEvent.ACCEPT, given)
+        is_early = leg.sender is not None and leg.state is InviteState.INCOMING
+        if is_early and leg.sender is not None and not leg.sender.accept(given):
+            return ()
+        return step(leg, InviteEvent.ACCEPT, given)
 
     def reject(self, status: int, reason: str, headers: Headers = ()) -> Outputs:
         """Answer their INVITE with a final response of 300 or more."""
@@ -320,6 +349,16 @@ class InviteSession:
         modification = self._leg.modification
         return modification is not None and modification.is_out
 
+    def acknowledge_progress(self, to_tag: str, body: bytes, content_type: str = SDP) -> Outputs:
+        """Answer the offer of a reliable response: its PRACK carries it (see `Progress`)."""
+        leg = self._leg
+        early = leg.exchanges.get(to_tag)
+        if early is None or not early.prack_awaited or leg.dialog is not None:
+            return ()
+        serial, early.prack_awaited = early.prack_awaited, 0
+        early.offer_answer.step(OfferEvent.SENT_ACK)
+        return (leg.prack(to_tag, serial, body, content_type),)
+
     def acknowledge_modification(self, body: bytes, content_type: str = SDP) -> Outputs:
         """Answer the offer of a 2xx to our re-INVITE: the ACK carries it."""
         leg = self._leg
@@ -329,23 +368,11 @@ class InviteSession:
 
     def next_deadline(self) -> float | None:
         """Return when `handle_timeout` is to be called; None: not by itself."""
-        leg = self._leg
-        timer = leg.timer.deadline if leg.state is InviteState.CONFIRMED else None
-        change = leg.modification.deadline if leg.modification is not None else None
-        if timer is None or change is None:
-            return change if timer is None else timer
-        return min(timer, change)
+        return next_deadline(self._leg)
 
     def handle_timeout(self, now: float) -> Outputs:
         """Do what is due at `now`, in seconds on the monotonic clock."""
-        leg = self._leg
-        leg.now = now
-        outputs: Outputs = ()
-        if leg.modification is not None:
-            outputs = leg.modification.handle_timeout(leg, Given(), now)
-        if leg.timer.is_on and leg.timer.handle_timeout(now):
-            outputs += step(leg, InviteEvent.SESSION_EXPIRED, Given())
-        return outputs + go_on(leg)
+        return take_time(self._leg, now)
 
     def handle(self, event: SipEvent, now: float) -> Outputs:
         """Take an event of the core that carries this call's token.
@@ -354,28 +381,4 @@ class InviteSession:
             event: As the core gave it.
             now: Seconds on the monotonic clock.
         """
-        leg = self._leg
-        leg.now = now
-        outputs = self._take(event)
-        if leg.modification is None and not leg.timer.wants_refresh:
-            return outputs
-        return outputs + go_on(leg)
-
-    def _take(self, event: SipEvent) -> Outputs:
-        leg = self._leg
-        kind, _, tx, _, status, message, _, _ = event
-        match kind:
-            case _native.EVENT_RESPONSE if message is not None:
-                return take_response(leg, tx, status, message)
-            case _native.EVENT_REQUEST if message is not None:
-                return take_request(leg, tx, message)
-            case _native.EVENT_TIMEOUT | _native.EVENT_TRANSPORT_ERROR:
-                return take_failure(leg, tx, is_timeout=kind == _native.EVENT_TIMEOUT)
-            case _native.EVENT_ACK:
-                return take_acknowledgement(leg, tx, message)
-            case _native.EVENT_ACK_TIMEOUT if tx == leg.tx or tx in leg.reinvites:
-                return step(leg, InviteEvent.ACK_TIMED_OUT, Given(tx))
-            case _native.EVENT_CANCEL:
-                return take_cancel(leg, tx, message)
-            case _:
-                return ()
+        return take_event(self._leg, event, now)

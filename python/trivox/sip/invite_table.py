@@ -66,6 +66,7 @@ class InviteEvent(StrEnum):
     RECEIVED_CANCEL = "received_cancel"
     RECEIVED_BYE = "received_bye"
     RECEIVED_REINVITE = "received_reinvite"
+    RECEIVED_PRACK = "received_prack"
     RECEIVED_UPDATE = "received_update"
     RECEIVED_REQUEST = "received_request"
     BYE_CHALLENGED = "bye_challenged"
@@ -104,6 +105,9 @@ class InviteAction(StrEnum):
     ANSWER_BYE = "answer_bye"
     TELL_REMOTE_ENDED = "tell_remote_ended"
     TAKE_REINVITE = "take_reinvite"
+    TAKE_PRACK = "take_prack"
+    SEND_504 = "send_504"
+    TELL_PRACK_TIMED_OUT = "tell_prack_timed_out"
     TAKE_UPDATE = "take_update"
     TELL_REQUEST = "tell_request"
     TELL_EXPIRED = "tell_expired"
@@ -121,6 +125,7 @@ Row = dict[InviteEvent, Go[InviteState, InviteAction]]
 def _in_dialog(state: InviteState) -> Row:
     """Return the entries every state with a live dialog shares."""
     return {
+        E.RECEIVED_PRACK: Go(state, (A.TAKE_PRACK,)),
         E.RECEIVED_UPDATE: Go(state, (A.TAKE_UPDATE,)),
         E.RECEIVED_REQUEST: Go(state, (A.TELL_REQUEST,)),
         E.RECEIVED_BYE: Go(S.TERMINATED, (A.ANSWER_BYE, A.TELL_REMOTE_ENDED, A.FORGET)),
@@ -132,6 +137,7 @@ def _unanswered(state: InviteState) -> Row:
     return {
         E.RECEIVED_BYE: Go(state, (A.SEND_481,)),
         E.RECEIVED_REINVITE: Go(state, (A.TAKE_REINVITE,)),
+        E.RECEIVED_PRACK: Go(state, (A.TAKE_PRACK,)),
         E.RECEIVED_UPDATE: Go(state, (A.TAKE_UPDATE,)),
         E.RECEIVED_REQUEST: Go(state, (A.TELL_REQUEST,)),
         E.INVITE_TIMED_OUT: Go(S.TERMINATED, (A.TELL_TIMED_OUT, A.FORGET)),
@@ -150,6 +156,7 @@ def _giving_up(state: InviteState) -> Row:
     return {
         E.RECEIVED_BYE: Go(state, (A.SEND_481,)),
         E.RECEIVED_REINVITE: Go(state, (A.SEND_491,)),
+        E.RECEIVED_PRACK: Go(state, (A.SEND_481,)),
         E.RECEIVED_UPDATE: Go(state, (A.SEND_481,)),
         E.RECEIVED_REQUEST: Go(state, (A.SEND_481,)),
         E.INVITE_TIMED_OUT: over,
@@ -195,6 +202,8 @@ INVITE_TABLE: Final[Table[InviteState, InviteEvent, InviteAction]] = {
         E.REJECT: Go(S.TERMINATED, (A.SEND_REJECT, A.TELL_LOCAL_ENDED, A.FORGET)),
         E.END: Go(S.TERMINATED, (A.SEND_REJECT, A.TELL_LOCAL_ENDED, A.FORGET)),
         E.RECEIVED_CANCEL: Go(S.TERMINATED, (A.SEND_487, A.TELL_REMOTE_CANCELLED, A.FORGET)),
+        # No PRACK for a response sent reliably: a 5xx ends it (RFC 3262 §3).
+        E.ACK_TIMED_OUT: Go(S.TERMINATED, (A.SEND_504, A.TELL_PRACK_TIMED_OUT, A.FORGET)),
         # The caller may end an early dialog by BYE; its INVITE still needs an answer (§15.1.2).
         E.RECEIVED_BYE: Go(S.TERMINATED, (A.ANSWER_BYE, A.SEND_487, A.TELL_REMOTE_ENDED, A.FORGET)),
         E.RECEIVED_REINVITE: Go(S.INCOMING, (A.TAKE_REINVITE,)),
@@ -215,6 +224,7 @@ INVITE_TABLE: Final[Table[InviteState, InviteEvent, InviteAction]] = {
         E.RECEIVED_ACK: Go(S.ENDING, (A.SEND_BYE,)),
         E.ACK_TIMED_OUT: Go(S.ENDING, (A.SEND_BYE,)),
         E.RECEIVED_BYE: Go(S.TERMINATED, (A.ANSWER_BYE, A.TELL_REMOTE_ENDED, A.FORGET)),
+        E.RECEIVED_PRACK: Go(S.BYE_WAITING, (A.TAKE_PRACK,)),
         E.RECEIVED_UPDATE: Go(S.BYE_WAITING, (A.SEND_481,)),
         E.RECEIVED_REQUEST: Go(S.BYE_WAITING, (A.SEND_481,)),
         E.RECEIVED_REINVITE: Go(S.BYE_WAITING, (A.SEND_491,)),
@@ -230,6 +240,7 @@ INVITE_TABLE: Final[Table[InviteState, InviteEvent, InviteAction]] = {
     },
     S.ENDING: {
         E.RECEIVED_BYE: Go(S.ENDING, (A.ANSWER_BYE,)),
+        E.RECEIVED_PRACK: Go(S.ENDING, (A.SEND_481,)),
         E.RECEIVED_UPDATE: Go(S.ENDING, (A.SEND_481,)),
         E.RECEIVED_REQUEST: Go(S.ENDING, (A.SEND_481,)),
         E.RECEIVED_REINVITE: Go(S.ENDING, (A.SEND_481,)),
@@ -239,6 +250,7 @@ INVITE_TABLE: Final[Table[InviteState, InviteEvent, InviteAction]] = {
     },
     S.TERMINATED: {
         E.RECEIVED_BYE: Go(S.TERMINATED, (A.ANSWER_BYE,)),
+        E.RECEIVED_PRACK: Go(S.TERMINATED, (A.SEND_481,)),
         E.RECEIVED_UPDATE: Go(S.TERMINATED, (A.SEND_481,)),
         E.RECEIVED_REQUEST: Go(S.TERMINATED, (A.SEND_481,)),
         E.RECEIVED_REINVITE: Go(S.TERMINATED, (A.SEND_481,)),
@@ -283,7 +295,7 @@ INVITE_IGNORED: Final[Ignored[InviteEvent, InviteState]] = {
     },
     "RFC 3261 §13.3.1.4: an ACK counts while our 2xx waits for it": {
         E.RECEIVED_ACK: _ALL - {S.ACCEPTED, S.BYE_WAITING},
-        E.ACK_TIMED_OUT: _ALL - {S.ACCEPTED, S.BYE_WAITING, S.CONFIRMED},
+        E.ACK_TIMED_OUT: _ALL - {S.INCOMING, S.ACCEPTED, S.BYE_WAITING, S.CONFIRMED},
     },
     "RFC 3261 §9.2: a CANCEL has no effect once a final response was sent": {
         E.RECEIVED_CANCEL: _ALL - {S.INCOMING},
@@ -291,6 +303,7 @@ INVITE_IGNORED: Final[Ignored[InviteEvent, InviteState]] = {
     "RFC 3261 §12.2.2: there is no dialog yet in which a request could come": {
         E.RECEIVED_BYE: frozenset({S.IDLE}),
         E.RECEIVED_REINVITE: frozenset({S.IDLE}),
+        E.RECEIVED_PRACK: frozenset({S.IDLE}),
         E.RECEIVED_UPDATE: frozenset({S.IDLE}),
         E.RECEIVED_REQUEST: frozenset({S.IDLE}),
     },

@@ -127,8 +127,8 @@ class OfferAnswer:
 
     __slots__ = ("_state",)
 
-    def __init__(self) -> None:
-        self._state = OfferState.STABLE
+    def __init__(self, state: OfferState = OfferState.STABLE) -> None:
+        self._state = state
 
     @property
     def state(self) -> OfferState:

@@ -8,6 +8,7 @@ mod client;
 mod fault;
 mod proxy;
 mod receive;
+pub(crate) mod reliable;
 mod server;
 mod stateless;
 #[cfg(test)]
@@ -271,6 +272,9 @@ impl SipCore {
                 self.servers.remove(&transaction.key);
                 if let Some(key) = server.ack_key {
                     self.acks.remove(&key);
+                }
+                if let Some(prack) = server.prack {
+                    self.acks.remove(&prack.key);
                 }
                 // A later copy may stand there by now: a spiral through a proxy.
                 if let Some(key) = server.merge_key

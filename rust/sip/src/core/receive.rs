@@ -130,6 +130,9 @@ impl SipCore {
             };
             return self.answer_statelessly(&message, merged, arrival.flow, destination);
         }
+        if message.method() == b"PRACK" {
+            self.take_prack(&message, arrival.now, events);
+        }
         let message = Arc::new(message);
         let id = self.open_server(Arc::clone(&message), key, destination, &arrival);
         self.remember_merge(id, merged);
@@ -310,7 +313,7 @@ impl SipCore {
         }
         let Some(invite) = invite else { return };
         let transaction = &self.transactions[&invite];
-        if transaction.state == State::Proceeding {
+        if matches!(transaction.state, State::Proceeding | State::Reliable) {
             let is_proxied = transaction.is_proxied;
             let kind = if is_proxied {
                 EventKind::ProxyCancelled

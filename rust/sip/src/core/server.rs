@@ -6,7 +6,7 @@ use crate::error::InvalidHeader;
 use crate::message::{Builder, Head, HeaderName, check_tag};
 use crate::transaction::Side;
 use crate::transaction::key::{ack_key, dialog_key};
-use crate::transaction::tables::{Machine, State};
+use crate::transaction::tables::{Input, Machine, State};
 
 impl SipCore {
     /// Answer a request. `Ok(false)` when the transaction is over or answered already.
@@ -55,7 +55,12 @@ impl SipCore {
             data,
             ..Material::default()
         };
-        Ok(self.step(id, input_of(reply.status), now, material, &mut Vec::new()))
+        let input = if is_invite && self.await_prack(id, reply) {
+            Input::Reliable
+        } else {
+            input_of(reply.status)
+        };
+        Ok(self.step(id, input, now, material, &mut Vec::new()))
     }
 
     /// Bind the dialog of an answer and remember what its ACK will carry.

@@ -52,7 +52,7 @@ pub enum EventKind {
     Timeout = 5,
     /// The flow of a client transaction is gone.
     TransportError = 6,
-    /// A 2xx of ours had no ACK in 64·T1.
+    /// A 2xx of ours had no ACK in 64·T1, or a reliable provisional response no PRACK.
     AckTimeout = 7,
     /// A response no transaction claims.
     StrayResponse = 8,

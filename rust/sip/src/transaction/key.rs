@@ -48,6 +48,18 @@ pub(crate) fn ack_key(
     hash.hash(&[b"ack", call_id, local, remote, &cseq.to_be_bytes()])
 }
 
+/// The reliable provisional response a PRACK is for: by dialog and CSeq number of the INVITE
+/// (RFC 3262 §3); its RSeq is compared after.
+pub(crate) fn prack_key(
+    hash: &HashKey,
+    call_id: &[u8],
+    local: &[u8],
+    remote: &[u8],
+    cseq: u32,
+) -> u128 {
+    hash.hash(&[b"prack", call_id, local, remote, &cseq.to_be_bytes()])
+}
+
 /// What copies of one INVITE outside a dialog share, whichever way they came (§8.2.2.2).
 pub(crate) fn merge_key(hash: &HashKey, message: &Message) -> Option<u128> {
     if message.method() != b"INVITE" || !message.tag(HeaderName::To).is_empty() {

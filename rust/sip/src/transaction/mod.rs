@@ -7,6 +7,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::core::Address;
+use crate::core::reliable::AwaitedPrack;
 use crate::message::Message;
 use tables::{Machine, State};
 
@@ -47,6 +48,8 @@ pub(crate) struct Server {
     /// Key a copy that came another way is found by.
     pub(crate) merge_key: Option<u128>,
     pub(crate) is_acknowledged: bool,
+    /// What a provisional response sent reliably waits for.
+    pub(crate) prack: Option<AwaitedPrack>,
     /// Dialog made by a provisional response and not yet confirmed.
     pub(crate) early: Option<u128>,
 }

@@ -15,6 +15,8 @@ pub(crate) enum State {
     /// Calling or Trying: nothing heard, or nothing said, yet.
     Trying,
     Proceeding,
+    /// A provisional response was sent reliably and its PRACK is not here (RFC 3262 §3).
+    Reliable,
     Accepted,
     Completed,
     Confirmed,
@@ -25,8 +27,12 @@ pub(crate) enum State {
 pub(crate) enum Input {
     /// A response of that class: received by a client, given by the user to a server.
     Provisional,
+    /// A provisional response to be sent until its PRACK is here.
+    Reliable,
     Success,
     Failure,
+    /// The PRACK that a reliable response waits for.
+    Prack,
     /// The request again.
     Request,
     Ack,
@@ -51,12 +57,14 @@ pub(crate) enum Action {
     Report,
     ReportAck,
     ReportTimeout,
+    /// No ACK for a 2xx, or no PRACK for a reliable provisional response.
     ReportUnacknowledged,
     /// Repeat after T1, on unreliable transports.
     StartRepeat,
-    /// Repeat after T1 on any transport, unless proxied: a 2xx (RFC 3261 §13.3.1.4).
+    /// Repeat after T1 on any transport, unless proxied: a 2xx (RFC 3261 §13.3.1.4), a reliable
+    /// provisional response (RFC 3262 §3).
     StartRepeatOfSuccess,
-    /// Timer A.
+    /// Timer A, and a reliable provisional response.
     RepeatDoubled,
     /// Timers E and G: doubled up to T2.
     RepeatDoubledToT2,
@@ -114,8 +122,8 @@ fn client_invite(state: State, input: Input) -> Step {
         (State::Proceeding, Input::Repeat)
         | (State::Accepted, Input::Provisional | Input::Failure | Input::Repeat)
         | (State::Completed, Input::Provisional | Input::Success | Input::Repeat)
-        | (_, Input::Request | Input::Ack)
-        | (State::Confirmed | State::Terminated, _) => None,
+        | (_, Input::Request | Input::Ack | Input::Reliable | Input::Prack)
+        | (State::Reliable | State::Confirmed | State::Terminated, _) => None,
     }
 }
 
@@ -138,8 +146,8 @@ fn client_non_invite(state: State, input: Input) -> Step {
             State::Completed,
             Input::Provisional | Input::Success | Input::Failure | Input::Repeat,
         )
-        | (_, Input::Request | Input::Ack)
-        | (State::Accepted | State::Confirmed | State::Terminated, _) => None,
+        | (_, Input::Request | Input::Ack | Input::Reliable | Input::Prack)
+        | (State::Reliable | State::Accepted | State::Confirmed | State::Terminated, _) => None,
     }
 }
 
@@ -150,11 +158,21 @@ fn server_invite(state: State, input: Input) -> Step {
         (State::Proceeding, Input::Request) => go(State::Proceeding, &[Resend]),
         (State::Proceeding, Input::Repeat) => go(State::Proceeding, &[SendTrying]),
         (State::Proceeding, Input::Provisional) => go(State::Proceeding, &[StopRepeat, Send]),
-        (State::Proceeding, Input::Success) => go(
+        (State::Proceeding, Input::Reliable) => go(
+            State::Reliable,
+            &[StopRepeat, Send, StartRepeatOfSuccess, Limit],
+        ),
+        (State::Reliable, Input::Request) => go(State::Reliable, &[Resend]),
+        (State::Reliable, Input::Repeat) => go(State::Reliable, &[Resend, RepeatDoubled]),
+        (State::Reliable, Input::Prack) => go(State::Proceeding, &[StopRepeat, StopLimit]),
+        (State::Reliable, Input::Limit) => {
+            go(State::Proceeding, &[StopRepeat, ReportUnacknowledged])
+        }
+        (State::Proceeding | State::Reliable, Input::Success) => go(
             State::Accepted,
             &[StopRepeat, Send, StartRepeatOfSuccess, Limit],
         ),
-        (State::Proceeding, Input::Failure) => {
+        (State::Proceeding | State::Reliable, Input::Failure) => {
             go(State::Completed, &[StopRepeat, Send, StartRepeat, Limit])
         }
         (State::Accepted, Input::Success) => go(State::Accepted, &[Send]),
@@ -166,15 +184,20 @@ fn server_invite(state: State, input: Input) -> Step {
             go(state, &[Resend, RepeatDoubledToT2])
         }
         (State::Completed | State::Confirmed, Input::Limit) => go(State::Terminated, &[]),
-        (State::Proceeding, Input::Ack | Input::Limit)
+        (State::Proceeding, Input::Ack | Input::Limit | Input::Prack)
+        // One after the other (RFC 3262 §3).
+        | (State::Reliable, Input::Provisional | Input::Reliable | Input::Ack)
         | (State::Accepted, Input::Request | Input::Provisional | Input::Failure)
         | (State::Completed, Input::Provisional | Input::Success | Input::Failure)
+        | (State::Accepted | State::Completed, Input::Reliable | Input::Prack)
         | (
             State::Confirmed,
             Input::Request
             | Input::Ack
             | Input::Repeat
             | Input::Provisional
+            | Input::Reliable
+            | Input::Prack
             | Input::Success
             | Input::Failure,
         )
@@ -203,8 +226,8 @@ fn server_non_invite(state: State, input: Input) -> Step {
             State::Completed,
             Input::Provisional | Input::Success | Input::Failure | Input::Repeat,
         )
-        | (_, Input::Ack)
-        | (State::Accepted | State::Confirmed | State::Terminated, _) => None,
+        | (_, Input::Ack | Input::Reliable | Input::Prack)
+        | (State::Reliable | State::Accepted | State::Confirmed | State::Terminated, _) => None,
     }
 }
 
@@ -218,16 +241,19 @@ mod tests {
         Machine::ServerInvite,
         Machine::ServerNonInvite,
     ];
-    const STATES: [State; 6] = [
+    const STATES: [State; 7] = [
         State::Trying,
         State::Proceeding,
+        State::Reliable,
         State::Accepted,
         State::Completed,
         State::Confirmed,
         State::Terminated,
     ];
-    const INPUTS: [Input; 7] = [
+    const INPUTS: [Input; 9] = [
         Input::Provisional,
+        Input::Reliable,
+        Input::Prack,
         Input::Success,
         Input::Failure,
         Input::Request,
