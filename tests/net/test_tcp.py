@@ -131,3 +131,35 @@ async def test_finish_writes_what_is_queued_and_then_closes(streams, autojump_cl
     assert await far.receive_some(100) == b"bad"
     assert await far.receive_some(100) == b""
     await streams.ended.wait()
+
+
+async def test_a_ping_that_is_answered_keeps_the_connection(streams, autojump_clock):
+    flow, far = await streams.connect_tcp()
+    await far.send_all(b"message\n")
+    flow.wire.keep()
+
+    for _ in range(3):
+        flow.ping(ANY)
+        assert await far.receive_some(100) == b"\r\n\r\n"
+        await trio.sleep(9)
+        await far.send_all(b"\r\n")
+        await trio.sleep(60)
+
+    assert not streams.ended.is_set()
+    flow.close()
+    await streams.ended.wait()
+
+
+async def test_a_ping_without_an_answer_ends_the_connection_after_10_s(streams, autojump_clock):
+    flow, far = await streams.connect_tcp()
+    await far.send_all(b"message\n")
+    flow.wire.keep()
+    await trio.sleep(1000)
+    start = trio.current_time()
+
+    flow.ping(ANY)
+    await trio.sleep(5)
+    flow.ping(ANY)  # asking again buys no time
+    await streams.ended.wait()
+
+    assert trio.current_time() - start == pytest.approx(10, abs=0.1)

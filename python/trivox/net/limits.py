@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import final
+
+from trivox.errors import InvalidArgumentsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +14,7 @@ class StreamLimits:
     """Limits on connections; times in seconds."""
 
     connect: float = 5.0
-    """A connection of ours is made, with its WebSocket handshake, within this time."""
+    """A connection is made within this time, and each handshake on it, TLS and WebSocket."""
     message: float = 10.0
     """The first message is complete this long after accept, later ones after their first byte."""
     idle: float = 120.0
@@ -23,6 +25,14 @@ class StreamLimits:
     """Accepted connections of one remote host."""
     total: int = 16_384
     """Accepted connections."""
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise InvalidArgumentsError(
+                    f"the limit {entry.name} is {value!r}; it must be a number above 0"
+                )
 
 
 @final

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 _RECEIVE_BUFFER_BYTES: Final = 8 * 1024 * 1024
 _LARGEST_DATAGRAM_BYTES: Final = 65_535
 _BACKLOG: Final = 1024
+# A far end that is gone without a word is noticed by what it does not acknowledge in 30 s, and on a
+# silent connection by probes after a minute. Not every system has these options.
+_HALF_OPEN: Final = {
+    "TCP_USER_TIMEOUT": 30_000,  # milliseconds
+    "TCP_KEEPIDLE": 60,
+    "TCP_KEEPINTVL": 10,
+    "TCP_KEEPCNT": 3,
+}
 
 
 @final
@@ -83,6 +91,11 @@ class TcpConnection:
         with suppress(OSError):
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _HALF_OPEN.items():
+            number = getattr(socket, option, None)
+            if number is not None:
+                with suppress(OSError):
+                    stream.setsockopt(socket.IPPROTO_TCP, number, value)
 
     async def receive_some(self, max_bytes: int) -> bytes:
         """Return what has come, b"" at the end."""

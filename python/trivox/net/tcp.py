@@ -55,6 +55,11 @@ class TcpFlow:
         """Queue bytes for the writer; a full queue closes the flow."""
         self.wire.put(data)
 
+    def ping(self, destination: Address) -> None:
+        """Send a keep-alive; the connection closes if nothing comes back in 10 s (RFC 5626 §4.4.1)."""
+        self.wire.put(b"\r\n\r\n")
+        self.wire.expect_answer()
+
     def close(self) -> None:
         """Close the connection."""
         self.wire.close()
@@ -76,6 +81,7 @@ class TcpFlow:
             data = await connection.receive_some(_CHUNK_BYTES)
             if not data:
                 return
+            self.wire.answered()
             is_complete = self._deliver(self, data)
             # A keep-alive is no message, and in the midst of one it buys no time.
             if is_complete or data.strip(b"\r\n"):

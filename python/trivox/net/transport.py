@@ -152,6 +152,10 @@ class Flow(Protocol):
         """Hand bytes over without waiting. A full queue closes the flow (streams) or drops and counts (UDP)."""
         ...
 
+    def ping(self, destination: Address) -> None:
+        """Send a keep-alive; a connection that does not answer in 10 s is closed (RFC 5626 §4.4.1)."""
+        ...
+
     def close(self) -> None:
         """Close at once; later sends do nothing."""
         ...

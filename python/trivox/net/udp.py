@@ -40,6 +40,10 @@ class UdpFlow:
         except OSError:
             self.dropped += 1
 
+    def ping(self, destination: Address) -> None:
+        """Send a keep-alive that holds a NAT's binding open; nothing answers it."""
+        self.send(b"\r\n\r\n", destination)
+
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()

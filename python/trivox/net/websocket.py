@@ -89,6 +89,11 @@ class WebSocketFlow:
             message = BytesMessage(data=data)
         self._put(message)
 
+    def ping(self, destination: Address) -> None:
+        """Send a Ping; the connection closes if nothing comes back in 10 s (RFC 6455 §5.5.2)."""
+        self._put(Ping())
+        self.wire.expect_answer()
+
     def close(self) -> None:
         """Close the connection, without a closing handshake."""
         self.wire.close()
@@ -113,6 +118,7 @@ class WebSocketFlow:
                 data = await connection.receive_some(_CHUNK_BYTES)
             if data:
                 is_asked = False
+                self.wire.answered()
                 self._receive(data)
             elif data is None and not is_asked:
                 is_asked = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, Protocol, final
 
 import trio
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from trivox.net.transport import Address, Connector, StreamConnection
 
 
+_PONG_WAIT: Final = 10.0  # seconds (RFC 5626 §4.4.1)
 _LAST_WORDS: Final = 1.0  # seconds to write what is queued when we end a connection
 
 
@@ -63,6 +65,7 @@ class Wire:
         self.patience = Patience(limits, trio.current_time(), accepted=accepted)
         self._limits = limits
         self._scope = trio.CancelScope(deadline=self.patience.deadline)
+        self._answer_by = math.inf
         self.is_finishing = False
         self.peer_names: tuple[str, ...] = ()
         """What the far end's certificate says it is, once it is verified (RFC 5922 §7.1)."""
@@ -92,12 +95,27 @@ class Wire:
     def keep(self) -> None:
         """Let the connection be silent from now on: something lives on it."""
         self.patience.keep(trio.current_time())
-        self._scope.deadline = self.patience.deadline
+        self._set_deadline()
+
+    def expect_answer(self) -> None:
+        """Close the connection unless something comes within 10 s (RFC 5626 §4.4.1)."""
+        if self._answer_by == math.inf:
+            self._answer_by = trio.current_time() + _PONG_WAIT
+            self._set_deadline()
+
+    def answered(self) -> None:
+        """Note that something came: the far end is there."""
+        if self._answer_by != math.inf:
+            self._answer_by = math.inf
+            self._set_deadline()
 
     def heard(self, *, complete: bool) -> None:
         """Note what was received: a whole message, or a part of one."""
         self.patience.heard(trio.current_time(), complete=complete)
-        self._scope.deadline = self.patience.deadline
+        self._set_deadline()
+
+    def _set_deadline(self) -> None:
+        self._scope.deadline = min(self.patience.deadline, self._answer_by)
 
     @trio.lowlevel.enable_ki_protection
     async def run(self, connector: Connector, reader: Reader) -> None:
@@ -123,7 +141,7 @@ class Wire:
         with trio.fail_after(self._limits.connect):
             connection = await connector.connect()
         try:
-            with trio.fail_after(self._limits.message):
+            with trio.fail_after(self._limits.connect):
                 if await reader.open(connection):
                     return connection
         except BaseException:
