@@ -10,7 +10,8 @@ mod timers;
 mod transaction;
 
 pub use crate::core::{
-    Address, Counters, Event, EventKind, Forward, Outgoing, Output, Reply, Settings, SipCore,
+    Address, Counters, DoorSettings, Event, EventKind, Forward, Origin, Outgoing, Output, Reply,
+    Settings, SipCore,
 };
 pub use crate::error::{InvalidHeader, ParseError};
 pub use crate::framing::{Framed, Framer};

@@ -4,68 +4,26 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
-use trivox_sip::{Address, Event, Forward, Outgoing, Reply, Settings, SipCore as Core};
+use trivox_sip::{
+    Address, DoorSettings, Forward, Origin, Outgoing, Reply, Settings, SipCore as Core,
+};
 
+use super::datagrams::Datagrams;
 use super::message::Message;
-use super::text::{Octets, method};
+use super::text::Octets;
+use super::values::{Headers, PyAddress, PyEvent, address, events, plain};
 use crate::error::invalid_header;
 
 #[pyclass(frozen, module = "trivox._native")]
-pub(super) struct SipCore(Mutex<Core>);
-
-type PyAddress = (String, u16);
-type Headers = Vec<(Octets, Octets)>;
-type PyEvent<'py> = (
-    u8,
-    i64,
-    u64,
-    Bound<'py, PyString>,
-    u16,
-    Option<Bound<'py, Message>>,
-    u64,
-    (Bound<'py, PyString>, u16),
-);
-
-fn address((host, port): PyAddress) -> Address {
-    Address {
-        host: host.into(),
-        port,
-    }
-}
-
-fn plain(headers: Headers) -> Vec<(String, Vec<u8>)> {
-    // A name that is not UTF-8 is no token either way: the core refuses it.
-    let name = |octets: Octets| String::from_utf8_lossy(&octets.0).into_owned();
-    headers
-        .into_iter()
-        .map(|(key, value)| (name(key), value.0))
-        .collect()
-}
-
-fn event<'py>(py: Python<'py>, event: Event) -> PyResult<PyEvent<'py>> {
-    Ok((
-        event.kind as u8,
-        event.token,
-        event.transaction,
-        method(py, event.method.as_bytes())?,
-        event.status,
-        event
-            .message
-            .map(|message| Bound::new(py, Message(message)))
-            .transpose()?,
-        event.flow,
-        (PyString::new(py, &event.source.host), event.source.port),
-    ))
-}
-
-fn events<'py>(py: Python<'py>, all: Vec<Event>) -> PyResult<Vec<PyEvent<'py>>> {
-    all.into_iter().map(|one| event(py, one)).collect()
+pub(super) struct SipCore {
+    core: Mutex<Core>,
+    datagrams: Mutex<Datagrams>,
 }
 
 impl SipCore {
     // A panic inside leaves the tables as they were between two table steps: go on with them.
     fn lock(&self) -> MutexGuard<'_, Core> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -81,15 +39,16 @@ impl SipCore {
         {
             return Err(PyValueError::new_err("t1, t2 and t4 are seconds above 0"));
         }
-        Ok(Self(Mutex::new(Core::new(
-            seed,
-            Settings {
-                t1,
-                t2,
-                t4,
-                max_transactions,
-            },
-        ))))
+        let settings = Settings {
+            t1,
+            t2,
+            t4,
+            max_transactions,
+        };
+        Ok(Self {
+            core: Mutex::new(Core::new(seed, settings)),
+            datagrams: Mutex::default(),
+        })
     }
 
     fn open_flow(
@@ -124,11 +83,76 @@ impl SipCore {
         let all = py.detach(|| {
             let (mut core, mut all) = (self.lock(), Vec::new());
             for (data, source) in &batch {
-                core.receive_datagram(flow, data, source, now, &mut all);
+                core.receive_datagram(flow, data, Origin::Known(source), now, &mut all);
             }
             all
         });
         events(py, all)
+    }
+
+    fn receive_ready<'py>(
+        &self,
+        py: Python<'py>,
+        flow: u64,
+        descriptor: i32,
+        limit: usize,
+        now: f64,
+    ) -> PyResult<(usize, Vec<PyEvent<'py>>)> {
+        let (taken, all) = py.detach(|| {
+            let (mut core, mut all) = (self.lock(), Vec::new());
+            let mut datagrams = self
+                .datagrams
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let taken = datagrams.drain(descriptor, limit, |data, source| {
+                core.receive_datagram(flow, data, Origin::Raw(source), now, &mut all);
+            });
+            (taken, all)
+        });
+        Ok((taken, events(py, all)?))
+    }
+
+    fn admit<'py>(&self, py: Python<'py>, now: f64) -> PyResult<Vec<PyEvent<'py>>> {
+        let all = py.detach(|| self.lock().admit(now));
+        events(py, all)
+    }
+
+    #[pyo3(signature = (*, refusals_per_second, retry_after, calls_per_second, waiting,
+        waiting_seconds, target_delay, overload_seconds, requests_per_source, source_ban, sources))]
+    fn set_door(
+        &self,
+        refusals_per_second: u32,
+        retry_after: u32,
+        calls_per_second: f64,
+        waiting: usize,
+        waiting_seconds: f64,
+        target_delay: f64,
+        overload_seconds: f64,
+        requests_per_source: f64,
+        source_ban: f64,
+        sources: usize,
+    ) {
+        self.lock().set_door(DoorSettings {
+            refusals_per_second,
+            retry_after,
+            calls_per_second,
+            waiting,
+            waiting_seconds,
+            target_delay,
+            overload_seconds,
+            requests_per_source,
+            source_ban,
+            sources,
+        });
+    }
+
+    fn shut_door(&self, shut: bool) {
+        self.lock().shut_door(shut);
+    }
+
+    #[getter]
+    fn waiting(&self) -> usize {
+        self.lock().waiting()
     }
 
     fn receive_stream<'py>(

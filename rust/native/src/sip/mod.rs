@@ -1,8 +1,10 @@
 //! The SIP half of the extension.
 mod address;
 mod core;
+mod datagrams;
 mod message;
 mod text;
+mod values;
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;

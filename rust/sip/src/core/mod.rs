@@ -5,6 +5,7 @@
 //! clock.
 mod act;
 mod client;
+mod door;
 mod fault;
 mod proxy;
 mod receive;
@@ -18,7 +19,10 @@ mod types;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub use types::{Address, Counters, Event, EventKind, Forward, Outgoing, Output, Reply, Settings};
+pub use door::DoorSettings;
+pub use types::{
+    Address, Counters, Event, EventKind, Forward, Origin, Outgoing, Output, Reply, Settings,
+};
 
 use crate::framing::Framer;
 use crate::hash::{HashKey, Map};
@@ -59,14 +63,17 @@ pub struct SipCore {
     /// The transaction of the input that is being handled; 0 for none.
     at_work: u64,
     fault_in: u64,
+    door: door::Door,
 }
 
 impl SipCore {
     /// Make a core; `seed` is the secret behind its branches, tags and table keys.
     pub fn new(seed: &[u8], settings: Settings) -> Self {
+        let hash = HashKey::from_seed(seed);
         Self {
             settings,
-            hash: HashKey::from_seed(seed),
+            door: door::Door::new(&hash),
+            hash,
             counter: 0,
             flows: Map::default(),
             transactions: Map::default(),
@@ -103,6 +110,7 @@ impl SipCore {
     pub fn close_flow(&mut self, flow: u64, now: f64) -> Vec<Event> {
         let mut events = Vec::new();
         self.flows.remove(&flow);
+        self.door.forget_flow(flow);
         self.output.retain(|output| output.flow != flow);
         let waiting: Vec<u64> = self
             .by_flow
@@ -187,6 +195,7 @@ impl SipCore {
             ("flows", self.flows.len() as u64),
         ];
         all.extend(self.counters.items());
+        all.extend(self.door.items());
         all
     }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::act::Material;
 use super::stateless::{plain_response, reply_address};
-use super::{Address, Event, EventKind, SipCore};
+use super::{Address, Event, EventKind, Origin, SipCore};
 use crate::error::ParseError;
 use crate::framing::Framed;
 use crate::message::{HeaderName, Message};
@@ -25,7 +25,7 @@ impl SipCore {
         &mut self,
         flow: u64,
         data: &[u8],
-        source: &Address,
+        source: Origin<'_>,
         now: f64,
         events: &mut Vec<Event>,
     ) {
@@ -42,13 +42,30 @@ impl SipCore {
             return;
         }
         self.counters.received += 1;
-        let Ok(message) = Message::read(&data[blank..]) else {
+        let data = &data[blank..];
+        self.guarded(events, |core, events| {
+            if core.comes_in(flow, data, source, now, events) {
+                core.take_message(flow, data, source, now, events);
+            }
+        });
+    }
+
+    /// Parse a message that came in and act on it.
+    pub(super) fn take_message(
+        &mut self,
+        flow: u64,
+        data: &[u8],
+        source: Origin<'_>,
+        now: f64,
+        events: &mut Vec<Event>,
+    ) {
+        let Ok(message) = Message::read(data) else {
             self.counters.malformed += 1;
             return;
         };
         let arrival = Arrival {
             flow,
-            source: source.clone(),
+            source: source.address(),
             now,
         };
         self.guarded(events, |core, events| {
@@ -75,6 +92,7 @@ impl SipCore {
         for framed in stream.framer.push(data) {
             match framed {
                 Framed::Message(bytes) => {
+                    let source = Origin::Known(source);
                     self.receive_datagram(flow, &bytes, source, now, &mut events);
                 }
                 Framed::Ping => self.send(flow, source.clone(), b"\r\n".to_vec()),
@@ -89,7 +107,7 @@ impl SipCore {
 
     fn receive_request(&mut self, mut message: Message, arrival: Arrival, events: &mut Vec<Event>) {
         let Some(via) = message.top_via() else {
-            return self.refuse_without_via(&message, arrival);
+            return self.refuse_without_via(&message, arrival.flow, arrival.source);
         };
         let needs_mark = via.parameter("rport").is_some()
             || !via
@@ -155,17 +173,6 @@ impl SipCore {
         if let Some(Side::Server(server)) = self.transactions.get_mut(&id).map(|t| &mut t.side) {
             server.merge_key = Some(key);
             self.merges.insert(key, id);
-        }
-    }
-
-    /// The top Via does not parse: the answer can only go where the request came from.
-    fn refuse_without_via(&mut self, message: &Message, arrival: Arrival) {
-        self.counters.malformed += 1;
-        let defect = message.validate().filter(|_| message.method() != b"ACK");
-        if let Some(defect) = defect
-            && message.first(HeaderName::Via).is_some()
-        {
-            self.answer_statelessly(message, defect, arrival.flow, arrival.source);
         }
     }
 

@@ -12,6 +12,17 @@ impl SipCore {
             .token(b"tag", &[request.call_id(), request.tag(HeaderName::From)])
     }
 
+    /// The top Via does not parse: the answer can only go where the request came from.
+    pub(super) fn refuse_without_via(&mut self, message: &Message, flow: u64, source: Address) {
+        self.counters.malformed += 1;
+        let defect = message.validate().filter(|_| message.method() != b"ACK");
+        if let Some(defect) = defect
+            && message.first(HeaderName::Via).is_some()
+        {
+            self.answer_statelessly(message, defect, flow, source);
+        }
+    }
+
     pub(super) fn answer_statelessly(
         &mut self,
         request: &Message,

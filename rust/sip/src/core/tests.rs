@@ -29,8 +29,13 @@ impl Bench {
         let mut events = Vec::new();
         let data = text.replace('\n', "\r\n");
         let source = address("192.0.2.2");
-        self.core
-            .receive_datagram(FLOW, data.as_bytes(), &source, self.now, &mut events);
+        self.core.receive_datagram(
+            FLOW,
+            data.as_bytes(),
+            Origin::Known(&source),
+            self.now,
+            &mut events,
+        );
         events
     }
 

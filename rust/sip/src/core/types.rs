@@ -1,4 +1,5 @@
 //! The plain values that go in and out of the core.
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::message::Message;
@@ -10,6 +11,36 @@ pub struct Address {
     pub host: Arc<str>,
     /// The port.
     pub port: u16,
+}
+
+/// Where a message came from, its text made only where it is needed.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin<'a> {
+    /// In text form already.
+    Known(&'a Address),
+    /// As the system gives it.
+    Raw(SocketAddr),
+}
+
+impl Origin<'_> {
+    /// The address as text.
+    pub fn address(&self) -> Address {
+        match self {
+            Self::Known(address) => (*address).clone(),
+            Self::Raw(address) => Address {
+                host: address.ip().to_canonical().to_string().into(),
+                port: address.port(),
+            },
+        }
+    }
+
+    /// The IP address; `None` when the text is none.
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Known(address) => address.host.parse().ok(),
+            Self::Raw(address) => Some(address.ip()),
+        }
+    }
 }
 
 /// Timer values in seconds (RFC 3261 §17.1.1.1) and bounds.

@@ -181,7 +181,7 @@ impl Builder {
 }
 
 /// A Via value with `received` and, if asked for, `rport` filled in.
-fn marked(value: &[u8], source: &Address) -> Vec<u8> {
+pub(crate) fn marked(value: &[u8], source: &Address) -> Vec<u8> {
     let mut parts = split(value, b';');
     let mut out = parts.next().unwrap_or_default().to_vec();
     let mut has_rport = false;

@@ -13,7 +13,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 pub use build::check_value;
-pub(crate) use build::{Builder, Head, check_sent_by, check_tag};
+pub(crate) use build::{Builder, Head, check_sent_by, check_tag, marked};
 pub use header::HeaderName;
 pub use name_addr::NameAddr;
 pub use uri::{Parameters, Uri};

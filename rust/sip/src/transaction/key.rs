@@ -8,8 +8,8 @@ const COOKIE: &[u8] = b"z9hG4bK";
 pub(crate) fn server_key(hash: &HashKey, message: &Message, method: &[u8], via: &Via<'_>) -> u128 {
     let method = if method == b"ACK" { b"INVITE" } else { method };
     let branch = via.branch();
-    if branch.len() > COOKIE.len() && branch[..COOKIE.len()].eq_ignore_ascii_case(COOKIE) {
-        return hash.hash(&[b"server", branch, &via.sent_by.to_ascii_lowercase(), method]);
+    if let Some(key) = server_key_of(hash, branch, via.sent_by, method) {
+        return key;
     }
     // RFC 2543 matching; the To tag differs between INVITE and ACK, so it is left out.
     let number = message.cseq().map_or(0, |(number, _)| number).to_be_bytes();
@@ -25,6 +25,18 @@ pub(crate) fn server_key(hash: &HashKey, message: &Message, method: &[u8], via: 
         method,
     ];
     hash.hash(&parts)
+}
+
+/// The same where the branch has the cookie, and so is enough with the sent-by; else `None`.
+pub(crate) fn server_key_of(
+    hash: &HashKey,
+    branch: &[u8],
+    sent_by: &[u8],
+    method: &[u8],
+) -> Option<u128> {
+    let has_cookie =
+        branch.len() > COOKIE.len() && branch[..COOKIE.len()].eq_ignore_ascii_case(COOKIE);
+    has_cookie.then(|| hash.hash(&[b"server", branch, &sent_by.to_ascii_lowercase(), method]))
 }
 
 /// The client transaction a response belongs to.

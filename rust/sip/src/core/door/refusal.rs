@@ -1,0 +1,81 @@
+//! A 503 written from the raw bytes of the request (RFC 3261 §8.2.7, §21.5.4).
+use super::scan::{self, Name};
+use crate::core::stateless::reply_address;
+use crate::core::{Address, types::Origin};
+use crate::hash::HashKey;
+use crate::message::lexer::{is_control, split};
+use crate::message::{Via, marked};
+
+/// What every refusal of one core has in common.
+pub(super) struct Stamp<'a> {
+    /// The beginning of the To tag, by which the ACK is known again.
+    pub(super) mark: &'a str,
+    pub(super) hash: &'a HashKey,
+    /// The branch: no two requests share it, so no two tags are alike though none is remembered.
+    pub(super) branch: &'a [u8],
+    pub(super) retry_after: u32,
+}
+
+/// The refusal and where it goes; `None` when the request is not fit to be answered.
+pub(super) fn write(
+    data: &[u8],
+    stamp: &Stamp<'_>,
+    source: Origin<'_>,
+    is_reliable: bool,
+) -> Option<(Address, Vec<u8>)> {
+    let source = source.address();
+    let mut out = Vec::with_capacity(data.len().min(1024));
+    out.extend_from_slice(b"SIP/2.0 503 Service Unavailable\r\n");
+    let (mut destination, mut found) = (None, [false; 4]);
+    for (name, value) in scan::lines(data) {
+        if name == Name::Other {
+            continue;
+        }
+        if !is_fit(value) {
+            return None;
+        }
+        match name {
+            Name::Via if destination.is_none() => {
+                let mut values = split(value, b',');
+                let top = values.next()?;
+                destination = Some(reply_address(&Via::parse(top)?, &source, is_reliable));
+                line(&mut out, b"Via", &marked(top, &source));
+                values.for_each(|other| line(&mut out, b"Via", other));
+            }
+            Name::Via => line(&mut out, b"Via", value),
+            Name::From if !std::mem::replace(&mut found[0], true) => line(&mut out, b"From", value),
+            Name::To if !std::mem::replace(&mut found[1], true) => {
+                line(&mut out, b"To", value);
+                out.truncate(out.len() - 2);
+                let tag = stamp.hash.hash(&[b"refusal", stamp.branch]) as u32;
+                out.extend_from_slice(format!(";tag={}{tag:08x}\r\n", stamp.mark).as_bytes());
+            }
+            Name::CallId if !std::mem::replace(&mut found[2], true) => {
+                line(&mut out, b"Call-ID", value)
+            }
+            Name::CSeq if !std::mem::replace(&mut found[3], true) => line(&mut out, b"CSeq", value),
+            // A header given twice makes a request nobody can answer rightly.
+            _ => return None,
+        }
+    }
+    if found != [true; 4] {
+        return None;
+    }
+    let tail = format!(
+        "Retry-After: {}\r\nContent-Length: 0\r\n\r\n",
+        stamp.retry_after
+    );
+    out.extend_from_slice(tail.as_bytes());
+    Some((destination?, out))
+}
+
+fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    for part in [name, b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+}
+
+/// Whether a value may be repeated as it is: no control character, no fold.
+fn is_fit(value: &[u8]) -> bool {
+    !value.is_empty() && !value.iter().any(|&byte| is_control(byte) && byte != b'\t')
+}
