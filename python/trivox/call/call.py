@@ -163,12 +163,12 @@ class Call(CallTransfer):
 
         Only an INVITE that was answered or cancelled can have one (RFC 3261 §13.2.2.4).
         """
-        if self._session is None or self._route is None:
-            return None
         is_ours = self.direction is CallDirection.OUTGOING
+        if not is_ours or self._session is None or self._route is None:
+            return None
         was_answered = self.timings.answered is not None
         was_cancelled = self.end is not None and self.end.originator is not Originator.REMOTE
-        return (self._session, self._route) if is_ours and (was_answered or was_cancelled) else None
+        return (self._session, self._route) if was_answered or was_cancelled else None
 
     def _note_taken(self) -> None:
         """Note that the program has this incoming call in its hands."""

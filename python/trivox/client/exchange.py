@@ -296,10 +296,10 @@ def _uri_of(value: str) -> str:
 
 
 def vet(request: Message) -> tuple[int, str, Headers] | None:
-    """Return how a request is to be refused before anybody looks at it; None for a good one."""
-    wrong = request.validate()
-    if wrong is not None:
-        return (*wrong, ())
+    """Return how a request is to be refused before anybody looks at it; None for a good one.
+
+    What breaks the grammar was refused by the core.
+    """
     unknown = required_but_unknown(request)
     if unknown:
         return 420, "Bad Extension", (("Unsupported", ", ".join(unknown)),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import dataclasses
 from collections import deque
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, final
 
 from trivox._native import Uri
 from trivox.call.host import Route
@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import Address, Flow, SocketFactory
     from trivox.sip.outputs import SendAck, SendCancel, SendRequest
+
+
+_MOST_ROUTES: Final = 1024
+"""Routes remembered; they are forgotten together when there are more."""
 
 
 class Owner(Protocol):
@@ -116,6 +120,8 @@ class Wiring:
         )
         self.now = self.exchange.now
         self._sockets = sockets or SystemSockets()
+        self._routes_back: dict[object, Route] = {}
+        """Those of incoming calls: who calls once calls again."""
         self._tracer = Tracer(trace) if config.keep_trace else None
         self.endpoint = Endpoint(
             self.exchange,
@@ -259,8 +265,19 @@ class Wiring:
         flow = self.endpoint.flow(number)
         if flow is None:
             raise ConnectionNetworkError("the connection it came by is gone")
-        user, is_secure = _user_of(request.uri), is_sips(request.uri)
-        return self._route(flow, source, account, None, None, user=user, is_secure=is_secure)
+        uri, local = request.uri, self.endpoint.local_host(flow, source[0])
+        known = None
+        if account is not None:
+            known = (account, account.secrets.digest, account.is_trusted_at(source))
+        key = (number, source, local, uri, known)
+        route = self._routes_back.get(key)
+        if route is None:
+            user, is_secure = _user_of(uri), is_sips(uri)
+            route = self._route(flow, source, account, None, None, user=user, is_secure=is_secure)
+            if len(self._routes_back) >= _MOST_ROUTES:
+                self._routes_back.clear()
+            self._routes_back[key] = route
+        return route
 
     def _route(
         self,

@@ -28,7 +28,10 @@ def is_description(body: bytes, content_type: str) -> bool:
 def description_of(message: Message) -> bytes:
     """Return the session description a received message carries; empty for none."""
     body = message.body
-    return description_untrusted(body, message.header("Content-Type") or "") if body else b""
+    if not body:
+        return b""
+    content_type = message.header("Content-Type") or SDP
+    return body if content_type == SDP else description_untrusted(body, content_type)
 
 
 def description_untrusted(body: bytes, content_type: str) -> bytes:

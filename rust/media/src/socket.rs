@@ -30,10 +30,23 @@ pub(crate) struct Socket {
 impl Socket {
     /// Binds one port; 0 lets the system choose.
     fn bind(address: SocketAddr, buffer_bytes: usize) -> std::io::Result<Self> {
+        let bound = Self::bind_small(address)?;
+        bound.widen(buffer_bytes);
+        Ok(bound)
+    }
+
+    /// Asks for room. More is better but none is needed: the system's limit is no error.
+    fn widen(&self, buffer_bytes: usize) {
+        let _ = set_socket_recv_buffer_size(&self.inner, buffer_bytes);
+    }
+
+    /// As `bind`, with the system's own buffer: RTCP brings a packet every few seconds.
+    fn bind_small(address: SocketAddr) -> std::io::Result<Self> {
         let inner = UdpSocket::bind(address)?;
-        // More buffer is better but none is needed: the system's limit is no error.
-        let _ = set_socket_recv_buffer_size(&inner, buffer_bytes);
-        let local = inner.local_addr()?;
+        let local = match address.port() {
+            0 => inner.local_addr()?,
+            _ => address,
+        };
         Ok(Self { inner, local })
     }
 
@@ -191,15 +204,17 @@ pub(crate) fn bind_pair(
     start: usize,
 ) -> Result<(Socket, Socket), MediaError> {
     bind_first(address, range, start, |port| {
-        let first = Socket::bind(SocketAddr::new(address, port), OWN_BUFFER_BYTES)?;
+        let first = Socket::bind_small(SocketAddr::new(address, port))?;
         // The system may choose an odd port: that is RTCP's, and the one before it RTP's.
         let other = SocketAddr::new(address, first.local().port() ^ 1);
-        let second = Socket::bind(other, OWN_BUFFER_BYTES)?;
-        if other.port().is_multiple_of(2) {
-            Ok((second, first))
+        let second = Socket::bind_small(other)?;
+        let (rtp, rtcp) = if other.port().is_multiple_of(2) {
+            (second, first)
         } else {
-            Ok((first, second))
-        }
+            (first, second)
+        };
+        rtp.widen(OWN_BUFFER_BYTES);
+        Ok((rtp, rtcp))
     })
 }
 

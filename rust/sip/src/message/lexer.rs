@@ -2,7 +2,11 @@
 use std::borrow::Cow;
 
 pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
+        )
 }
 
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
@@ -92,28 +96,33 @@ pub(crate) fn split(bytes: &[u8], separator: u8) -> Split<'_> {
 
 /// Where `wanted` first stands outside quoted strings (and outside angle brackets, unless it is one).
 pub(crate) fn find_outside_quotes(bytes: &[u8], wanted: u8) -> Option<usize> {
-    let (mut quoted, mut escaped, mut angle) = (false, false, false);
-    for (index, &byte) in bytes.iter().enumerate() {
-        if escaped {
-            escaped = false;
-        } else if quoted {
-            match byte {
-                b'\\' => escaped = true,
-                b'"' => quoted = false,
-                _ => {}
-            }
-        } else if byte == wanted && !angle {
-            return Some(index);
-        } else {
-            match byte {
-                b'"' if !angle => quoted = true,
-                b'<' => angle = true,
-                b'>' => angle = false,
-                _ => {}
-            }
-        }
+    let mut from = 0;
+    loop {
+        let rest = &bytes[from..];
+        let stop = |&byte: &u8| byte == wanted || byte == b'"' || byte == b'<';
+        let at = rest.iter().position(stop)?;
+        let inner = &rest[at + 1..];
+        from += at
+            + 2
+            + match rest[at] {
+                byte if byte == wanted => return Some(from + at),
+                b'"' => closing_quote(inner)?,
+                _ => inner.iter().position(|&byte| byte == b'>')?,
+            };
     }
-    None
+}
+
+/// Where the quoted string whose inside begins here ends.
+fn closing_quote(inner: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let stop = |byte: &u8| matches!(byte, b'"' | b'\\');
+        let at = from + inner.get(from..)?.iter().position(stop)?;
+        if inner[at] == b'"' {
+            return Some(at);
+        }
+        from = at + 2;
+    }
 }
 
 impl<'a> Iterator for Split<'a> {
@@ -171,7 +180,7 @@ fn is_parameter_value(value: &[u8]) -> bool {
         [b'"', ..] => unquote(value).is_some(),
         _ => value
             .iter()
-            .all(|&byte| byte > b' ' && !b"\"<>,".contains(&byte)),
+            .all(|&byte| byte > b' ' && !matches!(byte, b'"' | b'<' | b'>' | b',')),
     }
 }
 

@@ -71,8 +71,13 @@ fn range(from: usize, to: usize) -> Range<u32> {
 
 /// The end of the line at `from` (without CRLF) and the start of the next one.
 fn line_end(data: &[u8], from: usize) -> Option<(usize, usize)> {
-    let at = data[from..].windows(2).position(|pair| pair == b"\r\n")?;
-    Some((from + at, from + at + 2))
+    let mut at = from;
+    loop {
+        at += data[at..].iter().position(|&byte| byte == b'\n')? + 1;
+        if at >= from + 2 && data[at - 2] == b'\r' {
+            return Some((at - 2, at));
+        }
+    }
 }
 
 /// A control character other than HTAB, which is white space.

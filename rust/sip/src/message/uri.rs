@@ -36,7 +36,8 @@ const SIGNIFICANT: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
 impl Uri {
     /// Read a URI that must fill the whole text.
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
-        let clean = |byte: &u8| *byte > b' ' && *byte != 0x7f && !b"<>\"".contains(byte);
+        let clean =
+            |byte: &u8| *byte > b' ' && *byte != 0x7f && !matches!(byte, b'<' | b'>' | b'"');
         if !text.iter().all(clean) {
             return Err(ParseError::bad("Bad character in URI"));
         }
@@ -158,6 +159,9 @@ fn cut(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
 }
 
 fn unescape(text: &[u8]) -> Result<Vec<u8>, ParseError> {
+    if !text.contains(&b'%') {
+        return Ok(text.to_vec());
+    }
     let mut plain = Vec::with_capacity(text.len());
     let mut bytes = text.iter();
     while let Some(&byte) = bytes.next() {

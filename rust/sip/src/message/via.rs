@@ -71,7 +71,8 @@ pub(crate) fn split_host(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
                 .position(|&byte| byte == b':')
                 .unwrap_or(text.len());
             let host = trim(&text[..end]);
-            let known = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+            let known =
+                |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
             if host.is_empty() || !host.iter().all(known) {
                 return None;
             }
