@@ -21,7 +21,7 @@ CONTROLS = ["\r", "\n", "\r\n", "\0", "\x0b", "\x0c", "\x1b", "\x1c", "\x7f", "\
 TEXT = st.text(max_size=20) | st.sampled_from([FORGED, *CONTROLS]).map(lambda text: f"a{text}b")
 USUAL = {
     "Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq", "Contact", "Allow", "Supported",
-    "User-Agent", "Content-Type", "Content-Length",
+    "Session-Expires", "User-Agent", "Content-Type", "Content-Length",
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from .tones import assert_tone
 pytestmark = [pytest.mark.interop, pytest.mark.far_end("kamailio"), pytest.mark.slow]
 
 RTP = trivox.CallSettings(media="rtp")
+LISTENING = {"tls": "tcp", "wss": "ws"}
 
 
 @asynccontextmanager
@@ -23,8 +24,10 @@ async def registered(kamailio, user, transport, password=PASSWORD):
     account = trivox.AccountConfig(
         f"sip:{user}@{DOMAIN}", password=password, proxy=kamailio.proxy(transport)
     )
-    listen = [f"sip:127.0.0.1:0;transport={transport}"]
-    async with trivox.open_client(listen=listen, accounts=[account]) as client:
+    # Who only connects needs no certificate of its own, and listens on nothing secure.
+    listen = [f"sip:127.0.0.1:0;transport={LISTENING.get(transport, transport)}"]
+    tls = trivox.TlsConfig(ca=kamailio.ca)
+    async with trivox.open_client(listen=listen, accounts=[account], tls=tls) as client:
         async with next(iter(client.accounts.values())).registered():
             yield client
 
@@ -63,7 +66,18 @@ async def _talk(caller, tmp_path):
 
 @pytest.mark.parametrize(
     ("from_transport", "to_transport"),
-    [("udp", "udp"), ("udp", "tcp"), ("tcp", "udp"), ("ws", "udp"), ("udp", "ws"), ("ws", "tcp")],
+    [
+        ("udp", "udp"),
+        ("udp", "tcp"),
+        ("tcp", "udp"),
+        ("ws", "udp"),
+        ("udp", "ws"),
+        ("ws", "tcp"),
+        ("tls", "udp"),
+        ("udp", "tls"),
+        ("tls", "wss"),
+        ("wss", "tcp"),
+    ],
 )
 async def test_a_call_through_the_proxy_is_heard_both_ways(
     run_dir, tmp_path, nursery, from_transport, to_transport
