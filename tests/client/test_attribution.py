@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import trio
 
+from trivox.call.host import Route
 from trivox.client.config import AccountConfig
+from trivox.sip.identity import LocalIdentity
 
 TRUNK = AccountConfig("sip:trunk@carrier.example", registrar="", proxy="sip:10.0.0.9:5080")
 NAMED = AccountConfig("sip:named@carrier.example", registrar="")
@@ -43,7 +45,9 @@ async def test_the_contact_named_by_the_request_uri_comes_before_the_address_of_
     autojump_clock, world
 ) -> None:
     async with world().with_far_end(accounts=[ALICE, BOB]) as (client, far):
-        client.accounts[BOB.uri].contact = "<sip:alice@example.org;transport=udp>"
+        identity = LocalIdentity(BOB.uri, "<sip:alice@example.org;transport=udp>")
+        (flow,) = client.accounts[BOB.uri]._flows
+        flow.route = Route(0, ("10.0.0.9", 5060), "10.0.0.1", identity)
 
         assert await _account_of(client, far, "sip:alice@example.org:5060") == BOB.uri
 

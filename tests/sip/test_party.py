@@ -20,6 +20,7 @@ from trivox.sip.party import (
     read_parties_untrusted,
     read_privacy_untrusted,
     unless_given,
+    values_untrusted,
 )
 
 PAI = ("P-Asserted-Identity", "<sip:a@example.org>")
@@ -37,6 +38,13 @@ def test_a_sip_and_a_tel_identity_are_both_read_rfc_3325_section_9_1() -> None:
 
 def test_what_is_no_identity_is_passed_over() -> None:
     assert read_parties_untrusted(["<<", "", '"open <sip:a@b>', "<sip:c@d"]) == ()
+
+
+def test_the_readable_values_of_a_list_are_given_as_they_stand() -> None:
+    assert list(values_untrusted(['"A, B" <sip:a@b>;x=1 , <<', "tel:+1"])) == [
+        '"A, B" <sip:a@b>;x=1',
+        "tel:+1",
+    ]
 
 
 def test_the_number_of_values_that_are_read_is_bounded() -> None:

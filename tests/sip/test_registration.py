@@ -101,6 +101,7 @@ def test_register_binds_the_contact_to_the_address(far_end) -> None:
         ("Call-ID", "reg-1"),
         ("CSeq", "1 REGISTER"),
         ("Contact", "<sip:alice@192.0.2.1>"),
+        ("Supported", "path"),
         ("Expires", "600"),
         ("User-Agent", "trivox"),
     )

@@ -13,17 +13,14 @@ from trivox.actor.correlation import log_fields
 from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.call.argument_rules import checked_number
 from trivox.client.credentials import AccountSecrets
+from trivox.client.registration_flow import BOUND, FlowHost, RegistrationFlow
 from trivox.errors import AuthenticationError, InvalidUriError, RegistrationError, TransportError
-from trivox.sip.outputs import SendRequest
-from trivox.sip.registration import Registration, RegistrationChanged, RegistrationState
+from trivox.sip.registration import RegistrationChanged, RegistrationState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
 
-    from trivox._native import SipEvent
     from trivox.call.call import Call
-    from trivox.call.host import Route, Timer
     from trivox.call.settings import CallSettings
     from trivox.client.config import AccountConfig
     from trivox.client.dialling import Dialling
@@ -31,6 +28,15 @@ if TYPE_CHECKING:
 
 _LOGGER: Final = logging.getLogger("trivox.account")
 _UNAUTHENTIC: Final = (401, 403, 407)
+_BY_RANK: Final = (
+    RegistrationState.REGISTERED,
+    RegistrationState.REFRESHING,
+    RegistrationState.REGISTERING,
+    RegistrationState.UNREGISTERING,
+    RegistrationState.FAILED,
+    RegistrationState.UNREGISTERED,
+)
+"""Of several flows the best one says where the account stands."""
 _UNREGISTER_LIMIT: Final = 2.0
 """Seconds leaving `registered()` waits for the registrar's answer."""
 
@@ -43,36 +49,8 @@ class RegistrationInfo:
     expires: float
 
 
-class AccountHost(Protocol):
+class AccountHost(FlowHost, Protocol):
     """The client, seen from its accounts."""
-
-    def now(self) -> float:
-        """Return the time."""
-        ...
-
-    def call_at(self, at: float, act: Callable[[], None]) -> Timer:
-        """Call `act` at that time."""
-        ...
-
-    async def route_registration(self, account: Account) -> Route:
-        """Resolve the registrar or the proxy before it."""
-        ...
-
-    def new_registration(self, account: Account, route: Route) -> Registration:
-        """Make the machine that keeps an account registered."""
-        ...
-
-    def enter_registration(self, account: Account) -> None:
-        """Give the account the events of its token."""
-        ...
-
-    def leave_registration(self, account: Account) -> None:
-        """Expect nothing more for the account."""
-        ...
-
-    def send_registration(self, account: Account, route: Route, output: SendRequest) -> int:
-        """Send a REGISTER; returns its transaction."""
-        ...
 
     def create_call(
         self, destination: str, settings: CallSettings | None, *, account: Account | None
@@ -91,18 +69,16 @@ class AccountHost(Protocol):
 class Account:
     """Made by `ClientConfig.accounts` or `Client.add_account`."""
 
-    def __init__(self, host: AccountHost, config: AccountConfig, token: int) -> None:
+    def __init__(self, host: AccountHost, config: AccountConfig) -> None:
         self._host = host
         self.config: Final = config
-        self.token: Final = token
-        self.contact = ""
-        """Our Contact at the registrar; empty before the first `register()`."""
         self.secrets: Final = AccountSecrets(config)
+        self._flows: Final = tuple(
+            RegistrationFlow(host, self, number, proxy)
+            for number, proxy in enumerate((config.proxy, *config.flow_proxies), 1)
+        )
         self._registration = ReadonlyWatchable(RegistrationState.UNREGISTERED)
         self._expires_at: ReadonlyWatchable[float | None] = ReadonlyWatchable(None)
-        self._machine: Registration | None = None
-        self._route: Route | None = None
-        self._timer: Timer | None = None
         self._parked = trio.lowlevel.ParkingLot()
         self._last = RegistrationChanged(RegistrationState.UNREGISTERED)
 
@@ -113,6 +89,27 @@ class Account:
     def uri(self) -> str:
         """Address of record."""
         return self.config.uri
+
+    @property
+    def contact(self) -> str:
+        """Our Contact at the registrar, by the flow in use; empty before the first `register()`."""
+        flow = self.flow or self._flows[0]
+        return flow.contact
+
+    @property
+    def contacts(self) -> tuple[str, ...]:
+        """Our Contacts by all flows that were opened."""
+        return tuple(flow.contact for flow in self._flows if flow.route is not None)
+
+    @property
+    def flow(self) -> RegistrationFlow | None:
+        """The flow that requests of this account leave by: the first that is up (RFC 5626 §4.3)."""
+        return next((flow for flow in self._flows if flow.is_usable), None)
+
+    @property
+    def flows(self) -> tuple[RegistrationState, ...]:
+        """Where each flow of the registration stands."""
+        return tuple(flow.state for flow in self._flows)
 
     @property
     def registration(self) -> ReadonlyWatchable[RegistrationState]:
@@ -172,14 +169,8 @@ class Account:
         if not self.registrar:
             raise RegistrationError("a trunk has no registrar: set AccountConfig.registrar")
         await trio.lowlevel.checkpoint()
-        if self._machine is None:
-            self._route = await self._host.route_registration(self)
-            self.contact = self._route.identity.contact
-            self._machine = self._host.new_registration(self, self._route)
-            self._host.enter_registration(self)
-        else:
-            await self.secrets.prepare()
-        self._carry_out(self._machine.register(expires or self.config.expires, self._host.now()))
+        await self.secrets.prepare()
+        await self._open_flows(expires or self.config.expires)
         while self._registration.value in (
             RegistrationState.REGISTERING,
             RegistrationState.REFRESHING,
@@ -193,6 +184,23 @@ class Account:
                 retry_after=last.retry_after,
             )
         return RegistrationInfo(self.contact, last.expires)
+
+    async def _open_flows(self, expires: int) -> None:
+        """Register by every flow there is a way for. Raises what the last one met if none has."""
+        closed: list[RegistrationFlow] = []
+        failure: Exception | None = None
+        for flow in self._flows:
+            try:
+                await flow.open()
+            except (TransportError, OSError) as error:
+                failure = error
+                closed.append(flow)
+            else:
+                flow.register(expires)
+        if failure is not None and len(closed) == len(self._flows):
+            raise failure
+        for flow in closed:
+            flow.open_later(expires)
 
     def _hint(self, last: RegistrationChanged) -> str:
         """Say what to do about a refusal."""
@@ -211,12 +219,12 @@ class Account:
 
     def _begin_unregistering(self) -> None:
         """Send the REGISTER that removes the binding, without waiting."""
-        if self._machine is not None:
-            self._carry_out(self._machine.unregister(self._host.now()))
+        for flow in self._flows:
+            flow.unregister()
 
     async def _keep_registered(self) -> None:
         """Register if nobody has asked for it; a refusal is logged and tried again in time."""
-        if self._machine is not None:
+        if any(flow.route is not None for flow in self._flows):
             return
         try:
             await self.register()
@@ -240,50 +248,21 @@ class Account:
         """Call from this account; see `Client.dial`."""
         return self._host.dial(destination, settings, account=self)
 
-    def handle_sip(self, event: SipEvent, now: float) -> None:
-        """Take an event that carries this account's token."""
-        if self._machine is not None:
-            self._carry_out(self._machine.handle(event, now))
-
-    def _carry_out(self, outputs: tuple[SendRequest | RegistrationChanged, ...]) -> None:
-        assert self._machine is not None, "its own machine asked for it"
-        assert self._route is not None, "the route is known before the machine is made"
-        for output in outputs:
-            if isinstance(output, SendRequest):
-                self._machine.sent(self._host.send_registration(self, self._route, output))
-            else:
-                self._take_change(output)
-        self._set_timer()
-
-    def _take_change(self, change: RegistrationChanged) -> None:
-        self._last = change
+    def _take_change(self, flow: RegistrationFlow, change: RegistrationChanged) -> None:
+        """Take that one flow went on: the account is registered while one of them is."""
         if change.state is RegistrationState.FAILED and change.status in _UNAUTHENTIC:
             self.secrets.doubt()
-        is_bound = change.state in (RegistrationState.REGISTERED, RegistrationState.REFRESHING)
-        if change.state is RegistrationState.REGISTERED:
+        for one in self._flows:
+            one.note_others(are_bound=any(f.is_bound for f in self._flows if f is not one))
+        state = next(one for one in _BY_RANK if one in self.flows)
+        if state is change.state or flow.is_bound:
+            self._last = change
+        if state is RegistrationState.REGISTERED and change.state is state:
             assign(self._expires_at, self._host.now() + change.expires)
-        elif not is_bound:
+        elif state not in BOUND:
             assign(self._expires_at, None)
-        assign(self._registration, change.state)
+        assign(self._registration, state)
         self._parked.unpark_all()
-        if change.state in (RegistrationState.UNREGISTERED, RegistrationState.FAILED):
-            self._host.leave_registration(self)
-        else:
-            self._host.enter_registration(self)
-
-    def _set_timer(self) -> None:
-        assert self._machine is not None, "called by its own machine's outputs"
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        deadline = self._machine.next_deadline()
-        if deadline is not None:
-            self._timer = self._host.call_at(deadline, self._due)
-
-    def _due(self) -> None:
-        self._timer = None
-        if self._machine is not None:
-            self._carry_out(self._machine.handle_timeout(self._host.now()))
 
 
 @final

@@ -76,7 +76,7 @@ class Attribution:
             return None
         wanted = _name(request.uri)
         for account in accounts:
-            if account.contact and _name(account.contact.strip("<>")) == wanted:
+            if any(_name(contact.strip("<>")) == wanted for contact in account.contacts):
                 return account
         called = _name(party_untrusted(request.dialog()[4])[1] or "")
         for account in accounts:

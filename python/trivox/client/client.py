@@ -113,7 +113,7 @@ class Client(ClientListening):
 
     def add_account(self, config: AccountConfig) -> Account:
         """Add an account; one with the same address of record is replaced."""
-        account = Account(self._wiring, config, self._wiring.exchange.new_token())
+        account = Account(self._wiring.registering, config)
         self._accounts[config.uri] = account
         self._arrivals.attribution.add(account)
         return account

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from trivox.client.credentials import AskCredentials
 
 _LAST_PORT: Final = 65_535
+_URN: Final = re.compile(r"urn:[A-Za-z0-9][A-Za-z0-9\-]{0,31}:[A-Za-z0-9()+,\-.:=@;$_!*']+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,14 @@ class AccountConfig:
             `register()` does, at the domain of `uri`; "": a trunk, which has no registrar: calls
             from the addresses of its `proxy`, or else of the domain of `uri`, belong to it.
         proxy: URI of an outbound proxy, put on top of the route set; None: none.
+        flow_proxies: URIs of further outbound proxies, each of which is registered by too, so that
+            calls still come when one fails (RFC 5626).
+        outbound: Ask the registrar to reach us by the very connection we registered by (RFC 5626);
+            on by itself where there are `flow_proxies`.
+        instance_id: URN of this device, "urn:uuid:…", the same after each start (RFC 5626 §4.1);
+            None: a random one.
+        keep_alive: Longest seconds between the keep-alives of a registration's flow; None: as RFC
+            5626 says where the registrar agrees to outbound, else none.
         realms: Realms the password may be used for; empty: the domain of `uri`.
         digest_hosts: Hosts whose challenges are answered, beside the domain, the registrar and the
             proxy; "*" is any.
@@ -68,6 +78,10 @@ class AccountConfig:
     display_name: str = ""
     registrar: str | None = None
     proxy: str | None = None
+    flow_proxies: tuple[str, ...] = ()
+    outbound: bool = False
+    instance_id: str | None = None
+    keep_alive: float | None = None
     realms: tuple[str, ...] = ()
     digest_hosts: tuple[str, ...] = ()
     trusted: bool = False
@@ -82,6 +96,7 @@ class AccountConfig:
         for name in ("registrar", "proxy"):
             if getattr(self, name):
                 checked_uri(getattr(self, name), name)
+        self._check_outbound()
         hosts = checked_names(self.digest_hosts, "digest_hosts")
         object.__setattr__(self, "digest_hosts", tuple(host.lower() for host in hosts))
         secrets = (self.password, self.ha1, self.credentials)
@@ -92,6 +107,21 @@ class AccountConfig:
         checked_hashes(self.ha1)
         checked_number(self.expires, "expires", least=1, unit=" second")
         checked_kind(self.settings, CallSettings, "settings")
+
+    def _check_outbound(self) -> None:
+        proxies = checked_names(self.flow_proxies, "flow_proxies")
+        object.__setattr__(self, "flow_proxies", proxies)
+        for proxy in proxies:
+            checked_uri(proxy, "flow_proxies")
+        if self.instance_id is not None and not _URN.fullmatch(self.instance_id):
+            raise InvalidArgumentsError(f"instance_id is {self.instance_id!r}; write urn:uuid:…")
+        if self.keep_alive is not None:
+            checked_number(self.keep_alive, "keep_alive", least=1, unit=" second, or None")
+
+    @property
+    def uses_outbound(self) -> bool:
+        """Whether registrations are bound to their flows."""
+        return self.outbound or bool(self.flow_proxies)
 
 
 class AccountGrant(Protocol):

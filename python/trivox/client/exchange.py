@@ -60,6 +60,8 @@ class Exchange:
         self._lost_flows: set[int] = set()
         self._turn_time: float | None = None
         self._quiet = trio.lowlevel.ParkingLot()
+        self.flow_closed: Callable[[int], None] = lambda _flow: None
+        """Told of each connection that is gone."""
         self.endpoint: Endpoint
         self.failover: Failover
 
@@ -142,6 +144,7 @@ class Exchange:
 
     def handle_flow_closed(self, flow: int, *, is_peers: bool) -> None:
         """Tell the calls that lived on it, if we cannot open it; else the next request does so."""
+        self.flow_closed(flow)
         if is_peers:
             if not self._lost_flows:
                 # Many connections may break at once: the calls are gone through once.

@@ -7,20 +7,21 @@ import dataclasses
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol, final
 
-from trivox._native import Uri
+from trivox._native import NameAddr, Uri
 from trivox.call.host import Route
 from trivox.client.caller import caller_of
 from trivox.client.exchange import Exchange
 from trivox.client.identifiers import Identifiers
+from trivox.client.registering import Registering
+from trivox.client.service_route import routes_by
 from trivox.client.targets import target_of
 from trivox.client.timers import Timers
 from trivox.client.tracing import Tracer
 from trivox.errors import ConnectionInterruptedError, ConnectionNetworkError, ParseError
 from trivox.net.endpoint import Endpoint
 from trivox.net.sockets import SystemSockets
-from trivox.net.target import is_sips
+from trivox.net.target import SECURE, is_sips
 from trivox.sip.identity import LocalIdentity
-from trivox.sip.registration import Registration
 from trivox.sip.target_filter import TargetFilter
 
 if TYPE_CHECKING:
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
     from trivox.client.account import Account
     from trivox.client.config import ClientConfig
     from trivox.client.dialling import Dialling
+    from trivox.client.registration_flow import RegistrationFlow
     from trivox.client.timers import Deadline
     from trivox.media.engine import Media
     from trivox.net.dns_records import Dns
+    from trivox.net.target import Target
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import Address, Flow, SocketFactory
     from trivox.sip.outputs import SendAck, SendCancel, SendRequest
@@ -93,7 +96,7 @@ class Owner(Protocol):
 
 @final
 class Wiring:
-    """The `CallHost` of a client's calls and the `AccountHost` of its accounts."""
+    """The `CallHost` of a client's calls."""
 
     def __init__(
         self,
@@ -106,7 +109,7 @@ class Wiring:
         dns: Dns | None,
     ) -> None:
         config = owner.config
-        self._owner = owner
+        self.owner = owner
         self._supervisor: Supervisor | None = None
         self.is_closed = False
         self.media = media
@@ -142,6 +145,7 @@ class Wiring:
         self.exchange.open(self.endpoint)
         self.respond = self.endpoint.respond
         self.forget = self.endpoint.forget
+        self.registering = Registering(self, seed)
 
     async def open(self, supervisor: Supervisor) -> None:
         """Start what runs under the supervisor. Raises OSError, InvalidUriError."""
@@ -160,12 +164,12 @@ class Wiring:
     @property
     def advertised(self) -> str:
         """Host told to others in place of the local one."""
-        return self._owner.config.advertised or ""
+        return self.owner.config.advertised or ""
 
     @property
     def hangup_timeout(self) -> float:
         """Seconds leaving a call waits for its end."""
-        return self._owner.config.hangup_timeout
+        return self.owner.config.hangup_timeout
 
     @property
     def start_soon(self) -> StartSoon:
@@ -183,16 +187,16 @@ class Wiring:
 
     def isolation_for(self, call: Call) -> Isolation:
         """Return the place where what this call's listeners raise ends."""
-        return self._owner._isolation_for(call)
+        return self.owner._isolation_for(call)
 
     def enter(self, call: Call) -> None:
         """Take an outgoing call in."""
-        self._owner._enter(call)
+        self.owner._enter(call)
         self.exchange.enter(call.token, call)
 
     def leave(self, call: Call) -> None:
         """Let an ended call go; its last messages are still carried."""
-        self._owner._leave(call)
+        self.owner._leave(call)
         self.exchange.settle(call)
 
     def send(self, call: Call, output: SendRequest | SendAck | SendCancel) -> int:
@@ -217,12 +221,12 @@ class Wiring:
 
     def refer(self, call: Call, target: str, settings: CallSettings) -> Call:
         """Make the call that the far end of `call` asks for."""
-        new_call = self._owner.create_call(target, settings, account=self._account_of(call))
+        new_call = self.owner.create_call(target, settings, account=self._account_of(call))
         new_call._named_by = self.exchange.hop_of(call)
         return new_call
 
     def _account_of(self, call: Call) -> Account | None:
-        return self._owner.accounts.get(call.account.uri) if call.account else None
+        return self.owner.accounts.get(call.account.uri) if call.account else None
 
     async def route(
         self,
@@ -241,22 +245,75 @@ class Wiring:
         """
         if self.is_closed:
             raise ConnectionInterruptedError("the client is closed: open a new one")
-        config = self._owner.config
-        proxy = (account.config.proxy if account is not None else None) or config.outbound_proxy
-        if account is not None:
-            await account.secrets.prepare()
+        config = self.owner.config
+        if account is None:
+            proxy = config.outbound_proxy
+            return await self._route_by(target, None, settings, proxy, named_by=named_by)
+        await account.secrets.prepare()
+        own = account.flow
+        proxy = (own.proxy if own is not None else account.config.proxy) or config.outbound_proxy
+        if own is None or not (own.granted.service_route or own.granted.is_outbound):
+            return await self._route_by(target, account, settings, proxy, named_by=named_by)
+        assert own.in_use is not None, "a flow that is registered has its route"
+        routes = routes_by(proxy, own.granted.service_route)
+        flow = self.endpoint.flow(own.in_use.flow)
+        is_secure = is_sips(target)
+        has_way = flow is not None and (flow.transport in SECURE or not is_secure)
+        if own.granted.is_outbound and routes and flow is not None and has_way:
+            peer = own.in_use.destination
+            return self._route(flow, peer, account, settings, routes, is_secure=is_secure, by=own)
+        if proxy or not routes:
+            return await self._route_by(target, account, settings, proxy, routes, named_by=named_by)
+        # The registrar named the next hop: where it may lead is judged like any other.
+        named = await self.endpoint.resolve(NameAddr.parse(routes[0]).uri)
+        hop = self.endpoint.hops.permit(named, own.in_use.flow, own.in_use.destination)
+        account.secrets.trust(routes[0].strip("<>"), hop.addresses, is_given=True)
+        return self._route_to(target, hop, account, settings, routes)
+
+    async def route_registration(self, account: Account, proxy: str | None) -> Route:
+        """Resolve the registrar or the proxy before it."""
+        if self.is_closed:
+            raise ConnectionInterruptedError("the client is closed: open a new one")
+        await account.secrets.prepare()
+        proxy = proxy or self.owner.config.outbound_proxy
+        return await self._route_by(account.registrar, account, None, proxy)
+
+    async def _route_by(
+        self,
+        target: str,
+        account: Account | None,
+        settings: CallSettings | None,
+        proxy: str | None,
+        routes: tuple[str, ...] = (),
+        *,
+        named_by: tuple[int, Address] | None = None,
+    ) -> Route:
+        """Resolve a proxy, or the target without one, and begin the flow to it."""
         resolved = await self.endpoint.resolve(proxy or target)
+        if named_by is not None and not proxy:
+            resolved = self.endpoint.hops.permit(resolved, *named_by)
         if named_by is not None and not proxy:
             resolved = self.endpoint.hops.permit(resolved, *named_by)
         if account is not None:
             account.secrets.trust(proxy or target, resolved.addresses, is_given=bool(proxy))
+        return self._route_to(target, resolved, account, settings, routes or routes_by(proxy, ()))
+
+    def _route_to(
+        self,
+        target: str,
+        resolved: Target,
+        account: Account | None,
+        settings: CallSettings | None,
+        routes: tuple[str, ...],
+    ) -> Route:
+        """Begin the flow to the first address there is a way to."""
         is_secure = is_sips(target)
         if is_secure and not resolved.is_secure:
             raise ConnectionNetworkError(
                 f"{target} wants TLS all the way: the proxy has to have it"
             )
         flow, peer = self.endpoint.hops.first_flow(resolved)
-        route = self._route(flow, peer, account, settings, proxy, is_secure=is_secure)
+        route = self._route(flow, peer, account, settings, routes, is_secure=is_secure)
         return dataclasses.replace(route, target=resolved)
 
     def route_back(self, request: Message, event: SipEvent, account: Account | None) -> Route:
@@ -273,7 +330,7 @@ class Wiring:
         route = self._routes_back.get(key)
         if route is None:
             user, is_secure = _user_of(uri), is_sips(uri)
-            route = self._route(flow, source, account, None, None, user=user, is_secure=is_secure)
+            route = self._route(flow, source, account, None, (), user=user, is_secure=is_secure)
             if len(self._routes_back) >= _MOST_ROUTES:
                 self._routes_back.clear()
             self._routes_back[key] = route
@@ -285,71 +342,34 @@ class Wiring:
         peer: Address,
         account: Account | None,
         settings: CallSettings | None,
-        proxy: str | None,
+        routes: tuple[str, ...],
         *,
         user: str = "",
         is_secure: bool,
+        by: RegistrationFlow | None = None,
     ) -> Route:
-        config = self._owner.config
+        config = self.owner.config
         own = account.config if account is not None else None
         is_trusted = account is not None and account.is_trusted_at(peer)
         local = self.endpoint.local_host(flow, peer[0])
         fallback = f"sip:trivox@{_bracketed(local)}"
         caller = caller_of(fallback, own, settings, is_trusted=is_trusted)
+        named = user or _user_of(caller.uri)
+        contact = self.endpoint.contact(flow, peer, named, is_secure=is_secure)
+        if by is not None:
+            # Requests within the dialog are to come by this very flow (RFC 5626 §4.3).
+            contact = f"<{by.granted.gruu}>" if by.granted.gruu else contact.replace(">", ";ob>")
         identity = LocalIdentity(
             uri=caller.uri,
-            contact=self.endpoint.contact(
-                flow, peer, user or _user_of(caller.uri), is_secure=is_secure
-            ),
+            contact=contact,
             display_name=caller.display_name,
             is_trusted=is_trusted,
             headers=caller.headers,
-            routes=(f"<{_loose(proxy)}>",) if proxy else (),
+            routes=routes,
             digest=account.secrets.digest if account is not None else None,
             user_agent=config.user_agent,
         )
         return Route(flow.id, peer, local, identity, is_secure=is_secure)
-
-    # AccountHost
-
-    async def route_registration(self, account: Account) -> Route:
-        """Resolve the registrar or the proxy before it."""
-        return await self.route(account.registrar, account)
-
-    def new_registration(self, account: Account, route: Route) -> Registration:
-        """Make the machine that keeps an account registered."""
-        return Registration(
-            route.identity,
-            account.registrar,
-            call_id=self.new_id(),
-            local_tag=self.new_id(),
-            cnonce=self.new_id(),
-            jitter=self.new_id.fraction(),
-        )
-
-    def enter_registration(self, account: Account) -> None:
-        """Give the account the events of its token."""
-        self.exchange.enter(account.token, account)
-
-    def leave_registration(self, account: Account) -> None:
-        """Expect nothing more for the account."""
-        self.exchange.release(account.token)
-
-    def send_registration(self, account: Account, route: Route, output: SendRequest) -> int:
-        """Send a REGISTER."""
-        return self.exchange.send(account.token, route, output, in_dialog=False)
-
-    def create_call(
-        self, destination: str, settings: CallSettings | None, *, account: Account | None
-    ) -> Call:
-        """Make a call of an account."""
-        return self._owner.create_call(destination, settings, account=account)
-
-    def dial(
-        self, destination: str, settings: CallSettings | None, *, account: Account | None
-    ) -> Dialling:
-        """Call from an account."""
-        return self._owner.dial(destination, settings, account=account)
 
 
 def _user_of(uri: str) -> str:
@@ -357,10 +377,6 @@ def _user_of(uri: str) -> str:
         return Uri.parse(uri).user
     except ParseError:
         return ""
-
-
-def _loose(uri: str) -> str:
-    return uri if ";lr" in uri else f"{uri};lr"
 
 
 def _bracketed(host: str) -> str:

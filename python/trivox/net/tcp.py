@@ -50,6 +50,8 @@ class TcpFlow:
         self.accepted = accepted
         self.wire = Wire(limits, accepted=accepted)
         self._deliver = deliver
+        self.heard: Callable[[], None] | None = None
+        """Called for whatever comes by the connection, keep-alives included."""
 
     def send(self, data: bytes, destination: Address) -> None:
         """Queue bytes for the writer; a full queue closes the flow."""
@@ -82,6 +84,8 @@ class TcpFlow:
             if not data:
                 return
             self.wire.answered()
+            if self.heard is not None:
+                self.heard()
             is_complete = self._deliver(self, data)
             # A keep-alive is no message, and in the midst of one it buys no time.
             if is_complete or data.strip(b"\r\n"):

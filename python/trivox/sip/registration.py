@@ -26,11 +26,14 @@ __all__ = ["Registration", "RegistrationChanged", "RegistrationState"]
 
 RETRY_BASE: Final = 30.0
 """Seconds of the first back-off (RFC 5626 §4.5, with no other flow up)."""
+RETRY_BASE_OF_SPARE: Final = 90.0
+"""The same while another flow of the account is up."""
 RETRY_LIMIT: Final = 1800.0
 """Seconds a back-off never exceeds (RFC 5626 §4.5)."""
 MAX_RAISES: Final = 2
 """Times one REGISTER follows a Min-Expires; a registrar that raises it again never agrees."""
 _MAX_CONTACTS: Final = 64
+_MAX_ROUTES: Final = 16
 
 
 @final
@@ -44,6 +47,10 @@ class RegistrationChanged:
         reason: Its phrase, or what happened in words.
         expires: Seconds the binding holds, when registered; else 0.
         retry_after: Seconds until the next try, when one is scheduled after a failure; else None.
+        service_route: Route values that our requests are to pass (RFC 3608), when registered.
+        gruu: Our public GRUU, an URI for this device (RFC 5627); empty for none.
+        is_outbound: Whether the registrar reaches us by this very flow (RFC 5626 §4.2.1).
+        flow_timer: Seconds within which the server wants to hear of the flow; 0 when it said none.
     """
 
     state: RegistrationState
@@ -51,6 +58,10 @@ class RegistrationChanged:
     reason: str = ""
     expires: float = 0.0
     retry_after: float | None = None
+    service_route: tuple[str, ...] = ()
+    gruu: str = ""
+    is_outbound: bool = False
+    flow_timer: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,7 @@ class _Given:
     reason: str = ""
     expires: float = 0.0
     retry_after: float = 0.0
+    message: Message | None = None
 
 
 Outputs = tuple[SendRequest | RegistrationChanged, ...]
@@ -83,6 +95,8 @@ class Registration:
         local_tag: str,
         cnonce: str,
         jitter: float,
+        instance: str = "",
+        reg_id: int = 0,
     ) -> None:
         """Take who registers where.
 
@@ -93,7 +107,13 @@ class Registration:
             local_tag: A fresh From tag.
             cnonce: A fresh token nobody has seen, for digest answers.
             jitter: From 0 to 1: spreads refreshes and retries of many accounts; may be changed.
+            instance: URN of this device, "urn:uuid:…" (RFC 5626 §4.1); empty: no outbound.
+            reg_id: Number of this flow among those of the device, from 1.
         """
+        self.has_other_flow = False
+        """Whether another flow of the account is registered: retries are slower then."""
+        self._supported = "path, outbound, gruu" if instance else "path"
+        self._outbound = f';reg-id={reg_id};+sip.instance="<{instance}>"' if instance else ""
         self.jitter = jitter
         self._identity = identity
         self._registrar = registrar
@@ -125,6 +145,14 @@ class Registration:
     def unregister(self, now: float) -> Outputs:
         """Remove our binding; a REGISTER that is out is waited for first."""
         return self._step(RegistrationEvent.UNREGISTER, _Given(now))
+
+    def move(self, identity: LocalIdentity) -> None:
+        """Register by another flow from the next REGISTER on: its Contact and routes."""
+        self._identity = identity
+
+    def flow_lost(self, now: float) -> Outputs:
+        """Take that the flow of the binding is gone: it is registered anew after a while."""
+        return self._step(RegistrationEvent.FLOW_LOST, _Given(now, reason="connection lost"))
 
     def sent(self, tx: int) -> None:
         """Take the client transaction of the last `SendRequest`."""
@@ -179,7 +207,7 @@ class Registration:
         expires = self._granted(message)
         if self._expires > 0 and expires <= 0:
             return self._failed(given)
-        granted = _Given(given.now, given.status, given.reason, expires)
+        granted = _Given(given.now, given.status, given.reason, expires, message=message)
         return self._step(RegistrationEvent.ACCEPTED, granted)
 
     def _is_superseded(self) -> bool:
@@ -195,20 +223,24 @@ class Registration:
         return self._step(event, given)
 
     def _back_off(self, given: _Given) -> float:
-        wait = min(RETRY_LIMIT, RETRY_BASE * 2.0 ** min(self._failures, 16))
+        base = RETRY_BASE_OF_SPARE if self.has_other_flow else RETRY_BASE
+        wait = min(RETRY_LIMIT, base * 2.0 ** min(self._failures, 16))
         return max(wait * (0.5 + 0.5 * self.jitter), given.retry_after)
 
     def _granted(self, message: Message) -> float:
         """Return the expiry of our own binding in a 200 (RFC 3261 §10.2.4)."""
+        for contact in self._own_contacts(message):
+            if contact.expires is not None:
+                return contact.expires
+        return _seconds(message, "Expires") or float(self._expires)
+
+    def _own_contacts(self, message: Message) -> list[_Contact]:
         own = _read_contact_untrusted(self._identity.contact)
         found = [_read_contact_untrusted(v) for v in message.values("Contact")[:_MAX_CONTACTS]]
         contacts = [contact for contact in found if contact is not None]
-        mine = [contact for contact in contacts if own is not None and contact[0] == own[0]]
+        mine = [contact for contact in contacts if own is not None and contact.uri == own.uri]
         # A registrar behind NAT may have rewritten it: a sole binding is ours all the same.
-        for _, expires in mine or contacts[: len(contacts) == 1]:
-            if expires is not None:
-                return expires
-        return _seconds(message, "Expires") or float(self._expires)
+        return mine or contacts[: len(contacts) == 1]
 
     def _step(self, event: RegistrationEvent, given: _Given) -> Outputs:
         """Go where the table says; a pair it does not hold is in REGISTRATION_IGNORED."""
@@ -222,13 +254,33 @@ class Registration:
         return (*sent, self._change(event, given))
 
     def _change(self, event: RegistrationEvent, given: _Given) -> RegistrationChanged:
-        is_retried = event in (RegistrationEvent.FAILED, RegistrationEvent.FAILED_WHILE_BOUND)
+        if event is RegistrationEvent.ACCEPTED and given.message is not None and given.expires:
+            return self._registered(given, given.message)
+        is_retried = event in (
+            RegistrationEvent.FAILED,
+            RegistrationEvent.FAILED_WHILE_BOUND,
+            RegistrationEvent.FLOW_LOST,
+        )
         return RegistrationChanged(
             self._state,
             given.status,
             given.reason,
             given.expires,
             self._deadline - given.now if is_retried and self._deadline is not None else None,
+        )
+
+    def _registered(self, given: _Given, message: Message) -> RegistrationChanged:
+        """Return what a 200 grants beside the time."""
+        is_outbound = any(tag.lower() == "outbound" for tag in message.values("Require"))
+        return RegistrationChanged(
+            self._state,
+            given.status,
+            given.reason,
+            given.expires,
+            service_route=tuple(message.values("Service-Route")[:_MAX_ROUTES]),
+            gruu=next((c.gruu for c in self._own_contacts(message) if c.gruu), ""),
+            is_outbound=bool(self._outbound) and is_outbound,
+            flow_timer=_seconds(message, "Flow-Timer"),
         )
 
     def _perform(self, action: RegistrationAction, given: _Given) -> tuple[SendRequest, ...]:
@@ -279,7 +331,8 @@ class Registration:
             ("To", identity.address),
             ("Call-ID", self._call_id),
             ("CSeq", f"{self._cseq} REGISTER"),
-            ("Contact", identity.contact),
+            ("Contact", identity.contact + self._outbound),
+            ("Supported", self._supported),
             ("Expires", str(self._expires)),
             *agent,
             *self._authorizer.headers("REGISTER", self._registrar, b""),
@@ -295,8 +348,15 @@ def _seconds(message: Message, name: str) -> float:
     return float(digits) if is_number else 0.0
 
 
-def _read_contact_untrusted(value: str) -> tuple[Uri, float | None] | None:
-    """Return URI and expires of a Contact; None for one that cannot be read."""
+@dataclass(frozen=True, slots=True)
+class _Contact:
+    uri: Uri
+    expires: float | None
+    gruu: str
+
+
+def _read_contact_untrusted(value: str) -> _Contact | None:
+    """Return what a Contact says; None for one that cannot be read."""
     try:
         contact = NameAddr.parse(value)
         uri = Uri.parse(contact.uri)
@@ -304,4 +364,15 @@ def _read_contact_untrusted(value: str) -> tuple[Uri, float | None] | None:
         return None
     expires = contact.parameters.get("expires") or ""
     is_number = expires.isascii() and expires.isdigit() and len(expires) <= 10
-    return uri, float(expires) if is_number else None
+    gruu = _gruu_untrusted(contact.parameters.get("pub-gruu") or "")
+    return _Contact(uri, float(expires) if is_number else None, gruu)
+
+
+def _gruu_untrusted(text: str) -> str:
+    """Return a GRUU that may stand in our Contact; empty for anything else (RFC 5627 §4.3)."""
+    try:
+        uri = Uri.parse(text)
+    except ParseError:
+        return ""
+    is_plain = text.isprintable() and not set(text) & set('<>" ')
+    return text if is_plain and uri.scheme in ("sip", "sips") and "gr" in uri.parameters else ""

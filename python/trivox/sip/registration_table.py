@@ -38,6 +38,8 @@ class RegistrationEvent(StrEnum):
     """A failure that may pass: 408, 480, 5xx, Timer F, a lost flow."""
     EARLIER_FINISHED = "earlier_finished"
     """The REGISTER that was out when we chose to unregister has its final response."""
+    FLOW_LOST = "flow_lost"
+    """The flow that the binding is reached by is gone (RFC 5626 §4.5)."""
     DUE = "due"
     """Time to refresh or to try again."""
 
@@ -69,6 +71,7 @@ REGISTRATION_TABLE: Final[Table[RegistrationState, RegistrationEvent, Registrati
         E.REGISTER: Go(S.REFRESHING, (A.SEND_REGISTER,)),
         E.UNREGISTER: Go(S.UNREGISTERING, (A.SEND_UNREGISTER,)),
         E.DUE: Go(S.REFRESHING, (A.SEND_REGISTER,)),
+        E.FLOW_LOST: Go(S.FAILED, (A.SCHEDULE_RETRY,)),
     },
     S.REFRESHING: {
         E.UNREGISTER: Go(S.UNREGISTERING),
@@ -104,6 +107,9 @@ REGISTRATION_IGNORED: Final[Ignored[RegistrationEvent, RegistrationState]] = {
     },
     "RFC 3261 §10.2.2: there is no binding to remove, or it is being removed": {
         E.UNREGISTER: frozenset({S.UNREGISTERED, S.UNREGISTERING}),
+    },
+    "RFC 5626 §4.5: a REGISTER that is out fails by itself, and without a binding nothing is lost": {
+        E.FLOW_LOST: _ALL - {S.REGISTERED},
     },
     "RFC 3261 §17.1.2.2: only a REGISTER that is out can be answered": {
         E.ACCEPTED: _ALL - _ASKING,

@@ -30,6 +30,7 @@ REASONS: Final[Mapping[int, str]] = {
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
     423: "Interval Too Brief",
+    439: "First Hop Lacks Outbound Support",
     480: "Temporarily Unavailable",
     482: "Loop Detected",
     483: "Too Many Hops",

@@ -27,6 +27,20 @@ class Binding:
     expires_at: float
     call_id: str
     cseq: int
+    path: tuple[str, ...] = ()
+    """Route values by which its edge proxies are passed (RFC 3327)."""
+    hop: str = ""
+    """URI of the nearest of those proxies; the contact itself without any."""
+    instance: str = ""
+    """The device (RFC 5626 §4.1); empty for a contact that is no flow of one."""
+    reg_id: int = 0
+    """The flow among those of the device."""
+
+    def replaces(self, other: Binding) -> bool:
+        """Whether this is a newer binding of the same contact, or of the same flow (§6)."""
+        if self.instance:
+            return (self.instance, self.reg_id) == (other.instance, other.reg_id)
+        return not other.instance and self.uri == other.uri
 
 
 @final
@@ -44,6 +58,13 @@ class LocationTable:
         live = [binding for binding in self._bindings.get(user, ()) if binding.expires_at > now]
         self._store(user, live)
         return tuple(live)
+
+    def reachable(self, user: str, now: float) -> tuple[Binding, ...]:
+        """Return the bindings to call: of a device with several flows only the newest (§5.3)."""
+        newest: dict[object, Binding] = {}
+        for number, binding in enumerate(self.bindings(user, now)):
+            newest[binding.instance or number] = binding
+        return tuple(newest.values())
 
     def replace(self, user: str, bindings: list[Binding]) -> None:
         """Set all bindings of a user."""

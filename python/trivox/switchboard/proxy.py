@@ -48,6 +48,8 @@ class _Target:
     uri: str
     flow: Flow
     destination: Address
+    path: tuple[str, ...] = ()
+    """Route values before those of the request (RFC 3327 §5.4)."""
 
 
 @dataclass(slots=True)
@@ -218,7 +220,7 @@ class Proxy:
             return self._inside_target(message, uri, routes, now)
         if not self._identity.is_own_uri(uri) or not self._identity.is_user(uri.user):
             return Refusal(404)
-        found = [self._binding_target(one) for one in self._location.bindings(uri.user, now)]
+        found = [self._binding_target(one) for one in self._location.reachable(uri.user, now)]
         return [target for target in found if target is not None] or Refusal(480)
 
     def _inside_target(
@@ -254,15 +256,17 @@ class Proxy:
         if binding.is_connection:
             if flow is None or flow.remote is None:
                 return None
-            return _Target(binding.contact, flow, flow.remote)
+            return _Target(binding.contact, flow, flow.remote, binding.path)
         if binding.transport != "udp":
             try:
-                target = self._endpoint.resolve_now(binding.contact)
+                target = self._endpoint.resolve_now(binding.hop)
                 found = None if target is None else self._endpoint.flow_to(target)
             except (InvalidUriError, NotSupportedError, TransportError):
                 return None
             flow = found
-        return None if flow is None else _Target(binding.contact, flow, binding.destination)
+        if flow is None:
+            return None
+        return _Target(binding.contact, flow, binding.destination, binding.path)
 
     # Forwarding (§16.6).
 
@@ -286,7 +290,9 @@ class Proxy:
                 came_by = Hop(request.flow, request.source)
                 leaves_by = Hop(target.flow.id, target.destination)
                 record_route = self._tokens.record_route(came_by, leaves_by)
-            tx = self._forward(message, target, routes, record_route, hops, request.tx)
+            tx = self._forward(
+                message, target, target.path + routes, record_route, hops, request.tx
+            )
             if tx:
                 transaction.responses.add(tx)
                 self._by_branch[tx] = transaction

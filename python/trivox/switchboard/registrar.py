@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from trivox.switchboard.identity import Identity, Request
     from trivox.switchboard.location import LocationTable
 
+_EXTENSIONS: Final = frozenset({"path", "outbound"})
+_FLOW_TIMER: Final = 120
+"""Seconds a flow may be silent; keep-alives come sooner (RFC 5626 §6)."""
 _DEFAULT_EXPIRES: Final = 3600
 _LEAST_EXPIRES: Final = 60
 _MOST_EXPIRES: Final = 7200
@@ -38,7 +41,7 @@ class Registrar:
             ParseError: A header does not parse.
         """
         message = request.message
-        refusal = unsupported(message, "Require", frozenset())
+        refusal = unsupported(message, "Require", _EXTENSIONS)
         if refusal is not None:
             return refusal
         user = self._identity.authenticate(message, now, proxy=False)
@@ -55,7 +58,7 @@ class Registrar:
             refusal = self._remove_all(message, user, contacts, held)
         elif contacts:
             refusal = self._update(request, user, contacts, list(held), now)
-        return refusal or self._listing(user, now)
+        return refusal or self._listing(message, user, now)
 
     def _remove_all(
         self, message: Message, user: str, contacts: list[str], held: tuple[Binding, ...]
@@ -81,15 +84,15 @@ class Registrar:
                 expires = _DEFAULT_EXPIRES
             if 0 < expires < _LEAST_EXPIRES:
                 return Refusal(423, (("Min-Expires", str(_LEAST_EXPIRES)),))
-            before = next((binding for binding in held if binding.uri == uri), None)
+            binding = self._bind(request, contact, uri, min(expires, _MOST_EXPIRES), now)
+            if isinstance(binding, Refusal):
+                return binding
+            before = next((one for one in held if binding.replaces(one)), None)
             if before is not None:
                 if _is_out_of_order(request.message, before):
                     return Refusal(500)
                 held.remove(before)
             if expires:
-                binding = self._bind(request, contact.uri, uri, min(expires, _MOST_EXPIRES), now)
-                if isinstance(binding, Refusal):
-                    return binding
                 held.append(binding)
         if len(held) > _MOST_CONTACTS:
             return Refusal(403)
@@ -97,20 +100,28 @@ class Registrar:
         return None
 
     def _bind(
-        self, request: Request, contact: str, uri: Uri, expires: int, now: float
+        self, request: Request, contact: NameAddr, uri: Uri, expires: int, now: float
     ) -> Binding | Refusal:
         if uri.scheme != "sip":
             return Refusal(416)
         flow = self._endpoint.flow(request.flow)
         is_connection = flow is not None and flow.remote is not None
-        transport, destination = self._reach(contact, request.source)
+        path = tuple(request.message.values("Path"))
+        instance, reg_id = _flow_of(request.message, contact)
+        if reg_id and not _is_first_hop(request.message, path):
+            return Refusal(439)
+        hop = NameAddr.parse(path[0]).uri if path else contact.uri
+        transport, destination = self._reach(hop, request.source)
+        if reg_id:
+            # Reached by the very flow it registered by (RFC 5626 §6).
+            transport, destination = "udp" if flow is None else flow.transport, request.source
         if self._identity.is_own_address(destination):
             return Refusal(403)  # a contact that is ourselves would send each call in circles
         if is_connection:
             self._endpoint.keep(request.flow)
         _, _, call_id, _, _, _, _, cseq = request.message.key()
         return Binding(
-            contact=contact,
+            contact=contact.uri,
             uri=uri,
             flow=request.flow,
             is_connection=is_connection,
@@ -119,6 +130,10 @@ class Registrar:
             expires_at=now + expires,
             call_id=call_id,
             cseq=cseq,
+            path=path,
+            hop=hop,
+            instance=instance if reg_id else "",
+            reg_id=reg_id,
         )
 
     def _reach(self, contact: str, source: Address) -> tuple[str, Address]:
@@ -135,12 +150,39 @@ class Registrar:
             return target.transport, target.address
         return "udp", source
 
-    def _listing(self, user: str, now: float) -> Refusal:
-        contacts = tuple(
-            ("Contact", f"<{binding.contact}>;expires={max(1, round(binding.expires_at - now))}")
-            for binding in self._location.bindings(user, now)
-        )
-        return Refusal(200, contacts)
+    def _listing(self, message: Message, user: str, now: float) -> Refusal:
+        bindings = self._location.bindings(user, now)
+        headers = tuple(("Contact", _written(binding, now)) for binding in bindings)
+        headers += tuple(("Path", value) for value in message.values("Path"))
+        _, _, call_id, _, _, _, _, cseq = message.key()
+        if any(b.reg_id and (b.call_id, b.cseq) == (call_id, cseq) for b in bindings):
+            headers += (("Require", "outbound"), ("Flow-Timer", str(_FLOW_TIMER)))
+        return Refusal(200, headers)
+
+
+def _written(binding: Binding, now: float) -> str:
+    """Return a binding as a Contact value (RFC 3261 §10.3 step 8)."""
+    left = max(1, round(binding.expires_at - now))
+    value = f"<{binding.contact}>;expires={left}"
+    if binding.reg_id:
+        value += f';+sip.instance="{binding.instance}";reg-id={binding.reg_id}'
+    return value
+
+
+def _flow_of(message: Message, contact: NameAddr) -> tuple[str, int]:
+    """Return device and flow of a contact that asks for outbound; ("", 0) for others (RFC 5626 §6)."""
+    asked = {tag.lower() for name in ("Supported", "Require") for tag in message.values(name)}
+    instance = contact.parameters.get("+sip.instance") or ""
+    reg_id = _read_seconds(contact.parameters.get("reg-id")) or 0
+    is_flow = "outbound" in asked and instance.isprintable() and bool(instance and reg_id)
+    return (instance, reg_id) if is_flow else ("", 0)
+
+
+def _is_first_hop(message: Message, path: tuple[str, ...]) -> bool:
+    """Whether the flow ends here, or at an edge proxy that keeps it (RFC 5626 §6)."""
+    if not path:
+        return len(message.values("Via")) == 1
+    return "ob" in Uri.parse(NameAddr.parse(path[-1]).uri).parameters
 
 
 def _is_out_of_order(message: Message, binding: Binding) -> bool:
