@@ -120,6 +120,7 @@ from trivox.media.frames import AudioFrame
 from trivox.media.port import AudioPort, Cleared
 from trivox.media.sources import AudioSource, FileSource, SilenceSource, ToneSource
 from trivox.media.statistics import AudioStatistics
+from trivox.net.door import DoorLimits
 from trivox.net.limits import StreamLimits
 from trivox.net.tls import TlsConfig
 from trivox.observe.ladder import ladder
@@ -179,6 +180,7 @@ __all__ = [
     "DeclinedError",
     "Disconnected",
     "Diversion",
+    "DoorLimits",
     "DtmfMethod",
     "DtmfReceived",
     "EarlyMediaStarted",

@@ -136,6 +136,32 @@ class SipCore:
         self, flow: int, datagrams: Sequence[tuple[bytes, _Address]], now: float
     ) -> list[SipEvent]:
         """Datagrams of a UDP socket, or whole WebSocket messages."""
+    def receive_ready(
+        self, flow: int, descriptor: int, limit: int, now: float
+    ) -> tuple[int, list[SipEvent]]:
+        """Take what waits at a UDP socket until it is empty, or about `limit` datagrams; (how many, events)."""
+    def set_door(
+        self,
+        *,
+        refusals_per_second: int,
+        retry_after: int,
+        calls_per_second: float,
+        waiting: int,
+        waiting_seconds: float,
+        target_delay: float,
+        overload_seconds: float,
+        requests_per_source: float,
+        source_ban: float,
+        sources: int,
+    ) -> None:
+        """Set the limits at the door: which requests from outside come in (0.0 a second: no limit)."""
+    def shut_door(self, shut: bool) -> None:
+        """Refuse every new INVITE from its raw bytes, or take them again."""
+    @property
+    def waiting(self) -> int:
+        """New requests that wait for a turn; while there are any, admit() begins the next turn."""
+    def admit(self, now: float) -> list[SipEvent]:
+        """Begin a turn: let in as many of those that wait as a turn takes."""
     def receive_stream(
         self, flow: int, data: bytes, source: _Address, now: float
     ) -> list[SipEvent]:

@@ -34,6 +34,7 @@ class Arrivals:
         self.takers = Takers()
         self.attribution = Attribution(client.accounts, wiring.endpoint)
         self.is_closed = False
+        self._is_shut = False
         self._wiring = wiring
         wiring.take_request = self.take
 
@@ -45,7 +46,16 @@ class Arrivals:
     def close(self) -> None:
         """Take no more calls."""
         self.is_closed = True
+        self.note_calls()
         self.takers.close()
+
+    def note_calls(self) -> None:
+        """Shut the door to new calls, or open it, as the number of calls asks for."""
+        limit = self.client.config.max_calls
+        is_shut = self.is_closed or (limit is not None and self._calls >= limit)
+        if is_shut != self._is_shut:
+            self._is_shut = is_shut
+            self._wiring.endpoint.core.shut_door(is_shut)
 
     def take(self, event: SipEvent, now: float) -> None:
         """Take a request that no call or registration of ours claims."""

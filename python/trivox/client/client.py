@@ -87,6 +87,7 @@ class Client(ClientListening):
         self._accounts: dict[str, Account] = {}
         self._wiring = Wiring(self, media=media, seed=seed, sockets=sockets, trace=trace, dns=dns)
         self._arrivals = Arrivals(self, self._wiring)
+        self._arrivals.note_calls()
         self._emptied = trio.lowlevel.ParkingLot()
         for account in config.accounts:
             self.add_account(account)
@@ -286,10 +287,12 @@ class Client(ClientListening):
     def _enter(self, call: Call) -> None:
         """Take a call into `calls`."""
         self._calls[call.id] = call
+        self._arrivals.note_calls()
 
     def _leave(self, call: Call) -> None:
         """Drop an ended call from `calls`."""
         self._calls.pop(call.id, None)
+        self._arrivals.note_calls()
         if not call._is_taken:
             self._arrivals.takers.withdraw(call)
         if self._emptied and not self._calls:

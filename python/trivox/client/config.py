@@ -22,6 +22,7 @@ from trivox.call.header_rules import checked_text
 from trivox.call.settings import CallSettings
 from trivox.client.credentials import checked_hashes
 from trivox.errors import InvalidArgumentsError, InvalidUriError
+from trivox.net.door import DoorLimits
 from trivox.net.limits import StreamLimits
 from trivox.net.tls import TlsConfig
 
@@ -177,6 +178,8 @@ class ClientConfig:
         outbound_proxy: URI every request goes to first; None: none.
         user_agent: Value of User-Agent and Server.
         max_calls: Live calls beyond which new ones get 503; None: no limit.
+        max_calls_per_second: New calls let in each second, more get 503; None: no limit.
+        door: Limits on new requests from outside, and how much of them is kept.
         retry_after: Seconds named in that 503.
         untaken_timeout: Seconds after which an incoming call that nobody took gets 480.
         t1: Round-trip estimate of the SIP timers, seconds (RFC 3261 table 4).
@@ -203,6 +206,8 @@ class ClientConfig:
     outbound_proxy: str | None = None
     user_agent: str = "trivox"
     max_calls: int | None = None
+    max_calls_per_second: float | None = None
+    door: DoorLimits = field(default_factory=DoorLimits)
     retry_after: int = 5
     untaken_timeout: float = 30.0
     t1: float = 0.5
@@ -226,6 +231,7 @@ class ClientConfig:
         checked_text(self.user_agent, "user_agent")
         checked_text(self.advertised or "", "advertised")
         checked_kind(self.call_settings, CallSettings, "call_settings")
+        checked_kind(self.door, DoorLimits, "door")
         if self.outbound_proxy:
             checked_uri(self.outbound_proxy, "outbound_proxy")
         if not self.listen:
@@ -253,6 +259,11 @@ class ClientConfig:
             checked_number(
                 self.max_calls, "max_calls", unit=", or 0 for none, or None for no limit"
             )
+        if self.max_calls_per_second is not None:
+            checked_number(
+                self.max_calls_per_second, "max_calls_per_second", unit=", or None for no limit"
+            )
+        checked_number(self.retry_after, "retry_after", least=1, unit=" second")
         first, last = self.rtp_ports
         if (first, last) != (0, 0) and not 0 < first < last <= _LAST_PORT:
             raise InvalidArgumentsError(
@@ -285,7 +296,12 @@ class ClientConfig:
         return built
 
 
-_NESTED: Final = {"call_settings": CallSettings, "tls": TlsConfig, "limits": StreamLimits}
+_NESTED: Final = {
+    "call_settings": CallSettings,
+    "tls": TlsConfig,
+    "limits": StreamLimits,
+    "door": DoorLimits,
+}
 
 
 def _account(values: Mapping[str, Any]) -> AccountConfig:

@@ -137,10 +137,16 @@ class Wiring:
             trace=self._tracer or trace,
             sockets=self._sockets,
             limits=config.limits,
+            door=config.door,
             tls=config.tls,
             dns=dns,
             origins=config.origins,
             targets=TargetFilter(is_on=config.filter_targets, allowed=config.allowed_networks),
+        )
+        config.door.apply(
+            self.endpoint.core,
+            retry_after=config.retry_after,
+            calls_per_second=config.max_calls_per_second,
         )
         self.exchange.open(self.endpoint)
         self.respond = self.endpoint.respond

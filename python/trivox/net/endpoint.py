@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, final
 
 import trio
 
-from trivox._native import EVENT_FLOW_BROKEN, SipCore
+from trivox._native import SipCore
 from trivox.errors import TrivoxError
+from trivox.net.door import DoorLimits
 from trivox.net.flows import FlowTable
+from trivox.net.intake import Intake
 from trivox.net.limits import StreamLimits
 from trivox.net.naming import new_resolver
 from trivox.net.next_hop import NextHops
 from trivox.net.own_address import OwnAddress
 from trivox.net.sockets import SystemSockets
 from trivox.net.statistics import EndpointStatistics
-from trivox.net.target import WEBSOCKETS
 from trivox.net.tls import TlsConfig, TlsContexts
 from trivox.net.tracing import Tap, TraceHook
 from trivox.net.udp import UdpFlow
@@ -31,10 +32,8 @@ if TYPE_CHECKING:
 
     from trivox._native import SipEvent
     from trivox.net.dns_records import Dns
-    from trivox.net.flows import AnyFlow
     from trivox.net.pages import PageHandler
     from trivox.net.target import Target
-    from trivox.net.tcp import TcpFlow
     from trivox.net.transport import Address, Flow, SocketFactory, TransactionUser
     from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
 
@@ -61,6 +60,7 @@ class Endpoint:
         trace: TraceHook | None = None,
         sockets: SocketFactory | None = None,
         limits: StreamLimits | None = None,
+        door: DoorLimits | None = None,
         tls: TlsConfig | None = None,
         dns: Dns | None = None,
         pages: PageHandler | None = None,
@@ -80,13 +80,16 @@ class Endpoint:
             trace: Sees every message in and out.
             sockets: Where sockets come from; the system by default.
             limits: Limits on connections.
+            door: Limits on new requests.
             tls: Certificates; by default none of ours, and the system's roots.
             dns: Answers the resolver; by default dnspython if it is installed, or else the system.
             pages: Answers plain HTTP requests at a WebSocket port.
             origins: Allowed WebSocket Origins; None allows all.
             targets: Judges the targets that the network names; None: the default one.
         """
-        self.core = SipCore(seed, t1=t1, t2=t2, t4=t4)
+        door = door or DoorLimits()
+        self.core = SipCore(seed, t1=t1, t2=t2, t4=t4, max_transactions=door.max_transactions)
+        door.apply(self.core)
         self.listening_on: tuple[str, ...] = ()
         self._user = user
         self._listen = tuple(listen)
@@ -94,10 +97,12 @@ class Endpoint:
         self._sockets = sockets or SystemSockets()
         self.tls = TlsContexts(tls)
         self._resolver = new_resolver(dns, self._sockets, random.Random(seed).random)
+        self._intake = Intake(self, user, self._tap)
         self._flows = FlowTable(
-            self,
+            self._intake,
             self._sockets,
             limits or StreamLimits(),
+            receive_buffer=door.receive_buffer,
             seed=seed,
             tls=self.tls,
             pages=pages,
@@ -110,7 +115,6 @@ class Endpoint:
         self._turn_time: float | None = None
         self._wake = trio.Event()
         self._timer = trio.CancelScope()
-        self._is_stopping = False
         self._messages_out = self._unroutable = 0
 
     @trio.lowlevel.enable_ki_protection
@@ -132,9 +136,10 @@ class Endpoint:
                     nursery.cancel_scope.cancel()
                 else:
                     nursery.start_soon(self._keep_time)
+                    nursery.start_soon(self._intake.run)
                     task_status.started()
         finally:
-            self._is_stopping = True
+            self._intake.is_stopping = True
             self._flows.close()
         if failure is not None:
             raise failure
@@ -298,56 +303,12 @@ class Endpoint:
             flows=len(self._flows),
             messages_out=self._messages_out,
             datagrams_dropped=self._flows.dropped,
+            datagrams_lost=self._flows.overflows,
             messages_unroutable=self._unroutable,
             connections_refused=self._flows.refused,
             targets_refused=self.hops.filter.refused,
             core=self.core.statistics(),
         )
-
-    # Called by the flows.
-
-    def flow_opened(self, flow: AnyFlow) -> None:
-        """Make a new flow known to the core."""
-        self.core.open_flow(flow.id, flow.transport, flow.local)
-
-    def flow_closed(self, flow: AnyFlow) -> None:
-        """Fail what was under way on a connection that is gone, and tell the user."""
-        if self._tap is not None:
-            self._tap.closed(flow)
-        if self._is_stopping:
-            return
-        now = trio.current_time()
-        self._turn(self.core.close_flow(flow.id, now), now)
-        is_peers = flow.accepted and flow.transport in WEBSOCKETS
-        self._user.handle_flow_closed(flow.id, is_peers=is_peers)
-        self.touch()
-
-    def receive_datagrams(self, flow: AnyFlow, batch: list[tuple[bytes, Address]]) -> None:
-        """Take datagrams, or WebSocket messages."""
-        now = trio.current_time()
-        if self._tap is not None:
-            for data, source in batch:
-                self._tap.received(now, flow, source, data)
-        events = self.core.receive_batch(flow.id, batch, now)
-        if flow.transport != "udp" and any(event[1] for event in events):
-            self.keep(flow.id)
-        self._turn(events, now)
-
-    def receive_stream(self, flow: TcpFlow, data: bytes) -> bool:
-        """Take bytes of a connection; tell whether a whole message was among them."""
-        now = trio.current_time()
-        if self._tap is not None:
-            self._tap.received_piece(now, flow, flow.remote, data)
-        before = self.core.received
-        events = self.core.receive_stream(flow.id, data, flow.remote, now)
-        if any(event[0] == EVENT_FLOW_BROKEN for event in events):
-            flow.wire.finish()
-            events = [event for event in events if event[0] != EVENT_FLOW_BROKEN]
-        if any(event[1] for event in events):
-            self.keep(flow.id)
-        is_complete = self.core.received != before
-        self._turn(events, now)
-        return is_complete
 
     # The loop.
 
@@ -361,9 +322,9 @@ class Endpoint:
                 await self._wake.wait()
             self._wake = trio.Event()
             now = trio.current_time()
-            self._turn(self.core.handle_timeout(now), now)
+            self.turn(self.core.handle_timeout(now), now)
 
-    def _turn(self, events: list[SipEvent], now: float) -> None:
+    def turn(self, events: list[SipEvent], now: float) -> None:
         """Give events to the user and send what comes of it: one clock for all of it."""
         self._turn_time = now
         try:
@@ -375,6 +336,8 @@ class Endpoint:
         deadline = self.core.next_deadline()
         if deadline is not None and deadline < self._timer.deadline:
             self._timer.deadline = deadline
+        if self.core.waiting:
+            self._intake.crowd.set()
 
     def touch(self) -> None:
         """See to it that what was given to `core` directly leaves within this scheduler turn."""

@@ -52,6 +52,10 @@ class FlowOwner(Protocol):
         """A connection is gone."""
         ...
 
+    def datagrams_wait(self, flow: UdpFlow) -> None:
+        """Datagrams wait at a UDP socket: take them."""
+        ...
+
     def receive_datagrams(self, flow: AnyFlow, batch: list[tuple[bytes, Address]]) -> None:
         """Take datagrams, or WebSocket messages."""
         ...
@@ -86,6 +90,7 @@ class FlowTable:
         sockets: SocketFactory,
         limits: StreamLimits,
         *,
+        receive_buffer: int,
         seed: bytes,
         tls: TlsContexts,
         pages: PageHandler | None,
@@ -95,6 +100,7 @@ class FlowTable:
         self._tls = tls
         self._sockets = sockets
         self._limits = limits
+        self._receive_buffer = receive_buffer
         self._seed = seed
         self._pages = pages
         self._origins = origins
@@ -244,12 +250,17 @@ class FlowTable:
         """Datagrams that a UDP socket would not take."""
         return sum(flow.dropped for flow in self._datagram)
 
+    @property
+    def overflows(self) -> int:
+        """Datagrams that came while a UDP socket's buffer was full."""
+        return sum(flow.overflows for flow in self._datagram)
+
     def _bind_datagram(self, local: Address) -> UdpFlow:
-        flow = UdpFlow(self._number(), self._sockets.bind_datagram(local))
+        flow = UdpFlow(self._number(), self._sockets.bind_datagram(local, self._receive_buffer))
         self._flows[flow.id] = flow
         self._datagram.append(flow)
         self._owner.flow_opened(flow)
-        self._start(flow.run, self._owner.receive_datagrams)
+        self._start(flow.run, self._owner.datagrams_wait)
         return flow
 
     @trio.lowlevel.enable_ki_protection

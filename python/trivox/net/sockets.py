@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import struct
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
@@ -18,9 +20,11 @@ if TYPE_CHECKING:
         StreamListener,
     )
 
-# The default of 208 KiB holds some hundred INVITEs, 10 ms at full speed; the kernel caps this at
-# net.core.rmem_max.
-_RECEIVE_BUFFER_BYTES: Final = 8 * 1024 * 1024
+# Linux: beyond net.core.rmem_max, for who may (socket(7)); the memory of a socket and its drops.
+_SO_RCVBUFFORCE: Final = 33
+_SO_MEMINFO: Final = 55
+_MEMINFO_FORMAT: Final = "9I"
+_MEMINFO_DROPS: Final = 8
 _LARGEST_DATAGRAM_BYTES: Final = 65_535
 _BACKLOG: Final = 1024
 # A far end that is gone without a word is noticed by what it does not acknowledge in 30 s, and on a
@@ -37,11 +41,10 @@ _HALF_OPEN: Final = {
 class UdpSocket:
     """A bound UDP socket: `DatagramSocket` over the system's."""
 
-    def __init__(self, local: Address) -> None:
+    def __init__(self, local: Address, receive_buffer: int) -> None:
         self._socket = _new_socket(local[0], socket.SOCK_DGRAM)
         try:
-            with suppress(OSError):
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+            _widen(self._socket, receive_buffer)
             self._socket.bind(local)
         except OSError:
             self._socket.close()
@@ -52,6 +55,21 @@ class UdpSocket:
     async def wait_readable(self) -> None:
         """Wait until a datagram waits."""
         await trio.lowlevel.wait_readable(self._socket)
+
+    def descriptor(self) -> int | None:
+        """Return the file descriptor."""
+        return self._socket.fileno()
+
+    def overflows(self) -> int:
+        """Ask the kernel how many datagrams it had no room for; 0 where it does not say."""
+        if sys.platform != "linux" or self._socket.fileno() == -1:
+            return 0
+        try:
+            size = struct.calcsize(_MEMINFO_FORMAT)
+            found = self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, size)
+            return int(struct.unpack(_MEMINFO_FORMAT, found)[_MEMINFO_DROPS])
+        except (OSError, struct.error):
+            return 0
 
     def receive(self, limit: int) -> list[tuple[bytes, Address]]:
         """Take up to `limit` waiting datagrams."""
@@ -170,9 +188,9 @@ class TcpListener:
 class SystemSockets:
     """The `SocketFactory` of the operating system."""
 
-    def bind_datagram(self, local: Address) -> DatagramSocket:
+    def bind_datagram(self, local: Address, receive_buffer: int) -> DatagramSocket:
         """Bind a UDP socket."""
-        return UdpSocket(local)
+        return UdpSocket(local, receive_buffer)
 
     def listen_stream(self, local: Address) -> StreamListener:
         """Listen on a TCP socket."""
@@ -195,6 +213,18 @@ class SystemSockets:
         """Ask the system's resolver, in a thread of Trio's."""
         found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
         return [(str(address[0]), port) for *_, address in found]
+
+
+def _widen(made: socket.socket, receive_buffer: int) -> None:
+    """Ask for a receive buffer that holds a flood between two turns; less is no error."""
+    if receive_buffer <= 0:
+        return
+    if sys.platform == "linux":
+        with suppress(OSError):
+            made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, receive_buffer)
+            return
+    with suppress(OSError):
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
 
 
 def _new_socket(host: str, kind: socket.SocketKind) -> socket.socket:

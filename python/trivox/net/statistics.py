@@ -15,6 +15,8 @@ class EndpointStatistics:
     """Messages handed to a flow."""
     datagrams_dropped: int
     """Messages a UDP socket would not take."""
+    datagrams_lost: int
+    """Datagrams that came while a UDP socket's receive buffer was full, if the system says so."""
     messages_unroutable: int
     """Messages for a connection that was gone."""
     connections_refused: int

@@ -23,6 +23,14 @@ class DatagramSocket(Protocol):
         """Wait until a datagram waits. Raises trio.ClosedResourceError when closed meanwhile."""
         ...
 
+    def descriptor(self) -> int | None:
+        """Return the file descriptor that datagrams can be taken from; None for a virtual one."""
+        ...
+
+    def overflows(self) -> int:
+        """Datagrams lost because the receive buffer was full."""
+        ...
+
     def receive(self, limit: int) -> list[tuple[bytes, Address]]:
         """Take up to `limit` waiting datagrams with their sources, without waiting."""
         ...
@@ -99,8 +107,8 @@ class StreamListener(Protocol):
 class SocketFactory(Protocol):
     """Where an endpoint gets its sockets: the system's, or a virtual network's."""
 
-    def bind_datagram(self, local: Address) -> DatagramSocket:
-        """Bind a UDP socket; port 0 lets the system choose. Raises OSError."""
+    def bind_datagram(self, local: Address, receive_buffer: int) -> DatagramSocket:
+        """Bind a UDP socket with so large a buffer, in bytes; port 0 is any. Raises OSError."""
         ...
 
     def listen_stream(self, local: Address) -> StreamListener:

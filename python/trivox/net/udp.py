@@ -44,18 +44,29 @@ class UdpFlow:
         """Send a keep-alive that holds a NAT's binding open; nothing answers it."""
         self.send(b"\r\n\r\n", destination)
 
+    def descriptor(self) -> int | None:
+        """Return the socket's file descriptor; None for a virtual one."""
+        return self._socket.descriptor()
+
+    def receive(self) -> list[tuple[bytes, Address]]:
+        """Take a batch of what waits."""
+        return self._socket.receive(_BATCH)
+
+    @property
+    def overflows(self) -> int:
+        """Datagrams that the system lost for want of room."""
+        return self._socket.overflows()
+
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
 
     @trio.lowlevel.enable_ki_protection
-    async def run(self, deliver: Callable[[UdpFlow, list[tuple[bytes, Address]]], None]) -> None:
-        """Deliver batches until the socket is closed."""
+    async def run(self, deliver: Callable[[UdpFlow], None]) -> None:
+        """Have what waits taken, until the socket is closed."""
         try:
             while True:
                 await self._socket.wait_readable()
-                batch = self._socket.receive(_BATCH)
-                if batch:
-                    deliver(self, batch)
+                deliver(self)
         except trio.ClosedResourceError:
             return

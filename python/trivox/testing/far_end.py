@@ -32,7 +32,7 @@ class FarEnd:
     """
 
     def __init__(self, sockets: SocketFactory, local: Address, peer: Address) -> None:
-        self._socket = sockets.bind_datagram(local)
+        self._socket = sockets.bind_datagram(local, 0)
         self.local: Final = local
         self.peer = peer
         self._waiting: list[Message] = []

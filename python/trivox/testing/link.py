@@ -196,7 +196,7 @@ class LinkHost:
         self.addresses = addresses
         self._ports = itertools.count(_FIRST_EPHEMERAL_PORT)
 
-    def bind_datagram(self, local: Address) -> DatagramSocket:
+    def bind_datagram(self, local: Address, receive_buffer: int = 0) -> DatagramSocket:
         """Bind a UDP socket."""
         bound = (local[0], local[1] or next(self._ports))
         socket = LinkDatagramSocket(self, bound)
@@ -274,6 +274,14 @@ class LinkDatagramSocket:
                     scope.deadline = self._inbox[0][0]
                 await self._changed.wait()
         raise trio.ClosedResourceError
+
+    def descriptor(self) -> int | None:
+        """Return None: there is nothing of the system's here."""
+        return None
+
+    def overflows(self) -> int:
+        """Return 0: the link counts what it loses."""
+        return 0
 
     def receive(self, limit: int) -> list[tuple[bytes, Address]]:
         """Take what has arrived."""

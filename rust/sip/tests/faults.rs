@@ -1,7 +1,7 @@
 //! A panic inside costs one transaction, whatever was being handled.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use trivox_sip::{Address, Event, EventKind, Message, Outgoing, Reply, Settings, SipCore};
+use trivox_sip::{Origin, Address, Event, EventKind, Message, Outgoing, Reply, Settings, SipCore};
 
 fn peer() -> Address {
     Address {
@@ -19,7 +19,7 @@ fn core() -> SipCore {
 fn receive(core: &mut SipCore, text: &str) -> Vec<Event> {
     let mut events = Vec::new();
     let data = text.replace('\n', "\r\n");
-    core.receive_datagram(1, data.as_bytes(), &peer(), 0.0, &mut events);
+    core.receive_datagram(1, data.as_bytes(), Origin::Known(&peer()), 0.0, &mut events);
     events
 }
 

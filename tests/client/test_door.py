@@ -1,0 +1,161 @@
+"""Overload and limits, seen from outside: who is taken, who waits, who is refused, who never is."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from trivox import DoorLimits
+
+OWN_URI = "sip:bot@10.0.0.1:5060"
+
+
+async def _answer(call) -> None:
+    await call.answer()
+    await call.wait_ended()
+
+
+def _invite(far, number: int) -> None:
+    far.request(
+        "INVITE", OWN_URI, call_id=f"c{number}", from_tag=f"f{number}", branch=f"z9hG4bK{number}"
+    )
+
+
+async def _finals(far, count: int) -> dict[str, int]:
+    """Return the final status of so many INVITEs by Call-ID."""
+    found: dict[str, int] = {}
+    while len(found) < count:
+        message = await far.receive()
+        if message.status >= 200 and message.key()[0] == "INVITE":
+            found[message.header("Call-ID")] = message.status
+    return found
+
+
+def _counted(client) -> dict[str, int]:
+    return client.statistics().sip.core
+
+
+async def test_a_burst_waits_for_its_turns_and_is_answered_whole(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far), trio.open_nursery() as nursery:
+        await nursery.start(client.serve, _answer)
+
+        for number in range(200):
+            _invite(far, number)
+        answers = await _finals(far, 200)
+
+        assert set(answers.values()) == {200}
+        assert _counted(client)["waited"] > 100
+        assert _counted(client)["refused"] == 0
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_the_room_has_no_place_for_is_refused_and_then_dropped(
+    autojump_clock, world
+) -> None:
+    door = DoorLimits(waiting=20, refusals_per_second=5)
+    async with world().with_far_end(door=door, retry_after=9) as (client, far):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(client.serve, _answer)
+
+            for number in range(60):
+                _invite(far, number)
+            answers = await _finals(far, 16 + 20 + 5)
+
+            assert sorted(answers.values()) == [200] * 36 + [503] * 5
+            assert _counted(client)["refusals_dropped"] == 19
+            nursery.cancel_scope.cancel()
+
+
+async def test_the_door_shuts_at_max_calls_and_opens_again(autojump_clock, world) -> None:
+    async with world().with_far_end(max_calls=1, retry_after=9) as (client, far):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(client.serve, _answer)
+            _invite(far, 1)
+            answer = await far.expect(200)
+            far.acknowledge(answer)
+
+            _invite(far, 2)
+            refusal = await far.expect(503)
+            far.request(
+                "INFO", OWN_URI, call_id="c1", from_tag="f1", to_tag=answer.key()[4], cseq=2
+            )
+            inside = await far.receive()
+            far.request("BYE", OWN_URI, call_id="c1", from_tag="f1", to_tag=answer.key()[4], cseq=3)
+            await far.expect(200)
+            _invite(far, 3)
+            again = await far.expect(200)
+
+            assert refusal.header("Retry-After") == "9"
+            assert inside.status != 503
+            assert again.header("Call-ID") == "c3"
+            assert _counted(client)["refused_by_calls"] == 1
+            nursery.cancel_scope.cancel()
+
+
+async def test_calls_per_second_are_let_in_as_they_come_due(autojump_clock, world) -> None:
+    async with world().with_far_end(max_calls_per_second=2) as (client, far):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(client.serve, _answer)
+
+            for number in range(4):
+                _invite(far, number)
+            first = await _finals(far, 4)
+            await trio.sleep(1)
+            _invite(far, 10)
+            later = await _finals(far, 1)
+
+            assert sorted(first.values()) == [200, 200, 503, 503]
+            assert list(later.values()) == [200]
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_source_that_floods_is_banned_and_its_dialogs_live(autojump_clock, world) -> None:
+    door = DoorLimits(requests_per_source=2, source_ban=30)
+    async with world().with_far_end(door=door) as (client, far):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(client.serve, _answer)
+            _invite(far, 1)
+            answer = await far.expect(200)
+            far.acknowledge(answer)
+
+            for number in range(2, 10):
+                _invite(far, number)
+            await trio.sleep(0.1)
+            far.request("BYE", OWN_URI, call_id="c1", from_tag="f1", to_tag=answer.key()[4], cseq=2)
+            while (await far.expect(200)).key()[0] != "BYE":
+                pass
+
+            assert _counted(client)["bans"] == 1
+            assert _counted(client)["refused_by_source"] == 7
+            nursery.cancel_scope.cancel()
+
+
+async def test_the_ack_for_a_refusal_goes_no_further(autojump_clock, world) -> None:
+    async with world().with_far_end(max_calls=0) as (client, far):
+        _invite(far, 1)
+        refusal = await far.expect(503)
+        far.request(
+            "ACK", OWN_URI, call_id="c1", from_tag="f1", to_tag=refusal.key()[4], branch="z9hG4bK1"
+        )
+        await trio.sleep(1)
+
+        assert _counted(client)["refusals_acknowledged"] == 1
+        assert _counted(client)["transactions"] == 0
+
+
+@pytest.mark.parametrize("transport", ["tcp"])
+async def test_a_crowd_on_connections_is_taken_in_turns_too(
+    autojump_clock, world, transport
+) -> None:
+    async with world(transport=transport).with_server(_answer) as (caller, uri):
+        async with trio.open_nursery() as nursery:
+            reached: list[str] = []
+
+            async def one() -> None:
+                async with caller.dial(uri) as call:
+                    reached.append(call.id)
+
+            for _ in range(50):
+                nursery.start_soon(one)
+
+        assert len(reached) == 50
