@@ -1,7 +1,7 @@
 //! A panic inside costs one transaction, whatever was being handled.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use trivox_sip::{Origin, Address, Event, EventKind, Message, Outgoing, Reply, Settings, SipCore};
+use trivox_sip::{Address, Event, EventKind, Message, Origin, Outgoing, Reply, Settings, SipCore};
 
 fn peer() -> Address {
     Address {
