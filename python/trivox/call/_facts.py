@@ -209,7 +209,7 @@ class CallFacts(CallUpkeep):
             if body:
                 self._take_late_answer(body)
             return
-        if not self._remote_offer and not self._take_late_answer(body):
+        if not self._leg.remote_sdp and not self._take_late_answer(body):
             self._fail_media("the ACK brought no answer to our offer")
             return
         self._note_negotiated()

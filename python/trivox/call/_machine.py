@@ -166,6 +166,26 @@ class CallMachine(CallListening, ABC):
     @abstractmethod
     def _fail_media(self, text: str) -> None: ...
 
+    def _ring_no_longer(self) -> None:
+        if self._phase is Phase.OUT_INVITING:
+            self._cause = CallEnd(
+                reason=EndReason.FAILED,
+                originator=Originator.SYSTEM,
+                sip_code=408,
+                sip_reason="no answer within ring_timeout",
+            )
+            self._step(Trigger.RING_TIMEOUT)
+
+    def _fail_setup(self, error: Exception) -> None:
+        self._cause = CallEnd(
+            reason=EndReason.FAILED,
+            originator=Originator.SYSTEM,
+            sip_code=503,
+            sip_reason=str(error),
+            error=error,
+        )
+        self._step(Trigger.SETUP_FAILED)
+
     def _lose(self, text: str, trigger: Trigger) -> None:
         """End an established call that was lost; an unestablished one fails."""
         if self._phase is Phase.CONNECTED:

@@ -100,6 +100,7 @@ class CallSignalling(CallFacts):
             cnonce=self._host.new_id(),
             extra_headers=settings.invite_headers,
             timer=settings.session_timer,
+            reliability=settings.reliability,
         )
         self._tell(media_state="connecting")
         self.timings.started = self._now()
@@ -107,26 +108,6 @@ class CallSignalling(CallFacts):
         self._step(Trigger.SENT)
         if settings.ring_timeout is not None:
             self._after("ring", settings.ring_timeout, self._ring_no_longer)
-
-    def _ring_no_longer(self) -> None:
-        if self._phase is Phase.OUT_INVITING:
-            self._cause = CallEnd(
-                reason=EndReason.FAILED,
-                originator=Originator.SYSTEM,
-                sip_code=408,
-                sip_reason="no answer within ring_timeout",
-            )
-            self._step(Trigger.RING_TIMEOUT)
-
-    def _fail_setup(self, error: Exception) -> None:
-        self._cause = CallEnd(
-            reason=EndReason.FAILED,
-            originator=Originator.SYSTEM,
-            sip_code=503,
-            sip_reason=str(error),
-            error=error,
-        )
-        self._step(Trigger.SETUP_FAILED)
 
     async def answer(self, settings: CallSettings | None = None) -> None:
         """Answer an incoming call; returns when the 200 is out, not when connected.
@@ -156,17 +137,31 @@ class CallSignalling(CallFacts):
         self.timings.started = self._now()
         self._carry_out(self._session.accept(self.settings.invite_headers, body, _SDP))
         self.timings.answered = self._now()
-        self._step(Trigger.ACCEPTED)
+        if not self._session.is_unanswered:
+            self._step(Trigger.ACCEPTED)
         self._take_place()
         await self._checkpoint_or_leave()
 
-    async def progress(self, code: int = 180, *, headers: HeaderArguments = None) -> None:
+    async def progress(
+        self,
+        code: int = 180,
+        *,
+        reliable: bool | None = None,
+        headers: HeaderArguments = None,
+    ) -> None:
         """Tell the caller how it goes, before answering: 180 rings at the far end.
 
         If cancelled, the call is refused with 480.
 
+        Args:
+            code: 180 rings, 183 only tells.
+            reliable: Whether the caller acknowledges it (RFC 3262); None: as `settings` say. One
+                goes out after the other; a caller that stays silent for 32 s is refused with 504.
+            headers: Headers of the response.
+
         Raises:
             InvalidArgumentsError: The code is not 101 to 199.
+            NotSupportedError: It is to be reliable and the caller does not know how.
             CallWrongDirectionError, CallWrongStateError, CallEndedError: As for `answer`.
         """
         if code not in _PROVISIONAL:
@@ -176,7 +171,9 @@ class CallSignalling(CallFacts):
         self._refuse_ended()
         self._refuse_phase("progress() comes before answer()", Phase.IN_CREATED)
         assert self._session is not None, "an incoming call is born with its session"
-        self._carry_out(self._session.provisional(code, reason_of(code), pairs))
+        self._carry_out(
+            self._session.provisional(code, reason_of(code), pairs, is_reliable=reliable)
+        )
         if self.timings.progressed is None:
             self.timings.progressed = self._now()
         await self._checkpoint_or_leave(480)

@@ -64,6 +64,12 @@ class CallUpkeep(CallMedia):
                 self._refresh_session()
             case facts.ModificationAnswered(_, body, _):
                 self._take_late_answer(body)
+            case facts.AcceptSent():
+                self._step(Trigger.ACCEPTED)
+            case facts.ProgressAcknowledged(_, body):
+                self._take_late_answer(body)
+            case facts.ProgressTimedOut():
+                self._lose("the caller acknowledged no provisional response", Trigger.LOST)
             case facts.SessionExpired():
                 self._lose("the far end did not refresh the session", Trigger.EXPIRED)
 

@@ -121,6 +121,7 @@ class Call(CallTransfer):
             identity=route.identity,
             cnonce=host.new_id() if route.identity.digest is not None else "",
             timer=settings.session_timer,
+            reliability=settings.reliability,
         )
         call.remote_headers = headers_of(request)
         call._first_headers = call.remote_headers

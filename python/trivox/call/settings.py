@@ -16,9 +16,11 @@ from trivox.call.argument_rules import (
 )
 from trivox.call.header_rules import checked_headers, checked_text
 from trivox.errors import InvalidArgumentsError
+from trivox.sip.reliable import Reliability
 from trivox.sip.session_timer import LEAST_INTERVAL, TimerOffer
 
 MediaKind = Literal["auto", "webrtc", "rtp"]
+ReliableKind = Literal["never", "supported", "required"]
 """auto: what the offer asks for, and plain RTP in an offer of ours; webrtc: ICE and DTLS-SRTP."""
 
 _MEDIA_KINDS: Final = ("auto", "webrtc", "rtp")
@@ -72,6 +74,8 @@ class CallSettings:
             calls (RFC 4028); 0: not asked for. One that a caller asks for is kept in any case, cut
             to this.
         min_session_expires: The least session interval we accept, in seconds; at least 90.
+        reliable_provisional: Whether provisional responses are acknowledged (RFC 3262): "never";
+            "supported", those that carry a description, where both ends know how; "required".
         media_timeout: Seconds without RTP and RTCP, while receiving is agreed, after which the call
             is ended; None: never.
     """
@@ -92,6 +96,7 @@ class CallSettings:
     media_timeout: float | None = 30.0
     session_expires: int = 1800
     min_session_expires: int = LEAST_INTERVAL
+    reliable_provisional: ReliableKind = "supported"
 
     def __post_init__(self) -> None:
         if not isinstance(self.extra_headers, Mapping):
@@ -125,9 +130,15 @@ class CallSettings:
             if value is not None:
                 checked_number(value, name, unit=" seconds, or None for no limit")
         _check_intervals(self.session_expires, self.min_session_expires)
+        checked_choice(self.reliable_provisional, Reliability, "reliable_provisional")
         checked_number(self.stats_interval, "stats_interval", unit=" seconds")
         steps = max(1, int(self.stats_interval / _LEAST_STATS_INTERVAL))
         object.__setattr__(self, "stats_interval", steps * _LEAST_STATS_INTERVAL)
+
+    @property
+    def reliability(self) -> Reliability:
+        """The policy for provisional responses."""
+        return Reliability(self.reliable_provisional)
 
     @property
     def session_timer(self) -> TimerOffer:

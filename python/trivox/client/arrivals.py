@@ -16,10 +16,12 @@ from trivox.errors import ConnectionNetworkError
 from trivox.net.target import SECURE, is_sips
 from trivox.sip.bodies import SDP, description_of
 from trivox.sip.capabilities import ALLOW, SUPPORTED
+from trivox.sip.reliable import Reliability, takes_reliable
 from trivox.sip.session_timer import refusal_of as interval_refusal
 
 if TYPE_CHECKING:
     from trivox._native import Message, SipEvent
+    from trivox.call.settings import CallSettings
     from trivox.client.client import Client
     from trivox.client.wiring import Wiring
     from trivox.sip.outputs import Headers
@@ -111,9 +113,9 @@ class Arrivals:
             self._respond(tx, 503, "Service Unavailable")
             return
         settings = account.config.settings if account else self.client.config.call_settings
-        too_short = interval_refusal(request, settings.min_session_expires)
-        if too_short is not None:
-            self._respond(tx, 422, "Session Interval Too Small", too_short)
+        refusal = _against_settings(request, settings)
+        if refusal is not None:
+            self._respond(tx, *refusal)
             return
         call = Call._incoming(
             wiring,
@@ -181,3 +183,13 @@ class Arrivals:
 def _accepts_sdp(value: str) -> bool:
     kind = value.partition(";")[0].strip().lower()
     return kind in (SDP, "application/*", "*/*")
+
+
+def _against_settings(request: Message, settings: CallSettings) -> tuple[int, str, Headers] | None:
+    """Return how an INVITE is refused that asks for less than the settings demand, or None."""
+    if settings.reliability is Reliability.REQUIRED and not takes_reliable(request)[0]:
+        return 421, "Extension Required", (("Require", "100rel"),)
+    too_short = interval_refusal(request, settings.min_session_expires)
+    if too_short is not None:
+        return 422, "Session Interval Too Small", too_short
+    return None

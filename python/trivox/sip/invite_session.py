@@ -165,6 +165,11 @@ class InviteSession:
         return self._leg.state is InviteState.CONFIRMED
 
     @property
+    def is_unanswered(self) -> bool:
+        """Whether their INVITE still waits for our final response."""
+        return self._leg.state is InviteState.INCOMING
+
+    @property
     def is_over(self) -> bool:
         """Whether the session has ended; a late 2xx of another branch is still handled."""
         return self._leg.state is InviteState.TERMINATED

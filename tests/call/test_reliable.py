@@ -1,0 +1,130 @@
+"""Provisional responses with PRACK, between a client and a scripted far end (RFC 3262)."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from trivox.call.events import EarlyMediaStarted, EndReason
+from trivox.call.settings import CallSettings
+from trivox.call.states import CallState
+from trivox.errors import NotSupportedError
+from trivox.testing.far_end import SDP
+
+OWN_URI = "sip:bot@10.0.0.1:5060"
+SUPPORTS = ("Supported", "100rel")
+
+
+async def _arrive(client, far, *headers):
+    calls = client.incoming_calls()
+    far.request("INVITE", OWN_URI, body=SDP, headers=list(headers))
+    return await calls.__anext__()
+
+
+def _prack(far, response, *, cseq: int = 2, serial: str = "") -> None:
+    rack = f"{serial or response.header('RSeq')} 1 INVITE"
+    far.request("PRACK", OWN_URI, to_tag=response.key()[4], cseq=cseq, headers=[("RAck", rack)])
+
+
+async def test_reliable_ringing_is_repeated_until_its_prack(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        call = await _arrive(client, far, SUPPORTS)
+        began = trio.current_time()
+        await call.progress(180, reliable=True)
+
+        first = await far.expect(180)
+        again = await far.expect(180)
+        assert trio.current_time() - began == pytest.approx(0.51)
+        assert first.header("RSeq") == again.header("RSeq")
+        _prack(far, first)
+        assert (await far.expect(200)).method == "PRACK"
+        assert await far.silence(20)
+
+        await call.answer()
+        ok = await far.expect(200)
+        far.acknowledge(ok)
+        await call.wait_connected()
+        call.hangup()
+
+
+async def test_call_without_prack_is_refused_with_504(autojump_clock, world, recorder) -> None:
+    async with world().with_far_end() as (client, far):
+        call = await _arrive(client, far, SUPPORTS)
+        names = recorder(call)
+        began = trio.current_time()
+        await call.progress(183, reliable=True)
+
+        await far.expect(504)
+
+        assert trio.current_time() - began == pytest.approx(32.01)
+        assert call.state.value is CallState.FAILED
+        assert call.end.reason is EndReason.FAILED
+        assert names == ["Failed"]
+
+
+async def test_caller_that_knows_no_prack_is_told_once(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        call = await _arrive(client, far)
+        with pytest.raises(NotSupportedError):
+            await call.progress(180, reliable=True)
+        await call.progress(180)
+
+        ringing = await far.expect(180)
+
+        assert ringing.header("RSeq") is None
+        assert await far.silence(3)
+        call.reject()
+
+
+async def test_client_that_requires_it_says_so(autojump_clock, world) -> None:
+    settings = CallSettings(reliable_provisional="required")
+    async with world().with_far_end(call_settings=settings) as (client, far):
+        calls = client.incoming_calls()
+        far.request("INVITE", OWN_URI, body=SDP)
+        refusal = await far.expect(421)
+        call = client.create_call(far.uri, settings)
+        await call.start()
+        invite = await far.expect("INVITE")
+
+        assert refusal.header("Require") == "100rel"
+        assert invite.header("Require") == "100rel"
+        call.hangup()
+        calls.close()
+
+
+async def test_early_media_of_a_reliable_183_is_acknowledged_and_heard(
+    autojump_clock, world
+) -> None:
+    async with world().with_far_end() as (client, far):
+        call = client.create_call(far.uri)
+        heard = call.events(EarlyMediaStarted)
+        await call.start()
+        invite = await far.expect("INVITE")
+        headers = [("Require", "100rel"), ("RSeq", "42")]
+        far.respond(invite, 183, headers=headers, body=SDP)
+        prack = await far.expect("PRACK")
+        far.respond(prack, 200)
+        await heard.__anext__()
+
+        far.respond(invite, 200)
+        ack = await far.expect("ACK")
+        await call.wait_connected()
+
+        assert prack.header("RAck") == f"42 {invite.key()[7]} INVITE"
+        assert ack.key()[7] == invite.key()[7]
+        call.hangup()
+
+
+async def test_prack_is_repeated_over_udp_until_it_is_answered(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        call = client.create_call(far.uri)
+        await call.start()
+        invite = await far.expect("INVITE")
+        far.respond(invite, 180, headers=[("Require", "100rel"), ("RSeq", "1")])
+
+        first = await far.expect("PRACK")
+        again = await far.expect("PRACK")
+
+        assert first.raw == again.raw
+        far.respond(again, 200)
+        call.hangup()
