@@ -143,11 +143,6 @@ class Wiring:
             origins=config.origins,
             targets=TargetFilter(is_on=config.filter_targets, allowed=config.allowed_networks),
         )
-        config.door.apply(
-            self.endpoint.core,
-            retry_after=config.retry_after,
-            calls_per_second=config.max_calls_per_second,
-        )
         self.exchange.open(self.endpoint)
         self.respond = self.endpoint.respond
         self.forget = self.endpoint.forget
@@ -156,6 +151,12 @@ class Wiring:
     async def open(self, supervisor: Supervisor) -> None:
         """Start what runs under the supervisor. Raises OSError, InvalidUriError."""
         self._supervisor = supervisor
+        config = self._owner.config
+        config.door.apply(
+            self.endpoint.core,
+            retry_after=config.retry_after,
+            calls_per_second=config.max_calls_per_second,
+        )
         supervisor.start_soon(self.timers.run, name="trivox timers")
         await supervisor.start(self.media.run)
         await supervisor.start(self.endpoint.run)
