@@ -151,7 +151,7 @@ class Wiring:
     async def open(self, supervisor: Supervisor) -> None:
         """Start what runs under the supervisor. Raises OSError, InvalidUriError."""
         self._supervisor = supervisor
-        config = self._owner.config
+        config = self.owner.config
         config.door.apply(
             self.endpoint.core,
             retry_after=config.retry_after,

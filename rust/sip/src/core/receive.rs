@@ -21,11 +21,11 @@ struct Arrival {
 
 impl SipCore {
     /// Take one datagram, or one whole WebSocket message.
-    pub fn receive_datagram(
+    pub fn receive_datagram<'a>(
         &mut self,
         flow: u64,
         data: &[u8],
-        source: Origin<'_>,
+        source: impl Into<Origin<'a>>,
         now: f64,
         events: &mut Vec<Event>,
     ) {
@@ -42,7 +42,7 @@ impl SipCore {
             return;
         }
         self.counters.received += 1;
-        let data = &data[blank..];
+        let (data, source) = (&data[blank..], source.into());
         self.guarded(events, |core, events| {
             if core.comes_in(flow, data, source, now, events) {
                 core.take_message(flow, data, source, now, events);

@@ -22,6 +22,12 @@ pub enum Origin<'a> {
     Raw(SocketAddr),
 }
 
+impl<'a> From<&'a Address> for Origin<'a> {
+    fn from(address: &'a Address) -> Self {
+        Self::Known(address)
+    }
+}
+
 impl Origin<'_> {
     /// The address as text.
     pub fn address(&self) -> Address {

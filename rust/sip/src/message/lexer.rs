@@ -52,6 +52,22 @@ pub(crate) fn is_control(byte: u8) -> bool {
     byte < 0x20 || byte == 0x7f
 }
 
+/// A control character other than HTAB, which is white space.
+pub(crate) fn is_bare_control(byte: u8) -> bool {
+    is_control(byte) && byte != b'\t'
+}
+
+/// A control character, except behind the backslash of a quoted pair (RFC 3261 §25.1; a line break
+/// is none even there).
+pub(crate) fn has_bare_control(line: &[u8]) -> bool {
+    let mut is_escaped = false;
+    line.iter().any(|&byte| {
+        let is_bad = is_bare_control(byte) && (!is_escaped || matches!(byte, b'\r' | b'\n'));
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_bad
+    })
+}
+
 /// A C1 control or a Unicode line or paragraph separator, in UTF-8: some readers end a line there.
 pub(crate) fn has_separator(bytes: &[u8]) -> bool {
     if bytes.is_ascii() {

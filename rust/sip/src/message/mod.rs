@@ -22,8 +22,8 @@ pub use via::Via;
 use crate::core::Address;
 use crate::error::ParseError;
 use lexer::{
-    address_parameters, decimal, find_parameter, has_separator, is_control, is_token, split, trim,
-    unfold,
+    address_parameters, decimal, find_parameter, has_bare_control, has_separator, is_bare_control,
+    is_token, split, trim, unfold,
 };
 
 /// Largest message taken, in bytes.
@@ -78,22 +78,6 @@ fn line_end(data: &[u8], from: usize) -> Option<(usize, usize)> {
             return Some((at - 2, at));
         }
     }
-}
-
-/// A control character other than HTAB, which is white space.
-fn is_bare_control(byte: u8) -> bool {
-    is_control(byte) && byte != b'\t'
-}
-
-/// A control character, except behind the backslash of a quoted pair (RFC 3261 §25.1; a line break
-/// is none even there).
-fn has_bare_control(line: &[u8]) -> bool {
-    let mut is_escaped = false;
-    line.iter().any(|&byte| {
-        let is_bad = is_bare_control(byte) && (!is_escaped || matches!(byte, b'\r' | b'\n'));
-        is_escaped = byte == b'\\' && !is_escaped;
-        is_bad
-    })
 }
 
 impl Message {
