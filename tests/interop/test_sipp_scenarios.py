@@ -55,6 +55,7 @@ HANDLERS = {
         "uac_requests",
         "uac_update",
         "uac_session_timer",
+        "uac_prack",
     ],
 )
 async def test_sipp_calls_and_is_answered_by_the_rules(run_dir, nursery, scenario):
@@ -97,7 +98,7 @@ async def _dial_and_hang_up(client, uri) -> None:
     assert (await call.wait_ended()).reason is trivox.EndReason.LOCAL_ENDED
 
 
-@pytest.mark.parametrize("scenario", ["uas_forked", "uas_two_2xx", "uas_session_timer"])
+@pytest.mark.parametrize("scenario", ["uas_forked", "uas_two_2xx", "uas_session_timer", "uas_prack"])
 async def test_sipp_is_called_by_the_rules(run_dir, scenario):
     result = await _called(run_dir, scenario, _dial_and_hang_up)
 
