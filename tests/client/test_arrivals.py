@@ -61,7 +61,9 @@ async def test_a_request_in_a_dialog_we_do_not_know_is_481(autojump_clock, world
 async def test_a_required_extension_is_420_and_named(autojump_clock, world) -> None:
     async with world().with_far_end() as (client, far):
         calls = client.incoming_calls()
-        response = await _answer(far, "INVITE", headers=[("Require", "100rel, precondition, x-y")], body=SDP)
+        response = await _answer(
+            far, "INVITE", headers=[("Require", "100rel, precondition, x-y")], body=SDP
+        )
         calls.close()
 
         assert response.status == 420

@@ -98,7 +98,9 @@ async def _dial_and_hang_up(client, uri) -> None:
     assert (await call.wait_ended()).reason is trivox.EndReason.LOCAL_ENDED
 
 
-@pytest.mark.parametrize("scenario", ["uas_forked", "uas_two_2xx", "uas_session_timer", "uas_prack"])
+@pytest.mark.parametrize(
+    "scenario", ["uas_forked", "uas_two_2xx", "uas_session_timer", "uas_prack"]
+)
 async def test_sipp_is_called_by_the_rules(run_dir, scenario):
     result = await _called(run_dir, scenario, _dial_and_hang_up)
 

@@ -327,7 +327,7 @@ def test_wrong_password_and_unknown_user_get_the_same_verdict(user: str, passwor
         [credentials(server, user, password)], "REGISTER", "sip:board", lookup, 101.0
     )
 
-    assert (verdict.outcome, verdict.user) == (DigestOutcome.REFUSED, "")
+    assert (verdict.outcome, verdict.user) == (DigestOutcome.REFUSED, user)
 
 
 @pytest.mark.parametrize("user", ["alice", "nobody"])

@@ -390,7 +390,7 @@ async def test_a_forged_route_leads_nowhere(board, phones, autojump_clock):
 
         alice.send(forged)
 
-        assert (await alice.receive("SIP/2.0")).status == 404
+        assert (await alice.receive("SIP/2.0")).status == 407
 
 
 async def test_a_stray_200_is_dropped(board, phones, autojump_clock):

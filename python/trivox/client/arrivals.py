@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, final
 from trivox.call.call import Call
 from trivox.call.events import IncomingCall, IncomingMessage
 from trivox.call.messages import headers_of, party_untrusted
+from trivox.client.admission import Admission
 from trivox.client.attribution import Attribution
 from trivox.client.exchange import vet
-from trivox.client.outside import ACCEPTED, KNOWN_METHODS
+from trivox.client.outside import ACCEPTED
 from trivox.client.replacing import replaced_call
 from trivox.client.takers import Takers
 from trivox.errors import ConnectionNetworkError
@@ -35,6 +36,8 @@ class Arrivals:
         self.client = client
         self.takers = Takers()
         self.attribution = Attribution(client.accounts, wiring.endpoint)
+        seed = wiring.registering.seed
+        self.admission = Admission(client.config, client.accounts, wiring.endpoint, seed=seed)
         self.is_closed = False
         self._is_shut = False
         self._wiring = wiring
@@ -64,7 +67,11 @@ class Arrivals:
         _, _, tx, method, _, request, _, _ = event
         if request is None:
             return
-        refusal = vet(request) or self._refused_scheme(request, event)
+        refusal = (
+            vet(request)
+            or self._refused_scheme(request, event)
+            or self.admission.refusal(request, event, now)
+        )
         if refusal is not None:
             self._respond(tx, *refusal)
             return
@@ -80,10 +87,8 @@ class Arrivals:
                 self._respond(tx, 481, "Call/Transaction Does Not Exist")
             case "ACK":
                 return
-            case _ if method in KNOWN_METHODS:
-                self._respond(tx, 405, "Method Not Allowed", (ALLOW,))
             case _:
-                self._respond(tx, 501, "Not Implemented", (ALLOW,))
+                self._respond(tx, 405, "Method Not Allowed", (ALLOW,))
 
     def _refused_scheme(self, request: Message, event: SipEvent) -> tuple[int, str, Headers] | None:
         """Refuse a `sips` URI that came without TLS: its sender broke the promise (RFC 5630 §3)."""

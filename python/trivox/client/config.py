@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from trivox.actor.isolation import ListenerErrorPolicy
 from trivox.call.argument_rules import (
@@ -27,8 +28,6 @@ from trivox.net.limits import StreamLimits
 from trivox.net.tls import TlsConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from trivox.client.credentials import AskCredentials
 
 _LAST_PORT: Final = 65_535
@@ -189,6 +188,12 @@ class ClientConfig:
         hangup_timeout: Seconds leaving a call waits for its end.
         engine_threads: Threads of the media engine.
         rtp_ports: First and last port of plain RTP; (0, 0): the system chooses.
+        admit: Whose requests outside of calls are taken: "anyone", or "known": the servers of the
+            accounts, by address or by TLS certificate, and who proves to be one of `users`. OPTIONS
+            is answered to anybody.
+        users: Passwords by user name of those who may call from elsewhere; with them `admit` is
+            "known". Never shown in `repr`.
+        realm: What those users are asked for (RFC 7616 §3.3).
         filter_targets: Do not follow the network into loopback, private and link-local nets, unless
             our end of the flow that carried the address is in such a net itself.
         allowed_networks: Networks that are followed into all the same, "10.1.0.0/16".
@@ -217,6 +222,9 @@ class ClientConfig:
     hangup_timeout: float = 5.0
     engine_threads: int = 1
     rtp_ports: tuple[int, int] = (0, 0)
+    admit: Literal["anyone", "known"] = "anyone"
+    users: Mapping[str, str] = field(default_factory=dict, repr=False)
+    realm: str = "trivox"
     filter_targets: bool = True
     allowed_networks: tuple[str, ...] = ()
     call_settings: CallSettings = field(default_factory=CallSettings)
@@ -244,9 +252,19 @@ class ClientConfig:
         for uri in self.listen:
             if not uri.startswith(("sip:", "sips:")):
                 raise InvalidUriError(f"{uri!r} is no address to listen on")
+        self._check_admission()
         networks = checked_networks(self.allowed_networks, "allowed_networks")
         object.__setattr__(self, "allowed_networks", networks)
         self._check_numbers()
+
+    def _check_admission(self) -> None:
+        if self.admit not in ("anyone", "known"):
+            raise InvalidArgumentsError(f'admit is {self.admit!r}; it is "anyone" or "known"')
+        if not isinstance(self.users, Mapping) or not all(
+            isinstance(text, str) for pair in self.users.items() for text in pair
+        ):
+            raise InvalidArgumentsError("users is a mapping of user names to passwords")
+        checked_text(self.realm, "realm")
 
     def _check_numbers(self) -> None:
         for name in ("t1", "t2", "t4", "untaken_timeout"):

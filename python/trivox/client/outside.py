@@ -23,13 +23,6 @@ if TYPE_CHECKING:
     from trivox.sip.outputs import Headers
 
 ACCEPTED: Final = f"{SDP}, {MULTIPART}"
-KNOWN_METHODS: Final = frozenset(
-    {
-        "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY",
-        "PUBLISH", "INFO", "REFER", "MESSAGE", "UPDATE",
-    }
-)  # fmt: skip
-"""Methods of the RFCs: one we do not take is 405, any other 501 (RFC 3261 §8.2.1, §21.5.2)."""
 
 
 @final

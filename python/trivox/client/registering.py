@@ -33,7 +33,7 @@ class Registering:
 
     def __init__(self, wiring: Wiring, seed: bytes) -> None:
         self._wiring = wiring
-        self._seed = seed
+        self.seed = seed
         self._watched: dict[int, dict[int, tuple[Callable[[], None], Callable[[], None]]]] = {}
         wiring.exchange.flow_closed = self._tell_closed
 
@@ -139,7 +139,7 @@ class Registering:
 
     def _instance(self) -> str:
         """Return a URN for this run of the client (RFC 5626 §4.1: better one that outlives it)."""
-        drawn = hashlib.blake2b(self._seed[:64], digest_size=16, person=b"sip.instance").hexdigest()
+        drawn = hashlib.blake2b(self.seed[:64], digest_size=16, person=b"sip.instance").hexdigest()
         # The fixed bits of a random UUID (RFC 9562 §5.4).
         text = f"{drawn[:12]}4{drawn[13:16]}{int(drawn[16], 16) & 3 | 8:x}{drawn[17:]}"
         parts = (text[:8], text[8:12], text[12:16], text[16:20], text[20:])

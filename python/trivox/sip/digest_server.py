@@ -54,7 +54,7 @@ class DigestOutcome(StrEnum):
 @final
 @dataclass(frozen=True, slots=True)
 class DigestVerdict:
-    """The outcome and, when accepted, who it is."""
+    """The outcome, and who it is when accepted, or claims to be when the password is wrong."""
 
     outcome: DigestOutcome
     user: str = ""
@@ -168,7 +168,7 @@ class DigestServer:
             expected.encode(), parameters["response"].encode("utf-8", "surrogateescape")
         )
         if not is_right or password is None:
-            return refused
+            return DigestVerdict(DigestOutcome.REFUSED, user)
         if not self._is_usable(parameters["nonce"], issued, count, now):
             return DigestVerdict(DigestOutcome.STALE)
         return DigestVerdict(DigestOutcome.ACCEPTED, user)

@@ -10,6 +10,7 @@ from trivox._native import NameAddr, Uri
 from trivox.errors import ParseError
 from trivox.sip.digest_server import DigestOutcome, DigestServer
 from trivox.sip.digest_values import DigestAlgorithm
+from trivox.sip.lockout import Lockout
 from trivox.sip.outputs import Headers, SendResponse
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Identity:
         self._key = hashlib.blake2b(seed, digest_size=32, person=b"switchboard").digest()
         self._digest = DigestServer(self._key, domain, algorithms=_ALGORITHMS)
         self._own: set[Address] = set()
+        self.lockout: Final = Lockout()
 
     def __repr__(self) -> str:
         return f"Identity(domain={self.domain!r}, users={len(self._users)})"
@@ -121,11 +123,13 @@ class Identity:
             self.tag(request.message),
         )
 
-    def authenticate(self, message: Message, now: float, *, proxy: bool) -> str | Refusal:
+    def authenticate(self, request: Request, now: float, *, proxy: bool) -> str | Refusal:
         """Return the user who sent a request, or what to answer.
 
+        Who guesses is locked for a while, and told the same as for a wrong password.
+
         Args:
-            message: The request.
+            request: The request.
             now: Seconds.
             proxy: Whether we forward it (407) or serve it (401).
         """
@@ -134,12 +138,18 @@ class Identity:
             if proxy
             else ("WWW-Authenticate", "Authorization")
         )
+        message, source = request.message, request.source[0]
         verdict = self._digest.check(
             message.headers(given), message.method, message.uri, self.password, now
         )
+        if verdict.user and self.lockout.is_locked(source, verdict.user, now):
+            return Refusal(403)
         if verdict.outcome is DigestOutcome.ACCEPTED:
+            self.lockout.note_success(source, verdict.user)
             return verdict.user
         if verdict.outcome is DigestOutcome.REFUSED:
+            if verdict.user:
+                self.lockout.note_failure(source, verdict.user, now)
             return Refusal(403)
         if verdict.outcome is DigestOutcome.MISDIRECTED:
             return Refusal(400)

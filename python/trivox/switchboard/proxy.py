@@ -114,13 +114,13 @@ class Proxy:
         uri = Uri.parse(message.uri)
         hops = _max_forwards(message)
         key = _loop_key(message)
-        refusal = self._judge(message, uri, hops, key)
-        if refusal is not None:
+        if (refusal := self._judge(message, uri, hops, key)) is not None:
             return refusal
         routes = self._tokens.strip(message.values("Route"))
-        is_inside = bool(message.key()[4])
+        # A To tag alone proves no dialog: our own signed Route does.
+        is_inside = bool(message.key()[4]) and routes.hop is not None
         if not is_inside:
-            refusal = self._admit(message, now)
+            refusal = self._admit(request, now)
             if refusal is not None:
                 return refusal
         targets = self._targets(message, uri, routes, now)
@@ -133,10 +133,10 @@ class Proxy:
         """Forward the ACK for a 2xx, without state (§16.11); drop one that leads nowhere."""
         routes = self._tokens.strip(message.values("Route"))
         hops = _max_forwards(message)
-        if hops < 1:
+        if hops < 1 or routes.hop is None:
             return
         targets = self._targets(message, Uri.parse(message.uri), routes, now)
-        if not isinstance(targets, Refusal) and message.key()[4]:
+        if not isinstance(targets, Refusal):
             self._forward(message, targets[0], routes.rest, "", hops - 1, 0)
 
     def handle_response(self, tx: int, message: Message, now: float) -> None:
@@ -200,13 +200,13 @@ class Proxy:
         host, _, port = sent_by.rpartition(":")
         return port.isdigit() and self._identity.is_own_address((host.strip("[]"), int(port)))
 
-    def _admit(self, message: Message, now: float) -> Refusal | None:
+    def _admit(self, request: Request, now: float) -> Refusal | None:
         """Ask who opens a dialog; a user may only call as itself."""
-        caller = address_of_untrusted(message, "From")
+        caller = address_of_untrusted(request.message, "From")
         is_local = self._identity.is_own_uri(caller)
         if self._guests and not is_local:
             return None
-        user = self._identity.authenticate(message, now, proxy=True)
+        user = self._identity.authenticate(request, now, proxy=True)
         if isinstance(user, Refusal):
             return user
         return Refusal(403) if is_local and caller.user != user else None

@@ -44,7 +44,7 @@ class Registrar:
         refusal = unsupported(message, "Require", _EXTENSIONS)
         if refusal is not None:
             return refusal
-        user = self._identity.authenticate(message, now, proxy=False)
+        user = self._identity.authenticate(request, now, proxy=False)
         if isinstance(user, Refusal):
             return user
         address = address_of_untrusted(message, "To")

@@ -1,0 +1,144 @@
+"""Who may ask what from outside of dialogs: decided here, once, before anything else looks."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, final
+
+from trivox._native import Uri
+from trivox.net.tls_identity import is_identified
+from trivox.sip.capabilities import ALLOW
+from trivox.sip.digest_server import DigestOutcome, DigestServer
+from trivox.sip.digest_values import DigestAlgorithm
+from trivox.sip.lockout import Lockout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trivox._native import Message, SipEvent
+    from trivox.client.account import Account
+    from trivox.client.config import ClientConfig
+    from trivox.net.endpoint import Endpoint
+    from trivox.net.transport import Address
+    from trivox.sip.outputs import Headers
+
+    Refusal = tuple[int, str, Headers]
+
+_ALGORITHMS: Final = (DigestAlgorithm.SHA_256, DigestAlgorithm.MD5)
+_FORBIDDEN: Final[Refusal] = (403, "Forbidden", ())
+
+
+class Rule(StrEnum):
+    """What becomes of a method outside of dialogs."""
+
+    ANSWERED = "answered"
+    """Whoever asks; nothing is done and nothing told that a port scan would not tell."""
+    ADMITTED = "admitted"
+    """Only for those the configuration admits."""
+    REFUSED = "refused"
+    """Nobody: 405."""
+    UNKNOWN = "unknown"
+    """501 (RFC 3261 §8.2.1)."""
+
+
+RULES: Final[Mapping[str, Rule]] = {
+    # An ACK has no answer, and a CANCEL only ends what its own INVITE began (RFC 3261 §9.2).
+    "ACK": Rule.ANSWERED,
+    "CANCEL": Rule.ANSWERED,
+    "OPTIONS": Rule.ANSWERED,
+    "INVITE": Rule.ADMITTED,
+    "MESSAGE": Rule.ADMITTED,
+    "NOTIFY": Rule.ADMITTED,
+    "PUBLISH": Rule.ADMITTED,
+    "REFER": Rule.ADMITTED,
+    "SUBSCRIBE": Rule.ADMITTED,
+    # These exist within dialogs only, or are no business of a user agent.
+    "BYE": Rule.ADMITTED,
+    "INFO": Rule.ADMITTED,
+    "PRACK": Rule.ADMITTED,
+    "UPDATE": Rule.ADMITTED,
+    "REGISTER": Rule.REFUSED,
+}
+"""Default deny: a method that is not here is unknown."""
+
+
+@final
+class Admission:
+    """The one policy point of a client for requests outside of dialogs.
+
+    Known are the servers of the accounts: registrar, proxy and trunk, by source address, or by the
+    name in the certificate of a TLS connection. Everybody else is admitted when the configuration
+    says so (`admit`), or after proving to be one of `users`.
+
+    Args:
+        config: The client's.
+        accounts: Its accounts; read each time.
+        endpoint: Knows the certificates of connections.
+        seed: Random bytes the nonces are made with.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        accounts: Mapping[str, Account],
+        endpoint: Endpoint,
+        *,
+        seed: bytes,
+    ) -> None:
+        self._is_open = config.admit == "anyone" and not config.users
+        self._users = dict(config.users)
+        self._accounts = accounts
+        self._endpoint = endpoint
+        key = hashlib.blake2b(seed[:64], digest_size=32, person=b"admission").digest()
+        self._digest = DigestServer(key, config.realm, algorithms=_ALGORITHMS)
+        self.lockout: Final = Lockout()
+
+    def refusal(self, request: Message, event: SipEvent, now: float) -> Refusal | None:
+        """Return how a request is refused; None when it may go on to its handler.
+
+        Args:
+            request: Valid, and in no dialog of ours.
+            event: As the core gave it: method, flow and source.
+            now: Seconds.
+        """
+        _, _, _, method, _, _, flow, source = event
+        rule = RULES.get(method, Rule.UNKNOWN)
+        if rule is Rule.UNKNOWN:
+            return 501, "Not Implemented", (ALLOW,)
+        if rule is Rule.REFUSED:
+            return 405, "Method Not Allowed", (ALLOW,)
+        if rule is Rule.ANSWERED or self._is_open or self._is_known(flow, source):
+            return None
+        if request.key()[4]:
+            return None  # of a dialog that is gone: 481 whoever asks
+        return self._proof_refusal(request, source[0], now) if self._users else _FORBIDDEN
+
+    def _is_known(self, flow: int, source: Address) -> bool:
+        if any(source[0] in account.secrets.servers for account in self._accounts.values()):
+            return True
+        names = self._endpoint.peer_names(flow)
+        return bool(names) and any(
+            is_identified(Uri.parse(account.uri).host, names) for account in self._accounts.values()
+        )
+
+    def _proof_refusal(self, request: Message, source: str, now: float) -> Refusal | None:
+        given = request.headers("Authorization")
+        verdict = self._digest.check(given, request.method, request.uri, self._users.get, now)
+        if verdict.user and self.lockout.is_locked(source, verdict.user, now):
+            return _FORBIDDEN
+        match verdict.outcome:
+            case DigestOutcome.ACCEPTED:
+                self.lockout.note_success(source, verdict.user)
+                return None
+            case DigestOutcome.REFUSED:
+                if verdict.user:
+                    self.lockout.note_failure(source, verdict.user, now)
+                return _FORBIDDEN
+            case DigestOutcome.MISDIRECTED:
+                return 400, "Bad Request", ()
+            case _:
+                is_stale = verdict.outcome is DigestOutcome.STALE
+                values = self._digest.challenges(now, stale=is_stale)
+                asked = tuple(("WWW-Authenticate", value) for value in values)
+                return 401, "Unauthorized", asked
