@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 import trio
 
 from trivox.errors import ConnectionNetworkError, InvalidArgumentsError, NotSupportedError
+from trivox.net.datagram_flows import DatagramFlows
 from trivox.net.route import is_ipv6, is_wildcard, sip_uri
 from trivox.net.target import SECURE, WEBSOCKETS, numeric_host, parse_endpoint
 from trivox.net.tcp import TcpFlow
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from trivox.net.transport import (
         Address,
         Connector,
+        DatagramSocket,
         SocketFactory,
         StreamConnection,
         StreamListener,
@@ -96,17 +98,16 @@ class FlowTable:
         pages: PageHandler | None,
         origins: Collection[str] | None,
     ) -> None:
-        self._owner = owner
+        self.owner = owner
         self._tls = tls
         self._sockets = sockets
         self._limits = limits
-        self._receive_buffer = receive_buffer
         self._seed = seed
         self._pages = pages
         self._origins = origins
         self._flows: dict[int, AnyFlow] = {}
         self._last = 0
-        self._datagram: list[UdpFlow] = []
+        self._datagrams = DatagramFlows(self, sockets, receive_buffer)
         # By transport, address and the name it was opened for: with TLS the one that was proved.
         self._connections: dict[tuple[str, Address, str], Connection] = {}
         self._closed: OrderedDict[int, tuple[str, Address, str]] = OrderedDict()
@@ -160,7 +161,7 @@ class FlowTable:
             InvalidArgumentsError: TLS has no certificate.
         """
         if transport == "udp":
-            return self._bind_datagram(local).local
+            return self._datagrams.bind(local).local
         if transport in WEBSOCKETS:
             require_websocket()
         if transport in SECURE and not self._tls.can_listen:
@@ -169,7 +170,7 @@ class FlowTable:
             )
         listener = self._sockets.listen_stream(local)
         self._listeners.append((transport, listener))
-        self._start(self._accept, transport, listener)
+        self.start_task(self._accept, transport, listener)
         return listener.local
 
     def listening_port(self, transport: str, host: str) -> int | None:
@@ -184,15 +185,7 @@ class FlowTable:
 
     def datagram_flow(self, peer: str, route: Callable[[str], str]) -> UdpFlow:
         """Return the UDP socket to reach `peer` by; one is bound if there is none of its family."""
-        fitting = [flow for flow in self._datagram if is_ipv6(flow.local[0]) == is_ipv6(peer)]
-        if len(fitting) == 1:
-            return fitting[0]
-        local = route(peer)
-        for wanted in ((local,), ("0.0.0.0", "::")):
-            for flow in fitting:
-                if flow.local[0] in wanted:
-                    return flow
-        return fitting[0] if fitting else self._bind_datagram((local, 0))
+        return self._datagrams.towards(peer, route)
 
     def connection_to(
         self, transport: str, remote: Address, *, host: str, route: Callable[[str], str]
@@ -248,19 +241,18 @@ class FlowTable:
     @property
     def dropped(self) -> int:
         """Datagrams that a UDP socket would not take."""
-        return sum(flow.dropped for flow in self._datagram)
+        return self._datagrams.dropped
 
     @property
     def overflows(self) -> int:
         """Datagrams that came while a UDP socket's buffer was full."""
-        return sum(flow.overflows for flow in self._datagram)
+        return self._datagrams.overflows
 
-    def _bind_datagram(self, local: Address) -> UdpFlow:
-        flow = UdpFlow(self._number(), self._sockets.bind_datagram(local, self._receive_buffer))
+    def enter_datagram(self, socket: DatagramSocket) -> UdpFlow:
+        """Make a flow of a bound UDP socket."""
+        flow = UdpFlow(self._number(), socket)
         self._flows[flow.id] = flow
-        self._datagram.append(flow)
-        self._owner.flow_opened(flow)
-        self._start(flow.run, self._owner.datagrams_wait)
+        self.owner.flow_opened(flow)
         return flow
 
     @trio.lowlevel.enable_ki_protection
@@ -319,7 +311,7 @@ class FlowTable:
                 remote,
                 self._limits,
                 accepted=accepted,
-                deliver=self._owner.receive_stream,
+                deliver=self.owner.receive_stream,
                 transport=transport,
             )
         nonce = hashlib.blake2b(
@@ -331,7 +323,7 @@ class FlowTable:
             remote,
             self._limits,
             accepted=accepted,
-            deliver=self._owner.receive_datagrams,
+            deliver=self.owner.receive_datagrams,
             transport=transport,
             host=host,
             nonce=nonce.digest(),
@@ -342,8 +334,8 @@ class FlowTable:
     def _enter(self, flow: Connection, connector: Connector, key: tuple[str, Address, str]) -> None:
         self._flows[flow.id] = flow
         self._connections[key] = flow
-        self._owner.flow_opened(flow)
-        self._start(self._run, flow, connector, key)
+        self.owner.flow_opened(flow)
+        self.start_task(self._run, flow, connector, key)
 
     @trio.lowlevel.enable_ki_protection
     async def _run(
@@ -368,12 +360,13 @@ class FlowTable:
             del same_host[flow.id]
             if not same_host:
                 del self._accepted[flow.remote[0]]
-        self._owner.flow_closed(flow)
+        self.owner.flow_closed(flow)
 
     def _number(self) -> int:
         self._last += 1
         return self._last
 
-    def _start(self, task: Callable[..., object], *arguments: object) -> None:
+    def start_task(self, task: Callable[..., object], *arguments: object) -> None:
+        """Run a task of a flow."""
         assert self._nursery is not None, "flows are made while the endpoint runs"
         self._nursery.start_soon(task, *arguments)  # type: ignore[arg-type]

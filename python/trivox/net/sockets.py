@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
+from trivox.net.interfaces import local_hosts
 from trivox.net.route import is_ipv6
 
 if TYPE_CHECKING:
@@ -41,16 +42,26 @@ _HALF_OPEN: Final = {
 class UdpSocket:
     """A bound UDP socket: `DatagramSocket` over the system's."""
 
-    def __init__(self, local: Address, receive_buffer: int) -> None:
+    def __init__(self, local: Address, receive_buffer: int, *, is_shared: bool = False) -> None:
         self._socket = _new_socket(local[0], socket.SOCK_DGRAM)
         try:
             _widen(self._socket, receive_buffer)
+            self.share(enable=is_shared)
             self._socket.bind(local)
         except OSError:
             self._socket.close()
             raise
         self.local: Address = self._socket.getsockname()[:2]
         self._room = memoryview(bytearray(_LARGEST_DATAGRAM_BYTES))
+
+    @property
+    def socket(self) -> socket.socket:
+        """The system's."""
+        return self._socket
+
+    def share(self, *, enable: bool) -> None:
+        """Allow other sockets that allow it too to bind the same port, or forbid it from now on."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, enable)
 
     async def wait_readable(self) -> None:
         """Wait until a datagram waits."""
@@ -191,6 +202,19 @@ class SystemSockets:
     def bind_datagram(self, local: Address, receive_buffer: int) -> DatagramSocket:
         """Bind a UDP socket."""
         return UdpSocket(local, receive_buffer)
+
+    def bind_everywhere(
+        self, wildcard: Address, receive_buffer: int
+    ) -> tuple[DatagramSocket, list[DatagramSocket]]:
+        """Bind a UDP socket for each address, and one for the rest."""
+        from trivox.net.wildcard import bind_everywhere
+
+        rest, named = bind_everywhere(wildcard, receive_buffer)
+        return rest, named
+
+    def local_hosts(self) -> tuple[str, ...]:
+        """Ask the kernel for the addresses of the machine."""
+        return local_hosts()
 
     def listen_stream(self, local: Address) -> StreamListener:
         """Listen on a TCP socket."""

@@ -111,6 +111,16 @@ class SocketFactory(Protocol):
         """Bind a UDP socket with so large a buffer, in bytes; port 0 is any. Raises OSError."""
         ...
 
+    def bind_everywhere(
+        self, wildcard: Address, receive_buffer: int
+    ) -> tuple[DatagramSocket, list[DatagramSocket]]:
+        """Bind a wildcard address: a socket for what has none of its own, and those. Raises OSError."""
+        ...
+
+    def local_hosts(self) -> tuple[str, ...]:
+        """Return the addresses of this machine; empty when they cannot be had."""
+        ...
+
     def listen_stream(self, local: Address) -> StreamListener:
         """Listen for connections; port 0 lets the system choose. Raises OSError."""
         ...

@@ -203,6 +203,16 @@ class LinkHost:
         self.link.bind(socket, self.expand(bound))
         return socket
 
+    def bind_everywhere(
+        self, wildcard: Address, receive_buffer: int
+    ) -> tuple[DatagramSocket, list[DatagramSocket]]:
+        """Bind a UDP socket to all addresses: one, as its answers take the way they came."""
+        return self.bind_datagram(wildcard, receive_buffer), []
+
+    def local_hosts(self) -> tuple[str, ...]:
+        """Return our addresses."""
+        return self.addresses
+
     def listen_stream(self, local: Address) -> StreamListener:
         """Listen for connections."""
         bound = (local[0], local[1] or next(self._ports))
