@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
 from trivox.actor.isolation import ListenerErrorPolicy
@@ -48,6 +50,55 @@ def test_a_toml_file_gives_the_same_as_keywords(tmp_path) -> None:
             ),
         ),
     )
+
+
+def test_identity_trust_and_flows_come_from_toml_too() -> None:
+    text = """
+        admit = "known"
+        realm = "pbx"
+        filter_targets = true
+        allowed_networks = ["10.0.0.0/8"]
+        [users]
+        alice = "pw"
+        [[accounts]]
+        uri = "sip:bot@example.org"
+        password = "x"
+        trusted = true
+        outbound = true
+        gruu = true
+        instance_id = "urn:uuid:00000000-0000-1000-8000-000A95A0E128"
+        flow_proxies = ["sip:b.example.org"]
+        keep_alive = 25
+        digest_hosts = ["PBX.example.org"]
+        digest_algorithms = ["SHA-256"]
+        [accounts.settings]
+        privacy = ["id"]
+    """
+    config = ClientConfig.from_mapping(tomllib.loads(text))
+
+    assert config.users == {"alice": "pw"}
+    assert config.allowed_networks == ("10.0.0.0/8",)
+    (account,) = config.accounts
+    assert account.flow_proxies == ("sip:b.example.org",)
+    assert account.digest_hosts == ("pbx.example.org",)
+    assert account.settings.privacy == ("id",)
+    assert account.uses_outbound
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"flow_proxies": "sip:a@b"},
+        {"flow_proxies": ["b"]},
+        {"keep_alive": 0},
+        {"digest_algorithms": []},
+        {"digest_algorithms": ["SHA1"]},
+        {"digest_hosts": "b"},
+    ],
+)
+def test_what_an_account_cannot_use_is_refused_at_once(wrong) -> None:
+    with pytest.raises(InvalidArgumentsError):
+        AccountConfig("sip:a@b", **wrong)
 
 
 def test_secrets_are_not_in_the_repr() -> None:

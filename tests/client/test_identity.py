@@ -136,6 +136,15 @@ async def test_an_assertion_of_anybody_else_is_passed_over(
     assert origin.early_media == frozenset()
 
 
+async def test_a_trusted_trunk_is_known_by_its_certificate_too(autojump_clock, world) -> None:
+    async with world().client(accounts=[_trunk(trusted=True)]) as client:
+        (account,) = client.accounts.values()
+        elsewhere = (STRANGER, 5061)
+
+        assert account.is_trusted_at(elsewhere, lambda: ("pbx.example",))
+        assert not account.is_trusted_at(elsewhere, lambda: ("evil.example",))
+
+
 async def test_diversion_history_and_alert_info_are_readable_from_anybody(
     autojump_clock, world
 ) -> None:

@@ -237,7 +237,7 @@ async def test_a_service_route_into_a_closed_net_is_refused(autojump_clock, worl
 async def test_a_gruu_is_the_contact_of_calls_rfc_5627_section_4_3(autojump_clock, world) -> None:
     gruu = "sip:a@10.0.0.9;gr=urn:uuid:1"
     config = AccountConfig(
-        "sip:a@10.0.0.9", registrar="sip:10.0.0.9", proxy="sip:10.0.0.9", outbound=True
+        "sip:a@10.0.0.9", registrar="sip:10.0.0.9", proxy="sip:10.0.0.9", gruu=True
     )
     async with world().with_far_end(accounts=[config]) as (client, far):
         (account,) = client.accounts.values()

@@ -16,7 +16,9 @@ GRUU = "sip:alice@example.org;gr=urn:uuid:1"
 class Flow:
     """One registration with an instance, and what it sent and told."""
 
-    def __init__(self, far_end, *, instance: str = URN, jitter: float = 0.5) -> None:
+    def __init__(
+        self, far_end, *, instance: str = URN, jitter: float = 0.5, gruu: bool = True
+    ) -> None:
         self.far_end = far_end
         self.machine = Registration(
             LocalIdentity("sip:alice@example.org", "<sip:alice@192.0.2.1>"),
@@ -27,6 +29,7 @@ class Flow:
             jitter=jitter,
             instance=instance,
             reg_id=2,
+            gruu=gruu,
         )
         self.sent: list[SendRequest] = []
         self.facts: list[RegistrationChanged] = []
@@ -84,6 +87,15 @@ def test_what_a_registrar_grants_is_told(flow) -> None:
     assert fact.gruu == GRUU
     assert fact.is_outbound
     assert fact.flow_timer == 120
+
+
+def test_a_gruu_that_was_not_asked_for_is_not_used(far_end) -> None:
+    flow = Flow(far_end, gruu=False)
+    flow.carry(flow.machine.register(600, 0.0))
+    more = (("Contact", f'<sip:alice@192.0.2.1>;expires=500;pub-gruu="{GRUU}"'),)
+
+    assert dict(flow.sent[0].headers)["Supported"] == "path, outbound"
+    assert flow.hears(200, more=more).gruu == ""
 
 
 def test_a_registrar_without_outbound_grants_none(far_end) -> None:

@@ -15,9 +15,11 @@ from trivox.call.argument_rules import checked_number
 from trivox.client.credentials import AccountSecrets
 from trivox.client.registration_flow import BOUND, FlowHost, RegistrationFlow
 from trivox.errors import AuthenticationError, InvalidUriError, RegistrationError, TransportError
+from trivox.net.tls_identity import is_identified
 from trivox.sip.registration import RegistrationChanged, RegistrationState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from trivox.call.call import Call
@@ -127,9 +129,16 @@ class Account:
         own = self.config.registrar
         return f"{self.scheme}:{self.domain}" if own is None else own
 
-    def is_trusted_at(self, address: Address) -> bool:
-        """Whether an address is a server of this account and the account trusts its servers."""
-        return self.config.trusted and address[0] in self.secrets.servers
+    def is_trusted_at(self, address: Address, names: Callable[[], tuple[str, ...]]) -> bool:
+        """Whether the account trusts its servers and one of them is there.
+
+        Args:
+            address: Of the far end.
+            names: Returns what the certificate of its connection proves it to be.
+        """
+        if not self.config.trusted:
+            return False
+        return address[0] in self.secrets.servers or is_identified(self.secrets.domain, names())
 
     @property
     def trunk(self) -> str:

@@ -26,6 +26,7 @@ from trivox.errors import InvalidArgumentsError, InvalidUriError
 from trivox.net.door import DoorLimits
 from trivox.net.limits import StreamLimits
 from trivox.net.tls import TlsConfig
+from trivox.sip.digest_values import DigestAlgorithm
 
 if TYPE_CHECKING:
     from trivox.client.credentials import AskCredentials
@@ -58,9 +59,13 @@ class AccountConfig:
             on by itself where there are `flow_proxies`.
         instance_id: URN of this device, "urn:uuid:…", the same after each start (RFC 5626 §4.1);
             None: a random one.
+        gruu: Use the URI the registrar gives to this device as Contact of calls (RFC 5627). Not every
+            proxy that gives one can also route requests of a dialog to it.
         keep_alive: Longest seconds between the keep-alives of a registration's flow; None: as RFC
             5626 says where the registrar agrees to outbound, else none.
         realms: Realms the password may be used for; empty: the domain of `uri`.
+        digest_algorithms: Hashes we prove the password with: "SHA-512-256", "SHA-256", "MD5"; the
+            strongest that is asked for is used.
         digest_hosts: Hosts whose challenges are answered, beside the domain, the registrar and the
             proxy; "*" is any.
         trusted: Whether its servers are in our trust domain (RFC 3325): P-Asserted-Identity,
@@ -81,8 +86,10 @@ class AccountConfig:
     flow_proxies: tuple[str, ...] = ()
     outbound: bool = False
     instance_id: str | None = None
+    gruu: bool = False
     keep_alive: float | None = None
     realms: tuple[str, ...] = ()
+    digest_algorithms: tuple[str, ...] = tuple(DigestAlgorithm)
     digest_hosts: tuple[str, ...] = ()
     trusted: bool = False
     expires: int = 3600
@@ -105,6 +112,13 @@ class AccountConfig:
         if self.credentials is not None and not callable(self.credentials):
             raise InvalidArgumentsError("credentials is an async function of a realm")
         checked_hashes(self.ha1)
+        names = checked_names(self.digest_algorithms, "digest_algorithms")
+        unknown = set(names) - set(DigestAlgorithm)
+        if unknown or not names:
+            raise InvalidArgumentsError(
+                f"digest_algorithms is {names!r}; there are {', '.join(DigestAlgorithm)}"
+            )
+        object.__setattr__(self, "digest_algorithms", names)
         checked_number(self.expires, "expires", least=1, unit=" second")
         checked_kind(self.settings, CallSettings, "settings")
 
@@ -121,7 +135,7 @@ class AccountConfig:
     @property
     def uses_outbound(self) -> bool:
         """Whether registrations are bound to their flows."""
-        return self.outbound or bool(self.flow_proxies)
+        return self.outbound or self.gruu or bool(self.flow_proxies)
 
 
 class AccountGrant(Protocol):

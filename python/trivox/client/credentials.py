@@ -65,6 +65,8 @@ class AccountSecrets:
     def __init__(self, config: AccountConfig) -> None:
         self._config = config
         self._user, domain = _user_and_host(config.uri)
+        self.domain: Final = domain
+        """Host of the address of record."""
         self._user = config.auth_user or self._user
         self._hosts = {domain}
         for uri in (config.registrar, config.proxy):
@@ -83,7 +85,13 @@ class AccountSecrets:
             return None
         realms = config.realms or (domain,)
         hashes = checked_hashes(config.ha1)
-        digest = DigestClient(self._user, config.password, realms=realms, ha1=hashes)
+        digest = DigestClient(
+            self._user,
+            config.password,
+            realms=realms,
+            ha1=hashes,
+            algorithms=tuple(map(DigestAlgorithm, config.digest_algorithms)),
+        )
         if not self._is_open:
             digest.answer_only([*self._hosts, *config.digest_hosts])
         return digest

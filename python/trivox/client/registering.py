@@ -75,6 +75,7 @@ class Registering:
             jitter=new_id.fraction(),
             instance=(config.instance_id or self._instance()) if config.uses_outbound else "",
             reg_id=reg_id,
+            gruu=config.gruu,
         )
 
     def enter_registration(self, flow: RegistrationFlow) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import dataclasses
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, final
 
 from trivox._native import NameAddr, Uri
@@ -332,7 +333,8 @@ class Wiring:
         uri, local = request.uri, self.endpoint.local_host(flow, source[0])
         known = None
         if account is not None:
-            known = (account, account.secrets.digest, account.is_trusted_at(source))
+            is_trusted = account.is_trusted_at(source, partial(self.endpoint.peer_names, number))
+            known = (account, account.secrets.digest, is_trusted)
         key = (number, source, local, uri, known)
         route = self._routes_back.get(key)
         if route is None:
@@ -357,7 +359,9 @@ class Wiring:
     ) -> Route:
         config = self.owner.config
         own = account.config if account is not None else None
-        is_trusted = account is not None and account.is_trusted_at(peer)
+        is_trusted = account is not None and account.is_trusted_at(
+            peer, partial(self.endpoint.peer_names, flow.id)
+        )
         local = self.endpoint.local_host(flow, peer[0])
         fallback = f"sip:trivox@{_bracketed(local)}"
         caller = caller_of(fallback, own, settings, is_trusted=is_trusted)

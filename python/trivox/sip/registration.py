@@ -97,6 +97,7 @@ class Registration:
         jitter: float,
         instance: str = "",
         reg_id: int = 0,
+        gruu: bool = False,
     ) -> None:
         """Take who registers where.
 
@@ -109,10 +110,13 @@ class Registration:
             jitter: From 0 to 1: spreads refreshes and retries of many accounts; may be changed.
             instance: URN of this device, "urn:uuid:…" (RFC 5626 §4.1); empty: no outbound.
             reg_id: Number of this flow among those of the device, from 1.
+            gruu: Ask for a URI of this device (RFC 5627 §4.2).
         """
         self.has_other_flow = False
         """Whether another flow of the account is registered: retries are slower then."""
-        self._supported = "path, outbound, gruu" if instance else "path"
+        wanted = ("path", *(("outbound",) if instance else ()), *(("gruu",) if gruu else ()))
+        self._supported = ", ".join(wanted)
+        self._wants_gruu = gruu
         self._outbound = f';reg-id={reg_id};+sip.instance="<{instance}>"' if instance else ""
         self.jitter = jitter
         self._identity = identity
@@ -278,10 +282,15 @@ class Registration:
             given.reason,
             given.expires,
             service_route=tuple(message.values("Service-Route")[:_MAX_ROUTES]),
-            gruu=next((c.gruu for c in self._own_contacts(message) if c.gruu), ""),
+            gruu=self._gruu(message),
             is_outbound=bool(self._outbound) and is_outbound,
             flow_timer=_seconds(message, "Flow-Timer"),
         )
+
+    def _gruu(self, message: Message) -> str:
+        if not self._wants_gruu:
+            return ""
+        return next((one.gruu for one in self._own_contacts(message) if one.gruu), "")
 
     def _perform(self, action: RegistrationAction, given: _Given) -> tuple[SendRequest, ...]:
         match action:
