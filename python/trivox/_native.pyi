@@ -95,6 +95,16 @@ class Message:
     def body(self) -> bytes: ...
     @property
     def raw(self) -> bytes: ...
+    @property
+    def from_tag(self) -> str: ...
+    @property
+    def to_tag(self) -> str: ...
+    @property
+    def cseq(self) -> int:
+        """Number of the CSeq; 0 when it is missing or malformed."""
+    @property
+    def contact_uri(self) -> str:
+        """The URI of the first Contact; empty when absent or not a URI."""
     def key(self) -> tuple[str, int, str, str, str, str, str, int]:
         """(method, status, Call-ID, From tag, To tag, top branch, sent-by, CSeq number) in one crossing."""
     def dialog(self) -> tuple[str, str, str, str, str, str, tuple[str, ...], int]:
@@ -245,6 +255,8 @@ class SipCore:
     def bind(self, call_id: str, local_tag: str, remote_tag: str, token: int) -> None: ...
     def forget(self, call_id: str, local_tag: str, remote_tag: str) -> None:
         """Drop a dialog's token: later requests in it come with token 0."""
+    def send_ready(self, flow: int, descriptor: int) -> tuple[int, int]:
+        """Send what is queued for a flow by its UDP socket, without waiting: (messages, of these refused)."""
     def take_output(self) -> list[tuple[int, _Address, bytes]]:
         """(flow, destination, bytes) to send, in order; empties the queue."""
     def next_deadline(self) -> float | None: ...

@@ -396,7 +396,7 @@ async def test_a_referred_target_must_be_reachable_by_the_flow_that_named_it(
 
 async def test_wrong_targets_raise_before_anything_is_sent(autojump_clock, world) -> None:
     async with connected_to_far(world) as (call, far, _):
-        other = call._host._owner.create_call("sip:x@10.0.0.3")
+        other = call._host.owner.create_call("sip:x@10.0.0.3")
         with pytest.raises(InvalidUriError):
             await call.transfer("nobody")
         with pytest.raises(InvalidArgumentsError):
@@ -426,7 +426,7 @@ async def test_an_invite_that_names_a_call_wrongly_is_refused(
     autojump_clock, world, header, status
 ) -> None:
     async with connected_to_far(world) as (call, far, _):
-        call._host._owner.on(IncomingCall, lambda event: None)
+        call._host.owner.on(IncomingCall, lambda event: None)
         ours = call._session.dialog.local_tag
         value = header[1].format(id=call.sip_call_id, ours=ours)
         far.request("INVITE", uri(A), call_id="other", headers=[(header[0], value)], body=_SDP)

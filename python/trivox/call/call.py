@@ -99,21 +99,7 @@ class Call(CallTransfer):
         account: AccountFace | None,
     ) -> Call:
         """Make the call of an INVITE that came."""
-        call_id, _, _, from_value, *_ = request.dialog()
-        call = cls(
-            host,
-            id=id,
-            token=token,
-            direction=CallDirection.INCOMING,
-            destination=request.uri,
-            sip_call_id=call_id,
-            settings=settings,
-            account=account,
-        )
-        call._route = route
-        call._leg.screen = partial(host.screen, route)
-        call._remote_offer = description_of(request)
-        call._session = InviteSession.incoming(
+        session = InviteSession.incoming(
             request,
             tx,
             local_tag=host.new_id(),
@@ -123,9 +109,24 @@ class Call(CallTransfer):
             timer=settings.session_timer,
             reliability=settings.reliability,
         )
+        call = cls(
+            host,
+            id=id,
+            token=token,
+            direction=CallDirection.INCOMING,
+            destination=request.uri,
+            sip_call_id=session.call_id,
+            settings=settings,
+            account=account,
+        )
+        call._route = route
+        call._leg.screen = partial(host.screen, route)
+        call._remote_offer = description_of(request)
+        call._session = session
         call.remote_headers = headers_of(request)
         call._first_headers = call.remote_headers
-        call._learn_party(request, from_value)
+        assert session.dialog is not None, "the callee's session is born with its dialog"
+        call._learn_party(request, session.dialog.remote_party)
         return call
 
     @property

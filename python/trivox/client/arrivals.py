@@ -75,7 +75,7 @@ class Arrivals:
         if refusal is not None:
             self._respond(tx, *refusal)
             return
-        has_to_tag = bool(request.key()[4])
+        has_to_tag = bool(request.to_tag)
         match method:
             case "INVITE" if not has_to_tag:
                 self._take_invite(event, request, now)

@@ -10,6 +10,7 @@ from trivox.net.wildcard import WildcardReceiver, WildcardSocket
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from trivox._native import SipCore
     from trivox.net.flows import FlowTable
     from trivox.net.transport import Address, DatagramSocket, SocketFactory
     from trivox.net.udp import UdpFlow
@@ -62,6 +63,17 @@ class DatagramFlows:
                 if flow.local[0] in wanted:
                     return flow
         return fitting[0] if fitting else self.bind((local, 0))
+
+    def send_ready(self, core: SipCore) -> int:
+        """Send what waits for sockets of the system, and return how much that was."""
+        sent = 0
+        for flow in self._flows:
+            descriptor = flow.descriptor()
+            if descriptor is not None:
+                messages, refused = core.send_ready(flow.id, descriptor)
+                flow.dropped += refused
+                sent += messages
+        return sent
 
     def _enter(self, socket: DatagramSocket) -> UdpFlow:
         flow = self._table.enter_datagram(socket)

@@ -281,6 +281,8 @@ class Endpoint:
 
     def flush(self) -> None:
         """Hand what the core has to send to the flows."""
+        if self._tap is None:
+            self._messages_out += self._flows.send_ready(self.core)
         find = self._flows.get
         for identifier, destination, data in self.core.take_output():
             flow = find(identifier)

@@ -20,6 +20,7 @@ from trivox.net.wire import Accepted
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
 
+    from trivox._native import SipCore
     from trivox.net.limits import StreamLimits
     from trivox.net.pages import PageHandler
     from trivox.net.target import Target
@@ -247,6 +248,10 @@ class FlowTable:
     def overflows(self) -> int:
         """Datagrams that came while a UDP socket's buffer was full."""
         return self._datagrams.overflows
+
+    def send_ready(self, core: SipCore) -> int:
+        """Send what waits for UDP sockets of the system, and return how much that was."""
+        return self._datagrams.send_ready(core)
 
     def enter_datagram(self, socket: DatagramSocket) -> UdpFlow:
         """Make a flow of a bound UDP socket."""

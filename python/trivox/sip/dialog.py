@@ -121,6 +121,11 @@ class Dialog:
         """Number of our last request."""
         return self._local_cseq
 
+    @property
+    def remote_party(self) -> str:
+        """Who the far end is: its From, or the To of its answer."""
+        return self._remote
+
     def confirm(self, response: Message) -> None:
         """Take route set and target anew from the 2xx (RFC 3261 §13.2.2.4)."""
         *_, target, records, _ = response.dialog()
@@ -138,12 +143,12 @@ class Dialog:
         Returns:
             False for a CSeq lower than one seen before: answer 500 and forget the request.
         """
-        *_, target, _, cseq = request.dialog()
+        cseq = request.cseq
         if cseq < self._remote_cseq:
             return False
         self._remote_cseq = cseq
-        if request.method in _REFRESHES_TARGET and target:
-            self.remote_target = target
+        if request.method in _REFRESHES_TARGET:
+            self.remote_target = request.contact_uri or self.remote_target
         return True
 
     def request(

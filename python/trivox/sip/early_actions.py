@@ -20,7 +20,7 @@ Outputs = tuple[SessionOutput, ...]
 def tell_progress(leg: InviteLeg, given: Given) -> Outputs:
     """Tell of a provisional response; one sent reliably in its turn, with its PRACK."""
     message = message_of(given)
-    tag = message.key()[4]
+    tag = message.to_tag
     if given.status == 100:
         return ()
     if tag and (tag in leg.early or len(leg.early) < MAX_FORKS):

@@ -49,7 +49,7 @@ def step(leg: InviteLeg, event: InviteEvent, given: Given) -> Outputs:
 
 
 def _to_tag(message: Message) -> str:
-    return message.key()[4]
+    return message.to_tag
 
 
 def _send_invite(leg: InviteLeg, given: Given) -> Outputs:
@@ -193,7 +193,7 @@ def _take_update(leg: InviteLeg, given: Given) -> Outputs:
     offer = description_of(message)
     if leg.updates:
         return (leg.retry_after(given.tx, message.key()[7]),)
-    tag = message.key()[3]
+    tag = message.from_tag
     exchange = leg.exchange_of(tag)
     if offer:
         meaning = exchange.step(OfferEvent.RECEIVED_INVITE_SDP)

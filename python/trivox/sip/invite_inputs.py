@@ -85,7 +85,7 @@ def _take_response(leg: InviteLeg, tx: int, status: int, message: Message) -> Ou
         return ()
     given = Given(tx, status, message=message, request=request)
     if request.purpose is Purpose.INVITE:
-        if status // 100 == 2 and leg.has_answered(message.key()[4]):
+        if status // 100 == 2 and leg.has_answered(message.to_tag):
             return ()
         return step(leg, _classify(leg, given, message, request), given)
     if status < 200:
@@ -115,7 +115,7 @@ def _take_failure(leg: InviteLeg, tx: int, *, is_timeout: bool) -> Outputs:
 def _take_request(leg: InviteLeg, tx: int, message: Message) -> Outputs:
     """Take a request of theirs in a dialog of this session."""
     given = Given(tx, message=message)
-    tag = message.key()[3]
+    tag = message.from_tag
     dialog = leg.find(tag)
     if dialog is None:
         if tag in leg.others and message.method == "BYE":
@@ -180,7 +180,7 @@ def _classify(
         return InviteEvent.RECEIVED_FAILURE
     if leg.dialog is not None:
         return InviteEvent.RECEIVED_OTHER_2XX
-    early = leg.exchanges.get(message.key()[4])
+    early = leg.exchanges.get(message.to_tag)
     if early is not None:
         leg.offer_answer = early.offer_answer
     given.meaning = leg.offer_answer.step(

@@ -118,7 +118,7 @@ class Proxy:
             return refusal
         routes = self._tokens.strip(message.values("Route"))
         # A To tag alone proves no dialog: our own signed Route does.
-        is_inside = bool(message.key()[4]) and routes.hop is not None
+        is_inside = bool(message.to_tag) and routes.hop is not None
         if not is_inside:
             refusal = self._admit(request, now)
             if refusal is not None:
@@ -216,7 +216,7 @@ class Proxy:
     def _targets(
         self, message: Message, uri: Uri, routes: Routes, now: float
     ) -> list[_Target] | Refusal:
-        if message.key()[4]:
+        if message.to_tag:
             return self._inside_target(message, uri, routes, now)
         if not self._identity.is_own_uri(uri) or not self._identity.is_user(uri.user):
             return Refusal(404)
@@ -283,7 +283,7 @@ class Proxy:
         transaction = _Transaction(
             request, key, ResponseContext(is_invite, self._timer_c, _LAST_WAIT)
         )
-        makes_dialog = message.method in _DIALOG_METHODS and not message.key()[4]
+        makes_dialog = message.method in _DIALOG_METHODS and not message.to_tag
         for target in targets:
             record_route = ""
             if makes_dialog:
@@ -397,4 +397,4 @@ def _joined(server: int, challenge: Challenge) -> SendResponse:
     for other in challenge.others:
         for name in ("WWW-Authenticate", "Proxy-Authenticate"):
             headers += [(name, value) for value in other.headers(name)]
-    return SendResponse(server, best.status, best.reason, tuple(headers), best.body, best.key()[4])
+    return SendResponse(server, best.status, best.reason, tuple(headers), best.body, best.to_tag)

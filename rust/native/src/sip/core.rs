@@ -10,6 +10,7 @@ use trivox_sip::{
 
 use super::datagrams::Datagrams;
 use super::message::Message;
+use super::sending::send_all;
 use super::text::Octets;
 use super::values::{Headers, PyAddress, PyEvent, address, events, plain};
 use crate::error::invalid_header;
@@ -324,6 +325,13 @@ impl SipCore {
             (output.flow, to, PyBytes::new(py, &output.data))
         });
         PyList::new(py, all.collect::<Vec<_>>())
+    }
+
+    fn send_ready(&self, py: Python<'_>, flow: u64, descriptor: i32) -> (usize, usize) {
+        py.detach(|| {
+            let output = self.lock().take_output_of(flow);
+            (output.len(), send_all(descriptor, &output))
+        })
     }
 
     fn next_deadline(&self) -> Option<f64> {

@@ -91,6 +91,26 @@ impl Message {
         ))
     }
 
+    #[getter]
+    fn from_tag<'py>(&self, py: Python<'py>) -> PyResult<Text<'py>> {
+        text(py, self.0.tag(HeaderName::From))
+    }
+
+    #[getter]
+    fn to_tag<'py>(&self, py: Python<'py>) -> PyResult<Text<'py>> {
+        text(py, self.0.tag(HeaderName::To))
+    }
+
+    #[getter]
+    fn cseq(&self) -> u32 {
+        self.0.cseq().map_or(0, |(number, _)| number)
+    }
+
+    #[getter]
+    fn contact_uri<'py>(&self, py: Python<'py>) -> PyResult<Text<'py>> {
+        text(py, &self.0.contact_uri())
+    }
+
     fn dialog<'py>(&self, py: Python<'py>) -> PyResult<Dialog<'py>> {
         let routes: Vec<_> = self
             .0

@@ -3,6 +3,7 @@ mod address;
 mod core;
 mod datagrams;
 mod message;
+mod sending;
 mod text;
 mod values;
 

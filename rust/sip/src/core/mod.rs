@@ -135,6 +135,13 @@ impl SipCore {
         std::mem::take(&mut self.output)
     }
 
+    /// What to send by one flow, in order; the rest stays in the queue.
+    pub fn take_output_of(&mut self, flow: u64) -> Vec<Output> {
+        self.output
+            .extract_if(.., |output| output.flow == flow)
+            .collect()
+    }
+
     /// When `handle_timeout` must be called next.
     pub fn next_deadline(&mut self) -> Option<f64> {
         if let Some((at, _)) = self.pending.first() {

@@ -3,6 +3,7 @@ mod build;
 mod header;
 pub(crate) mod lexer;
 mod name_addr;
+mod tags;
 mod uri;
 mod validate;
 mod via;
@@ -22,9 +23,9 @@ pub use via::Via;
 use crate::core::Address;
 use crate::error::ParseError;
 use lexer::{
-    address_parameters, decimal, find_parameter, has_bare_control, has_separator, is_bare_control,
-    is_token, split, trim, unfold,
+    decimal, has_bare_control, has_separator, is_bare_control, is_token, split, trim, unfold,
 };
+use tags::Tags;
 
 /// Largest message taken, in bytes.
 pub(crate) const MAX_MESSAGE: usize = 65_536;
@@ -60,6 +61,7 @@ pub struct Message {
     start: Start,
     fields: SmallVec<[Field; 24]>,
     body: Range<u32>,
+    tags: Tags,
     defect: Option<ParseError>,
     /// Where a request came from, when its top Via must say so (RFC 3261 §18.2.1, RFC 3581 §4).
     pub(crate) source: Option<Address>,
@@ -104,6 +106,7 @@ impl Message {
             data: data.into(),
             fields: SmallVec::new(),
             body: 0..0,
+            tags: Tags::default(),
             defect: None,
             source: None,
         };
@@ -111,6 +114,7 @@ impl Message {
             Ok(body) => message.defect = message.cut_body(body).err(),
             Err(defect) => message.defect = Some(defect),
         }
+        message.tags = message.find_tags();
         if has_separator(&data[..end]) {
             message.defect = Some(ParseError::bad("Line separator in start line"));
         }
@@ -318,12 +322,6 @@ impl Message {
     /// Call-ID; empty when absent.
     pub fn call_id(&self) -> &[u8] {
         self.first(HeaderName::CallId).unwrap_or_default()
-    }
-
-    /// A tag of From or To; empty when absent.
-    pub fn tag(&self, kind: HeaderName) -> &[u8] {
-        let value = self.first(kind).unwrap_or_default();
-        find_parameter(address_parameters(value), "tag").unwrap_or_default()
     }
 
     /// The topmost Via, if it parses.
