@@ -70,6 +70,9 @@ class MediaLeg:
         self._ports: dict[int, AudioPort] = {}
         self._last_report: dict[str, float | str] = {}
         self._flow = trio.lowlevel.ParkingLot()
+        self._is_ice = False
+        self._fork = ""
+        """The early dialog whose answer is heard."""
         self.is_muted = False
         self.is_up = False
         """The transport is connected."""
@@ -109,6 +112,7 @@ class MediaLeg:
     ) -> None:
         """Open the session. Raises EngineError when no port is left."""
         assert self._sink is not None, "a released leg is not opened again"
+        self._is_ice = transport == "ice"
         self._session = self.sessions.open_session(
             transport=transport,
             local_addresses=(local_host,),
@@ -139,6 +143,10 @@ class MediaLeg:
         text = answer.decode(errors="replace")
         kind = "provisional" if is_provisional else "answer"
         self.sessions.set_remote(self.session, self.screen(text), kind, dialog)
+        if self._is_ice and self._fork not in ("", dialog):
+            # The path to another branch is another one: the engine tells when it is there.
+            self.is_up = False
+        self._fork = dialog if is_provisional else ""
         self.remote_sdp = text
 
     def mute(self, *, is_muted: bool) -> None:

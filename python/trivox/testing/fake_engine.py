@@ -81,7 +81,6 @@ class FakeEngine:
 
     def set_remote(self, session: int, sdp: str, kind: str, dialog: str) -> None:
         """Take the far end's description; an answer or a provisional one connects."""
-        del dialog
         own = self._session(session)
         port = media_port(sdp)
         if port is None:
@@ -92,6 +91,9 @@ class FakeEngine:
         elif not own.has_local:
             raise EngineError("an answer came without an offer: call create_offer first")
         else:
+            if own.transport == "ice" and own.fork not in ("", dialog):
+                own.connected = math.nan  # another branch, another path
+            own.fork = dialog if kind == "provisional" else ""
             self._connect(own)
 
     def create_answer(self, session: int) -> str:

@@ -52,6 +52,7 @@ class FakeSession:
     remote_port: int = 0
     has_remote_offer: bool = False
     connected: float = math.nan
+    fork: str = ""
     is_muted: bool = False
     playbacks: list[int] = field(default_factory=list)
     recordings: dict[int, tuple[str, str, float]] = field(default_factory=dict)

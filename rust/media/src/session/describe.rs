@@ -97,7 +97,7 @@ impl Session {
         dialog: &str,
     ) -> Result<(), MediaError> {
         let applied = self.offer_answer.set_remote(sdp, kind, dialog)?;
-        self.apply(now, applied, kind == DescriptionKind::Offer)?;
+        self.apply(now, applied, kind, dialog)?;
         self.has_remote = true;
         if kind != DescriptionKind::Offer {
             self.take_direction(now);
@@ -159,7 +159,14 @@ impl Session {
         self.direction = negotiated.direction;
     }
 
-    fn apply(&mut self, now: Instant, applied: Applied, is_offer: bool) -> Result<(), MediaError> {
+    fn apply(
+        &mut self,
+        now: Instant,
+        applied: Applied,
+        kind: DescriptionKind,
+        dialog: &str,
+    ) -> Result<(), MediaError> {
+        let is_offer = kind == DescriptionKind::Offer;
         let negotiated = applied.negotiated;
         self.configure(&negotiated)?;
         match (&mut self.transport, negotiated.transport) {
@@ -175,8 +182,14 @@ impl Session {
                 },
             ) => {
                 if applied.is_other_fork {
-                    **ice = ice.fork(now)?;
-                    self.is_transport_ready = false;
+                    self.forks.change(ice, dialog, |before| before.fork(now))?;
+                    self.is_transport_ready = ice.is_ready();
+                    // It is told of again when this one is up.
+                    self.connected = None;
+                }
+                match kind {
+                    DescriptionKind::Provisional => self.forks.enter(dialog),
+                    _ => self.forks.settle(),
                 }
                 ice.set_remote(now, &remote, is_offer, is_dtls_client)
             }

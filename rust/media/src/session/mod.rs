@@ -6,6 +6,7 @@
 mod controls;
 mod describe;
 mod flow;
+mod forks;
 mod negotiation;
 pub mod offer_answer;
 pub mod packet;
@@ -33,6 +34,7 @@ use crate::event::{Event, EventKind};
 use crate::random::Random;
 use crate::recorder::Recorder;
 use crate::transport::{Identity, Transmit, Transport, TransportEvent};
+use forks::Forks;
 use offer_answer::{OfferAnswer, Settings};
 use port::Port;
 use receive::Receiver;
@@ -70,6 +72,7 @@ pub struct Session {
     has_local: bool,
     has_remote: bool,
     is_transport_ready: bool,
+    forks: Forks,
     connected: Option<Instant>,
     /// When the next frame is due, from the connection on.
     next_frame: Option<Instant>,
@@ -120,6 +123,7 @@ impl Session {
             has_local: false,
             has_remote: false,
             is_transport_ready: false,
+            forks: Forks::default(),
             connected: None,
             next_frame: None,
             receiving_since: None,

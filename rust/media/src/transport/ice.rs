@@ -303,7 +303,7 @@ impl IceTransport {
         }
     }
 
-    pub(super) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         !self.is_ended && self.srtp.is_some() && self.path.is_some()
     }
 

@@ -1,0 +1,48 @@
+//! The transports of early dialogs that are not heard at the moment (RFC 3261 §19.3 "forking").
+use crate::transport::IceTransport;
+
+/// More than a call rings at; the oldest gives way.
+const MOST_ASIDE: usize = 8;
+
+/// Keeps what each fork has negotiated, so that one may be heard again: its far end has finished
+/// DTLS with us and does not begin anew.
+#[derive(Default)]
+pub(super) struct Forks {
+    current: String,
+    aside: Vec<(String, Box<IceTransport>)>,
+}
+
+impl Forks {
+    /// Notes whose answer is in use.
+    pub(super) fn enter(&mut self, dialog: &str) {
+        dialog.clone_into(&mut self.current);
+    }
+
+    /// Changes to the fork `dialog`: its transport of before, else the one that `make` makes.
+    ///
+    /// # Errors
+    /// What `make` says; nothing has changed then.
+    pub(super) fn change<E>(
+        &mut self,
+        transport: &mut Box<IceTransport>,
+        dialog: &str,
+        make: impl FnOnce(&IceTransport) -> Result<IceTransport, E>,
+    ) -> Result<(), E> {
+        let known = self.aside.iter().position(|(name, _)| name == dialog);
+        let next = match known {
+            Some(index) => self.aside.remove(index).1,
+            None => Box::new(make(transport)?),
+        };
+        let before = std::mem::replace(transport, next);
+        if self.aside.len() == MOST_ASIDE {
+            self.aside.remove(0);
+        }
+        self.aside.push((self.current.clone(), before));
+        Ok(())
+    }
+
+    /// Lets go of all but the one in use: the call is answered.
+    pub(super) fn settle(&mut self) {
+        self.aside = Vec::new();
+    }
+}
