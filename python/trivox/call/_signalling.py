@@ -85,9 +85,10 @@ class CallSignalling(CallFacts):
         settings = self.settings
         self._route = route
         self._leg.screen = partial(self._host.screen, route)
+        wanted = _TRANSPORTS[settings.media]
         self._leg.open(
-            transport=_TRANSPORTS[settings.media],
-            local_host=route.local_host,
+            transport=wanted,
+            local_hosts=self._host.media_hosts(route, wanted),
             advertised=self._host.advertised,
             codecs=settings.audio_codecs,
         )
@@ -362,7 +363,7 @@ class CallSignalling(CallFacts):
             wanted = detect_transport(offer.decode(errors="replace"))
         self._leg.open(
             transport=wanted,
-            local_host=self._route.local_host,
+            local_hosts=self._host.media_hosts(self._route, wanted),
             advertised=self._host.advertised,
             codecs=self.settings.audio_codecs,
         )

@@ -74,6 +74,10 @@ class CallHost(Protocol):
         """Seconds leaving a call waits for its end."""
         ...
 
+    def media_hosts(self, route: Route, transport: str) -> tuple[str, ...]:
+        """Return the local addresses of a call's media: all that can be used with "ice"."""
+        ...
+
     def now(self) -> float:
         """Return Trio's time; within a batch of events, the batch's."""
         ...

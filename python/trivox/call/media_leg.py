@@ -108,14 +108,19 @@ class MediaLeg:
         return name in self.remote_sdp.lower() and name in self.local_sdp.lower()
 
     def open(
-        self, *, transport: str, local_host: str, advertised: str, codecs: Sequence[str]
+        self,
+        *,
+        transport: str,
+        local_hosts: Sequence[str],
+        advertised: str,
+        codecs: Sequence[str],
     ) -> None:
-        """Open the session. Raises EngineError when no port is left."""
+        """Open the session on local addresses, best first. Raises EngineError when no port is left."""
         assert self._sink is not None, "a released leg is not opened again"
         self._is_ice = transport == "ice"
         self._session = self.sessions.open_session(
             transport=transport,
-            local_addresses=(local_host,),
+            local_addresses=local_hosts,
             advertised=advertised,
             codecs=codecs,
             dtmf=True,

@@ -218,6 +218,11 @@ class Wiring:
         targets = self.endpoint.hops.filter
         return targets.screen(sdp, source=route.destination[0], local_host=route.local_host)
 
+    def media_hosts(self, route: Route, transport: str) -> tuple[str, ...]:
+        """Return the local addresses of a call's media: with "ice" the far end may choose."""
+        own = route.local_host
+        return self.endpoint.hops.media_hosts(own) if transport == "ice" else (own,)
+
     async def route_to(self, call: Call) -> Route:
         """Resolve an outgoing call's destination."""
         account = self._account_of(call)

@@ -109,7 +109,7 @@ class Endpoint:
             origins=origins,
         )
         self._own = OwnAddress(
-            advertised, seed, self._sockets.route_to, self._flows.listening_port, self.now
+            advertised, seed, self._sockets, self._flows.listening_port, self.now
         )
         self.hops = NextHops(self._flows, self._resolver, self._own, targets or TargetFilter())
         self._turn_time: float | None = None

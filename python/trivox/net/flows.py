@@ -117,6 +117,8 @@ class FlowTable:
         self._listeners: list[tuple[str, StreamListener]] = []
         self._nursery: trio.Nursery | None = None
         self.refused = 0
+        self.is_everywhere = False
+        """Whether a wildcard address is bound: every address of the machine is ours to offer."""
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -161,6 +163,7 @@ class FlowTable:
             NotSupportedError: The `ws` extra is missing.
             InvalidArgumentsError: TLS has no certificate.
         """
+        self.is_everywhere = self.is_everywhere or is_wildcard(local[0])
         if transport == "udp":
             return self._datagrams.bind(local).local
         if transport in WEBSOCKETS:

@@ -12,6 +12,7 @@ from trivox.errors import (
     NotSupportedError,
     TargetRefusedError,
 )
+from trivox.net.interfaces import beside
 from trivox.net.route import host_port, is_ipv6, is_wildcard
 from trivox.net.target import SECURE
 from trivox.net.udp import UdpFlow
@@ -103,6 +104,12 @@ class NextHops:
         """Return our end of a flow to a host, or of the route to it; never the advertised one."""
         is_bound = flow is not None and not is_wildcard(flow.local[0])
         return flow.local[0] if flow is not None and is_bound else self._own.route(peer)
+
+    def media_hosts(self, host: str) -> tuple[str, ...]:
+        """Return one of our addresses and, if we listen on all of them, the others behind it."""
+        if not self._flows.is_everywhere:
+            return (host,)
+        return beside(host, self._own.hosts())
 
     def permit(self, target: Target, flow: int, source: Address) -> Target:
         """Return what of a resolved target may be sent to: of a Refer-To, a 3xx, a name.

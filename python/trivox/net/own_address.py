@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, final
+import math
+from typing import TYPE_CHECKING, Final, final
 
 from trivox.net.route import RouteTable, host_port, is_ipv6, is_wildcard, sip_uri
 from trivox.net.target import WEBSOCKETS, numeric_host
@@ -11,7 +12,9 @@ from trivox.net.target import WEBSOCKETS, numeric_host
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trivox.net.transport import Address, Flow
+    from trivox.net.transport import Address, Flow, SocketFactory
+
+_HOSTS_LIFETIME: Final = 30.0  # seconds; an interface that comes or goes is noticed within it
 
 
 @final
@@ -26,7 +29,7 @@ class OwnAddress:
         self,
         advertised: str | None,
         seed: bytes,
-        look_up: Callable[[str], str],
+        sockets: SocketFactory,
         listening_port: Callable[[str, str], int | None],
         now: Callable[[], float],
     ) -> None:
@@ -35,12 +38,15 @@ class OwnAddress:
         Args:
             advertised: Host, or host:port, told in place of our own.
             seed: Random bytes the name under `.invalid` is derived from.
-            look_up: Local host of the route to a peer's host; raises OSError.
+            sockets: Know the route to a peer, and the addresses of the machine.
             listening_port: Port that connections (transport, host) are accepted at.
             now: The time in seconds.
         """
         self._advertised = _split(advertised)
-        self._routes = RouteTable(look_up)
+        self._routes = RouteTable(sockets.route_to)
+        self._sockets = sockets
+        self._hosts: tuple[str, ...] = ()
+        self._hosts_until = -math.inf
         self._listening_port = listening_port
         self._now = now
         name = hashlib.blake2b(seed[:64], digest_size=6, person=b"ws name").hexdigest()
@@ -49,6 +55,14 @@ class OwnAddress:
     def route(self, peer: str) -> str:
         """Return the local host of the route to `peer`."""
         return self._routes.local_host(peer, self._now())
+
+    def hosts(self) -> tuple[str, ...]:
+        """Return the addresses of the machine, asked for twice a minute at most."""
+        now = self._now()
+        if now >= self._hosts_until:
+            self._hosts = self._sockets.local_hosts()
+            self._hosts_until = now + _HOSTS_LIFETIME
+        return self._hosts
 
     def address(self, flow: Flow, peer: Address) -> Address:
         """Return the address that `peer` reaches us at: never a wildcard."""
