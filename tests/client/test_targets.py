@@ -62,6 +62,29 @@ async def test_a_contact_in_a_closed_net_is_answered_at_its_source(
     inside.close()
 
 
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "sip:far@198.51.100.9;maddr=127.0.0.1",
+        "sip:far@[::1]",
+        "sip:far@[::ffff:127.0.0.1]",
+        "sip:far@127.0.0.1;transport=tcp",
+        "sip:far@10.0.0.66:22;lr",
+    ],
+)
+async def test_no_way_of_writing_it_leads_inside(autojump_clock, world, contact) -> None:
+    own = world()
+    async with _client(own, NEAR[0]) as client:
+        with FarEnd(own.link.host(FAR[0]), FAR, NEAR) as far:
+            call = await _call_with_contact(client, far, contact)
+            assert await far.expect("ACK")
+            call.hangup()
+            far.respond(await far.expect("BYE"), 200)
+            await call.wait_ended()
+
+            assert client.statistics().sip.targets_refused >= 2
+
+
 async def test_a_record_route_into_a_closed_net_is_not_followed(autojump_clock, world) -> None:
     own = world()
     async with _client(own, NEAR[0]) as client:

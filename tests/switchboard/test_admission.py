@@ -86,6 +86,34 @@ async def test_a_user_reaches_another_with_right_credentials(
         assert (await _final(alice)).status == 486
 
 
+@pytest.mark.parametrize("method", ["REGISTER", *METHODS])
+@pytest.mark.parametrize("password", [None, "wrong"])
+async def test_known_and_unknown_users_look_the_same(
+    autojump_clock, phones, board, method, password
+) -> None:
+    eve, seen = phones("eve", 66), []
+    async with board():
+        for name in ("bob", "nobody"):
+            uri = f"sip:{DOMAIN}" if method == "REGISTER" else f"sip:{name}@{DOMAIN}"
+            call_id = f"enumerate-{next(NUMBERS)}"
+            address = {"to": f"<sip:{name}@{DOMAIN}>", "call_id": call_id}
+            eve.send(eve.request(method, uri, **address))
+            answer = await _final(eve)
+            if password is not None:
+                kind = "WWW" if answer.status == 401 else "Proxy"
+                digest = DigestClient(name, password, realms=[DOMAIN])
+                asked = answer.headers(f"{kind}-Authenticate")
+                value = digest.answer(asked, method, uri, b"", "cnonce")
+                given = "Authorization" if kind == "WWW" else "Proxy-Authorization"
+                headers = (f"{given}: {value}",)
+                eve.send(eve.request(method, uri, cseq=2, headers=headers, **address))
+                answer = await _final(eve)
+            names = [header for header, _ in answer.items()]
+            seen.append((answer.status, answer.reason, names, len(answer.body)))
+
+    assert seen[0] == seen[1]
+
+
 async def test_a_forged_to_tag_passes_no_acknowledgement_on(autojump_clock, phones, board) -> None:
     eve, bob = phones("eve", 66), phones("bob", 3)
     async with board():
