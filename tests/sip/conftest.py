@@ -75,12 +75,13 @@ class FarEnd:
         contact: str = "<sip:bob@192.0.2.2>",
         more: tuple[tuple[str, str], ...] = (),
         body: bytes = b"",
+        from_display: str = '"Bob" <sip:bob@example.com>',
     ) -> Message:
         to = "<sip:alice@example.org>" + (f";tag={to_tag}" if to_tag else "")
         lines = [
             ("Via", "SIP/2.0/UDP 192.0.2.2;branch=z9hG4bKy"),
             ("Max-Forwards", "70"),
-            ("From", f'"Bob" <sip:bob@example.com>;tag={from_tag}'),
+            ("From", f"{from_display};tag={from_tag}"),
             ("To", to),
             ("Call-ID", "call-1"),
             ("CSeq", f"{cseq} {method}"),

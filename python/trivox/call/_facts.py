@@ -28,6 +28,7 @@ from trivox.sip import events as facts
 from trivox.sip.bodies import MULTIPART, SDP
 from trivox.sip.capabilities import ALLOW, SUPPORTED
 from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
+from trivox.sip.reason import read_causes_untrusted
 
 if TYPE_CHECKING:
     from trivox._native import Message, SipEvent
@@ -238,8 +239,8 @@ class CallFacts(CallUpkeep):
         self._tell(is_remotely_held=is_holding(sdp))
 
     def _take_cancel(self, message: Message | None) -> None:
-        reason = message.header("Reason") if message is not None else None
-        was_elsewhere = reason is not None and "cause=200" in reason.replace(" ", "")
+        causes = read_causes_untrusted(message.headers("Reason")) if message is not None else ()
+        was_elsewhere = any((c.protocol.upper(), c.cause) == ("SIP", 200) for c in causes)
         why = EndReason.ANSWERED_ELSEWHERE if was_elsewhere else EndReason.REMOTE_ENDED
         self._end_remotely(why, 487, message, Trigger.CANCELLED)
 
@@ -249,6 +250,7 @@ class CallFacts(CallUpkeep):
             self._respond(tx, 415, headers=(("Accept", _ACCEPTED),))
             return
         self._remember_headers(message)
+        self._note_party(message)
         try:
             answer = self._leg.answer(body, "") if body else self._leg.offer()
         except (StreamError, EngineError):
@@ -343,10 +345,14 @@ class CallFacts(CallUpkeep):
         self, why: EndReason, status: int, message: Message | None, trigger: Trigger
     ) -> None:
         if self._phase not in (Phase.ENDING, Phase.FAILING):
+            text = ""
+            if message is not None and message.header("Reason") is not None:
+                status, text = _told(message, status)
             self._cause = CallEnd(
                 reason=why,
                 originator=Originator.REMOTE,
                 sip_code=status,
+                sip_reason=text,
                 headers=headers_of(message),
                 at=self._now(),
             )
@@ -381,3 +387,11 @@ class CallFacts(CallUpkeep):
         self._carry_out(
             session.end(headers, status=farewell.status, reason=reason_of(farewell.status))
         )
+
+
+def _told(message: Message, status: int) -> tuple[int, str]:
+    """Return the status and the words of a Reason; the status that is known otherwise goes first."""
+    causes = read_causes_untrusted(message.headers("Reason"))
+    numbers = (cause.cause for cause in causes if cause.protocol.upper() == "SIP")
+    texts = (cause.text for cause in causes if cause.text)
+    return status or next(numbers, 0), next(texts, "")

@@ -30,6 +30,8 @@ class CallUpkeep(CallMedia):
     @abstractmethod
     def _take_late_answer(self, body: bytes) -> bool: ...
     @abstractmethod
+    def _learn_party(self, message: Message, value: str) -> None: ...
+    @abstractmethod
     def _respond(
         self,
         tx: int,
@@ -73,12 +75,24 @@ class CallUpkeep(CallMedia):
             case facts.SessionExpired():
                 self._lose("the far end did not refresh the session", Trigger.EXPIRED)
 
+    def _note_party(self, message: Message) -> None:
+        """Learn who is there now from a re-INVITE or UPDATE (RFC 4916 §4.5)."""
+        dialog = self._session.dialog if self._session is not None else None
+        value = message.header("From") or ""
+        before = self._party_untrusted
+        self._learn_party(message, value)
+        if self._party_untrusted == value and (dialog is None or not dialog.is_new_party):
+            self._party_untrusted = before  # nobody vouches for another, and From is as it was
+        if self._party_untrusted != before and self._watchables:
+            self._tell("remote_display_name", "remote_sip_uri")
+
     def _take_update(self, tx: int, message: Message, body: bytes) -> None:
         """Answer an UPDATE: with an offer as a re-INVITE, without one at once (RFC 3311 §5.2)."""
         if message.body:
             self._take_reinvite(tx, message, body)
         else:
             self._remember_headers(message)
+            self._note_party(message)
             self._respond(tx, 200)
 
     def _refresh_session(self) -> None:

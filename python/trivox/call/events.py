@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Final
 
+from trivox.sip.reason import read_causes_untrusted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from trivox.call.settings import CallSettings
     from trivox.call.streams import RemoteStream
     from trivox.media.statistics import AudioStatistics
+    from trivox.sip.reason import Cause
 
 
 class Originator(StrEnum):
@@ -66,6 +69,12 @@ class CallEnd:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     at: float = 0.0
     error: BaseException | None = None
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """What the far end gave as Reason in the message that ended the call (RFC 3326)."""
+        all_of = getattr(self.headers, "all", None)
+        return () if all_of is None else read_causes_untrusted(all_of("Reason"))
 
     def __str__(self) -> str:
         """Say it in a few words, for logs and error messages."""

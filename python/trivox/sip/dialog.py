@@ -18,6 +18,9 @@ MAX_FORWARDS: Final = ("Max-Forwards", "70")
 # RFC 6665 §4.4.1).
 _REFRESHES_TARGET: Final = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 
+# Requests whose From may name another party than before (RFC 4916 §4.4.2).
+_CHANGES_PARTY: Final = frozenset({"INVITE", "UPDATE"})
+
 
 @final
 class Dialog:
@@ -34,6 +37,7 @@ class Dialog:
         "_remote",
         "_remote_cseq",
         "call_id",
+        "is_new_party",
         "local_tag",
         "remote_tag",
         "remote_target",
@@ -65,6 +69,8 @@ class Dialog:
             contact: Our Contact value.
         """
         self.call_id = call_id
+        self.is_new_party = False
+        """Whether the last INVITE or UPDATE named another party in From than the one before."""
         self.local_tag, self._local = local
         self.remote_tag, self._remote = remote
         self.remote_target = remote_target
@@ -149,6 +155,10 @@ class Dialog:
         self._remote_cseq = cseq
         if request.method in _REFRESHES_TARGET:
             self.remote_target = request.contact_uri or self.remote_target
+            if request.method in _CHANGES_PARTY:
+                value = request.header("From") or self._remote
+                self.is_new_party = value != self._remote
+                self._remote = value
         return True
 
     def request(
