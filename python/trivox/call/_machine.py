@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trivox.actor.correlation import log_fields
 from trivox.call._listening import CAN_RECONNECT, CallListening
@@ -101,16 +101,14 @@ class CallMachine(CallListening, ABC):
             self._is_publishing = False
 
     def _publish(self, action: Action) -> None:
-        match action:
-            case Action.STOP_RINGING if CallListening.is_ringing.of(self):
-                CallListening.is_ringing.set(self, to=False)
-                self._emit(StopRinging, Originator.SYSTEM)
-            case Action.RELEASE_MEDIA:
-                self._publish_released()
-            case Action.CONNECT:
-                self._publish_connected()
-            case Action.FINISH:
-                self._publish_end()
+        publish = _PUBLISHED.get(action)
+        if publish is not None:
+            publish(self)
+
+    def _publish_quiet(self) -> None:
+        if self._values.get("is_ringing"):
+            self._tell(is_ringing=False)
+            self._emit(StopRinging, Originator.SYSTEM)
 
     def _publish_released(self) -> None:
         self._remove_remote_stream()
@@ -243,3 +241,12 @@ class CallMachine(CallListening, ABC):
         if self._hears(kind):
             stream = self._remote_stream
             self._hand_out(kind, Originator.REMOTE, stream=stream, type=str(stream.type))
+
+
+_PUBLISHED: Final[dict[Action, Callable[[CallMachine], None]]] = {
+    Action.STOP_RINGING: CallMachine._publish_quiet,  # noqa: SLF001 (its own)
+    Action.RELEASE_MEDIA: CallMachine._publish_released,  # noqa: SLF001
+    Action.CONNECT: CallMachine._publish_connected,  # noqa: SLF001
+    Action.FINISH: CallMachine._publish_end,  # noqa: SLF001
+}
+"""What is told of what a step has done."""

@@ -69,7 +69,7 @@ class MediaLeg:
         self._pending: dict[tuple[int, int], Pending] = {}
         self._ports: dict[int, AudioPort] = {}
         self._last_report: dict[str, float | str] = {}
-        self._flow = trio.lowlevel.ParkingLot()
+        self._flow: trio.lowlevel.ParkingLot | None = None
         self._is_ice = False
         self._fork = ""
         """The early dialog whose answer is heard."""
@@ -79,7 +79,7 @@ class MediaLeg:
         self.is_flowing = False
         """Early or agreed media runs: what waits to begin may begin."""
         self.is_released = False
-        self.digits: Final = Digits()
+        self._digits: Digits | None = None
         self.local_sdp = ""
         self.remote_sdp = ""
         self.screen: Callable[[str], str] = _unchanged
@@ -95,6 +95,13 @@ class MediaLeg:
         """The session's number; the leg must be open."""
         assert self._session is not None, "the session is opened by start(), answer() or progress()"
         return self._session
+
+    @property
+    def digits(self) -> Digits:
+        """Keys the far end pressed."""
+        if self._digits is None:
+            self._digits = Digits()
+        return self._digits
 
     @property
     def is_open(self) -> bool:
@@ -163,11 +170,13 @@ class MediaLeg:
     def begin_flow(self) -> None:
         """Let what waits for media begin."""
         self.is_flowing = True
-        if self._flow:
+        if self._flow is not None:
             self._flow.unpark_all()
 
     async def wait_moved(self) -> None:
         """Wait until media flows or the leg is released."""
+        if self._flow is None:
+            self._flow = trio.lowlevel.ParkingLot()
         await self._flow.park()
 
     def expect(self, kind: EngineEventKind, number: int) -> Pending:
@@ -207,8 +216,7 @@ class MediaLeg:
         if self.is_released:
             return
         if self._session is not None:
-            with suppress(EngineError):
-                self._last_report = self.sessions.statistics(self.session)
+            self._last_report = self._report()
             for port in self._ports.values():
                 port.handle_end()
             self._finish_pending()
@@ -218,9 +226,16 @@ class MediaLeg:
             self.sessions.close_session(self._session)
         if not self._pending:
             self._detach()
-        if self._flow:
+        if self._flow is not None:
             self._flow.unpark_all()
-        self.digits.wake()
+        if self._digits is not None:
+            self._digits.wake()
+
+    def _report(self) -> dict[str, float | str]:
+        try:
+            return self.sessions.statistics(self.session)
+        except EngineError:
+            return self._last_report
 
     def _finish_pending(self) -> None:
         """Wake all but recordings, whose end on disk is still to be reported."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from trivox.call.argument_rules import (
     checked_choice,
@@ -131,6 +131,7 @@ class CallSettings:
                 checked_number(value, name, unit=" seconds, or None for no limit")
         _check_intervals(self.session_expires, self.min_session_expires)
         checked_choice(self.reliable_provisional, Reliability, "reliable_provisional")
+        object.__setattr__(self, "reliable_provisional", Reliability(self.reliable_provisional))
         checked_number(self.stats_interval, "stats_interval", unit=" seconds")
         steps = max(1, int(self.stats_interval / _LEAST_STATS_INTERVAL))
         object.__setattr__(self, "stats_interval", steps * _LEAST_STATS_INTERVAL)
@@ -138,7 +139,7 @@ class CallSettings:
     @property
     def reliability(self) -> Reliability:
         """The policy for provisional responses."""
-        return Reliability(self.reliable_provisional)
+        return cast("Reliability", self.reliable_provisional)
 
     @property
     def session_timer(self) -> TimerOffer:

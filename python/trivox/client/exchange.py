@@ -174,7 +174,7 @@ class Exchange:
         if isinstance(owner, Call):
             if message is not None:
                 self._hops[owner.token] = (flow, source)
-                if owner._has_lost_flow:
+                if owner._lost_paths:
                     owner._note_flow_back()
             owner.handle_sip(event, now)
             # Settled as it ended, as a rule; one that owed a message then is so now.

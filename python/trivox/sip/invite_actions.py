@@ -251,7 +251,16 @@ def _tell_local_ended(_leg: InviteLeg, given: Given) -> Outputs:
 
 
 def _forget(leg: InviteLeg, _given: Given) -> Outputs:
-    # What is not answered yet is answered before the dialog goes (RFC 3261 §15.1.2).
+    outputs = _end_modification(leg)
+    if leg.reinvites or leg.updates:
+        outputs += _answer_all(leg)
+    leg.requests.clear()
+    leg.timer.end()
+    return outputs + leg.forget()
+
+
+def _answer_all(leg: InviteLeg) -> Outputs:
+    """Answer what is not answered yet before the dialog goes (RFC 3261 §15.1.2)."""
     unanswered = tuple(
         leg.respond(tx, 487, "Request Terminated")
         for tx, is_answered in leg.reinvites.items()
@@ -262,9 +271,7 @@ def _forget(leg: InviteLeg, _given: Given) -> Outputs:
     )
     leg.reinvites.clear()
     leg.updates.clear()
-    leg.requests.clear()
-    leg.timer.end()
-    return *_end_modification(leg), *unanswered, *leg.forget()
+    return unanswered
 
 
 def end_of_other(leg: InviteLeg, given: Given) -> Outputs:

@@ -19,34 +19,7 @@ pub struct NameAddr {
 impl NameAddr {
     /// Read one value that must fill the whole text.
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
-        let text = trim(text);
-        let (display_name, uri, list) = match find_outside_quotes(text, b'<') {
-            Some(open) => {
-                let inner = &text[open + 1..];
-                let close = inner.iter().position(|&byte| byte == b'>');
-                let close = close.ok_or(ParseError::bad("Unclosed angle bracket"))?;
-                (
-                    display_name(trim(&text[..open]))?,
-                    &inner[..close],
-                    &inner[close + 1..],
-                )
-            }
-            None => {
-                let end = text
-                    .iter()
-                    .position(|&byte| byte == b';')
-                    .unwrap_or(text.len());
-                let uri = trim(&text[..end]);
-                if uri.iter().any(|byte| b",?\"".contains(byte)) {
-                    return Err(ParseError::bad("URI needs angle brackets"));
-                }
-                (Vec::new(), uri, &text[end..])
-            }
-        };
-        Uri::parse(uri)?;
-        if !are_parameters_valid(list) {
-            return Err(ParseError::bad("Bad header parameter"));
-        }
+        let (display_name, uri, list) = cut(text)?;
         let parameters = split(list, b';')
             .filter(|part| !part.is_empty())
             .map(|part| {
@@ -60,6 +33,46 @@ impl NameAddr {
             parameters: parameters.collect(),
         })
     }
+
+    /// What `parse` finds wrong, without taking the parameters apart.
+    pub(crate) fn check(text: &[u8]) -> Result<(), ParseError> {
+        cut(text).map(drop)
+    }
+}
+
+type Cut<'a> = (Vec<u8>, &'a [u8], &'a [u8]);
+
+/// Cut a value into display name, URI and parameters, none of which is malformed.
+fn cut(text: &[u8]) -> Result<Cut<'_>, ParseError> {
+    let text = trim(text);
+    let (display_name, uri, list) = match find_outside_quotes(text, b'<') {
+        Some(open) => {
+            let inner = &text[open + 1..];
+            let close = inner.iter().position(|&byte| byte == b'>');
+            let close = close.ok_or(ParseError::bad("Unclosed angle bracket"))?;
+            (
+                display_name(trim(&text[..open]))?,
+                &inner[..close],
+                &inner[close + 1..],
+            )
+        }
+        None => {
+            let end = text
+                .iter()
+                .position(|&byte| byte == b';')
+                .unwrap_or(text.len());
+            let uri = trim(&text[..end]);
+            if uri.iter().any(|byte| b",?\"".contains(byte)) {
+                return Err(ParseError::bad("URI needs angle brackets"));
+            }
+            (Vec::new(), uri, &text[end..])
+        }
+    };
+    Uri::check(uri)?;
+    if !are_parameters_valid(list) {
+        return Err(ParseError::bad("Bad header parameter"));
+    }
+    Ok((display_name, uri, list))
 }
 
 fn display_name(text: &[u8]) -> Result<Vec<u8>, ParseError> {

@@ -33,9 +33,19 @@ const MAX_PARAMETERS: usize = 64;
 /// Parameters that count even when only one of two URIs has them (§19.1.4).
 const SIGNIFICANT: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
 
-impl Uri {
-    /// Read a URI that must fill the whole text.
-    pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
+/// A URI cut into its parts, which hold no bad escape; nothing is decoded.
+struct Parts<'a> {
+    scheme: &'a [u8],
+    user: &'a [u8],
+    password: &'a [u8],
+    host: &'a [u8],
+    port: Option<u16>,
+    parameters: &'a [u8],
+    headers: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn cut(text: &'a [u8]) -> Result<Self, ParseError> {
         let clean =
             |byte: &u8| *byte > b' ' && *byte != 0x7f && !matches!(byte, b'<' | b'>' | b'"');
         if !text.iter().all(clean) {
@@ -50,56 +60,85 @@ impl Uri {
         if !scheme[0].is_ascii_alphabetic() || !scheme.iter().all(known) {
             return Err(ParseError::bad("Bad URI scheme"));
         }
-        let scheme = String::from_utf8_lossy(scheme).to_ascii_lowercase();
-        if scheme == "sip" || scheme == "sips" {
-            return Self::parse_sip(scheme, rest);
+        if scheme.eq_ignore_ascii_case(b"sip") || scheme.eq_ignore_ascii_case(b"sips") {
+            return Self::cut_sip(scheme, rest);
         }
         if rest.is_empty() {
             return Err(ParseError::bad("Empty URI"));
         }
         Ok(Self {
             scheme,
-            user: Vec::new(),
-            password: Vec::new(),
-            host: rest.to_vec(),
+            user: &[],
+            password: &[],
+            host: rest,
             port: None,
-            parameters: Vec::new(),
-            headers: Vec::new(),
+            parameters: &[],
+            headers: &[],
         })
     }
 
-    fn parse_sip(scheme: String, rest: &[u8]) -> Result<Self, ParseError> {
+    fn cut_sip(scheme: &'a [u8], rest: &'a [u8]) -> Result<Self, ParseError> {
         let (user_info, rest) = match rest.iter().position(|&byte| byte == b'@') {
             Some(0) => return Err(ParseError::bad("Empty user in URI")),
             Some(at) => (&rest[..at], &rest[at + 1..]),
             None => (&rest[..0], rest),
         };
         let (rest, headers) = cut(rest, b'?');
-        let (host_port, list) = cut(rest, b';');
+        let (host_port, parameters) = cut(rest, b';');
         let (user, password) = cut(user_info, b':');
         let (host, port) = split_host(host_port).ok_or(ParseError::bad("Bad host in URI"))?;
-        let mut parameters = Parameters::new();
-        for part in list
-            .split(|&byte| byte == b';')
-            .filter(|part| !part.is_empty())
-        {
-            let (name, value) = parameter(part);
-            if parameters.len() == MAX_PARAMETERS {
-                return Err(ParseError::bad("Too many URI parameters"));
-            }
-            let name = String::from_utf8_lossy(&unescape(name)?).to_ascii_lowercase();
-            parameters.push((name, value.map(unescape).transpose()?));
-        }
-        unescape(headers)?;
-        Ok(Self {
+        let parts = Self {
             scheme,
-            user: unescape(user)?,
-            password: unescape(password)?,
-            host: host.to_ascii_lowercase(),
+            user,
+            password,
+            host,
             port,
             parameters,
-            headers: headers.to_vec(),
+            headers,
+        };
+        if parts.parameters().nth(MAX_PARAMETERS).is_some() {
+            return Err(ParseError::bad("Too many URI parameters"));
+        }
+        if ![user_info, parameters, headers].into_iter().all(is_escaped) {
+            return Err(ParseError::bad("Bad escape in URI"));
+        }
+        Ok(parts)
+    }
+
+    fn parameters(&self) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> {
+        let list = self.parameters.split(|&byte| byte == b';');
+        list.filter(|part| !part.is_empty()).map(parameter)
+    }
+}
+
+impl Uri {
+    /// Read a URI that must fill the whole text.
+    pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
+        let parts = Parts::cut(text)?;
+        let name = |name| String::from_utf8_lossy(&unescape(name)).to_ascii_lowercase();
+        let parameters = parts.parameters();
+        let scheme = String::from_utf8_lossy(parts.scheme).to_ascii_lowercase();
+        let is_sip = scheme == "sip" || scheme == "sips";
+        Ok(Self {
+            user: unescape(parts.user),
+            password: unescape(parts.password),
+            host: if is_sip {
+                parts.host.to_ascii_lowercase()
+            } else {
+                parts.host.to_vec()
+            },
+            port: parts.port,
+            parameters: parameters
+                .map(|(key, value)| (name(key), value.map(unescape)))
+                .collect(),
+            headers: parts.headers.to_vec(),
+            scheme,
         })
+    }
+
+    /// What `parse` finds wrong, without taking anything apart.
+    pub(crate) fn check(text: &[u8]) -> Result<(), ParseError> {
+        Parts::cut(text).map(drop)
     }
 
     fn parameter(&self, name: &str) -> Option<&Option<Vec<u8>>> {
@@ -123,7 +162,7 @@ impl Uri {
         let mut parts: Vec<_> = self
             .headers
             .split(|&byte| byte == b'&')
-            .map(|part| unescape(part).unwrap_or_default().to_ascii_lowercase())
+            .map(|part| unescape(part).to_ascii_lowercase())
             .collect();
         parts.sort();
         parts
@@ -158,22 +197,39 @@ fn cut(text: &[u8], separator: u8) -> (&[u8], &[u8]) {
     }
 }
 
-fn unescape(text: &[u8]) -> Result<Vec<u8>, ParseError> {
+fn hex(byte: Option<&u8>) -> Option<u8> {
+    let digit = byte.and_then(|&byte| char::from(byte).to_digit(16))?;
+    u8::try_from(digit).ok()
+}
+
+/// Whether two hexadecimal digits follow each `%`.
+fn is_escaped(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
+        rest = &rest[at + 1..];
+        if hex(rest.first()).is_none() || hex(rest.get(1)).is_none() {
+            return false;
+        }
+    }
+    true
+}
+
+/// Decode; what is no escape stays as it is.
+fn unescape(text: &[u8]) -> Vec<u8> {
     if !text.contains(&b'%') {
-        return Ok(text.to_vec());
+        return text.to_vec();
     }
     let mut plain = Vec::with_capacity(text.len());
-    let mut bytes = text.iter();
-    while let Some(&byte) = bytes.next() {
-        if byte != b'%' {
-            plain.push(byte);
-            continue;
-        }
-        let digit = |byte: Option<&u8>| byte.and_then(|&b| (b as char).to_digit(16));
-        match (digit(bytes.next()), digit(bytes.next())) {
-            (Some(high), Some(low)) => plain.push((high * 16 + low) as u8),
-            _ => return Err(ParseError::bad("Bad escape in URI")),
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        let escaped = (*first == b'%').then(|| (hex(tail.first()), hex(tail.get(1))));
+        if let Some((Some(high), Some(low))) = escaped {
+            plain.push(high * 16 + low);
+            rest = &tail[2..];
+        } else {
+            plain.push(*first);
         }
     }
-    Ok(plain)
+    plain
 }

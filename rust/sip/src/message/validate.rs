@@ -1,5 +1,5 @@
 //! What makes a message wrong though it could be read (RFC 3261 §8.2, §16.3; RFC 4475 §3).
-use super::lexer::{address_parameters, are_parameters_valid, decimal, has_separator, split};
+use super::lexer::{decimal, has_separator, split};
 use super::{HeaderName, Message, NameAddr, Start, Uri, Via};
 use crate::error::ParseError;
 
@@ -43,7 +43,7 @@ impl Message {
             return Err(ParseError::bad("Bad Call-ID"));
         }
         for name in [HeaderName::From, HeaderName::To] {
-            NameAddr::parse(self.first(name).unwrap_or_default())?;
+            NameAddr::check(self.first(name).unwrap_or_default())?;
             // Tags are repeated in every message of a dialog.
             if !self.tag(name).iter().all(is_graphic) || self.tag(name).contains(&b'"') {
                 return Err(ParseError::bad("Bad tag"));
@@ -116,10 +116,7 @@ impl Message {
                 continue;
             }
             for value in split(line, b',') {
-                NameAddr::parse(value)?;
-                if !are_parameters_valid(address_parameters(value)) {
-                    return Err(ParseError::bad("Bad header parameter"));
-                }
+                NameAddr::check(value)?;
             }
         }
         Ok(())
