@@ -40,7 +40,7 @@ demo: setup ## run the main job: two clients call each other and the recordings 
 test: setup test-python ## set up and run every test that needs no outside program
 
 test-python: setup
-	$(PYTEST) -m "not interop"
+	$(PYTEST) -m "not interop and not simulation"
 
 test-rust: toolchain $(BIN)/.installed ## the Rust tests
 	cargo test --release --locked --workspace
@@ -68,6 +68,12 @@ check: lint types layers test-rust test-python coverage ## all of the above and 
 
 fuzz: toolchain $(BIN)/.installed ## libFuzzer over every target, FUZZ_SECONDS each (600)
 	SECONDS_EACH=$(or $(FUZZ_SECONDS),600) rust/fuzz/guided/run.sh $(FUZZ)
+
+simulate: setup ## ten thousand simulated calls in all weathers, fresh seeds
+	$(PYTEST) -q -rs -s -m simulation tests/simulation
+
+simulate-nightly: setup ## a million of them
+	$(BIN)/python -m tests.simulation --worlds 1000 --calls 1000
 
 interop: setup ## far ends nobody here wrote: sipp, sipsak, baresip, Kamailio, Chromium with JsSIP and SIP.js
 	$(PYTEST) -m interop

@@ -20,6 +20,8 @@ class Behaviour(StrEnum):
     """Hangs up after a while, wherever the call is by then."""
     CALLER_CANCELLED = "caller_cancelled"
     """The caller's task is cancelled after a while, wherever it is by then."""
+    CALLEE_CANCELLED = "callee_cancelled"
+    """What the handler does is cancelled after a while, wherever it is by then; it returns."""
     RAISES_RINGING = "raises_ringing"
     RAISES_TALKING = "raises_talking"
     RETURNS = "returns"
@@ -36,6 +38,7 @@ TALKING = frozenset(
         Behaviour.RAISES_TALKING,
         Behaviour.CALLER_GIVES_UP,
         Behaviour.CALLER_CANCELLED,
+        Behaviour.CALLEE_CANCELLED,
     }
 )
 """The callee answers these."""
@@ -48,6 +51,7 @@ _WEIGHTS = {
     Behaviour.DECLINED: 1,
     Behaviour.CALLER_GIVES_UP: 3,
     Behaviour.CALLER_CANCELLED: 4,
+    Behaviour.CALLEE_CANCELLED: 2,
     Behaviour.RAISES_RINGING: 1,
     Behaviour.RAISES_TALKING: 1,
     Behaviour.RETURNS: 1,
@@ -83,10 +87,15 @@ class Plan:
     """Seconds between the answers of two of them."""
 
 
-def draw_plans(seed: int, calls: int, *, per_second: float) -> list[Plan]:
+PATIENT = (Behaviour.CALLER_ENDS, Behaviour.CALLEE_ENDS, Behaviour.BOTH_END)
+"""The calls in which nobody gives up or refuses."""
+
+
+def draw_plans(seed: int, calls: int, *, per_second: float, patient: bool = False) -> list[Plan]:
     """Draw the plans of a run: the same for the same seed."""
     draw = random.Random(f"plans {seed}")
-    behaviours = draw.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=calls)
+    weights = {each: _WEIGHTS[each] for each in PATIENT} if patient else _WEIGHTS
+    behaviours = draw.choices(list(weights), list(weights.values()), k=calls)
     start = 0.0
     plans = []
     for number, behaviour in enumerate(behaviours):
@@ -102,7 +111,7 @@ def draw_plans(seed: int, calls: int, *, per_second: float) -> list[Plan]:
                 rings_aloud=draw.random() < 0.7,
                 talk=draw.choice((0.0, draw.uniform(0.0, 0.2), draw.uniform(0.0, 10.0))),
                 patience=draw.choice((draw.uniform(0.0, 0.2), draw.uniform(0.0, 6.0))),
-                ring_timeout=draw.uniform(2.0, 8.0),
+                ring_timeout=90.0 if patient else draw.uniform(2.0, 8.0),
                 speaks=draw.random() < 0.3,
                 is_forked=draw.random() < 0.2,
                 ring_apart=draw.choice((0.0, draw.uniform(0.0, 0.1), draw.uniform(0.0, 2.0))),

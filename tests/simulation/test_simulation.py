@@ -1,10 +1,12 @@
-"""A thousand calls on a bad network, from one seed: whatever happens, the rules hold.
+"""Thousands of calls in all kinds of weather, each from one seed: whatever happens, the rules hold.
 
-A run that fails names its seed; `SIM_SEED=n pytest tests/simulation` plays it again.
+Every run has a little of each weather; the marker `simulation` is for the long ones. A run that
+fails prints the command that plays it again; `SIM_SEED=n` sets the seeds of the long runs.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import random
@@ -14,64 +16,78 @@ from pathlib import Path
 
 import pytest
 
+from .figures import Figures
+from .shape import WEATHER, Shape, replay
 from .verdicts import judge
-from .world import Outcome, Shape, simulate
+from .world import Outcome, simulate, simulate_for_real
 
 ROOT = Path(__file__).parents[2]
-FRESH = random.SystemRandom().randrange(1_000_000)
-SEEDS = [int(os.environ["SIM_SEED"])] if "SIM_SEED" in os.environ else [1, 2, 3, FRESH]
+SEED = int(os.environ.get("SIM_SEED", random.SystemRandom().randrange(1_000_000)))
+LONG = {name: 50 if name == "bytewise" else 800 for name in WEATHER}
+"""Calls of a long run: ten thousand in all."""
 
 
 @pytest.fixture(autouse=True)
-def _quiet_handlers():
-    """Planned exceptions of handlers are logged with their tracebacks; not here."""
-    logger = logging.getLogger("trivox.serve")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
+def _quiet_programs():
+    """Planned exceptions of handlers and listeners are logged with their tracebacks; not here."""
+    names = ("trivox.serve", "trivox.listeners", "trivox.client.account")
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     yield
-    logger.setLevel(before)
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
 
 
-def _assert_good(outcome: Outcome) -> None:
+def _assert_good(name: str, outcome: Outcome) -> None:
     faults = judge(outcome)
-    replay = f"SIM_SEED={outcome.seed} python -m pytest tests/simulation"
     if faults:
-        pytest.fail("\n".join([f"{len(faults)} faults; {replay}", *faults[:20]]), pytrace=False)
+        commands = (
+            f"SIM_SEED={outcome.seed} python -m pytest tests/simulation -m simulation -k {name}",
+            replay(name, outcome.seed, len(outcome.plans)),
+        )
+        head = f"{len(faults)} faults; play it again: {' or '.join(commands)}"
+        pytest.fail("\n".join([head, *faults[:20]]), pytrace=False)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_thousand_calls_each_end_once_and_leave_nothing(seed):
-    outcome = simulate(seed, Shape(calls=1000))
+@pytest.mark.parametrize("name", WEATHER)
+def test_calls_end_once_and_leave_nothing_in_any_weather(name):
+    shape = dataclasses.replace(WEATHER[name], calls=10 if name == "bytewise" else 40)
 
-    _assert_good(outcome)
-    assert len(outcome.plans) == 1000
+    outcome = simulate(3, shape)
 
-
-@pytest.mark.slow
-def test_calls_over_streams_cut_anywhere_each_end_once_and_leave_nothing():
-    shape = Shape(calls=250, transport="tcp", largest_piece=600)
-
-    _assert_good(simulate(SEEDS[-1], shape))
+    _assert_good(name, outcome)
+    assert len(outcome.plans) == shape.calls
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("loss", "outage"), [(0.4, 0.0), (0.1, 45.0)])
-def test_calls_end_once_where_messages_are_lost_for_good(loss, outage):
-    shape = Shape(calls=250, per_second=5.0, loss=loss, outage=outage, max_duration=60.0)
+@pytest.mark.simulation
+@pytest.mark.parametrize("name", WEATHER)
+def test_many_calls_end_once_and_leave_nothing_in_any_weather(name):
+    _assert_good(name, simulate(SEED, dataclasses.replace(WEATHER[name], calls=LONG[name])))
 
-    outcome = simulate(SEEDS[-1], shape)
 
-    _assert_good(outcome)
-    ways = {side.end.reason for side in outcome.trace.sides}
-    assert len(ways) > 3
+@pytest.mark.simulation
+@pytest.mark.parametrize(("loss", "access_loss", "most"), [(0.05, None, 0), (0.2, 0.2, 3)])
+def test_loss_is_survived(loss, access_loss, most):
+    shape = Shape(calls=500, loss=loss, access_loss=access_loss, patient=True, max_duration=120.0)
+    figures = Figures()
+    outcome = simulate(SEED, shape)
+
+    figures.add(outcome, judge(outcome))
+
+    print(f"\nloss {loss:.0%}: {figures}")
+    assert figures.calls == 500
+    assert (figures.lost_records, figures.doubled_records) == (0, 0)
+    assert figures.failed <= most, replay("rough", SEED, 500)
 
 
 @pytest.mark.slow
 def test_same_seed_makes_the_same_trace_in_two_processes():
+    command = [sys.executable, "-m", "tests.simulation", "--hash", "--seed", "7", "--calls", "100"]
     runs = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.simulation.world", "7", "150"],
+            command,
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -84,4 +100,10 @@ def test_same_seed_makes_the_same_trace_in_two_processes():
 
     assert len(hashes[0]) == 64
     assert hashes[0] == hashes[1]
-    assert hashes[0] != simulate(8, Shape(calls=150)).trace.sha256
+    assert hashes[0] != simulate(8, Shape(calls=100)).trace.sha256
+
+
+@pytest.mark.simulation
+@pytest.mark.native
+def test_the_same_scenario_runs_on_real_sockets():
+    _assert_good("rough", simulate_for_real(5, Shape(calls=20, loss=0.0, settled=33.0)))

@@ -1,4 +1,9 @@
-"""The judge of simulations finds what is wrong: a good run, spoiled in one place each time."""
+"""The judge of simulations finds what is wrong: a good run, spoiled in one place each time.
+
+One section for each invariant: (1) one end, agreed; (2) timers; (3) INVITE and ACK; (4) CSeq and
+ended dialogs; (5) nothing left; (6) form; (7) offers; (8) queues; (9) order of events; (10) the same
+trace, which `test_simulation` shows with two processes.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +12,13 @@ import logging
 
 import pytest
 
+from trivox._native import Message as SipMessage
+
 from .plan import Behaviour
+from .shape import Shape
 from .trace import Message
 from .verdicts import judge
-from .world import Shape, simulate
+from .world import simulate
 
 
 @pytest.fixture
@@ -25,13 +33,13 @@ def _talked(outcome):
     return next(side for side in outcome.trace.sides if "Connected" in side.names)
 
 
-def _sent(outcome, start):
-    """Return a message that a caller sent and that starts so."""
+def _found(outcome, start, *, direction="out", party="caller"):
+    """Return a message that starts so."""
     return next(
         message
         for message in outcome.trace.messages
-        if message.direction == "out"
-        and message.party.startswith("caller")
+        if message.direction == direction
+        and message.party.startswith(party)
         and message.data.startswith(start)
     )
 
@@ -40,8 +48,27 @@ def _add(outcome, message, **changes):
     outcome.trace.messages.append(Message(*message)._replace(**changes))
 
 
+def _renewed(data):
+    """The same request in a transaction of its own."""
+    return data.replace(b"branch=z9hG4bK", b"branch=z9hG4bKother")
+
+
+def _with_cseq(data, number):
+    parsed = SipMessage.parse(data)
+    method, cseq = parsed.method, parsed.key()[7]
+    return data.replace(b"CSeq: %d " % cseq, b"CSeq: %d " % number) if method else data
+
+
+def _judged(outcome, words):
+    faults = judge(outcome)
+    assert any(words in fault for fault in faults), faults
+
+
 def test_a_good_run_has_no_fault(outcome):
     assert judge(outcome) == []
+
+
+# (1)
 
 
 def test_a_call_without_terminal_event_is_found(outcome):
@@ -57,46 +84,123 @@ def test_a_second_terminal_event_is_found(outcome):
     assert "not exactly one terminal event" in judge(outcome)[0]
 
 
-def test_an_event_after_the_terminal_one_is_found(outcome):
-    side = _talked(outcome)
-    side.events.append(side.events[0])
-
-    assert "an event after the terminal one" in judge(outcome)[0]
-
-
 def test_ends_that_no_behaviour_explains_are_found(outcome):
     plans = [dataclasses.replace(plan, behaviour=Behaviour.BUSY) for plan in outcome.plans]
 
-    faults = judge(dataclasses.replace(outcome, plans=plans))
-
-    assert any("busy may not end so" in fault for fault in faults)
+    _judged(dataclasses.replace(outcome, plans=plans), "busy may not end so")
 
 
 def test_a_callee_nobody_called_is_found(outcome):
     side = next(each for each in outcome.trace.sides if each.call.direction == "incoming")
     outcome.trace.sides.append(side)
 
-    assert any("rang twice" in fault for fault in judge(outcome))
+    _judged(outcome, "rang twice")
 
 
-def test_a_message_that_does_not_parse_is_found(outcome):
-    _add(outcome, _sent(outcome, b"INVITE"), data=b"INVITE sip:a SIP/2.0\r\nVia\r\n\r\n")
+def test_a_side_that_went_on_alone_is_found(outcome):
+    side = next(
+        each
+        for each in outcome.trace.sides
+        if each.call.direction == "incoming" and "Connected" in each.names
+    )
+    side.call.end = dataclasses.replace(side.call.end, at=side.call.end.at + 100.0)
 
-    assert any("does not parse" in fault for fault in judge(outcome))
+    _judged(outcome, "one side went on for")
 
 
-def test_a_cseq_that_goes_back_is_found(outcome):
-    bye = _sent(outcome, b"BYE")
-    lower = bye.data.replace(b"branch=z9hG4bK", b"branch=z9hG4bKother")
-    _add(outcome, bye, data=lower)
+# (2)
 
-    assert any("went back in CSeq" in fault for fault in judge(outcome))
+
+def test_a_request_repeated_too_late_or_too_often_is_found(outcome):
+    sent = _found(outcome, b"BYE")
+    data = _renewed(_with_cseq(sent.data, 900))
+    for seconds in (0.0, 0.5, 1.5, 40.0):
+        _add(outcome, sent, at=9000.0 + seconds, data=data)
+
+    faults = judge(outcome)
+
+    assert any("sent a request for 40.0 s" in fault for fault in faults), faults
+
+
+def test_a_request_repeated_at_another_time_than_its_timer_is_found(outcome):
+    sent = _found(outcome, b"BYE")
+    data = _renewed(_with_cseq(sent.data, 900))
+    for seconds in (0.0, 0.7):
+        _add(outcome, sent, at=9000.0 + seconds, data=data)
+
+    _judged(outcome, "repeated a request after 0.7")
+
+
+def test_a_request_repeated_over_a_stream_is_found(outcome):
+    sent = _found(outcome, b"BYE")
+    data = _renewed(_with_cseq(sent.data, 900))
+    for seconds in (0.0, 0.5):
+        _add(outcome, sent, at=9000.0 + seconds, data=data)
+    shape = dataclasses.replace(outcome.shape, transport="tcp")
+
+    _judged(dataclasses.replace(outcome, shape=shape), "over a stream")
+
+
+# (3)
 
 
 def test_an_invite_repeated_after_its_response_is_found(outcome):
-    _add(outcome, _sent(outcome, b"INVITE"))
+    _add(outcome, _found(outcome, b"INVITE"))
 
-    assert any("repeated an INVITE" in fault for fault in judge(outcome))
+    _judged(outcome, "repeated an INVITE")
+
+
+def test_a_2xx_without_ack_and_an_ack_without_2xx_are_found(outcome):
+    ack = next(
+        message
+        for message in outcome.trace.messages
+        if message.data.startswith(b"ACK")
+        and message.party.startswith("caller")
+        and SipMessage.parse(message.data).header("Contact") is None
+    )
+    of_success = [
+        message
+        for message in outcome.trace.messages
+        if message.party.startswith("caller")
+        and message.direction == "in"
+        and message.data.startswith(b"SIP/2.0 200")
+        and b" INVITE\r\n" in message.data
+    ]
+    assert of_success, "somebody was answered"
+    _add(outcome, of_success[0])
+    _judged(outcome, "did not acknowledge a 2xx")
+
+    for _ in range(50):
+        _add(outcome, ack, data=_renewed(ack.data))
+    _judged(outcome, "acknowledged a 2xx that did not come")
+
+
+# (4)
+
+
+def test_a_cseq_that_goes_back_is_found(outcome):
+    bye = _found(outcome, b"BYE")
+    _add(outcome, bye, data=_renewed(bye.data))
+
+    _judged(outcome, "went back in CSeq")
+
+
+def test_a_request_in_a_dialog_that_is_over_answered_with_200_is_found(outcome):
+    bye = _found(outcome, b"BYE", direction="in", party="callee")
+    again = _renewed(bye.data)
+    answer = _found(outcome, b"SIP/2.0 200", party="callee")
+    parsed = SipMessage.parse(again)
+    lines = [f"{name}: {value}" for name, value in parsed.items() if name in _COPIED]
+    text = "\r\n".join(["SIP/2.0 200 OK", *lines, "Content-Length: 0", "", ""])
+    _add(outcome, bye, data=again)
+    _add(outcome, answer, party=bye.party, data=text.encode())
+
+    _judged(outcome, "answered a request in a dialog that is over with 200")
+
+
+_COPIED = ("Via", "From", "To", "Call-ID", "CSeq")
+
+# (5)
 
 
 def test_what_is_left_is_found(outcome):
@@ -106,3 +210,60 @@ def test_what_is_left_is_found(outcome):
 
     assert faults[:2] == ["2 calls are left", "1 sockets are left"]
     assert "tasks: " in faults[2]
+
+
+# (6)
+
+
+def test_a_message_that_does_not_parse_is_found(outcome):
+    _add(outcome, _found(outcome, b"INVITE"), data=b"INVITE sip:a SIP/2.0\r\nVia\r\n\r\n")
+
+    _judged(outcome, "does not parse")
+
+
+def test_a_request_that_is_answered_400_is_found(outcome):
+    bye = _found(outcome, b"BYE")
+    _add(outcome, bye, data=_renewed(bye.data).replace(b"Max-Forwards: 70", b"Max-Forwards: x"))
+
+    _judged(outcome, "sent what is answered (400")
+
+
+# (7)
+
+
+def test_an_offer_made_while_one_is_open_is_found(outcome):
+    invite = _found(outcome, b"INVITE")
+    inside = invite.data.replace(b"\r\nCall-ID", b";tag=theirs\r\nCall-ID", 1)
+    assert SipMessage.parse(inside).key()[4] == "theirs"
+    for number in (800, 801):
+        data = _with_cseq(inside.replace(b"z9hG4bK", b"z9hG4bK%d" % number), number)
+        _add(outcome, invite, at=9000.0 + number, data=data)
+
+    _judged(outcome, "made an offer while")
+
+
+# (8)
+
+
+def test_a_queue_beyond_its_limit_is_found(outcome):
+    assert outcome.queues["caller0 tokens"][0] > 0
+    queues = outcome.queues | {"a queue": (11, 10)}
+
+    _judged(dataclasses.replace(outcome, queues=queues), "a queue: 11 at one time")
+
+
+# (9)
+
+
+def test_an_event_after_the_terminal_one_is_found(outcome):
+    side = _talked(outcome)
+    side.events.append(side.events[0])
+
+    assert "an event after the terminal one" in judge(outcome)[0]
+
+
+def test_events_out_of_order_are_found(outcome):
+    side = _talked(outcome)
+    side.events[:2] = reversed(side.events[:2])
+
+    _judged(outcome, "events out of order")

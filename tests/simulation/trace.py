@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -59,7 +60,8 @@ class Trace:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.sides: list[Side] = []
-        self.handler_failures = 0
+        self.failures: Counter[str] = Counter()
+        """What handlers and listeners raised, as the clients told it."""
         self._hash = hashlib.sha256()
 
     def hook(self, party: str) -> TraceHook:
@@ -73,8 +75,10 @@ class Trace:
 
         return note
 
-    def watch(self, party: str, number: int, call: Call) -> Side:
-        """Record the events of a call from now on."""
+    def watch(
+        self, party: str, number: int, call: Call, *, raises: Exception | None = None
+    ) -> Side:
+        """Record the events of a call from now on; a second listener raises `raises` each time."""
         side = Side(party, number, call)
         self.sides.append(side)
 
@@ -83,6 +87,12 @@ class Trace:
             line = f"{event.at!r} {party} {number} {event.seq} {type(event).__name__}"
             self._hash.update(f"{line} {event.state} {event.originator}\n".encode())
 
+        def fail(_event: Event) -> None:
+            if raises is not None:
+                raise raises
+
+        if raises is not None:
+            call.on(Event, fail)
         call.on(Event, note)
         return side
 

@@ -1,85 +1,39 @@
-"""The simulated world: callers, the switchboard and callees on a bad network, in virtual time."""
+"""The simulated world: callers, two proxies and callees in bad weather, in virtual time."""
 
 from __future__ import annotations
 
-import sys
+import random
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
 
-from trivox.call.events import HandlerFailed, IncomingCall
 from trivox.call.settings import CallSettings, RejectMode
-from trivox.client.config import AccountConfig
-from trivox.client.opening import open_client
-from trivox.errors import CallError
-from trivox.switchboard.board import open_switchboard
-from trivox.testing import Link, run_repeatably
-from trivox.testing.fake_engine import fake_media
+from trivox.errors import CallError, TransportError
+from trivox.testing import LinkFaults, run_repeatably
 
 from .plan import TALKING, Behaviour, Plan, draw_plans
+from .queues import Gauge
+from .stage import EDGE, EDGE_NAME, NUMBER, TEAM, WARM_UP, Stage, number_of
 from .trace import Trace
 
 if TYPE_CHECKING:
     from trivox.call.call import Call
-    from trivox.client.client import Client, ClientStatistics
-    from trivox.switchboard.board import Switchboard, SwitchboardStatistics
+    from trivox.client.client import Client
 
-NUMBER = "X-Number"
-BOARD = "10.0.0.1"
-TEAM = "team"
-"""The user that all callees are."""
+    from .shape import Shape
+    from .stage import Holdings
+
+LONGEST = 1000.0
+"""Seconds after the last call was placed by which all have ended, or one of them hangs."""
 PATIENCE = 60.0
 """Seconds a call rings at a callee that never answers; callers give up long before."""
-SETTLED = 400.0
-"""Seconds after the last call's end by which nothing of it may be left; every timer is shorter."""
 
 
 class PlannedError(Exception):
-    """What a handler raises that is planned to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How big a world is and how bad its network."""
-
-    calls: int = 1000
-    per_second: float = 20.0
-    callers: int = 2
-    callees: int = 2
-    loss: float = 0.1
-    duplicate: float = 0.05
-    reorder: float = 0.05
-    delay: float = 0.02
-    transport: str = "udp"
-    largest_piece: int = 0
-    """Streams arrive in pieces of up to this many bytes."""
-    outage: float = 0.0
-    """Seconds in the middle of the run during which nothing reaches the switchboard."""
-    max_duration: float | None = None
-    """Seconds after which both programs end a call that nobody ended."""
-
-    @property
-    def is_harsh(self) -> bool:
-        """Whether so much is lost that a transaction may time out."""
-        return self.loss > 0.2 or self.outage > 0.0
-
-    @property
-    def round_trip(self) -> float:
-        """The longest way there and back over two hops, in seconds."""
-        return 4 * 12 * self.delay
-
-
-@dataclass(frozen=True, slots=True)
-class Holdings:
-    """What is alive in the world."""
-
-    clients: tuple[ClientStatistics, ...]
-    board: SwitchboardStatistics
-    engine: dict[str, int]
-    tasks: int
+    """What a program's code raises that is planned to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,41 +48,47 @@ class Outcome:
     after: Holdings
     calls_left: int
     sockets_left: int
+    queues: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """The most that was seen in each queue, and its limit."""
 
 
 class World:
     """One run."""
 
-    def __init__(self, seed: int, shape: Shape) -> None:
+    def __init__(self, seed: int, shape: Shape, *, is_real: bool = False) -> None:
         self.seed = seed
         self.shape = shape
-        self.plans = draw_plans(seed, shape.calls, per_second=shape.per_second)
-        self.trace = Trace()
-        self.link = Link(
-            seed, delay=shape.delay, jitter=shape.delay / 2, largest_piece=shape.largest_piece
+        self.plans = draw_plans(
+            seed, shape.calls, per_second=shape.per_second, patient=shape.patient
         )
-        self.media, self.engine = fake_media(set_up=0.03)
-        self.callers: list[Client] = []
-        self.callees: list[Client] = []
-        self.board: Switchboard
+        self.trace = Trace()
+        self.stage = Stage(seed, shape, self.trace, self._handle, is_real=is_real)
+        self.gauge = Gauge(self.stage)
 
     async def run(self) -> Outcome:
         """Open everything, place all calls, wait until all is quiet."""
+        stage = self.stage
         async with AsyncExitStack() as stack:
-            nursery = await self._open(stack)
-            await trio.sleep(SETTLED)
-            before = self._holdings()
-            self._spoil_network()
-            async with trio.open_nursery() as calls:
-                for plan in self.plans:
-                    calls.start_soon(self._place, plan)
-                if self.shape.outage:
-                    calls.start_soon(self._cut_off)
-            self._mend_network()
-            await trio.sleep(SETTLED)
-            after = self._holdings()
-            calls_left = sum(len(client.calls) for client in self.callers + self.callees)
-            nursery.cancel_scope.cancel()
+            nursery = await stage.open(stack)
+            await self._warm_up()
+            await trio.sleep(self.shape.settled)
+            before = stage.holdings()
+            self._begin_weather()
+            async with trio.open_nursery() as weather:
+                weather.start_soon(self.gauge.run)
+                weather.start_soon(self._cut_off)
+                weather.start_soon(self._restart_some)
+                weather.start_soon(self._panic_now_and_then)
+                with trio.move_on_after(self.plans[-1].start + LONGEST):
+                    async with trio.open_nursery() as calls:
+                        for plan in self.plans:
+                            calls.start_soon(self._place, plan)
+                weather.cancel_scope.cancel()
+            self._end_weather()
+            await trio.sleep(self.shape.settled)
+            after = stage.holdings()
+            calls_left = sum(len(client.calls) for client in stage.clients.values())
+            stage.close(nursery)
         return Outcome(
             self.seed,
             self.shape,
@@ -137,106 +97,83 @@ class World:
             before,
             after,
             calls_left,
-            self.link.open_sockets,
+            stage.link.open_sockets,
+            self.gauge.most,
         )
 
-    async def _open(self, stack: AsyncExitStack) -> trio.Nursery:
-        shape = self.shape
-        names = [f"caller{n}" for n in range(shape.callers)]
-        names += [f"callee{n}" for n in range(shape.callees)]
-        users = [*names, TEAM]
-        self.board = await stack.enter_async_context(
-            open_switchboard(
-                listen=[f"sip:{BOARD}:5060;transport={shape.transport}"],
-                users={name: f"secret of {name}" for name in users},
-                sockets=self.link.host(BOARD),
-                trace=self.trace.hook("board"),
-                seed=self._seed_of("board"),
-            )
-        )
-        for index, name in enumerate(names):
-            client = await stack.enter_async_context(self._client(name, f"10.0.1.{index + 1}"))
-            for account in client.accounts.values():
-                await account.register()
-            (self.callers if name.startswith("caller") else self.callees).append(client)
-        nursery = await stack.enter_async_context(trio.open_nursery())
-        for index, callee in enumerate(self.callees):
-            self._watch_incoming(f"callee{index}", callee)
-            await nursery.start(callee.serve, partial(self._handle, index))
-        return nursery
+    async def _warm_up(self) -> None:
+        """Call from everybody to everybody, so that the connections that stay are there."""
+        for client in self.stage.callers:
+            for index in range(self.shape.callees):
+                settings = CallSettings(extra_headers={NUMBER: WARM_UP})
+                async with client.dial(f"sip:callee{index}@{EDGE_NAME}", settings):
+                    pass
 
-    def _client(self, name: str, address: str):
-        names = (name, TEAM) if name.startswith("callee") else (name,)
-        accounts = []
-        for known in (self.board.account(each) for each in names):
-            account = AccountConfig(
-                known.uri,
-                password=known.password,
-                registrar=known.registrar,
-                proxy=known.proxy,
-                settings=CallSettings(max_duration=self.shape.max_duration),
-            )
-            accounts.append(account)
-        return open_client(
-            listen=[f"sip:{address}:5060;transport={self.shape.transport}"],
-            accounts=accounts,
-            engine=self.media,
-            sockets=self.link.host(address),
-            trace=self.trace.hook(name),
-            seed=self._seed_of(name),
-        )
+    # the weather
 
-    def _seed_of(self, name: str) -> bytes:
-        return f"{self.seed} {name}".encode().ljust(32, b".")
+    def _begin_weather(self) -> None:
+        link, shape = self.stage.link, self.shape
+        link.loss = shape.loss
+        link.duplicate = shape.duplicate
+        link.reorder = shape.reorder
+        link.faults = shape.faults
+        if shape.access_loss is not None:
+            link.loss = 0.0
+            for index in range(shape.callers):
+                link.set_loss(self.stage.address_of(index), EDGE, shape.access_loss)
 
-    def _spoil_network(self) -> None:
-        self.link.loss = self.shape.loss
-        self.link.duplicate = self.shape.duplicate
-        self.link.reorder = self.shape.reorder
-
-    def _mend_network(self) -> None:
-        self.link.loss = self.link.duplicate = self.link.reorder = 0.0
+    def _end_weather(self) -> None:
+        link = self.stage.link
+        link.loss = link.duplicate = link.reorder = 0.0
+        link.faults = LinkFaults()
+        for index in range(self.shape.callers):
+            link.set_loss(self.stage.address_of(index), EDGE, 0.0)
+        for core in self.stage.cores:
+            core.inject_fault(0)
 
     async def _cut_off(self) -> None:
-        await trio.sleep(self.plans[len(self.plans) // 2].start)
+        if not self.shape.outage:
+            return
+        await trio.sleep(self._middle)
+        self._partition(cut=True)
+        try:
+            await trio.sleep(self.shape.outage)
+        finally:
+            self._partition(cut=False)
+
+    def _partition(self, *, cut: bool) -> None:
         for index in range(self.shape.callers):
-            self.link.partition(f"10.0.1.{index + 1}", BOARD)
-        await trio.sleep(self.shape.outage)
-        for index in range(self.shape.callers):
-            self.link.partition(f"10.0.1.{index + 1}", BOARD, cut=False)
+            self.stage.link.partition(self.stage.address_of(index), EDGE, cut=cut)
 
-    def _watch_incoming(self, party: str, client: Client) -> None:
-        def note(event: IncomingCall) -> None:
-            number = int(event.call.remote_headers[NUMBER])
-            self.trace.watch(party, number, event.call)
+    async def _restart_some(self) -> None:
+        draw = random.Random(f"restarts {self.seed}")
+        for _ in range(self.shape.restarts):
+            await trio.sleep(draw.uniform(0.5, 1.5) * 2 * self._middle / self.shape.restarts)
+            self.stage.restart(draw.randrange(self.shape.callers + self.shape.callees))
 
-        def count(_event: HandlerFailed) -> None:
-            self.trace.handler_failures += 1
+    async def _panic_now_and_then(self) -> None:
+        draw = random.Random(f"panics {self.seed}")
+        for _ in range(self.shape.panics):
+            await trio.sleep(draw.uniform(0.5, 1.5) * 2 * self._middle / self.shape.panics)
+            draw.choice(self.stage.cores).inject_fault(draw.randint(1, 100))
 
-        client.on(IncomingCall, note)
-        client.on(HandlerFailed, count)
-
-    def _holdings(self) -> Holdings:
-        return Holdings(
-            tuple(client.statistics() for client in self.callers + self.callees),
-            self.board.statistics(),
-            self.engine.counts(),
-            trio.lowlevel.current_statistics().tasks_living,
-        )
+    @property
+    def _middle(self) -> float:
+        return self.plans[len(self.plans) // 2].start
 
     # the caller's program
 
     async def _place(self, plan: Plan) -> None:
         await trio.sleep(plan.start)
-        client = self.callers[plan.caller % len(self.callers)]
-        callee = TEAM if plan.is_forked else f"callee{plan.callee % len(self.callees)}"
+        index = plan.caller % self.shape.callers
+        client = self.stage.callers[index]
+        callee = TEAM if plan.is_forked else f"callee{plan.callee % self.shape.callees}"
         settings = CallSettings(
             ring_timeout=plan.ring_timeout,
             max_duration=self.shape.max_duration,
             extra_headers={NUMBER: str(plan.number)},
         )
-        call = client.create_call(callee, settings)
-        self.trace.watch(f"caller{plan.caller % len(self.callers)}", plan.number, call)
+        call = self._created(client, callee, settings, plan)
         limit = plan.patience if plan.behaviour is Behaviour.CALLER_CANCELLED else 1e9
         with trio.move_on_after(limit):
             try:
@@ -244,7 +181,20 @@ class World:
                     await self._call_out(call, plan)
             except CallError:
                 assert call.end is not None or call._state_now() == "disconnecting"
+            except TransportError:
+                # The proxy's name was not found, or the client is closed.
+                assert self.shape.is_harsh
         await call.wait_ended()
+
+    def _created(self, client: Client, callee: str, settings: CallSettings, plan: Plan) -> Call:
+        call = client.create_call(f"sip:{callee}@{EDGE_NAME}", settings)
+        party = f"caller{plan.caller % self.shape.callers}"
+        self.trace.watch(party, plan.number, call, raises=self._raises(plan))
+        return call
+
+    def _raises(self, plan: Plan) -> Exception | None:
+        is_meant = self.shape.listener_errors and plan.number % 3 == 0
+        return PlannedError(f"in a listener of call {plan.number}") if is_meant else None
 
     async def _call_out(self, call: Call, plan: Plan) -> None:
         await call.start()
@@ -259,7 +209,18 @@ class World:
     # the callee's program
 
     async def _handle(self, index: int, call: Call) -> None:
-        plan = self.plans[int(call.remote_headers[NUMBER])]
+        number = number_of(call)
+        if call.remote_headers.get(NUMBER) == WARM_UP:
+            await call.answer()
+            await call.wait_ended()
+        if not 0 <= number < len(self.plans):
+            return
+        plan = self.plans[number]
+        limit = plan.patience if plan.behaviour is Behaviour.CALLEE_CANCELLED else 1e9
+        with trio.move_on_after(limit):
+            await self._answer(index, call, plan)
+
+    async def _answer(self, index: int, call: Call, plan: Plan) -> None:
         if plan.rings_aloud:
             await call.progress(180)
         await trio.sleep(plan.ring + index * plan.ring_apart * plan.is_forked)
@@ -295,5 +256,6 @@ def simulate(seed: int, shape: Shape) -> Outcome:
     return run_repeatably(World(seed, shape).run, seed=seed)
 
 
-if __name__ == "__main__":
-    print(simulate(int(sys.argv[1]), Shape(calls=int(sys.argv[2]))).trace.sha256)
+def simulate_for_real(seed: int, shape: Shape) -> Outcome:
+    """Run the same world on the sockets of this machine, in real time and without weather."""
+    return trio.run(partial(World(seed, shape, is_real=True).run))

@@ -404,3 +404,23 @@ async def test_a_stray_200_is_dropped(board, phones, autojump_clock):
 
         with pytest.raises(trio.TooSlowError):
             await alice.receive("SIP/2.0 200")
+
+
+async def test_a_request_that_comes_by_two_branches_is_kept_for_neither(
+    board, phones, autojump_clock
+):
+    alice, bob = phones("alice", 2), phones("bob", 3)
+    async with board() as switchboard:
+        await bob.register()
+        _, _, answer = await call(alice, bob, "bob")
+        alice.send(alice.inside("ACK", answer))
+        await bob.receive("ACK")
+        bye = alice.inside("BYE", answer, cseq=4)
+
+        alice.send(bye)
+        alice.send(bye.replace("branch=z9hG4bK", "branch=z9hG4bKother"))
+        for status in (200, 481):
+            bob.answer(await bob.receive("BYE"), status)
+        await trio.sleep(100)
+
+        assert switchboard.statistics().requests == 0

@@ -57,6 +57,10 @@ class CallFacts(CallUpkeep):
         """True when no message of this call is owed or expected any more."""
         return self._session is None or self._session.is_over
 
+    def abandon(self) -> None:
+        """End, in whatever state: the client is closed, and no message will come."""
+        self._lose("the client was closed", Trigger.LOST)
+
     def handle_sip(self, event: SipEvent, now: float) -> None:
         """Take one event that carries this call's token; the client's drain calls it."""
         assert self._session is not None, "a call without session has no token at the core"

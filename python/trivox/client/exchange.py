@@ -38,6 +38,10 @@ class TokenOwner(Protocol):
         """Take one event."""
         ...
 
+    def abandon(self) -> None:
+        """Wait for nothing more: the client is closed, and no message will come."""
+        ...
+
 
 @final
 class Exchange:
@@ -128,6 +132,11 @@ class Exchange:
         """Wait until no call, request or registration expects a message."""
         while self._owners:
             await self._quiet.park()
+
+    def abandon(self) -> None:
+        """End what still waits for a message, so that no task of the program waits for ever."""
+        for owner in tuple(self._owners.values()):
+            owner.abandon()
 
     # What the endpoint calls.
 

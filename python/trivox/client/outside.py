@@ -8,7 +8,7 @@ import trio
 
 from trivox._native import EVENT_RESPONSE, EVENT_TIMEOUT
 from trivox.call.messages import SipResponse
-from trivox.errors import ConnectionTimeoutError, TransportError
+from trivox.errors import ConnectionInterruptedError, ConnectionTimeoutError, TransportError
 from trivox.sip.bodies import MULTIPART, SDP
 from trivox.sip.dialog import MAX_FORWARDS
 from trivox.sip.digest import Authorizer
@@ -86,6 +86,11 @@ class OutsideRequest:
             raise self._error
         assert self._response is not None, "either there is a response or an error"
         return self._response
+
+    def abandon(self) -> None:
+        """Fail: the client is closed, and no response will come."""
+        self._error = ConnectionInterruptedError("the client was closed before a response came")
+        self._parked.unpark_all()
 
     def handle_sip(self, event: SipEvent, now: float) -> None:
         """Take an event that carries this request's token."""

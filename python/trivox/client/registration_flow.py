@@ -198,6 +198,16 @@ class RegistrationFlow:
         if self._machine is not None:
             self._machine.has_other_flow = are_bound
 
+    def abandon(self) -> None:
+        """Fail what waits for an answer: the client is closed, and none will come."""
+        for timer in (self._timer, self._ping_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._ping_timer = None
+        self._take_change(
+            RegistrationChanged(RegistrationState.FAILED, reason="the client was closed")
+        )
+
     def handle_sip(self, event: SipEvent, now: float) -> None:
         """Take an event that carries this flow's token."""
         if self._machine is None:

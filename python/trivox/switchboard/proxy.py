@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
@@ -61,6 +62,7 @@ class _Transaction:
     responses: ResponseContext
     cancel_headers: Headers = ()
     """Reason of the caller's CANCEL, told to the branches (RFC 3326)."""
+    is_retired: bool = False
 
 
 @final
@@ -76,15 +78,7 @@ class Proxy:
         timer_c: float,
         guests: bool,
     ) -> None:
-        """Take the parts.
-
-        Args:
-            endpoint: Where messages go.
-            identity: Who we and our users are.
-            location: Where the users are.
-            timer_c: Seconds an INVITE may ring (§16.6 step 11).
-            guests: Whether callers of other domains reach our users without a password.
-        """
+        """Take the parts; an INVITE may ring `timer_c` seconds (§16.6 step 11)."""
         self._endpoint = endpoint
         self._identity = identity
         self._location = location
@@ -93,13 +87,13 @@ class Proxy:
         self._guests = guests
         self._by_server: dict[int, _Transaction] = {}
         self._by_branch: dict[int, _Transaction] = {}
-        self._live: dict[tuple[str, str, int, str, str], int] = {}
+        self._live: Counter[tuple[str, str, int, str, str]] = Counter()
         self._wake: list[tuple[float, int, int]] = []
         self._forget: list[tuple[float, int]] = []
         self._order = itertools.count()
 
     def __len__(self) -> int:
-        """Return the number of requests under way, answered ones of the last half minute included."""
+        """Return the number of requests under way, INVITEs answered half a minute ago included."""
         return len(self._by_server)
 
     # Inputs.
@@ -301,7 +295,7 @@ class Proxy:
         if makes_dialog:
             self._endpoint.keep(request.flow)
         self._by_server[request.tx] = transaction
-        self._live[key] = self._live.get(key, 0) + 1
+        self._live[key] += 1
         return None
 
     def _forward(
@@ -354,7 +348,7 @@ class Proxy:
                 self._cancel(output.tx, headers)
             elif isinstance(output, WakeAt):
                 heapq.heappush(self._wake, (output.deadline, next(self._order), output.tx))
-        if transaction.responses.is_complete and transaction.key in self._live:
+        if transaction.responses.is_complete and not transaction.is_retired:
             self._retire(transaction, now)
 
     def _cancel(self, tx: int, headers: Headers) -> None:
@@ -365,7 +359,10 @@ class Proxy:
 
     def _retire(self, transaction: _Transaction, now: float) -> None:
         """Keep a finished INVITE for its repeated 2xx; drop anything else at once."""
-        self._live.pop(transaction.key, None)
+        transaction.is_retired = True
+        self._live[transaction.key] -= 1
+        if not self._live[transaction.key]:
+            del self._live[transaction.key]
         if transaction.responses.is_invite:
             heapq.heappush(self._forget, (now + _AFTERLIFE, transaction.request.tx))
         else:

@@ -1,8 +1,8 @@
 //! Targets of `trivox-sip`.
 
 use trivox_sip::{
-    Address, Event, EventKind, Framed, Framer, HeaderName, Message, NameAddr, Reply, Settings,
-    SipCore, Uri, Via,
+    Address, Event, EventKind, Framed, Framer, HeaderName, Message, NameAddr, Origin, Reply,
+    Settings, SipCore, Uri, Via,
 };
 
 use crate::cut::split;
@@ -116,7 +116,7 @@ pub fn core(data: &[u8]) {
     let mut events = Vec::new();
     if kind & 1 == 0 {
         for _ in 0..=(kind >> 1 & 1) {
-            core.receive_datagram(1, bytes, &source, 0.0, &mut events);
+            core.receive_datagram(1, bytes, Origin::Known(&source), 0.0, &mut events);
         }
     } else {
         events = core.receive_stream(1, bytes, &source, 0.0);

@@ -1,4 +1,4 @@
-//! A panic inside costs one transaction, whatever was being handled.
+//! What is wrong costs one transaction: a panic inside, whatever was handled, and foreign responses.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use trivox_sip::{Address, Event, EventKind, Message, Origin, Outgoing, Reply, Settings, SipCore};
@@ -67,12 +67,14 @@ fn count(core: &SipCore, name: &str) -> u64 {
 }
 
 #[test]
-fn a_request_that_panicked_is_taken_when_it_comes_again() {
+fn a_request_that_panicked_is_answered_500_and_a_new_one_is_taken() {
     for method in ["INVITE", "OPTIONS"] {
         let mut core = core();
         core.inject_fault(1);
         let first = receive(&mut core, &request(method));
         assert!(first.iter().all(|event| event.kind != EventKind::Request));
+        let sent = core.take_output().pop().unwrap();
+        assert_eq!(Message::parse(&sent.data).unwrap().status(), 500);
         assert_eq!(count(&core, "transactions"), 0);
 
         let second = receive(&mut core, &request(method));
@@ -143,7 +145,36 @@ fn an_answer_that_panicked_tells_the_one_who_answered() {
     let told = core.handle_timeout(0.0);
     assert_eq!(
         (told[0].kind, told[0].transaction),
-        (EventKind::Timeout, invite)
+        (EventKind::AckTimeout, invite)
     );
     assert_eq!(count(&core, "transactions"), 0);
+}
+
+#[test]
+fn a_copy_of_an_invite_that_panicked_ends_the_call_on_both_sides() {
+    let mut core = core();
+    let invite = receive(&mut core, &request("INVITE"))[0].transaction;
+    core.inject_fault(1);
+
+    let told = receive(&mut core, &request("INVITE"));
+
+    let event = (told[0].kind, told[0].transaction);
+    assert_eq!(event, (EventKind::Cancel, invite));
+    let sent = core.take_output().pop().unwrap();
+    assert_eq!(Message::parse(&sent.data).unwrap().status(), 500);
+}
+
+#[test]
+fn a_response_with_another_from_tag_makes_no_dialog() {
+    let mut core = core();
+    let (_, branch) = send(&mut core, "INVITE", 1);
+    let good = response("INVITE", 1, &branch, 200);
+
+    for (ours, theirs) in [("tag=f", "tag=g"), ("Call-ID: c", "Call-ID: d")] {
+        let wrong = good.replace(ours, theirs);
+        assert!(receive(&mut core, &wrong).is_empty());
+    }
+
+    assert_eq!((count(&core, "dialogs"), count(&core, "dropped")), (0, 2));
+    assert_eq!(receive(&mut core, &good)[0].kind, EventKind::Response);
 }

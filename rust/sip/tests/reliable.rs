@@ -1,7 +1,7 @@
 //! Provisional responses sent reliably: repeated by the core until PRACK (RFC 3262 §3).
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use trivox_sip::{Address, Event, EventKind, Reply, Settings, SipCore};
+use trivox_sip::{Address, Event, EventKind, Origin, Reply, Settings, SipCore};
 
 fn peer() -> Address {
     Address {
@@ -13,7 +13,8 @@ fn peer() -> Address {
 fn receive(core: &mut SipCore, text: &str, now: f64) -> Vec<Event> {
     let mut events = Vec::new();
     let data = text.replace('\n', "\r\n");
-    core.receive_datagram(1, data.as_bytes(), &peer(), now, &mut events);
+    let from = peer();
+    core.receive_datagram(1, data.as_bytes(), Origin::Known(&from), now, &mut events);
     events
 }
 

@@ -265,7 +265,7 @@ impl SipCore {
             return;
         };
         let to_tag = message.tag(HeaderName::To);
-        let makes_dialog = client.makes_dialogs && (101..300).contains(&message.status());
+        let makes_dialog = client.half_dialog.is_some() && (101..300).contains(&message.status());
         if !makes_dialog || to_tag.is_empty() || token == 0 {
             return;
         }

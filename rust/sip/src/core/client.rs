@@ -4,7 +4,7 @@ use super::{Address, Event, EventKind, Outgoing, SipCore};
 use crate::error::InvalidHeader;
 use crate::message::{Builder, Head, HeaderName, Message, check_sent_by};
 use crate::timers::Slot;
-use crate::transaction::key::client_key;
+use crate::transaction::key::{client_key, half_dialog};
 use crate::transaction::tables::{Machine, State};
 use crate::transaction::{Client, Side, Stored, Transaction};
 
@@ -18,12 +18,15 @@ impl SipCore {
     ) -> Result<u64, InvalidHeader> {
         let branch = self.branch();
         let data = self.build(outgoing, &branch)?;
-        let makes_dialogs = matches!(outgoing.method, "INVITE" | "SUBSCRIBE" | "REFER")
-            && Message::read(&data).is_ok_and(|own| own.tag(HeaderName::To).is_empty());
+        let half_dialog = matches!(outgoing.method, "INVITE" | "SUBSCRIBE" | "REFER")
+            .then(|| Message::read(&data).ok())
+            .flatten()
+            .filter(|own| own.tag(HeaderName::To).is_empty())
+            .map(|own| half_dialog(&self.hash, &own));
         let client = Client {
             method: outgoing.method.to_owned(),
             branch,
-            makes_dialogs,
+            half_dialog,
             ..Client::default()
         };
         Ok(self.open_client(
@@ -45,6 +48,17 @@ impl SipCore {
             .is_some_and(|transaction| transaction.state == State::Trying);
         if is_trying {
             self.arm(id, Slot::Limit, limit, now);
+        }
+    }
+
+    /// Whether a response may make a dialog of ours: it has the Call-ID and From tag that the
+    /// request gave it (RFC 3261 §12.1.2).
+    pub(super) fn is_of_ours(&self, id: u64, response: &Message) -> bool {
+        match &self.transactions[&id].side {
+            Side::Client(client) => client
+                .half_dialog
+                .is_none_or(|ours| ours == half_dialog(&self.hash, response)),
+            Side::Server(_) => true,
         }
     }
 

@@ -2,6 +2,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Address, Event, EventKind, Outgoing, SipCore};
+use crate::error::ParseError;
 use crate::transaction::tables::Machine;
 use crate::transaction::{Client, Side};
 
@@ -56,19 +57,36 @@ impl SipCore {
         }
     }
 
-    /// End the transaction that was worked on, and tell its user, who would wait for it for ever.
+    /// End the transaction that was worked on: tell its user, who would wait for it for ever, and
+    /// the far end, which would send it again.
     fn recover(&mut self, events: &mut Vec<Event>) {
         self.counters.panics += 1;
         let id = std::mem::take(&mut self.at_work);
-        let Some(transaction) = self.transactions.get(&id) else {
+        let Some(transaction) = self.transactions.get_mut(&id) else {
             return;
         };
-        let kind = match (&transaction.side, transaction.machine) {
-            (Side::Client(_), _) => Some(EventKind::TransportError),
-            // As if the ACK had never come: whoever answered it gives the call up.
-            (Side::Server(_), Machine::ServerInvite) => Some(EventKind::Timeout),
-            // A copy of the request begins anew.
-            (Side::Server(_), _) => None,
+        let is_invite = transaction.machine == Machine::ServerInvite;
+        let (flow, destination) = (transaction.flow, transaction.destination.clone());
+        let kind = match &mut transaction.side {
+            Side::Client(_) => Some(EventKind::TransportError),
+            Side::Server(server) => match server.request.take() {
+                Some(request) => {
+                    let defect = ParseError {
+                        status: 500,
+                        reason: "Server Internal Error",
+                    };
+                    let is_proxied = transaction.is_proxied;
+                    self.answer_statelessly(&request, defect, flow, destination);
+                    let cancelled = if is_proxied {
+                        EventKind::ProxyCancelled
+                    } else {
+                        EventKind::Cancel
+                    };
+                    is_invite.then_some(cancelled)
+                }
+                // As if the ACK had never come: whoever answered it gives the call up.
+                None => is_invite.then_some(EventKind::AckTimeout),
+            },
         };
         events.extend(kind.map(|kind| self.event(kind, id, None)));
         self.remove(id);

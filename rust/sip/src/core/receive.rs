@@ -358,7 +358,7 @@ impl SipCore {
         };
         // One Via is ours; more belong to someone else unless we proxied (RFC 3261 §8.1.3.3).
         let is_foreign = message.values(HeaderName::Via).nth(1).is_some();
-        if is_foreign && !self.transactions[&id].is_proxied {
+        if (is_foreign && !self.transactions[&id].is_proxied) || !self.is_of_ours(id, &message) {
             self.counters.dropped += 1;
             return;
         }

@@ -33,8 +33,10 @@ impl SipCore {
         let tag = self.stateless_tag(request);
         let retry = (defect.status == 503).then_some("5");
         let reason = defect.reason.as_bytes();
-        if let Some(data) = plain_response(request, defect.status, reason, &tag, retry) {
-            self.send(flow, destination, data);
+        // What is copied from a mangled request, its Vias above all, may be of no use to anybody.
+        match plain_response(request, defect.status, reason, &tag, retry) {
+            Some(data) if Message::parse(&data).is_ok() => self.send(flow, destination, data),
+            _ => self.counters.dropped += 1,
         }
     }
 }

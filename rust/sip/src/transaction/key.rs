@@ -49,6 +49,12 @@ pub(crate) fn dialog_key(hash: &HashKey, call_id: &[u8], local: &[u8], remote: &
     hash.hash(&[b"dialog", call_id, local, remote])
 }
 
+/// What a request and its responses share of the dialogs they make: Call-ID and From tag.
+pub(crate) fn half_dialog(hash: &HashKey, message: &Message) -> u128 {
+    let tag = message.tag(HeaderName::From);
+    dialog_key(hash, message.call_id(), tag, b"")
+}
+
 /// The 2xx an ACK acknowledges: by dialog and CSeq number, since its branch is new (§13.2.2.4).
 pub(crate) fn ack_key(
     hash: &HashKey,

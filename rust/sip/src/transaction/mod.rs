@@ -66,8 +66,8 @@ pub(crate) struct Stored {
 pub(crate) struct Client {
     pub(crate) method: String,
     pub(crate) branch: String,
-    /// Whether the request was outside a dialog, so that its responses make dialogs.
-    pub(crate) makes_dialogs: bool,
+    /// Of a request outside a dialog, whose responses make dialogs: the half they share with it.
+    pub(crate) half_dialog: Option<u128>,
     /// Responses already passed up.
     pub(crate) seen: SmallVec<[u64; 4]>,
     /// Dialogs bound by responses: key and whether a 2xx confirmed it.

@@ -1,0 +1,94 @@
+"""How big a simulated world is, and how bad its weather."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from trivox.testing import LinkFaults
+
+CLEAR = LinkFaults()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One kind of run."""
+
+    calls: int = 1000
+    per_second: float = 20.0
+    callers: int = 2
+    callees: int = 2
+    loss: float = 0.1
+    """Of datagrams, on every link."""
+    access_loss: float | None = None
+    """Of datagrams between callers and the first proxy, where the other links lose none."""
+    duplicate: float = 0.05
+    reorder: float = 0.05
+    delay: float = 0.02
+    transport: str = "udp"
+    largest_piece: int = 0
+    """Streams arrive in pieces of up to this many bytes."""
+    outage: float = 0.0
+    """Seconds in the middle of the run during which nothing reaches the first proxy."""
+    max_duration: float | None = None
+    """Seconds after which both programs end a call that nobody ended."""
+    faults: LinkFaults = field(default_factory=LinkFaults)
+    """What else the network and the sockets do wrong."""
+    restarts: int = 0
+    """Programs that lose their network, end, and come back."""
+    panics: int = 0
+    """Panics in the extension, in programs and proxies."""
+    listener_errors: bool = False
+    """Whether listeners of a third of the calls raise."""
+    by_name: bool = False
+    """Whether callers know the first proxy by its name."""
+    patient: bool = False
+    """Whether every call is answered, and nobody gives up: what fails then is the network's doing."""
+    settled: float = 400.0
+    """Seconds after the last call's end by which nothing of it may be left; every timer is shorter."""
+
+    @property
+    def is_harsh(self) -> bool:
+        """Whether so much is lost that a transaction may time out."""
+        return (
+            self.loss > 0.2
+            or self.outage > 0.0
+            or self.faults != CLEAR
+            or self.restarts > 0
+            or self.panics > 0
+        )
+
+    @property
+    def round_trip(self) -> float:
+        """The longest way there and back over three hops, in seconds."""
+        return 6 * 12 * self.delay
+
+
+WEATHER: dict[str, Shape] = {
+    "rough": Shape(),
+    "listeners": Shape(listener_errors=True, loss=0.05),
+    "streams": Shape(transport="tcp", largest_piece=600),
+    "bytewise": Shape(transport="tcp", largest_piece=3, per_second=10.0),
+    "resets": Shape(
+        transport="tcp",
+        largest_piece=900,
+        per_second=2.0,
+        faults=LinkFaults(reset=0.003, connect=0.05, open=0.02, accept=0.05),
+        max_duration=60.0,
+    ),
+    "lossy": Shape(loss=0.4, per_second=5.0, max_duration=60.0),
+    "outage": Shape(outage=45.0, per_second=5.0, max_duration=60.0),
+    "sockets": Shape(faults=LinkFaults(send=0.1), loss=0.05, max_duration=60.0),
+    "corrupt": Shape(faults=LinkFaults(corrupt=0.05), loss=0.05, max_duration=60.0),
+    "spikes": Shape(faults=LinkFaults(spike=0.02, spike_delay=5.0), max_duration=60.0),
+    "names": Shape(
+        by_name=True, faults=LinkFaults(resolve=0.3, resolve_delay=3.0), max_duration=60.0
+    ),
+    "restarts": Shape(restarts=6, per_second=10.0, max_duration=60.0),
+    "panics": Shape(panics=30, loss=0.02, max_duration=60.0),
+}
+"""The kinds of run that are played, by name."""
+
+
+def replay(name: str, seed: int, calls: int) -> str:
+    """Return the command that plays a run again."""
+    return f"python -m tests.simulation --seed {seed} --calls {calls} --weather {name}"
