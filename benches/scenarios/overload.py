@@ -1,0 +1,83 @@
+"""Goodput under INVITE overload: calls completed a second at 1, 2, 5 and 10 times the capacity.
+
+The server answers every call, with default settings; the callers keep to a UAC's timers. Beside the
+flood, 100 established calls send INFO, re-INVITE and BYE. `generator_busy` and `late_ms` show that
+the generator has time left: it sends when it means to. `of_capacity` is in calls a second of the
+clock, `of_capacity_by_cpu` in calls a second of the server's CPU, which is the one to read when
+others use the machine. `receive_share` is what the system takes for the datagrams alone.
+"""
+
+from __future__ import annotations
+
+from benches import process
+from benches.flood import Flood
+from benches.generator import Generator
+from benches.report import Row
+from benches.scenarios import door
+
+ESTABLISHED = 100
+CAPACITY_CALLS = 6000
+WINDOW = 32
+SECONDS = 8.0
+SETTLE = 2.0
+LOADS = (1, 2, 5, 10)
+
+
+def run() -> list[Row]:
+    """Measure the capacity, then each load, each with a server of its own."""
+    (costs,) = door.run()
+    capacity, by_cpu = _capacity()
+    figures = {"calls_per_second": capacity, "calls_per_cpu_second": by_cpu}
+    rows = [Row("overload", "capacity, closed loop", figures)]
+    for load in LOADS:
+        row = _overload(load, capacity, costs.figures["receive_us"])
+        row.figures["of_capacity_by_cpu"] = row.figures["calls_per_cpu_second"] / by_cpu
+        rows.append(row)
+    return rows
+
+
+def _capacity() -> tuple[float, float]:
+    with process.module("benches.servers.uas", core=1) as server:
+        assert server.stdout is not None
+        target = ("127.0.0.1", int(server.stdout.readline()))
+        with Flood(target) as flood:
+            flood.establish(ESTABLISHED)  # their audio takes its share here too
+            for calls in (500, CAPACITY_CALLS):
+                before = process.usage(server.pid)
+                with Generator(target) as generator:
+                    load = generator.run(calls, WINDOW)
+            used = process.usage(server.pid).cpu_seconds - before.cpu_seconds
+    return load.completed / load.seconds, load.completed / used
+
+
+def _overload(load: int, capacity: float, receive_us: float) -> Row:
+    with process.module("benches.servers.uas", core=1) as server:
+        assert server.stdout is not None
+        target = ("127.0.0.1", int(server.stdout.readline()))
+        with Generator(target) as warm_up:
+            warm_up.run(500, WINDOW)
+        with Flood(target) as flood:
+            flood.establish(ESTABLISHED)
+            flood.run(load * capacity, SETTLE)
+            before = process.usage(server.pid)
+            tally = flood.run(load * capacity, SECONDS - SETTLE)
+            used = process.usage(server.pid).cpu_seconds - before.cpu_seconds
+            seconds = SECONDS - SETTLE
+            goodput, sent = tally.completed / seconds, tally.sent / seconds
+            set_up = sorted(tally.set_up) or [0.0]
+            tally = flood.finish()
+    figures = {
+        "offered": tally.begun / seconds,
+        "goodput": goodput,
+        "of_capacity": goodput / capacity,
+        "calls_per_cpu_second": goodput * seconds / used,
+        "datagrams": sent,
+        "receive_share": sent * receive_us / 1e6,
+        "refused": tally.refused / seconds,
+        "set_up_p99_ms": set_up[int(len(set_up) * 0.99)] * 1e3,
+        "inside": tally.inside,
+        "inside_lost": tally.inside_lost,
+        "generator_busy": tally.busy / seconds,
+        "late_ms": tally.late * 1e3,
+    }
+    return Row("overload", f"{load} x", figures)
