@@ -35,10 +35,8 @@ def run() -> list[Row]:
             receive.append(pair.time(lambda: dropping.receive_ready(UNKNOWN, pair.fd, LIMIT, 1.0)))
             drop.append(pair.time(lambda: dropping.receive_ready(FLOW, pair.fd, LIMIT, 1.0)))
             answer.append(pair.time(lambda: answering.receive_ready(FLOW, pair.fd, LIMIT, 1.0)))
-            outputs, taking = _timed(answering.take_output)
-            answer[-1] += taking
-            send.append(pair.time_sending(outputs))
-            assert len(outputs) == BATCH
+            send.append(_timed(lambda: answering.send_ready(FLOW, pair.fd))[1])
+            assert not answering.take_output()
         base = median(receive)
         figures = {
             "receive_us": base,
@@ -97,15 +95,6 @@ class _Pair:
         for invite in self.invites:
             self.far.sendto(invite, self.near.getsockname())
         return _timed(take)[1]
-
-    def time_sending(self, outputs: list[tuple[int, tuple[str, int], bytes]]) -> float:
-        """Send as a flow does, and return the µs that each takes."""
-
-        def send() -> None:
-            for _, destination, data in outputs:
-                self.near.sendto(data, destination)
-
-        return _timed(send)[1]
 
 
 def _invite(number: int, port: int) -> bytes:
