@@ -19,6 +19,7 @@ pub use header::HeaderName;
 pub use name_addr::NameAddr;
 pub use uri::{Parameters, Uri};
 pub use via::Via;
+pub(crate) use via::split_host;
 
 use crate::core::Address;
 use crate::error::ParseError;

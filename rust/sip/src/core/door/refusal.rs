@@ -1,10 +1,12 @@
 //! A 503 written from the raw bytes of the request (RFC 3261 §8.2.7, §21.5.4).
+use std::io::Write;
+
 use super::scan::{self, Name};
 use crate::core::stateless::reply_address;
 use crate::core::{Address, types::Origin};
 use crate::hash::HashKey;
-use crate::message::lexer::{is_control, split};
-use crate::message::{Via, marked};
+use crate::message::lexer::{is_control, split, trim};
+use crate::message::{Via, marked, split_host};
 
 /// What every refusal of one core has in common.
 pub(super) struct Stamp<'a> {
@@ -36,11 +38,7 @@ pub(super) fn write(
         }
         match name {
             Name::Via if destination.is_none() => {
-                let mut values = split(value, b',');
-                let top = values.next()?;
-                destination = Some(reply_address(&Via::parse(top)?, &source, is_reliable));
-                line(&mut out, b"Via", &marked(top, &source));
-                values.for_each(|other| line(&mut out, b"Via", other));
+                destination = Some(top_via(&mut out, value, &source, is_reliable)?);
             }
             Name::Via => line(&mut out, b"Via", value),
             Name::From if !std::mem::replace(&mut found[0], true) => line(&mut out, b"From", value),
@@ -48,7 +46,7 @@ pub(super) fn write(
                 line(&mut out, b"To", value);
                 out.truncate(out.len() - 2);
                 let tag = stamp.hash.hash(&[b"refusal", stamp.branch]) as u32;
-                out.extend_from_slice(format!(";tag={}{tag:08x}\r\n", stamp.mark).as_bytes());
+                write!(out, ";tag={}{tag:08x}\r\n", stamp.mark).ok()?;
             }
             Name::CallId if !std::mem::replace(&mut found[2], true) => {
                 line(&mut out, b"Call-ID", value)
@@ -61,12 +59,53 @@ pub(super) fn write(
     if found != [true; 4] {
         return None;
     }
-    let tail = format!(
-        "Retry-After: {}\r\nContent-Length: 0\r\n\r\n",
-        stamp.retry_after
-    );
-    out.extend_from_slice(tail.as_bytes());
+    let retry_after = stamp.retry_after;
+    write!(
+        out,
+        "Retry-After: {retry_after}\r\nContent-Length: 0\r\n\r\n"
+    )
+    .ok()?;
     Some((destination?, out))
+}
+
+/// Write the topmost Via, marked with where the request came from; return where the answer goes.
+fn top_via(
+    out: &mut Vec<u8>,
+    value: &[u8],
+    source: &Address,
+    is_reliable: bool,
+) -> Option<Address> {
+    let is_plain = !value.iter().any(|byte| b"\",".contains(byte));
+    let Some((sent_by, _)) = scan::via_key(value).filter(|_| is_plain) else {
+        let mut values = split(value, b',');
+        let top = values.next()?;
+        line(out, b"Via", &marked(top, source));
+        values.for_each(|other| line(out, b"Via", other));
+        return Some(reply_address(&Via::parse(top)?, source, is_reliable));
+    };
+    let (_, port) = split_host(sent_by)?;
+    let mut parts = value.split(|&byte| byte == b';');
+    out.extend_from_slice(b"Via: ");
+    out.extend_from_slice(parts.next()?);
+    let mut has_rport = false;
+    for part in parts {
+        let name = trim(part.split(|&byte| byte == b'=').next()?);
+        has_rport |= name.eq_ignore_ascii_case(b"rport");
+        if !name.eq_ignore_ascii_case(b"rport") && !name.eq_ignore_ascii_case(b"received") {
+            out.push(b';');
+            out.extend_from_slice(part);
+        }
+    }
+    write!(out, ";received={}", source.host).ok()?;
+    if has_rport {
+        write!(out, ";rport={}", source.port).ok()?;
+    }
+    out.extend_from_slice(b"\r\n");
+    let mut destination = source.clone();
+    if !is_reliable && !has_rport {
+        destination.port = port.unwrap_or(5060);
+    }
+    Some(destination)
 }
 
 fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
@@ -77,5 +116,7 @@ fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 
 /// Whether a value may be repeated as it is: no control character, no fold.
 fn is_fit(value: &[u8]) -> bool {
-    !value.is_empty() && !value.iter().any(|&byte| is_control(byte) && byte != b'\t')
+    let bad = |is_bad: bool, &byte: &u8| is_bad | (is_control(byte) & (byte != b'\t'));
+    // Without a way out early, so that it is done many bytes at a time.
+    !value.is_empty() && !value.iter().fold(false, bad)
 }
