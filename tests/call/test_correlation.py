@@ -116,5 +116,7 @@ async def test_log_records_tell_the_call(autojump_clock, world, caplog) -> None:
                     await call.wait_ended()
                 nursery.cancel_scope.cancel()
 
-    told = [(record.name, record.call_id) for record in caplog.records]
+    # A busy machine adds a warning about the time a listener took.
+    errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    told = [(record.name, record.call_id) for record in errors]
     assert told == [("trivox.listeners", failed[0]), ("trivox.serve", failed[0])]
