@@ -327,7 +327,7 @@ class Client(ClientListening):
             account._begin_unregistering()
         with trio.move_on_after(self.config.shutdown_grace, shield=True):
             await self._wiring.wait_quiet()
-        self._wiring.is_closed = True
+        self._wiring.routes.is_closed = True
         self._wiring.exchange.abandon()
         assign(self._state, ClientState.DISCONNECTED)
 

@@ -60,7 +60,7 @@ class Registering:
 
     async def route_registration(self, account: Account, proxy: str | None) -> Route:
         """Resolve the registrar or the proxy before it."""
-        return await self._wiring.route_registration(account, proxy)
+        return await self._wiring.routes.to_registrar(account, proxy)
 
     def new_registration(self, account: Account, route: Route, reg_id: int) -> Registration:
         """Make the machine that keeps one flow registered."""

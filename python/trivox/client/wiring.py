@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import contextvars
-import dataclasses
 from collections import deque
-from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, final
+from typing import TYPE_CHECKING, Protocol, final
 
-from trivox._native import NameAddr, Uri
-from trivox.call.host import Route
-from trivox.client.caller import caller_of
 from trivox.client.exchange import Exchange
 from trivox.client.identifiers import Identifiers
 from trivox.client.registering import Registering
-from trivox.client.service_route import routes_by
+from trivox.client.routes import Routes
 from trivox.client.targets import target_of
 from trivox.client.timers import Timers
 from trivox.client.tracing import Tracer
-from trivox.errors import ConnectionInterruptedError, ConnectionNetworkError, ParseError
 from trivox.net.endpoint import Endpoint
 from trivox.net.sockets import SystemSockets
-from trivox.net.target import SECURE, is_sips
-from trivox.sip.identity import LocalIdentity
 from trivox.sip.target_filter import TargetFilter
 
 if TYPE_CHECKING:
@@ -33,23 +25,18 @@ if TYPE_CHECKING:
     from trivox.actor.listeners import StartSoon
     from trivox.actor.supervisor import Supervisor
     from trivox.call.call import Call
+    from trivox.call.host import Route
     from trivox.call.settings import CallSettings
     from trivox.call.trace import TraceRecord
     from trivox.client.account import Account
     from trivox.client.config import ClientConfig
     from trivox.client.dialling import Dialling
-    from trivox.client.registration_flow import RegistrationFlow
     from trivox.client.timers import Deadline
     from trivox.media.engine import Media
     from trivox.net.dns_records import Dns
-    from trivox.net.target import Target
     from trivox.net.tracing import TraceHook
-    from trivox.net.transport import Address, Flow, SocketFactory
+    from trivox.net.transport import Address, SocketFactory
     from trivox.sip.outputs import SendAck, SendCancel, SendRequest
-
-
-_MOST_ROUTES: Final = 1024
-"""Routes remembered; they are forgotten together when there are more."""
 
 
 class Owner(Protocol):
@@ -112,7 +99,6 @@ class Wiring:
         config = owner.config
         self.owner = owner
         self._supervisor: Supervisor | None = None
-        self.is_closed = False
         self.media = media
         self.context = contextvars.copy_context()
         self.timers = Timers()
@@ -124,8 +110,6 @@ class Wiring:
         )
         self.now = self.exchange.now
         self._sockets = sockets or SystemSockets()
-        self._routes_back: dict[object, Route] = {}
-        """Those of incoming calls: who calls once calls again."""
         self._tracer = Tracer(trace) if config.keep_trace else None
         self.endpoint = Endpoint(
             self.exchange,
@@ -144,6 +128,7 @@ class Wiring:
             origins=config.origins,
             targets=TargetFilter(is_on=config.filter_targets, allowed=config.allowed_networks),
         )
+        self.routes = Routes(self.endpoint, config)
         self.exchange.open(self.endpoint)
         self.respond = self.endpoint.respond
         self.forget = self.endpoint.forget
@@ -248,152 +233,9 @@ class Wiring:
         settings: CallSettings | None = None,
         named_by: tuple[int, Address] | None = None,
     ) -> Route:
-        """Resolve where a request to `target` goes, and who we are there.
-
-        Args:
-            target: The Request-URI.
-            account: As whom.
-            settings: Of the call.
-            named_by: Flow and source of the message that named the target; None: the program did.
-        """
-        if self.is_closed:
-            raise ConnectionInterruptedError("the client is closed: open a new one")
-        config = self.owner.config
-        if account is None:
-            proxy = config.outbound_proxy
-            return await self._route_by(target, None, settings, proxy, named_by=named_by)
-        await account.secrets.prepare()
-        own = account.flow
-        proxy = (own.proxy if own is not None else account.config.proxy) or config.outbound_proxy
-        if own is None or not (own.granted.service_route or own.granted.is_outbound):
-            return await self._route_by(target, account, settings, proxy, named_by=named_by)
-        assert own.in_use is not None, "a flow that is registered has its route"
-        routes = routes_by(proxy, own.granted.service_route)
-        flow = self.endpoint.flow(own.in_use.flow)
-        is_secure = is_sips(target)
-        has_way = flow is not None and (flow.transport in SECURE or not is_secure)
-        if own.granted.is_outbound and routes and flow is not None and has_way:
-            peer = own.in_use.destination
-            return self._route(flow, peer, account, settings, routes, is_secure=is_secure, by=own)
-        if proxy or not routes:
-            return await self._route_by(target, account, settings, proxy, routes, named_by=named_by)
-        # The registrar named the next hop: where it may lead is judged like any other.
-        named = await self.endpoint.resolve(NameAddr.parse(routes[0]).uri)
-        hop = self.endpoint.hops.permit(named, own.in_use.flow, own.in_use.destination)
-        account.secrets.trust(routes[0].strip("<>"), hop.addresses, is_given=True)
-        return self._route_to(target, hop, account, settings, routes)
-
-    async def route_registration(self, account: Account, proxy: str | None) -> Route:
-        """Resolve the registrar or the proxy before it."""
-        if self.is_closed:
-            raise ConnectionInterruptedError("the client is closed: open a new one")
-        await account.secrets.prepare()
-        proxy = proxy or self.owner.config.outbound_proxy
-        return await self._route_by(account.registrar, account, None, proxy)
-
-    async def _route_by(
-        self,
-        target: str,
-        account: Account | None,
-        settings: CallSettings | None,
-        proxy: str | None,
-        routes: tuple[str, ...] = (),
-        *,
-        named_by: tuple[int, Address] | None = None,
-    ) -> Route:
-        """Resolve a proxy, or the target without one, and begin the flow to it."""
-        resolved = await self.endpoint.resolve(proxy or target)
-        if named_by is not None and not proxy:
-            resolved = self.endpoint.hops.permit(resolved, *named_by)
-        if named_by is not None and not proxy:
-            resolved = self.endpoint.hops.permit(resolved, *named_by)
-        if account is not None:
-            account.secrets.trust(proxy or target, resolved.addresses, is_given=bool(proxy))
-        return self._route_to(target, resolved, account, settings, routes or routes_by(proxy, ()))
-
-    def _route_to(
-        self,
-        target: str,
-        resolved: Target,
-        account: Account | None,
-        settings: CallSettings | None,
-        routes: tuple[str, ...],
-    ) -> Route:
-        """Begin the flow to the first address there is a way to."""
-        is_secure = is_sips(target)
-        if is_secure and not resolved.is_secure:
-            raise ConnectionNetworkError(
-                f"{target} wants TLS all the way: the proxy has to have it"
-            )
-        flow, peer = self.endpoint.hops.first_flow(resolved)
-        route = self._route(flow, peer, account, settings, routes, is_secure=is_secure)
-        return dataclasses.replace(route, target=resolved)
+        """Resolve where a request to `target` goes; see `Routes.towards`."""
+        return await self.routes.towards(target, account, settings, named_by)
 
     def route_back(self, request: Message, event: SipEvent, account: Account | None) -> Route:
         """Return the route to where an incoming request came from."""
-        *_, number, source = event
-        flow = self.endpoint.flow(number)
-        if flow is None:
-            raise ConnectionNetworkError("the connection it came by is gone")
-        uri, local = request.uri, self.endpoint.local_host(flow, source[0])
-        known = None
-        if account is not None:
-            is_trusted = account.is_trusted_at(source, partial(self.endpoint.peer_names, number))
-            known = (account, account.secrets.digest, is_trusted)
-        key = (number, source, local, uri, known)
-        route = self._routes_back.get(key)
-        if route is None:
-            user, is_secure = _user_of(uri), is_sips(uri)
-            route = self._route(flow, source, account, None, (), user=user, is_secure=is_secure)
-            if len(self._routes_back) >= _MOST_ROUTES:
-                self._routes_back.clear()
-            self._routes_back[key] = route
-        return route
-
-    def _route(
-        self,
-        flow: Flow,
-        peer: Address,
-        account: Account | None,
-        settings: CallSettings | None,
-        routes: tuple[str, ...],
-        *,
-        user: str = "",
-        is_secure: bool,
-        by: RegistrationFlow | None = None,
-    ) -> Route:
-        config = self.owner.config
-        own = account.config if account is not None else None
-        is_trusted = account is not None and account.is_trusted_at(
-            peer, partial(self.endpoint.peer_names, flow.id)
-        )
-        local = self.endpoint.local_host(flow, peer[0])
-        fallback = f"sip:trivox@{_bracketed(local)}"
-        caller = caller_of(fallback, own, settings, is_trusted=is_trusted)
-        named = user or _user_of(caller.uri)
-        contact = self.endpoint.contact(flow, peer, named, is_secure=is_secure)
-        if by is not None:
-            # Requests within the dialog are to come by this very flow (RFC 5626 §4.3).
-            contact = f"<{by.granted.gruu}>" if by.granted.gruu else contact.replace(">", ";ob>")
-        identity = LocalIdentity(
-            uri=caller.uri,
-            contact=contact,
-            display_name=caller.display_name,
-            is_trusted=is_trusted,
-            headers=caller.headers,
-            routes=routes,
-            digest=account.secrets.digest if account is not None else None,
-            user_agent=config.user_agent,
-        )
-        return Route(flow.id, peer, local, identity, is_secure=is_secure)
-
-
-def _user_of(uri: str) -> str:
-    try:
-        return Uri.parse(uri).user
-    except ParseError:
-        return ""
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+        return self.routes.back(request, event, account)

@@ -94,6 +94,8 @@ class Resolver:
             ConnectionNetworkError: The name has no address, or the DNS gave no answer in 4 s.
         """
         destination = read_destination(uri)
+        if numeric_host(destination.host):
+            return _fixed(destination)
         target: Target | None = None
         with trio.move_on_after(_RESOLVE_LIMIT):
             target = await self._run(destination)
