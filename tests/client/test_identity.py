@@ -178,6 +178,84 @@ async def test_who_answered_is_whom_the_trusted_trunk_asserts_rfc_5876(
             await call.wait_ended()
 
 
+async def test_we_assert_ourselves_when_we_answer_a_trusted_trunk_rfc_3325_section_5(
+    autojump_clock, world
+) -> None:
+    async def handler(call) -> None:
+        await call.progress(180)
+        await call.answer()
+        await call.wait_ended()
+
+    for is_trusted, asserted in ((True, ['"Office" <sip:4400@pbx.example>']), (False, [])):
+        own = world()
+        config = _trunk(trusted=is_trusted)
+        async with own.client(accounts=[config]) as client, trio.open_nursery() as nursery:
+            await nursery.start(client.serve, handler)
+            with FarEnd(own.link.host("10.0.0.9"), ("10.0.0.9", 5060), ("10.0.0.1", 5060)) as far:
+                far.invite("sip:4400@pbx.example")
+                ringing = await far.expect(180)
+                answer = await far.expect(200)
+                far.acknowledge(answer)
+                far.hang_up(answer)
+                await far.expect(200)
+            nursery.cancel_scope.cancel()
+
+        assert ringing.headers("P-Asserted-Identity") == asserted
+        assert answer.headers("P-Asserted-Identity") == asserted
+
+
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+@pytest.mark.parametrize(
+    ("is_trusted", "expected"),
+    [
+        (True, ("Carol", "sip:carol@carrier.example")),
+        (False, ("Dave", "sip:dave@elsewhere.example")),
+    ],
+)
+async def test_who_is_connected_may_change_rfc_4916_and_rfc_5876(
+    autojump_clock, world, method, is_trusted, expected
+) -> None:
+    async with world().with_far_end(accounts=[_trunk(trusted=is_trusted)]) as (client, far):
+        call = client.create_call("sip:bob@10.0.0.9")
+        await call.start()
+        far.respond(await far.expect("INVITE"), 200, body=SDP)
+        ack = await far.expect("ACK")
+        await call.wait_connected()
+        seen = []
+        call.remote_display_name.watch(lambda new, old: seen.append(new))
+        _send_changed(far, method, call, ack)
+        answer = await far.expect(200)
+        if method == "INVITE":
+            far.request(
+                "ACK", "sip:x@10.0.0.1", call_id=call.sip_call_id, to_tag=ack.key()[3], cseq=7
+            )
+
+        assert answer.status == 200
+        assert (call.remote_display_name.value, call.remote_sip_uri.value) == expected
+        assert seen == [expected[0]]
+        call.hangup()
+        far.respond(await far.expect("BYE"), 200)
+        await call.wait_ended()
+
+
+def _send_changed(far, method, call, ack) -> None:
+    """Send a request in the dialog from somebody else than who answered."""
+    lines = [
+        ("Via", f"SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bKchanged{method}"),
+        ("From", '"Dave" <sip:dave@elsewhere.example>;tag=far-tag'),
+        ("To", ack.header("From")),
+        ("Call-ID", call.sip_call_id),
+        ("CSeq", f"7 {method}"),
+        ("Contact", f"<{far.uri}>"),
+        ("P-Asserted-Identity", '"Carol" <sip:carol@carrier.example>'),
+        ("Max-Forwards", "70"),
+    ]
+    body = SDP if method == "INVITE" else ""
+    if body:
+        lines.append(("Content-Type", "application/sdp"))
+    far.send(f"{method} sip:4400@10.0.0.1 SIP/2.0", lines, body)
+
+
 async def test_progress_can_say_how_to_ring_rfc_7462(autojump_clock, world) -> None:
     async def handler(call) -> None:
         ring = {"Alert-Info": "<urn:alert:service:call-waiting>", "Privacy": "id"}

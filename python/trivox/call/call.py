@@ -129,6 +129,14 @@ class Call(CallTransfer):
         call._learn_party(request, session.dialog.remote_party)
         return call
 
+    def _remember_headers(self, message: Message) -> None:
+        """Keep the headers, and who sent them: the far end may be another by now (RFC 4916)."""
+        super()._remember_headers(message)
+        is_known = self._phase is Phase.CONNECTED or self.direction is CallDirection.INCOMING
+        if message.is_request and is_known:
+            self._learn_party(message, message.dialog()[3])
+            self._tell("remote_display_name", "remote_sip_uri")
+
     @property
     def origin(self) -> CallOrigin:
         """Asserted identity, diversions, history and ring of the caller, or of who answered.

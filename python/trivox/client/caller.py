@@ -37,17 +37,16 @@ def caller_of(
     caller = Caller(fallback, "")
     if config is not None:
         caller = Caller(config.uri, config.display_name)
-    if settings is None:
-        return caller
-    if settings.caller_uri or settings.caller_name is not None:
+    if settings is not None and (settings.caller_uri or settings.caller_name is not None):
         name = settings.caller_name if settings.caller_name is not None else caller.display_name
         caller = Caller(settings.caller_uri or caller.uri, name)
+    privacy = settings.privacy if settings is not None else ()
     if is_trusted:
         known = LocalIdentity(caller.uri, "", caller.display_name).address
         # A trunk is a network of its own that vouches for its callers; a user only prefers.
         is_network = config is not None and config.registrar == ""
-        asserted = identity_headers(known, settings.privacy, is_network=is_network)
-        caller = replace(caller, headers=asserted)
-    if settings.privacy and hides(settings.privacy):
+        headers = identity_headers(known, privacy, is_network=is_network)
+        caller = replace(caller, headers=headers)
+    if privacy and hides(privacy):
         return replace(caller, uri=ANONYMOUS_URI, display_name=ANONYMOUS_NAME)
     return caller

@@ -267,6 +267,8 @@ class InviteLeg:
             if status >= 200:
                 agreed = self.timer.accept(request, self.now) if request is not None else ()
                 own += (ALLOW, SUPPORTED, *agreed)
+            if self.identity is not None and self.identity.is_trusted:
+                own += unless_given(self.identity.headers, headers)
         return SendResponse(
             tx,
             status,
