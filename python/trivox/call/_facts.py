@@ -375,7 +375,6 @@ class CallFacts(CallUpkeep):
         self._fail(self._farewell.status, str(error), None, Originator.SYSTEM, Trigger.MEDIA_FAILED)
 
     def _learn_party(self, message: Message, value: str) -> None:
-        """Learn who is at the far end from the message whose From or To that is."""
         is_trusted = self._route is not None and self._route.identity.is_trusted
         self._party_untrusted = value_of_party(message, value) if is_trusted else value
 
