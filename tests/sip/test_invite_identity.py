@@ -47,8 +47,10 @@ def test_a_program_s_assertion_takes_the_place_of_ours_or_goes_nowhere(
 
 
 @pytest.mark.parametrize(("is_trusted", "told"), [(True, [PAI[1]]), (False, [])])
-def test_a_refusal_asserts_nothing_by_itself(far_end, is_trusted, told) -> None:
-    [busy] = incoming(far_end, is_trusted=is_trusted).reject(486, "Busy Here", (PAI, KEPT))
+def test_a_refusal_asserts_what_the_program_says_to_the_trusted_alone(
+    far_end, is_trusted, told
+) -> None:
+    busy, *_ = incoming(far_end, is_trusted=is_trusted).reject(486, "Busy Here", (PAI, KEPT))
 
     assert far_end.headers(busy, PAI[0]) == told
 
