@@ -124,7 +124,7 @@ class CallFacts(CallUpkeep):
             case facts.LocalEnded() | facts.CrossedAnswer():
                 self._step(Trigger.FINISHED)
             case facts.Rejected(status, reason, message):
-                self._fail(status, reason, message, Originator.REMOTE, Trigger.REFUSED)
+                self._take_refusal(status, reason, message)
             case facts.TimedOut():
                 self._fail(408, "no response", None, Originator.SYSTEM, Trigger.REFUSED)
             case facts.TransportFailed():
@@ -349,9 +349,7 @@ class CallFacts(CallUpkeep):
         self, why: EndReason, status: int, message: Message | None, trigger: Trigger
     ) -> None:
         if self._phase not in (Phase.ENDING, Phase.FAILING):
-            text = ""
-            if message is not None and message.header("Reason") is not None:
-                status, text = _told(message, status)
+            status, text = _told(message, status)
             self._cause = CallEnd(
                 reason=why,
                 originator=Originator.REMOTE,
@@ -392,8 +390,10 @@ class CallFacts(CallUpkeep):
         )
 
 
-def _told(message: Message, status: int) -> tuple[int, str]:
+def _told(message: Message | None, status: int) -> tuple[int, str]:
     """Return the status and the words of a Reason; the status that is known otherwise goes first."""
+    if message is None or message.header("Reason") is None:
+        return status, ""
     causes = read_causes_untrusted(message.headers("Reason"))
     numbers = (cause.cause for cause in causes if cause.protocol.upper() == "SIP")
     texts = (cause.text for cause in causes if cause.text)

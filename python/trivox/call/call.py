@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
+from trivox.call._redirecting import CallRedirecting
 from trivox.call._requests import RELAY, InfoTones
-from trivox.call._transfer import CallTransfer
 from trivox.call.end_scope import CancelOnEnd
 from trivox.call.events import CallEnd, EndReason, Originator
 from trivox.call.farewell import Farewell
@@ -41,7 +41,7 @@ RETRY_AFTER: Final = (("Retry-After", "5"),)
 
 
 @final
-class Call(CallTransfer):
+class Call(CallRedirecting):
     """One call. Made by `Client.create_call`, `Client.dial`, or by somebody who calls.
 
     Use it as `async with call:`; leaving hangs up. Methods that only change something are plain

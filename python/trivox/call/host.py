@@ -94,6 +94,10 @@ class CallHost(Protocol):
         """Resolve a call's destination. Raises InvalidUriError, ConnectionNetworkError."""
         ...
 
+    async def route_on(self, call: Call, target: str) -> Route:
+        """Resolve another target that the far end of a call has named. Raises as `route_to`."""
+        ...
+
     def enter(self, call: Call) -> None:
         """Take a call into `calls`."""
         ...

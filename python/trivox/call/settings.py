@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Final, Literal, cast
@@ -76,6 +76,9 @@ class CallSettings:
         min_session_expires: The least session interval we accept, in seconds; at least 90.
         reliable_provisional: Whether provisional responses are acknowledged (RFC 3262): "never";
             "supported", those that carry a description, where both ends know how; "required".
+        redirects: What to do when a far end sends our call elsewhere (3xx): "refuse" lets it fail;
+            a number follows so many of them; a function gets the targets, most wanted first, and
+            says whether to try them. It is called in the client's loop and must not wait.
         media_timeout: Seconds without RTP and RTCP, while receiving is agreed, after which the call
             is ended; None: never.
     """
@@ -97,6 +100,7 @@ class CallSettings:
     session_expires: int = 1800
     min_session_expires: int = LEAST_INTERVAL
     reliable_provisional: ReliableKind = "supported"
+    redirects: Literal["refuse"] | int | Callable[[tuple[str, ...]], bool] = "refuse"
 
     def __post_init__(self) -> None:
         if not isinstance(self.extra_headers, Mapping):
@@ -130,6 +134,9 @@ class CallSettings:
             if value is not None:
                 checked_number(value, name, unit=" seconds, or None for no limit")
         _check_intervals(self.session_expires, self.min_session_expires)
+        wish = self.redirects
+        if not (wish == "refuse" or callable(wish) or (isinstance(wish, int) and wish >= 0)):
+            raise InvalidArgumentsError("redirects is 'refuse', a number, or a function")
         checked_choice(self.reliable_provisional, Reliability, "reliable_provisional")
         object.__setattr__(self, "reliable_provisional", Reliability(self.reliable_provisional))
         checked_number(self.stats_interval, "stats_interval", unit=" seconds")

@@ -213,6 +213,11 @@ class Wiring:
         account = self._account_of(call)
         return await self.route(call.destination, account, call.settings, call._named_by)
 
+    async def route_on(self, call: Call, target: str) -> Route:
+        """Resolve a target that the far end of a call has named."""
+        named_by = self.exchange.hop_of(call)
+        return await self.route(target, self._account_of(call), call.settings, named_by)
+
     def target_of(self, call: Call, destination: str) -> str:
         """Return the URI of a destination within the call's account."""
         return target_of(destination, self._account_of(call))

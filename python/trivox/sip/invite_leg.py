@@ -100,6 +100,8 @@ class InviteLeg:
     identity: LocalIdentity | None = None
     target: str = ""
     extra_headers: Headers = ()
+    to: str = ""
+    """The first target of a call that was sent on; empty for the present one."""
     tx: int = 0
     invite_cseq: int = 0
     dialog: Dialog | None = None
@@ -130,6 +132,10 @@ class InviteLeg:
     """Methods the far end takes, as it told last."""
     modification: Modification | None = None
     """Our changes to the session; made with the first."""
+
+    def use(self, identity: LocalIdentity) -> None:
+        """Speak as that identity from now on."""
+        self.identity, self.contact, self.digest = identity, identity.contact, identity.digest
 
     def new_request(self, purpose: Purpose, method: str, dialog: Dialog | None) -> ClientRequest:
         """Return a request that is not sent yet."""
@@ -214,7 +220,7 @@ class InviteLeg:
             *(("Route", route) for route in identity.routes),
             MAX_FORWARDS,
             ("From", f"{identity.address};tag={self.local_tag}"),
-            ("To", f"<{self.target}>"),
+            ("To", f"<{self.to or self.target}>"),
             ("Call-ID", self.call_id),
             ("CSeq", f"{self.invite_cseq} INVITE"),
             ("Contact", self.contact),

@@ -13,6 +13,7 @@ from trivox.sip.invite_leg import Given, InviteLeg, Purpose
 from trivox.sip.invite_table import InviteEvent, InviteState
 from trivox.sip.modification import Modification
 from trivox.sip.offer_answer import OfferEvent, OfferState
+from trivox.sip.redirection import leg_for
 from trivox.sip.reliable import Reliability
 from trivox.sip.session_timer import SessionTimer, TimerOffer
 
@@ -133,6 +134,17 @@ class InviteSession:
         )
         return cls(leg)
 
+    def redirected(self, target: str) -> InviteSession:
+        """Return a session that tries another target in place of this one, which was refused.
+
+        Call-ID, From and To stay, the CSeq goes on (RFC 3261 §8.1.3.4); `use` comes before `invite`.
+        """
+        return InviteSession(leg_for(self._leg, target))
+
+    def use(self, identity: LocalIdentity) -> None:
+        """Take the identity of the flow to another target."""
+        self._leg.use(identity)
+
     @property
     def state(self) -> InviteState:
         """Where the session stands."""
@@ -181,6 +193,8 @@ class InviteSession:
 
     def invite(self, body: bytes = b"", content_type: str = SDP) -> Outputs:
         """Send the INVITE; without body the far end makes the offer (RFC 3261 §13.2.1)."""
+        if self._leg.identity is None:
+            return ()
         return step(self._leg, InviteEvent.INVITE, Given(body=body, content_type=content_type))
 
     def acknowledge(self, body: bytes, content_type: str = SDP) -> Outputs:
@@ -325,8 +339,7 @@ class InviteSession:
     ) -> Outputs:
         """Change the session by a re-INVITE; without body the far end makes the offer (RFC 3261 §14).
 
-        An UPDATE does it without ACK, so its answer is to come at once; without body it changes
-        nothing but what its headers say (RFC 3311).
+        An UPDATE does it without ACK; without body it changes what its headers say (RFC 3311).
 
         `ModificationAnswered` or `ModificationRefused` follows; or `ModificationDeferred`, at once
         while another INVITE is in progress or later when theirs crosses it, and `ModificationDue`
@@ -366,10 +379,8 @@ class InviteSession:
 
     def acknowledge_modification(self, body: bytes, content_type: str = SDP) -> Outputs:
         """Answer the offer of a 2xx to our re-INVITE: the ACK carries it."""
-        leg = self._leg
-        if leg.modification is None:
-            return ()
-        return leg.modification.acknowledge(leg, Given(body=body, content_type=content_type))
+        leg, given = self._leg, Given(body=body, content_type=content_type)
+        return () if leg.modification is None else leg.modification.acknowledge(leg, given)
 
     def next_deadline(self) -> float | None:
         """Return when `handle_timeout` is to be called; None: not by itself."""

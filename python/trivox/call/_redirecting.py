@@ -1,0 +1,110 @@
+"""Calls that are sent on to another target: by us to a caller, and by others to us."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import trio
+
+from trivox.actor.correlation import log_fields
+from trivox.call._transfer import CallTransfer
+from trivox.call.argument_rules import checked_names, checked_uri
+from trivox.call.events import EndReason, Originator
+from trivox.call.farewell import Farewell
+from trivox.call.states import CallDirection, Phase, Trigger
+from trivox.errors import InvalidArgumentsError, TrivoxError
+from trivox.sip.bodies import SDP
+from trivox.sip.redirection import FOLLOWED, MOST_REDIRECTIONS, Redirection, targets_untrusted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trivox._native import Message
+
+_LOGGER = logging.getLogger("trivox.call")
+_MOST_TARGETS = 10
+
+
+class CallRedirecting(CallTransfer):
+    """What a call does with 3xx responses (RFC 3261 §8.1.3.4, §21.3)."""
+
+    _redirection: Redirection | None = None
+
+    async def redirect(self, targets: Sequence[str]) -> None:
+        """Send the caller of an incoming call elsewhere (302); this call is over then.
+
+        Args:
+            targets: SIP URIs, the most wanted first; at most ten.
+
+        Raises:
+            InvalidArgumentsError, InvalidUriError: There is no target, or one is no URI.
+            CallWrongDirectionError, CallWrongStateError, CallEndedError: As for `reject`.
+        """
+        uris = checked_names(targets, "targets")
+        if not 0 < len(uris) <= _MOST_TARGETS:
+            raise InvalidArgumentsError(f"redirect() takes 1 to {_MOST_TARGETS} targets")
+        for uri in uris:
+            checked_uri(uri, "targets")
+        self._refuse_direction(CallDirection.INCOMING, "redirect()")
+        self._refuse_ended()
+        self._refuse_phase("an answered call is transferred, not redirected", Phase.IN_CREATED)
+        contacts = [
+            ("Contact", f"<{uri}>" if len(uris) == 1 else f"<{uri}>;q={1 - 0.1 * number:.1f}")
+            for number, uri in enumerate(uris)
+        ]
+        self._leave(EndReason.LOCAL_ENDED, Farewell(302, tuple(contacts)))
+        await trio.lowlevel.checkpoint()
+
+    def _take_refusal(self, status: int, reason: str, message: Message) -> None:
+        """Take the final response that refuses our call: try another target, or let it fail."""
+        target = self._next_target(status, message) if self._may_be_sent_on(status) else None
+        if target is None or self._session is None:
+            self._fail(status, reason, message, Originator.REMOTE, Trigger.REFUSED)
+            return
+        self._session = self._session.redirected(target)
+        self._host.start_soon(self._follow, target, name=f"redirection of {self.id}")
+
+    def _may_be_sent_on(self, status: int) -> bool:
+        is_calling = self._phase is Phase.OUT_INVITING
+        return is_calling and (self._redirection is not None or status in FOLLOWED)
+
+    def _next_target(self, status: int, message: Message) -> str | None:
+        """Return what to call now, if the program allows it and there is something left."""
+        wish = self.settings.redirects
+        if wish == "refuse":
+            return None
+        if self._redirection is None:
+            limit = wish if isinstance(wish, int) else MOST_REDIRECTIONS
+            self._redirection = Redirection(self.destination, limit)
+        if status in FOLLOWED:
+            is_secure = self.destination.lower().startswith("sips:")
+            targets = self._redirection.offer(targets_untrusted(message, is_secure=is_secure))
+            if targets and (isinstance(wish, int) or self._is_allowed(targets)):
+                self._redirection.take(targets)
+        return self._redirection.next(status)
+
+    def _is_allowed(self, targets: tuple[str, ...]) -> bool:
+        """Ask the program; what it raises is a no."""
+        judge = self.settings.redirects
+        assert callable(judge), "a number and a refusal need no judge"
+        try:
+            return bool(judge(targets))
+        except Exception:
+            _LOGGER.exception("call %s: redirects raised", self.id, extra=log_fields(self.id))
+            return False
+
+    async def _follow(self, target: str) -> None:
+        """Resolve the target and call it, unless the call is given up meanwhile."""
+        session = self._session
+        try:
+            route = await self._host.route_on(self._face, target)
+        except (TrivoxError, OSError) as error:
+            if self._session is session and self._phase is Phase.OUT_INVITING:
+                self._fail(503, str(error), None, Originator.SYSTEM, Trigger.REFUSED)
+            return
+        if session is None or self._session is not session or session.is_over:
+            return
+        self._route = route
+        session.use(route.identity)
+        self._carry_out(session.invite(self._leg.offer(), SDP))
