@@ -103,6 +103,42 @@ async def test_a_hang_up_after_the_connection_has_closed_reaches_the_far_end(
             await it.taken.wait_ended()
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_a_far_end_that_named_its_host_is_looked_up_when_its_connection_is_gone(
+    autojump_clock, world, is_known
+):
+    own = world(transport="tcp")
+    if is_known:
+        own.link.names["caller.example.org"] = HERE
+    taken = []
+
+    async def handle(call):
+        taken.append(call)
+        await call.answer()
+        await call.wait_ended()
+
+    listen = [f"sip:{HERE}:5060;transport=tcp"]
+    here = own.link.host(HERE)
+    caller = trivox.open_client(
+        listen=listen, engine=own.media, sockets=here, advertised="caller.example.org:5060"
+    )
+    async with caller as one, own.client(THERE) as other, trio.open_nursery() as nursery:
+        await nursery.start(other.serve, handle)
+        async with one.dial(f"sip:bob@{THERE}:5060;transport=tcp"):
+            await trio.sleep(1)
+            Two(one, other).cut()
+            await trio.sleep(1)
+
+            receipt = taken[0].send_info("text/plain", "?")
+            with trio.fail_after(5):
+                if is_known:
+                    assert (await receipt.wait()).status == 200
+                else:
+                    with pytest.raises(trivox.TrivoxError):
+                        await receipt.wait()
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_request_in_flight_when_the_connection_breaks_fails_and_does_not_hang(
     autojump_clock, two
 ):

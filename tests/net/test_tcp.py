@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 import trio
 
 from trivox.net.outbox import MESSAGES
+from trivox.net.sockets import SystemSockets
 
 ANY = ("10.0.0.2", 1)
 
@@ -163,3 +166,18 @@ async def test_a_ping_without_an_answer_ends_the_connection_after_10_s(streams, 
     await streams.ended.wait()
 
     assert trio.current_time() - start == pytest.approx(10, abs=0.1)
+
+
+@pytest.mark.native
+async def test_the_system_notices_a_far_end_that_is_gone_within_30_s():
+    sockets = SystemSockets()
+    listener = sockets.listen_stream(("127.0.0.1", 0))
+    made = await sockets.open_connector("127.0.0.1", listener.local).connect()
+    accepted = await listener.accept()
+
+    for connection in (made, accepted):
+        option = connection._stream.getsockopt
+        assert option(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
+        assert option(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        connection.close()
+    listener.close()

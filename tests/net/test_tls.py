@@ -18,8 +18,10 @@ from tests.net.certificates import (
 from trivox import _native
 from trivox.errors import InvalidArgumentsError
 from trivox.net.endpoint import Endpoint
+from trivox.net.sockets import SystemSockets
 from trivox.net.tls import RawStream, TlsConfig, TlsConnector, TlsContexts
 from trivox.net.tls_identity import identities_of, is_identified
+from trivox.net.wire import Accepted
 from trivox.sip.outputs import SendRequest, SendResponse
 from trivox.testing import Link
 
@@ -327,18 +329,46 @@ def test_names_are_compared_whole(domain, identity, verdict):
     assert is_identified(domain, (identity,)) is verdict
 
 
-async def test_the_stream_below_tls_behaves_as_trio_wants():
-    link = Link(5, delay=0.0)
-    near, far = link.host("10.0.0.1"), link.host("10.0.0.2")
+async def connected():
+    """Return both ends of a connection of the system's, as Trio's streams."""
+    sockets = SystemSockets()
+    listener = sockets.listen_stream(("127.0.0.1", 0))
+    connection = await sockets.open_connector("127.0.0.1", listener.local).connect()
+    accepted = await listener.accept()
+    listener.close()
+    return RawStream(connection), RawStream(accepted)
 
-    async def pair():
-        listener = near.listen_stream(("10.0.0.1", 0))
-        connection = await far.open_connector("10.0.0.2", listener.local).connect()
-        accepted = await listener.accept()
-        listener.close()
-        return RawStream(connection), RawStream(accepted)
 
-    one, other = await pair()
+@pytest.mark.native
+@pytest.mark.slow
+async def test_the_stream_below_tls_passes_what_trio_asks_of_streams():
+    await trio.testing.check_two_way_stream(connected, None)
+
+
+@pytest.mark.native
+async def test_the_name_that_was_called_is_told_in_the_hello(authority, nursery):
+    asked = []
+    config = TlsConfig(certificate=authority.issue("server", "localhost"), ca=authority.root)
+    contexts = TlsContexts(config)
+    contexts.server.sni_callback = lambda _stream, name, _context: asked.append(name)
+    sockets = SystemSockets()
+    listener = sockets.listen_stream(("127.0.0.1", 0))
+    inner = sockets.open_connector("127.0.0.1", listener.local)
+    far = TlsConnector(inner, contexts.client, name="localhost", verified=asked.append)
+    nursery.start_soon(far.connect)
+
+    accepted = Accepted(await listener.accept())
+    near = TlsConnector(accepted, contexts.server, name=None, verified=asked.append)
+    (await near.connect()).close()
+    await trio.testing.wait_all_tasks_blocked()
+
+    assert sorted(map(str, asked)) == ["('localhost',)", "()", "localhost"]
+    listener.close()
+    inner.close()
+
+
+async def test_the_stream_below_tls_carries_bytes_both_ways():
+    one, other = await connected()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(one.send_all, b"x" * 100_000)
         received = b""

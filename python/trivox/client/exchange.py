@@ -12,6 +12,7 @@ from trivox._native import EVENT_REQUEST, EVENT_TRANSPORT_ERROR, NameAddr
 from trivox.call.call import Call
 from trivox.call.states import CallState
 from trivox.client.failover import Failover
+from trivox.client.named_hops import NamedHops, Waiting
 from trivox.errors import ParseError, TrivoxError
 from trivox.sip.capabilities import required_but_unknown
 from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trivox._native import Message, SipEvent
+    from trivox.actor.listeners import StartSoon
     from trivox.call.host import Route
     from trivox.net.endpoint import Endpoint
     from trivox.net.transport import Address, Flow
@@ -68,11 +70,13 @@ class Exchange:
         """Told of each connection that is gone."""
         self.endpoint: Endpoint
         self.failover: Failover
+        self.named_hops: NamedHops
 
-    def open(self, endpoint: Endpoint) -> None:
-        """Take the endpoint that messages go by."""
+    def open(self, endpoint: Endpoint, start_soon: StartSoon) -> None:
+        """Take the endpoint that messages go by, and where tasks are started."""
         self.endpoint = endpoint
         self.failover = Failover(endpoint, self._is_wanted)
+        self.named_hops = NamedHops(endpoint, self.failover, start_soon)
 
     @property
     def live_tokens(self) -> int:
@@ -225,7 +229,7 @@ class Exchange:
             case SendRequest():
                 hop = self._hop(token, route, output)
                 if hop is None:
-                    return self._fail(token, output.method)
+                    return self._ask_the_way(token, route, output)
                 return self.endpoint.request(output, token=token, flow=hop[0], destination=hop[1])
 
     def respond(
@@ -238,13 +242,23 @@ class Exchange:
         self, token: int, route: Route, output: SendRequest | SendAck
     ) -> tuple[Flow, Address] | None:
         flow, source = self._hops.get(token, (route.flow, route.destination))
-        next_uri = _uri_of(output.route[0]) if output.route else output.uri
         try:
             return self.endpoint.next_hop(
-                next_uri, flow=flow, source=source, is_secure=route.is_secure
+                _next_uri(output), flow=flow, source=source, is_secure=route.is_secure
             )
         except (TrivoxError, OSError):
             return None  # the far end named a hop we have no way to
+
+    def _ask_the_way(self, token: int, route: Route, output: SendRequest) -> int:
+        """Send to a name when it is looked up, or fail where there is no name to look up."""
+        uri = _next_uri(output)
+        if not self.named_hops.is_name(uri):
+            return self._fail(token, output.method)
+        tx = next(self._failures)
+        flow, source = self._hops.get(token, (route.flow, route.destination))
+        waiting = Waiting(tx, token, output, uri, flow, source, route.is_secure)
+        self.named_hops.send(waiting, lambda tx: self._tell_failure(token, tx, output.method))
+        return tx
 
     def _is_wanted(self, token: int) -> bool:
         """Whether a request that failed is worth another try: not for a call that is ending."""
@@ -257,13 +271,12 @@ class Exchange:
     def _fail(self, token: int, method: str) -> int:
         """Let a request without a way fail as one whose connection is gone, a moment later."""
         tx = next(self._failures)
-        event: SipEvent = (EVENT_TRANSPORT_ERROR, token, tx, method, 0, None, 0, ("", 0))
-
-        def tell() -> None:
-            self._handle(event, self.now())
-
-        self._call_at(self.now(), tell)
+        self._call_at(self.now(), lambda: self._tell_failure(token, tx, method))
         return tx
+
+    def _tell_failure(self, token: int, tx: int, method: str) -> None:
+        event: SipEvent = (EVENT_TRANSPORT_ERROR, token, tx, method, 0, None, 0, ("", 0))
+        self._handle(event, self.now())
 
 
 @final
@@ -298,6 +311,11 @@ class LateAnswers:
                 self._exchange.send(self._token, self._route, output, in_dialog=True)
             elif isinstance(output, Forget):
                 self._exchange.endpoint.forget(output)
+
+
+def _next_uri(output: SendRequest | SendAck) -> str:
+    """Return the next hop: the first route, or else the remote target (RFC 3261 §12.2.1.1)."""
+    return _uri_of(output.route[0]) if output.route else output.uri
 
 
 def _uri_of(value: str) -> str:

@@ -52,8 +52,8 @@ class _Attempt:
     tx: int
     current: int
     token: int
-    course: _Course
-    output: SendRequest
+    course: _Course | None
+    output: SendRequest | None
     has_heard: bool = False
 
 
@@ -112,6 +112,13 @@ class Failover:
         tx = self._renamed.get(output.tx)
         return output if tx is None else dataclasses.replace(output, tx=tx)
 
+    def rename(self, token: int, tx: int, current: int) -> None:
+        """Give what comes of a transaction to who knows it by another number, and try no other."""
+        attempt = _Attempt(tx, current, token, None, None)
+        self._attempts[current] = attempt
+        self._renamed[tx] = current
+        self._of_token.setdefault(token, []).append(attempt)
+
     def take(self, event: SipEvent, now: float) -> SipEvent | None:
         """Return an event under the transaction its owner knows; None when another server is tried."""
         kind, token, tx, method, status, message, flow, source = event
@@ -120,7 +127,7 @@ class Failover:
             return event
         if kind == EVENT_RESPONSE and status < 200:
             attempt.has_heard = True
-        elif self._has_failed(kind, status, attempt):
+        elif attempt.course is not None and self._has_failed(kind, status, attempt):
             self._block(attempt.course, message, now)
             if self._is_wanted(attempt.token) and self._try_next(attempt):
                 return None
@@ -150,7 +157,7 @@ class Failover:
 
     def _try_next(self, attempt: _Attempt) -> bool:
         course = attempt.course
-        while course.has_next:
+        while course is not None and course.has_next:
             course.index += 1
             only = dataclasses.replace(course.target, addresses=(course.address,))
             try:
@@ -164,6 +171,8 @@ class Failover:
 
     def _begin(self, attempt: _Attempt) -> int:
         endpoint, course = self._endpoint, attempt.course
+        assert course is not None, "what has no course is not begun here"
+        assert attempt.output is not None, "what has a course can be sent again"
         output = _reached_at(
             attempt.output,
             course.route.identity.contact,

@@ -129,7 +129,6 @@ class Wiring:
             targets=TargetFilter(is_on=config.filter_targets, allowed=config.allowed_networks),
         )
         self.routes = Routes(self.endpoint, config)
-        self.exchange.open(self.endpoint)
         self.respond = self.endpoint.respond
         self.forget = self.endpoint.forget
         self.registering = Registering(self, seed)
@@ -137,6 +136,7 @@ class Wiring:
     async def open(self, supervisor: Supervisor) -> None:
         """Start what runs under the supervisor. Raises OSError, InvalidUriError."""
         self._supervisor = supervisor
+        self.exchange.open(self.endpoint, supervisor.start_soon)
         config = self.owner.config
         config.door.apply(
             self.endpoint.core,

@@ -207,6 +207,7 @@ class RawStream(trio.abc.Stream):
 
     def __init__(self, connection: StreamConnection) -> None:
         self._connection = connection
+        self._is_closed = False
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return what has come."""
@@ -220,10 +221,13 @@ class RawStream(trio.abc.Stream):
 
     async def wait_send_all_might_not_block(self) -> None:
         """Return at once: a send waits by itself."""
+        if self._is_closed:
+            raise trio.ClosedResourceError
         await trio.lowlevel.checkpoint()
 
     async def aclose(self) -> None:
         """Close at once."""
+        self._is_closed = True
         self._connection.close()
         await trio.lowlevel.checkpoint()
 
