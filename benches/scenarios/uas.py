@@ -34,7 +34,8 @@ def run() -> list[Row]:
     return rows
 
 
-def _measure(pid: int, port: int) -> dict[str, float]:
+def measure(pid: int, port: int) -> dict[str, float]:
+    """Return what a server's calls cost, once it is warm."""
     with Generator(("127.0.0.1", port)) as warm_up:
         warm_up.run(WARM_UP, WINDOW)
     with Generator(("127.0.0.1", port)) as generator:
@@ -53,7 +54,7 @@ def _measure(pid: int, port: int) -> dict[str, float]:
 def _ours() -> dict[str, float]:
     with process.module("benches.servers.uas", core=1) as server:
         port = int(server.stdout.readline())
-        return _measure(server.pid, port)
+        return measure(server.pid, port)
 
 
 def _sipp() -> dict[str, float] | None:
@@ -65,7 +66,7 @@ def _sipp() -> dict[str, float] | None:
     words = ["sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", str(port), "-nostdin", "-nd"]
     with process.command(words, core=1) as server:
         _until_answering(port)
-        return _measure(server.pid, port)
+        return measure(server.pid, port)
 
 
 def _until_answering(port: int) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "EVENT_TIMEOUT",
     "EVENT_TRANSPORT_ERROR",
     "AudioFrame",
+    "Figures",
     "MediaEngine",
     "Message",
     "NameAddr",
@@ -389,7 +390,7 @@ class MediaEngine:
     def send_dtmf(self, session: int, tones: str, duration: float, gap: float) -> int:
         """Queue RFC 4733 events; DTMF_SENT follows when played out. ',' pauses."""
     def cancel_dtmf(self, session: int, sending: int) -> None: ...
-    def statistics(self, session: int) -> dict[str, float | str]: ...
+    def statistics(self, session: int) -> Figures: ...
     def counts(self) -> dict[str, int]:
         """Live sessions, sockets, playbacks, recordings, ports, events waiting, events lost."""
     def close(self) -> None:
@@ -404,6 +405,14 @@ class MediaEngine:
     # for tests
     def inject_fault(self, session: int) -> None:
         """Panic inside a session, to prove that it ends that session only."""
+
+@final
+class Figures:
+    """A session's statistics by the names of `AudioStatistics`; a figure is made when asked for."""
+
+    def __getitem__(self, name: str, /) -> float | str: ...
+    def __contains__(self, name: str, /) -> bool: ...
+    def get(self, name: str, default: float | str | None, /) -> float | str | None: ...
 
 @final
 class AudioFrame:

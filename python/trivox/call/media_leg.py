@@ -15,10 +15,11 @@ from trivox.media.statistics import AudioStatistics
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from trivox.media.engine import EngineEventSink, Media, MediaSessions
+    from trivox.media.engine import EngineEventSink, Media, MediaSessions, Report
     from trivox.media.port import AudioPort
 
 _PTIME_MS: Final = 20
+_NO_REPORT: Final[dict[str, float | str]] = {}
 _WAITED: Final = frozenset(
     {
         EngineEventKind.PLAYBACK_ENDED,
@@ -68,7 +69,7 @@ class MediaLeg:
         self._session: int | None = None
         self._pending: dict[tuple[int, int], Pending] = {}
         self._ports: dict[int, AudioPort] = {}
-        self._last_report: dict[str, float | str] = {}
+        self._last_report: Report = _NO_REPORT
         self._flow: trio.lowlevel.ParkingLot | None = None
         self._is_ice = False
         self._fork = ""
@@ -231,7 +232,7 @@ class MediaLeg:
         if self._digits is not None:
             self._digits.wake()
 
-    def _report(self) -> dict[str, float | str]:
+    def _report(self) -> Report:
         try:
             return self.sessions.statistics(self.session)
         except EngineError:

@@ -27,7 +27,10 @@ class CallState(StrEnum):
     @property
     def is_terminal(self) -> bool:
         """True when nothing can happen to the call any more."""
-        return self is CallState.DISCONNECTED or self is CallState.FAILED
+        return self in _FINAL
+
+
+_FINAL: Final = frozenset({CallState.DISCONNECTED, CallState.FAILED})
 
 
 class CallDirection(StrEnum):

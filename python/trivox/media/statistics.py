@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from trivox.media.engine import Report
 
 
 @final
@@ -55,8 +55,8 @@ class AudioStatistics:
     level_sent_dbov: float = -127.0
 
     @classmethod
-    def from_report(cls, report: Mapping[str, float | str]) -> AudioStatistics:
-        """Read the engine's dictionary; names it does not know keep their defaults."""
+    def from_report(cls, report: Report) -> AudioStatistics:
+        """Read the engine's report; names it does not know keep their defaults."""
 
         def number(name: str) -> float:
             value = report.get(name, getattr(_UNKNOWN, name))

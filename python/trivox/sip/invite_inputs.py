@@ -25,6 +25,7 @@ Outputs = tuple[SessionOutput, ...]
 
 _NO_UPDATE: Final = frozenset({405, 420, 501})
 """What is said by who knows no UPDATE, whatever its Allow told."""
+_CONFIRMED: Final = InviteState.CONFIRMED
 _RETRYABLE: Final = frozenset({InviteState.CALLING, InviteState.PROCEEDING})
 
 
@@ -52,7 +53,7 @@ def next_deadline(leg: InviteLeg) -> float | None:
     """Return when something is due."""
     if leg.sender is not None and leg.sender.is_ready and not leg.updates:
         return leg.now
-    timer = leg.timer.deadline if leg.state is InviteState.CONFIRMED else None
+    timer = leg.timer.deadline if leg.state is _CONFIRMED else None
     change = leg.modification.deadline if leg.modification is not None else None
     if timer is None or change is None:
         return change if timer is None else timer

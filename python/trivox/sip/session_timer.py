@@ -62,6 +62,7 @@ class TimerAction(StrEnum):
 
 
 S, E, A = TimerState, TimerEvent, TimerAction
+_OFF: Final = S.OFF
 
 _AGREED: Final = {
     E.AGREED_LOCAL: Go(S.LOCAL, (A.ARM_LOCAL,)),
@@ -144,7 +145,7 @@ class SessionTimer:
     @property
     def is_on(self) -> bool:
         """Whether an interval is agreed."""
-        return self.state is not S.OFF
+        return self.state is not _OFF
 
     @property
     def deadline(self) -> float | None:

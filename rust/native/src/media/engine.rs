@@ -10,9 +10,10 @@ use trivox_media::codec::CodecKind;
 use trivox_media::engine::{Engine, EngineSettings, PortRange};
 use trivox_media::link::LinkSettings;
 use trivox_media::session::offer_answer::DescriptionKind;
-use trivox_media::session::{SessionSettings, TransportKind, Value};
+use trivox_media::session::{SessionSettings, TransportKind};
 
 use super::errors::raise;
+use super::figures::Figures;
 
 type EngineEvent = (u64, u8, f64, String);
 type FrameTuple<'py> = (f64, f64, u8, Bound<'py, PyBytes>);
@@ -258,18 +259,9 @@ impl MediaEngine {
         })
     }
 
-    fn statistics<'py>(&self, py: Python<'py>, session: u64) -> PyResult<Bound<'py, PyDict>> {
-        let report = py
-            .detach(|| self.engine.statistics(session))
-            .map_err(raise)?;
-        let statistics = PyDict::new(py);
-        for (name, value) in report {
-            match value {
-                Value::Number(number) => statistics.set_item(name, number)?,
-                Value::Text(text) => statistics.set_item(name, text)?,
-            }
-        }
-        Ok(statistics)
+    fn statistics(&self, py: Python<'_>, session: u64) -> PyResult<Figures> {
+        let report = py.detach(|| self.engine.statistics(session));
+        report.map(Figures).map_err(raise)
     }
 
     fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

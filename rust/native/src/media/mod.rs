@@ -4,11 +4,13 @@ use pyo3::prelude::*;
 mod compare;
 mod engine;
 mod errors;
+mod figures;
 mod frame;
 
 /// Adds the engine classes to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::MediaEngine>()?;
+    module.add_class::<figures::Figures>()?;
     module.add_class::<frame::AudioFrame>()?;
     module.add_function(wrap_pyfunction!(compare::compare_recordings, module)?)?;
     module.add_function(wrap_pyfunction!(engine::detect_transport, module)?)

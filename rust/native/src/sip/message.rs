@@ -91,8 +91,8 @@ impl Message {
         ))
     }
 
-    #[getter]
-    fn from_tag<'py>(&self, py: Python<'py>) -> PyResult<Text<'py>> {
+    #[getter(from_tag)]
+    fn sender_tag<'py>(&self, py: Python<'py>) -> PyResult<Text<'py>> {
         text(py, self.0.tag(HeaderName::From))
     }
 

@@ -1,0 +1,43 @@
+//! `Figures`: a session's statistics; every call leaves some, and few are ever looked at.
+use pyo3::exceptions::PyKeyError;
+use pyo3::prelude::*;
+use trivox_media::session::Value;
+
+#[pyclass(frozen, module = "trivox._native")]
+pub(super) struct Figures(pub(super) Vec<(&'static str, Value)>);
+
+impl Figures {
+    fn find(&self, name: &str) -> Option<&Value> {
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value)
+    }
+}
+
+fn object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    match value {
+        Value::Number(number) => Ok(number.into_pyobject(py)?.into_any()),
+        Value::Text(text) => Ok(text.into_pyobject(py)?.into_any()),
+    }
+}
+
+#[pymethods]
+impl Figures {
+    fn __getitem__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        let value = self.find(name);
+        object(
+            py,
+            value.ok_or_else(|| PyKeyError::new_err(name.to_owned()))?,
+        )
+    }
+
+    fn __contains__(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    #[pyo3(signature = (name, default, /))]
+    fn get<'py>(&self, name: &str, default: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = default.py();
+        self.find(name)
+            .map_or(Ok(default), |value| object(py, value))
+    }
+}
