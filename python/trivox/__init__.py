@@ -65,7 +65,9 @@ from trivox.client.config import AccountConfig, ClientConfig
 from trivox.client.credentials import Credentials
 from trivox.client.opening import open_client, serve_calls
 from trivox.client.states import ClientState
+from trivox.client.subscription import Notification, Subscription, SubscriptionEnd
 from trivox.client.takers import IncomingCalls
+from trivox.client.watcher import SubscriptionRequested, Watcher
 from trivox.errors import (
     AudioStreamRequiredError,
     AuthenticationError,
@@ -111,6 +113,7 @@ from trivox.errors import (
     StreamNotSendingError,
     StreamTypeMismatchError,
     StreamUpdateFailedError,
+    SubscriptionError,
     TargetRefusedError,
     TransportError,
     TrivoxError,
@@ -125,8 +128,13 @@ from trivox.net.limits import StreamLimits
 from trivox.net.tls import TlsConfig
 from trivox.observe.ladder import ladder
 from trivox.observe.pcapng import write_pcapng
+from trivox.sip.composing import IsComposing
+from trivox.sip.dialog_info import DialogEntry, DialogInfo
+from trivox.sip.event_packages import ReferredStatus
+from trivox.sip.message_summary import MessageCounts, MessageSummary
 from trivox.sip.party import AlertInfo, Diversion, HistoryEntry, Party
 from trivox.sip.registration import RegistrationState
+from trivox.sip.subscription_table import NotifierState, SubscriptionState
 from trivox.switchboard import BoardAccount, Switchboard, open_switchboard
 
 __all__ = [
@@ -178,6 +186,8 @@ __all__ = [
     "ConnectionTimeoutError",
     "Credentials",
     "DeclinedError",
+    "DialogEntry",
+    "DialogInfo",
     "Disconnected",
     "Diversion",
     "DoorLimits",
@@ -206,6 +216,7 @@ __all__ = [
     "InvalidHeaderError",
     "InvalidMimeTypeError",
     "InvalidUriError",
+    "IsComposing",
     "ListenerErrorPolicy",
     "ListenerFailed",
     "ListenerHandle",
@@ -213,9 +224,13 @@ __all__ = [
     "LocalStream",
     "MediaNegotiated",
     "MediaNegotiationError",
+    "MessageCounts",
     "MessageReceived",
+    "MessageSummary",
     "NotFoundError",
     "NotSupportedError",
+    "Notification",
+    "NotifierState",
     "Originator",
     "Overflow",
     "ParseError",
@@ -226,6 +241,7 @@ __all__ = [
     "Reconnected",
     "Reconnecting",
     "Recording",
+    "ReferredStatus",
     "RegistrationError",
     "RegistrationInfo",
     "RegistrationState",
@@ -248,6 +264,11 @@ __all__ = [
     "StreamType",
     "StreamTypeMismatchError",
     "StreamUpdateFailedError",
+    "Subscription",
+    "SubscriptionEnd",
+    "SubscriptionError",
+    "SubscriptionRequested",
+    "SubscriptionState",
     "Switchboard",
     "TargetRefusedError",
     "TlsConfig",
@@ -263,6 +284,7 @@ __all__ = [
     "UnavailableError",
     "WatchOptions",
     "Watchable",
+    "Watcher",
     "__version__",
     "call_id",
     "ladder",

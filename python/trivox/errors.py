@@ -67,9 +67,17 @@ def _rebuild(
 class _RefusedError(TrivoxError):
     """A request of ours was refused; `sip_code` is the status, 0 when no response came."""
 
-    def __init__(self, message: str = "", *, sip_code: int = 0, call_id: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        sip_code: int = 0,
+        retry_after: float | None = None,
+        call_id: str | None = None,
+    ) -> None:
         super().__init__(message or f"refused with {sip_code}", call_id=call_id)
         self.sip_code = sip_code
+        self.retry_after = retry_after
 
 
 class InvalidArgumentsError(TrivoxError, ValueError):
@@ -327,18 +335,11 @@ class AuthenticationError(TrivoxError, advice="check the user, password and real
 
 
 class RegistrationError(_RefusedError):
-    """The registrar refused or did not answer (RFC 3261 §10).
+    """The registrar refused or did not answer (RFC 3261 §10); `retry_after` in seconds, or None."""
 
-    Attributes:
-        sip_code: The status of the refusal; 0 when no response came.
-        retry_after: Seconds until another try makes sense, or None.
-    """
 
-    def __init__(
-        self, message: str = "", *, sip_code: int = 0, retry_after: float | None = None
-    ) -> None:
-        super().__init__(message or f"registration failed ({sip_code})", sip_code=sip_code)
-        self.retry_after = retry_after
+class SubscriptionError(_RefusedError):
+    """A SUBSCRIBE was refused or not answered (RFC 6665 §4.1). Fields as of RegistrationError."""
 
 
 class SipResponseError(TrivoxError):

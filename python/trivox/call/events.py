@@ -11,6 +11,7 @@ from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Final
 
 from trivox.sip.reason import read_causes_untrusted
+from trivox.sip.composing import IsComposing, composing_untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -190,6 +191,11 @@ class MessageReceived(Event):
     text: str
     content_type: str = "text/plain"
 
+    @property
+    def composing(self) -> IsComposing | None:
+        """Whether the far end is writing, if that is what the message says (RFC 3994)."""
+        return composing_untrusted(self.content_type, self.text.encode())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfoReceived(Event):
@@ -362,6 +368,11 @@ class IncomingMessage(ClientEvent):
     text: str
     content_type: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def composing(self) -> IsComposing | None:
+        """Whether the sender is writing, if that is what the message says (RFC 3994)."""
+        return composing_untrusted(self.content_type, self.text.encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

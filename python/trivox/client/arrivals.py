@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 from trivox.call.call import Call
 from trivox.call.events import IncomingCall, IncomingMessage
@@ -12,7 +12,9 @@ from trivox.client.attribution import Attribution
 from trivox.client.exchange import vet
 from trivox.client.outside import ACCEPTED
 from trivox.client.replacing import replaced_call
+from trivox.client.subscriptions import Subscriptions
 from trivox.client.takers import Takers
+from trivox.client.watchers import Watchers
 from trivox.errors import ConnectionNetworkError
 from trivox.net.target import SECURE, is_sips
 from trivox.sip.bodies import SDP, description_of
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from trivox.client.wiring import Wiring
     from trivox.sip.outputs import Headers
 
+_IN_DIALOGS: Final = frozenset(
+    {"INVITE", "OPTIONS", "MESSAGE", "BYE", "INFO", "SUBSCRIBE", "NOTIFY", "REFER"}
+)
+
 
 @final
 class Arrivals:
@@ -35,6 +41,8 @@ class Arrivals:
     def __init__(self, client: Client, wiring: Wiring) -> None:
         self.client = client
         self.takers = Takers()
+        self.subscriptions = Subscriptions(wiring, client.config.max_subscriptions)
+        self.watchers = Watchers(client, wiring)
         self.attribution = Attribution(client.accounts, wiring.endpoint)
         seed = wiring.registering.seed
         self.admission = Admission(client.config, client.accounts, wiring.endpoint, seed=seed)
@@ -75,18 +83,43 @@ class Arrivals:
         if refusal is not None:
             self._respond(tx, *refusal)
             return
-        has_to_tag = bool(request.to_tag)
+        if request.to_tag:
+            self._take_inside(event, request, now)
+            return
         match method:
-            case "INVITE" if not has_to_tag:
+            case "INVITE":
                 self._take_invite(event, request, now)
-            case "OPTIONS" if not has_to_tag:
+            case "OPTIONS":
                 self._answer_options(tx)
-            case "MESSAGE" if not has_to_tag:
+            case "MESSAGE":
                 self._take_message(tx, request, now)
-            case "INVITE" | "OPTIONS" | "MESSAGE" | "BYE" | "INFO":
-                self._respond(tx, 481, "Call/Transaction Does Not Exist")
+            case "SUBSCRIBE":
+                self._take_subscribe(event, request)
+            case "REFER":
+                # A call is referred within its dialog: nobody here follows a stranger.
+                self._respond(tx, 403, "Forbidden")
+            case _:
+                self._take_other(event)
+
+    def _take_inside(self, event: SipEvent, request: Message, now: float) -> None:
+        """Take a request in a dialog that is no call's: the call is over, or it is no call."""
+        tx, method = event[2], event[3]
+        subscription = self.subscriptions.find(request) if method == "NOTIFY" else None
+        if subscription is not None:
+            # It overtook the 2xx, or comes from another branch (RFC 6665 §4.4.1).
+            subscription.handle_sip(event, now)
+        elif method in _IN_DIALOGS:
+            self._respond(tx, 481, "Call/Transaction Does Not Exist")
+        else:
+            self._take_other(event)
+
+    def _take_other(self, event: SipEvent) -> None:
+        tx, method = event[2], event[3]
+        match method:
             case "ACK":
                 return
+            case "BYE" | "INFO" | "NOTIFY":
+                self._respond(tx, 481, "Call/Transaction Does Not Exist")
             case _:
                 self._respond(tx, 405, "Method Not Allowed", (ALLOW,))
 
@@ -142,6 +175,16 @@ class Arrivals:
         # Taken at once as a rule: only one that is left waiting needs the timer.
         call._expect_taker(self.client.config.untaken_timeout)
 
+    def _take_subscribe(self, event: SipEvent, request: Message) -> None:
+        _, _, tx, _, _, _, flow, source = event
+        if self.is_closed:
+            self._respond(tx, 503, "Service Unavailable", self.retry_after)
+            return
+        account = self.attribution.account_of(request, source, flow)
+        refusal = self.watchers.take(event, request, account)
+        if refusal is not None:
+            self._respond(tx, *refusal)
+
     def _refusal(self, request: Message) -> tuple[int, str, Headers] | None:
         """Return why a new call cannot be taken; None when it can."""
         limit = self.client.config.max_calls
@@ -160,7 +203,7 @@ class Arrivals:
         return len(self.client.calls)
 
     def _answer_options(self, tx: int) -> None:
-        headers = (ALLOW, SUPPORTED, ("Accept", ACCEPTED))
+        headers = (ALLOW, SUPPORTED, ("Accept", ACCEPTED), *self.watchers.allow_events)
         if self.is_closed or not (self.takers or self.client._has_listener(IncomingCall)):
             self._respond(tx, 503, "Service Unavailable", self.retry_after)
         else:

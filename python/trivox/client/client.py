@@ -24,6 +24,7 @@ from trivox.call.header_rules import (
 from trivox.call.settings import CallSettings
 from trivox.call.states import CallDirection
 from trivox.client._listening import ClientListening
+from trivox.client._subscribing import ClientSubscribing
 from trivox.client.account import Account
 from trivox.client.arrivals import Arrivals
 from trivox.client.dialling import Dialling
@@ -62,7 +63,7 @@ class ClientStatistics:
 
 
 @final
-class Client(ClientListening):
+class Client(ClientSubscribing, ClientListening):
     """Places and takes calls. Made by `open_client`."""
 
     def __init__(
@@ -321,6 +322,8 @@ class Client(ClientListening):
         """End all calls and wait for it, shielded, at most `shutdown_grace`."""
         assign(self._state, ClientState.DISCONNECTING)
         self._arrivals.close()
+        self._arrivals.subscriptions.close()
+        self._arrivals.watchers.close()
         for call in tuple(self._calls.values()):
             call._refuse(503, self._arrivals.retry_after)
         for account in self._accounts.values():

@@ -211,6 +211,10 @@ class ClientConfig:
         filter_targets: Do not follow the network into loopback, private and link-local nets, unless
             our end of the flow that carried the address is in such a net itself.
         allowed_networks: Networks that are followed into all the same, "10.1.0.0/16".
+        event_packages: Events that others may subscribe to here ("message-summary", …): each
+            SUBSCRIBE is a SubscriptionRequested; any other event is refused with 489.
+        max_subscriptions: Subscriptions, the program's own and those of others, of each kind.
+        max_subscriptions_per_source: Subscriptions of others from one address; more get 503.
         call_settings: Settings of calls that bring none and have no account.
         keep_trace: Keep each call's last 256 SIP messages in `Call.trace`.
         listener_errors: What an exception of a listener does: log, fail_call or raise.
@@ -241,6 +245,9 @@ class ClientConfig:
     realm: str = "trivox"
     filter_targets: bool = True
     allowed_networks: tuple[str, ...] = ()
+    event_packages: tuple[str, ...] = ()
+    max_subscriptions: int = 1024
+    max_subscriptions_per_source: int = 64
     call_settings: CallSettings = field(default_factory=CallSettings)
     keep_trace: bool = False
     listener_errors: ListenerErrorPolicy = ListenerErrorPolicy.LOG
@@ -250,6 +257,8 @@ class ClientConfig:
         object.__setattr__(self, "accounts", tuple(map(_described, self.accounts)))
         policy = checked_choice(self.listener_errors, ListenerErrorPolicy, "listener_errors")
         object.__setattr__(self, "listener_errors", policy)
+        packages = checked_names(self.event_packages, "event_packages")
+        object.__setattr__(self, "event_packages", packages)
         checked_text(self.user_agent, "user_agent")
         checked_text(self.advertised or "", "advertised")
         checked_kind(self.call_settings, CallSettings, "call_settings")
@@ -286,6 +295,8 @@ class ClientConfig:
         for name in ("shutdown_grace", "hangup_timeout"):
             if getattr(self, name) != 0:
                 checked_number(getattr(self, name), name, unit=" seconds, or 0 for no wait")
+        for name in ("max_subscriptions", "max_subscriptions_per_source"):
+            checked_number(getattr(self, name), name, least=1)
         checked_number(self.engine_threads, "engine_threads", least=1)
         if self.max_calls is not None and self.max_calls != 0:
             checked_number(

@@ -1,0 +1,273 @@
+"""Somebody's subscription at us: its answer, its NOTIFYs, its end (RFC 6665 §4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, final
+
+from trivox import _native
+from trivox.sip.capabilities import ALLOW, SUPPORTED
+from trivox.sip.dialog import Dialog
+from trivox.sip.digest import CHALLENGE_HEADER, Authorizer
+from trivox.sip.event_headers import EventName, read_event_untrusted, seconds_untrusted
+from trivox.sip.invite_leg import forget
+from trivox.sip.outputs import Forget, SendRequest, SendResponse
+from trivox.sip.subscription_table import (
+    NOTIFIER_TABLE,
+    NotifierAction,
+    NotifierEvent,
+    NotifierState,
+)
+
+if TYPE_CHECKING:
+    from trivox._native import Message, SipEvent
+    from trivox.sip.identity import LocalIdentity
+
+USUAL_EXPIRES: Final = 3600
+"""Seconds a subscription lasts that asks for no time of its own."""
+_REASONS: Final = {200: "OK", 403: "Forbidden", 489: "Bad Event", 603: "Decline"}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """The body of a NOTIFY; empty where nothing is to be told."""
+
+    body: bytes = b""
+    content_type: str = ""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NotifierChanged:
+    """The subscription is in a new state; `reason` says why it is over."""
+
+    state: NotifierState
+    reason: str
+
+
+NotifierOutput = SendRequest | SendResponse | Forget | NotifierChanged
+Outputs = tuple[NotifierOutput, ...]
+
+
+@final
+@dataclass(slots=True)
+class _Given:
+    now: float
+    tx: int = 0
+    status: int = 200
+    reason: str = ""
+    retry_after: float | None = None
+
+
+@final
+class Notifier:
+    """Serve one subscription. Sans-I/O.
+
+    Outputs are to be carried out in order, and the transaction of a `SendRequest` is to be reported
+    with `sent` at once. Then sleep until `next_deadline()` and call `handle_timeout`. One NOTIFY is
+    out at a time; what changes meanwhile is told by the next, the newest only.
+    """
+
+    def __init__(
+        self,
+        request: Message,
+        tx: int,
+        *,
+        identity: LocalIdentity,
+        local_tag: str,
+        cnonce: str,
+        most_expires: int = USUAL_EXPIRES,
+    ) -> None:
+        """Take the SUBSCRIBE.
+
+        Args:
+            request: The SUBSCRIBE, valid, with an Event and without To tag.
+            tx: Its server transaction.
+            identity: Contact and credentials of our NOTIFYs.
+            local_tag: A fresh tag.
+            cnonce: A fresh token nobody has seen, for digest answers.
+            most_expires: Seconds granted at most.
+        """
+        event = read_event_untrusted(request)
+        assert event is not None, "the owner has looked at the Event"
+        self.event: Final[EventName] = event
+        self._identity = identity
+        self._cnonce = cnonce
+        self._local_tag = local_tag
+        self._most_expires = most_expires
+        self._dialog = Dialog.from_request(request, local_tag=local_tag, contact=identity.contact)
+        self._tx = tx
+        self._expires = self._asked(request)
+        self._is_fetch = self._expires == 0
+        self._state = NotifierState.OFFERED
+        self._publication = Publication()
+        self._notify_tx = 0
+        self._is_unsent = False
+        self._is_waiting = False
+        self._ends_at = 0.0
+        self._end: tuple[str, float | None] = ("timeout", None)
+        self._authorizer = Authorizer(None, cnonce)
+
+    @property
+    def state(self) -> NotifierState:
+        """Where it stands."""
+        return self._state
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to be said or heard."""
+        return self._state is NotifierState.OVER and not (self._notify_tx or self._is_unsent)
+
+    def accept(self, publication: Publication, now: float) -> Outputs:
+        """Answer 200, or let a pending one in, and tell the state; one that asks once gets that."""
+        self._publication = publication
+        event = NotifierEvent.FETCH if self._is_fetch else NotifierEvent.ACCEPT
+        return self._step(event, _Given(now, self._tx, reason="timeout" if self._is_fetch else ""))
+
+    def defer(self, now: float) -> Outputs:
+        """Answer 200 and say that it is not decided yet."""
+        return self._step(NotifierEvent.DEFER, _Given(now, self._tx))
+
+    def reject(self, status: int, now: float) -> Outputs:
+        """Refuse it; one that stands already is told that it is rejected."""
+        return self._step(NotifierEvent.REJECT, _Given(now, self._tx, status, "rejected"))
+
+    def publish(self, publication: Publication, now: float) -> Outputs:
+        """Tell a new state."""
+        self._publication = publication
+        return self._step(NotifierEvent.PUBLISH, _Given(now))
+
+    def terminate(self, reason: str, now: float, retry_after: float | None = None) -> Outputs:
+        """End it with a last NOTIFY; one that is not answered yet is refused with 603."""
+        given = _Given(now, self._tx, 603, reason, retry_after)
+        return self._step(NotifierEvent.TERMINATE, given)
+
+    def sent(self, tx: int) -> None:
+        """Take the transaction of the last `SendRequest`."""
+        self._notify_tx = tx
+        self._is_unsent = False
+
+    def next_deadline(self) -> float | None:
+        """Return when to call `handle_timeout`, in seconds of the caller's clock."""
+        is_standing = self._state in (NotifierState.PENDING, NotifierState.ACTIVE)
+        return self._ends_at if is_standing else None
+
+    def handle_timeout(self, now: float) -> Outputs:
+        """End it if nobody has refreshed it in time."""
+        deadline = self.next_deadline()
+        if deadline is None or now < deadline:
+            return ()
+        return self._step(NotifierEvent.EXPIRED, _Given(now, reason="timeout"))
+
+    def handle(self, event: SipEvent, now: float) -> Outputs:
+        """Take an event of the core that carries this subscription's token."""
+        kind, _, tx, _, status, message, _, _ = event
+        if kind == _native.EVENT_REQUEST and message is not None:
+            return self._take_request(tx, message, now)
+        if tx != self._notify_tx or not tx:
+            return ()
+        if kind != _native.EVENT_RESPONSE or message is None:
+            return self._take_notified(408, None, now)
+        return () if status < 200 else self._take_notified(status, message, now)
+
+    def _take_request(self, tx: int, request: Message, now: float) -> Outputs:
+        if request.method != "SUBSCRIBE":
+            headers = (("Allow", "SUBSCRIBE"),)
+            return (self._response(tx, 405, "Method Not Allowed", headers),)
+        if not self._dialog.receive(request):
+            return (self._response(tx, 500, "Server Internal Error"),)
+        if read_event_untrusted(request) != self.event:
+            headers = (("Allow-Events", self.event.package),)
+            return (self._response(tx, 489, "Bad Event", headers),)
+        self._expires = self._asked(request)
+        event = NotifierEvent.REFRESH if self._expires else NotifierEvent.UNSUBSCRIBE
+        return self._step(event, _Given(now, tx, reason="timeout"))
+
+    def _take_notified(self, status: int, message: Message | None, now: float) -> Outputs:
+        self._notify_tx = 0
+        name = CHALLENGE_HEADER.get(status)
+        asked = message.headers(name) if name is not None and message is not None else ()
+        if asked and self._authorizer.can_answer(status, asked):
+            return (self._send(now),)
+        if not 200 <= status < 300:
+            self._is_waiting = False
+            return self._step(NotifierEvent.LOST, _Given(now, reason="lost"))
+        if self._is_waiting:
+            return self._notify(now)
+        return (forget(self._dialog),) if self._state is NotifierState.OVER else ()
+
+    def _asked(self, request: Message) -> int:
+        asked = seconds_untrusted(request.header("Expires"))
+        return int(min(USUAL_EXPIRES if asked is None else asked, self._most_expires))
+
+    def _step(self, event: NotifierEvent, given: _Given) -> Outputs:
+        """Go where the table says; a pair it does not hold is in NOTIFIER_IGNORED."""
+        go = NOTIFIER_TABLE[self._state].get(event)
+        if go is None:
+            return ()
+        before, self._state = self._state, go.state
+        if go.state is NotifierState.OVER:
+            self._end = (given.reason, given.retry_after)
+        outputs: Outputs = ()
+        for action in go.actions:
+            outputs += self._perform(action, given)
+        if before is not go.state:
+            outputs += (NotifierChanged(go.state, given.reason),)
+        return outputs
+
+    def _perform(self, action: NotifierAction, given: _Given) -> Outputs:
+        match action:
+            case NotifierAction.SEND_ACCEPTED:
+                self._ends_at = given.now + self._expires
+                expires = ("Expires", str(self._expires))
+                contact = ("Contact", self._identity.contact)
+                return (self._response(given.tx, 200, "OK", (contact, expires, ALLOW, SUPPORTED)),)
+            case NotifierAction.SEND_REFUSAL:
+                phrase = _REASONS.get(given.status, "Refused")
+                return (self._response(given.tx, given.status, phrase),)
+            case NotifierAction.SEND_481:
+                return (self._response(given.tx, 481, "Call/Transaction Does Not Exist"),)
+            case NotifierAction.FORGET:
+                return (forget(self._dialog),)
+            case _:  # NOTIFY
+                return self._notify(given.now)
+
+    def _notify(self, now: float) -> Outputs:
+        if self._notify_tx or self._is_unsent:
+            self._is_waiting = True
+            return ()
+        self._is_waiting = False
+        dialog = self._dialog
+        hop = dialog.route_set[0] if dialog.route_set else ""
+        self._authorizer = Authorizer(
+            self._identity.digest, self._cnonce, uri=dialog.remote_target, hop=hop
+        )
+        return (self._send(now),)
+
+    def _send(self, now: float) -> SendRequest:
+        self._is_unsent = True
+        told = self._publication if self._state is not NotifierState.PENDING else Publication()
+        answer = self._authorizer.headers("NOTIFY", self._dialog.remote_target, told.body)
+        return self._dialog.request(
+            "NOTIFY",
+            headers=(
+                ("Event", str(self.event)),
+                ("Subscription-State", self._state_header(now)),
+                *answer,
+            ),
+            body=told.body,
+            content_type=told.content_type,
+        )
+
+    def _state_header(self, now: float) -> str:
+        if self._state is not NotifierState.OVER:
+            return f"{self._state};expires={max(0, round(self._ends_at - now))}"
+        reason, retry_after = self._end
+        wait = "" if retry_after is None else f";retry-after={round(retry_after)}"
+        return f"terminated;reason={reason}{wait}"
+
+    def _response(
+        self, tx: int, status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()
+    ) -> SendResponse:
+        return SendResponse(tx, status, reason, headers, b"", self._local_tag)
