@@ -15,11 +15,17 @@ from trivox.actor.registry import ListenerHandle, ListenerOptions
 from trivox.actor.subscription import EventSubscription
 from trivox.actor.watchable import ReadonlyWatchable, Watchable
 from trivox.call.call import Call
+from trivox.call.client_events import (
+    ClientEvent,
+    ClientEventName,
+    HandlerFailed,
+    IncomingCall,
+    IncomingMessage,
+    ListenerFailed,
+)
 from trivox.call.events import (
     CallEnd,
     CallEvent,
-    ClientEvent,
-    ClientEventName,
     Connected,
     Disconnected,
     DtmfReceived,
@@ -28,11 +34,7 @@ from trivox.call.events import (
     Event,
     Failed,
     FirstRtpReceived,
-    HandlerFailed,
-    IncomingCall,
-    IncomingMessage,
     InfoReceived,
-    ListenerFailed,
     MediaNegotiated,
     MessageReceived,
     Originator,

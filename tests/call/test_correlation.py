@@ -9,7 +9,8 @@ import pytest
 import trio
 
 import trivox
-from trivox.call.events import Connected, Disconnected, HandlerFailed, IncomingCall
+from trivox.call.client_events import HandlerFailed, IncomingCall
+from trivox.call.events import Connected, Disconnected
 from trivox.testing.far_end import SDP
 
 FAR_URI = "sip:far@10.0.0.9:5060"

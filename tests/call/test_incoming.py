@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import trio
 
-from trivox.call.events import EndReason, IncomingCall, Originator
+from trivox.call.client_events import IncomingCall
+from trivox.call.events import EndReason, Originator
 from trivox.call.settings import RejectMode
 from trivox.call.states import CallState
 from trivox.errors import (

@@ -6,7 +6,8 @@ import pytest
 import trio
 
 from trivox import AccountConfig, CallEvent, CallState, ClientEventName, ListenerOptions
-from trivox.call.events import Connected, Disconnected, DtmfReceived, IncomingCall
+from trivox.call.client_events import IncomingCall
+from trivox.call.events import Connected, Disconnected, DtmfReceived
 from trivox.client.client import Client
 from trivox.errors import CallFailedError, InvalidArgumentsError, TransportError
 

@@ -6,7 +6,8 @@ import logging
 
 import pytest
 
-from trivox.call.events import Connected, EndReason, ListenerFailed
+from trivox.call.client_events import ListenerFailed
+from trivox.call.events import Connected, EndReason
 from trivox.call.states import CallState
 from trivox.errors import (
     BusyError,

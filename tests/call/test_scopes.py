@@ -11,7 +11,8 @@ import trio
 
 from trivox._native import Message
 from trivox.actor.isolation import ListenerErrorPolicy
-from trivox.call.events import Connected, Disconnected, DtmfReceived, EndReason, HandlerFailed
+from trivox.call.client_events import HandlerFailed
+from trivox.call.events import Connected, Disconnected, DtmfReceived, EndReason
 from trivox.call.states import CallState
 from trivox.errors import BusyError, CallEndedError
 from trivox.media.sources import SilenceSource

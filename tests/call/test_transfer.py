@@ -8,9 +8,9 @@ import pytest
 import trio
 
 import trivox
+from trivox.call.client_events import IncomingCall
 from trivox.call.events import (
     EndReason,
-    IncomingCall,
     Replaced,
     TransferCompleted,
     TransferFailed,

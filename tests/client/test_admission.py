@@ -17,7 +17,7 @@ METHODS = sorted({*RULES, "PARTY"} - {"ACK", "CANCEL"})
 STRANGER, TRUNK = "10.0.0.66", "10.0.0.9"
 URI = "sip:us@10.0.0.1"
 ADMITTED = {
-    "INVITE": 486, "MESSAGE": 200, "NOTIFY": 405, "PUBLISH": 405, "REFER": 405, "SUBSCRIBE": 405,
+    "INVITE": 486, "MESSAGE": 200, "NOTIFY": 481, "PUBLISH": 405, "REFER": 403, "SUBSCRIBE": 489,
     "BYE": 481, "INFO": 481, "PRACK": 405, "UPDATE": 405,
 }  # fmt: skip
 """What an admitted request without a dialog is answered."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from trivox.call.events import IncomingCall, IncomingMessage
+from trivox.call.client_events import IncomingCall, IncomingMessage
 from trivox.call.states import CallState
 from trivox.errors import (
     ConnectionTimeoutError,
@@ -40,7 +40,7 @@ async def test_options_tell_what_a_serving_client_takes(autojump_clock, world) -
 
 @pytest.mark.parametrize(
     ("method", "status"),
-    [("SUBSCRIBE", 405), ("REGISTER", 405), ("REFER", 405), ("FROBNICATE", 501)],
+    [("PUBLISH", 405), ("REGISTER", 405), ("FROBNICATE", 501)],
 )
 async def test_methods_not_taken_are_405_and_unknown_ones_501(
     autojump_clock, world, method, status

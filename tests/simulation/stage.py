@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from trivox._native import Uri
-from trivox.call.events import HandlerFailed, IncomingCall, ListenerFailed
+from trivox.call.client_events import HandlerFailed, IncomingCall, ListenerFailed
 from trivox.call.settings import CallSettings
 from trivox.client.config import AccountConfig
 from trivox.client.opening import open_client

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from trivox.call.call import Call
-from trivox.call.events import IncomingCall, IncomingMessage
+from trivox.call.client_events import IncomingCall, IncomingMessage
 from trivox.call.messages import headers_of, party_untrusted
 from trivox.client.admission import Admission
 from trivox.client.attribution import Attribution

@@ -15,7 +15,7 @@ from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.call._requests import checked_method
 from trivox.call.argument_rules import checked_body, checked_kind
 from trivox.call.call import Call
-from trivox.call.events import ClientEvent, ListenerFailed
+from trivox.call.client_events import ClientEvent, ListenerFailed
 from trivox.call.header_rules import (
     HeaderArguments,
     checked_headers,

@@ -12,7 +12,7 @@ import trio
 
 from trivox.actor.correlation import call_id, log_fields
 from trivox.call.call import Call
-from trivox.call.events import HandlerFailed
+from trivox.call.client_events import HandlerFailed
 from trivox.client.nursery import PlainNursery
 from trivox.errors import CallError, InvalidArgumentsError, MediaNegotiationError
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 
 from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.call.argument_rules import checked_body
-from trivox.call.events import ClientEvent
+from trivox.call.client_events import ClientEvent
 from trivox.call.header_rules import checked_mime_type, checked_text
 from trivox.errors import CallWrongStateError, InvalidArgumentsError, RequiredParameterError
 from trivox.sip.event_packages import CONTENT_TYPES
