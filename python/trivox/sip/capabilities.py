@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from trivox._native import Message
 
-ALLOWED: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, UPDATE, REFER, NOTIFY, SUBSCRIBE"
+ALLOWED: Final = (
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, UPDATE, REFER, NOTIFY, SUBSCRIBE"
+)
 ALLOW: Final = ("Allow", ALLOWED)
 OPTION_TAGS: Final = ("100rel", "timer", "replaces", "norefersub", "from-change")
 """Extensions a far end may require: RFC 3262, RFC 4028, RFC 3891, RFC 4488, RFC 4916."""
