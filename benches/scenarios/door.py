@@ -61,6 +61,7 @@ def _shut(answers: int) -> SipCore:
         requests_per_source=0.0,
         source_ban=10.0,
         sources=4096,
+        overload_control=True,
     )
     core.shut_door(True)
     return core

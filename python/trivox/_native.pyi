@@ -164,6 +164,7 @@ class SipCore:
         requests_per_source: float,
         source_ban: float,
         sources: int,
+        overload_control: bool,
     ) -> None:
         """Set the limits at the door: which requests from outside come in (0.0 a second: no limit)."""
     def shut_door(self, shut: bool) -> None:

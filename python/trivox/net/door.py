@@ -37,6 +37,8 @@ class DoorLimits:
     """How long new requests of a source that exceeds its limit are dropped."""
     sources: int = 4096
     """Sources remembered; the one longest unheard makes room."""
+    overload_control: bool = True
+    """Offer in our Via to send fewer new requests to who asks for it, and do so (RFC 7339)."""
     max_transactions: int = 1_000_000
     """Live transactions beyond which any request outside of them is answered 503."""
     receive_buffer: int = 8 * 1024 * 1024
@@ -45,6 +47,8 @@ class DoorLimits:
     def __post_init__(self) -> None:
         for entry in fields(self):
             value = getattr(self, entry.name)
+            if isinstance(entry.default, bool):
+                continue
             if not _is_fit(value, is_whole=isinstance(entry.default, int)):
                 raise InvalidArgumentsError(f"door.{entry.name} is {value!r}; give a number from 0")
 
@@ -63,6 +67,7 @@ class DoorLimits:
             requests_per_source=self.requests_per_source or 0.0,
             source_ban=self.source_ban,
             sources=self.sources,
+            overload_control=self.overload_control,
         )
 
 

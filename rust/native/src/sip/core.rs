@@ -119,7 +119,7 @@ impl SipCore {
     }
 
     #[pyo3(signature = (*, refusals_per_second, retry_after, calls_per_second, waiting,
-        waiting_seconds, target_delay, overload_seconds, requests_per_source, source_ban, sources))]
+        waiting_seconds, target_delay, overload_seconds, requests_per_source, source_ban, sources, overload_control))]
     fn set_door(
         &self,
         refusals_per_second: u32,
@@ -132,6 +132,7 @@ impl SipCore {
         requests_per_source: f64,
         source_ban: f64,
         sources: usize,
+        overload_control: bool,
     ) {
         self.lock().set_door(DoorSettings {
             refusals_per_second,
@@ -144,6 +145,7 @@ impl SipCore {
             requests_per_source,
             source_ban,
             sources,
+            overload_control,
         });
     }
 

@@ -2,7 +2,7 @@
 use super::act::{RESERVED, hop_request};
 use super::{Address, Event, EventKind, Outgoing, SipCore};
 use crate::error::InvalidHeader;
-use crate::message::{Builder, Head, HeaderName, Message, check_sent_by};
+use crate::message::{Builder, Head, HeaderName, Message, OFFER, check_sent_by};
 use crate::timers::Slot;
 use crate::transaction::key::{client_key, half_dialog};
 use crate::transaction::tables::{Machine, State};
@@ -23,12 +23,17 @@ impl SipCore {
             .flatten()
             .filter(|own| own.tag(HeaderName::To).is_empty())
             .map(|own| half_dialog(&self.hash, &own));
+        let is_new = half_dialog.is_some();
         let client = Client {
             method: outgoing.method.to_owned(),
             branch,
             half_dialog,
             ..Client::default()
         };
+        if is_new && self.is_throttled(&outgoing.destination, now) {
+            let (flow, to) = (outgoing.flow, outgoing.destination.clone());
+            return Ok(self.fail_client(client, flow, to, token, now));
+        }
         Ok(self.open_client(
             client,
             outgoing.flow,
@@ -68,6 +73,11 @@ impl SipCore {
         format!("z9hG4bK{}", self.hash.token(b"branch", &[&number]))
     }
 
+    /// What our Via offers to listen to.
+    pub(super) fn offer(&self) -> &'static str {
+        if self.door.listens() { OFFER } else { "" }
+    }
+
     fn build(&self, outgoing: &Outgoing<'_>, branch: &str) -> Result<Vec<u8>, InvalidHeader> {
         check_sent_by(outgoing.sent_by)?;
         let head = Head::Request {
@@ -79,7 +89,7 @@ impl SipCore {
             .flows
             .get(&outgoing.flow)
             .map_or("udp", |flow| &flow.transport);
-        out.via(transport, outgoing.sent_by, branch);
+        out.via(transport, outgoing.sent_by, branch, self.offer());
         out.headers(
             &outgoing.headers,
             &[HeaderName::Via, HeaderName::ContentLength],

@@ -4,9 +4,11 @@
 //! then sleep until `next_deadline()` and call `handle_timeout()`. `now` is seconds on one monotonic
 //! clock.
 mod act;
+mod cancel;
 mod client;
 mod door;
 mod fault;
+mod overload;
 mod proxy;
 mod receive;
 pub(crate) mod reliable;
@@ -64,6 +66,8 @@ pub struct SipCore {
     at_work: u64,
     fault_in: u64,
     door: door::Door,
+    loss: overload::Loss,
+    throttles: overload::Throttles,
 }
 
 impl SipCore {
@@ -73,6 +77,8 @@ impl SipCore {
         Self {
             settings,
             door: door::Door::new(&hash),
+            loss: overload::Loss::default(),
+            throttles: overload::Throttles::default(),
             hash,
             counter: 0,
             flows: Map::default(),

@@ -55,7 +55,7 @@ impl SipCore {
             .flows
             .get(&forward.flow)
             .map_or("udp", |flow| &flow.transport);
-        out.via(transport, forward.sent_by, branch);
+        out.via(transport, forward.sent_by, branch, self.offer());
         out.vias(message);
         out.line("Max-Forwards", forward.max_forwards.to_string().as_bytes());
         for route in &forward.routes {

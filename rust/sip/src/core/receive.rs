@@ -2,21 +2,21 @@
 use std::sync::Arc;
 
 use super::act::Material;
-use super::stateless::{plain_response, reply_address};
+use super::stateless::reply_address;
 use super::{Address, Event, EventKind, Origin, SipCore};
 use crate::error::ParseError;
 use crate::framing::Framed;
-use crate::message::{HeaderName, Message};
+use crate::message::{HeaderName, Mark, Message};
 use crate::timers::Slot;
 use crate::transaction::key::{ack_key, client_key, dialog_key, merge_key, server_key};
 use crate::transaction::tables::{Input, Machine, State};
 use crate::transaction::{Server, Side, Transaction};
 
 /// A message's way in.
-struct Arrival {
-    flow: u64,
-    source: Address,
-    now: f64,
+pub(super) struct Arrival {
+    pub(super) flow: u64,
+    pub(super) source: Address,
+    pub(super) now: f64,
 }
 
 impl SipCore {
@@ -113,10 +113,17 @@ impl SipCore {
             || !via
                 .host
                 .eq_ignore_ascii_case(arrival.source.host.as_bytes());
+        let listens = via.parameter("oc").is_some();
         let destination =
             reply_address(&via, &arrival.source, self.flows[&arrival.flow].is_reliable);
         let key = server_key(&self.hash, &message, message.method(), &via);
-        message.source = needs_mark.then(|| arrival.source.clone());
+        if needs_mark || listens {
+            let feedback = listens.then(|| self.feedback(arrival.now));
+            message.mark = Some(Mark {
+                source: arrival.source.clone(),
+                feedback,
+            });
+        }
         if message.method() == b"ACK" {
             return self.receive_ack(message, key, arrival, events);
         }
@@ -176,7 +183,7 @@ impl SipCore {
         }
     }
 
-    fn open_server(
+    pub(super) fn open_server(
         &mut self,
         request: Arc<Message>,
         key: u128,
@@ -285,62 +292,6 @@ impl SipCore {
         }
     }
 
-    /// Answer a CANCEL and tell the user of the INVITE it is for (RFC 3261 §9.2).
-    fn receive_cancel(
-        &mut self,
-        message: Message,
-        key: u128,
-        destination: Address,
-        arrival: Arrival,
-        events: &mut Vec<Event>,
-    ) {
-        let via = message.top_via();
-        let invite = via.map(|via| server_key(&self.hash, &message, b"INVITE", &via));
-        let invite = invite.and_then(|key| self.servers.get(&key).copied());
-        let message = Arc::new(message);
-        let id = self.open_server(Arc::clone(&message), key, destination, &arrival);
-        let local_tag = invite.and_then(|id| self.local_tag(id));
-        let tag = local_tag.unwrap_or_else(|| self.stateless_tag(&message));
-        let (status, reason): (u16, &[u8]) = match invite {
-            Some(_) => (200, b"OK"),
-            None => (481, b"Call/Transaction Does Not Exist"),
-        };
-        if let Some(data) = plain_response(&message, status, reason, &tag, None) {
-            let input = if status == 200 {
-                Input::Success
-            } else {
-                Input::Failure
-            };
-            let material = Material {
-                data,
-                ..Material::default()
-            };
-            self.finish_server(id);
-            self.step(id, input, arrival.now, material, events);
-        }
-        let Some(invite) = invite else { return };
-        let transaction = &self.transactions[&invite];
-        if matches!(transaction.state, State::Proceeding | State::Reliable) {
-            let is_proxied = transaction.is_proxied;
-            let kind = if is_proxied {
-                EventKind::ProxyCancelled
-            } else {
-                EventKind::Cancel
-            };
-            let mut event = self.event(kind, invite, Some(message));
-            event.source = arrival.source;
-            events.push(event);
-        }
-    }
-
-    /// The tag an INVITE was answered with, if it was.
-    fn local_tag(&self, id: u64) -> Option<String> {
-        match &self.transactions.get(&id)?.side {
-            Side::Server(server) => Some(server.local_tag.clone()).filter(|tag| !tag.is_empty()),
-            Side::Client(_) => None,
-        }
-    }
-
     fn receive_response(&mut self, message: Message, arrival: Arrival, events: &mut Vec<Event>) {
         let via = message.top_via().filter(|_| message.validate().is_none());
         let Some(via) = via else {
@@ -361,6 +312,10 @@ impl SipCore {
         if (is_foreign && !self.transactions[&id].is_proxied) || !self.is_of_ours(id, &message) {
             self.counters.dropped += 1;
             return;
+        }
+        if self.door.listens() {
+            let neighbour = self.transactions[&id].destination.clone();
+            self.hear_feedback(&message, &neighbour, arrival.now);
         }
         let input = input_of(message.status());
         let message = Some(Arc::new(message));

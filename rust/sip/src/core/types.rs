@@ -199,10 +199,11 @@ pub struct Counters {
     pub(crate) dropped: u64,
     pub(crate) refused: u64,
     pub(crate) panics: u64,
+    pub(crate) throttled: u64,
 }
 
 impl Counters {
-    pub(crate) fn items(&self) -> [(&'static str, u64); 8] {
+    pub(crate) fn items(&self) -> [(&'static str, u64); 9] {
         [
             ("received", self.received),
             ("sent", self.sent),
@@ -212,6 +213,7 @@ impl Counters {
             ("dropped", self.dropped),
             ("refused", self.refused),
             ("panics", self.panics),
+            ("throttled", self.throttled),
         ]
     }
 }

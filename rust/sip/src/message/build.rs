@@ -3,7 +3,7 @@ use super::lexer::{
     address_parameters, find_parameter, has_separator, is_control, is_token, split, trim,
 };
 use super::via::split_host;
-use super::{HeaderName, Message};
+use super::{Feedback, HeaderName, Message, is_of_feedback};
 use crate::core::Address;
 use crate::error::InvalidHeader;
 
@@ -100,10 +100,10 @@ impl Builder {
         self.put(&[name.as_bytes(), b": ", value, b"\r\n"]);
     }
 
-    pub(crate) fn via(&mut self, transport: &str, sent_by: &str, branch: &str) {
+    pub(crate) fn via(&mut self, transport: &str, sent_by: &str, branch: &str, offer: &str) {
         let transport = transport.to_ascii_uppercase();
         let parts = [
-            "SIP/2.0/", &transport, " ", sent_by, ";branch=", branch, ";rport",
+            "SIP/2.0/", &transport, " ", sent_by, ";branch=", branch, ";rport", offer,
         ];
         self.line("Via", parts.concat().as_bytes());
     }
@@ -157,12 +157,12 @@ impl Builder {
     pub(crate) fn vias(&mut self, message: &Message) {
         let mut is_top = true;
         for line in message.lines(HeaderName::Via) {
-            match message.source.as_ref().filter(|_| is_top) {
+            match message.mark.as_ref().filter(|_| is_top) {
                 None => self.line("Via", line),
-                Some(source) => {
+                Some(mark) => {
                     for (index, value) in split(line, b',').enumerate() {
                         if index == 0 {
-                            self.line("Via", &marked(value, source));
+                            self.line("Via", &marked(value, &mark.source, mark.feedback));
                         } else {
                             self.line("Via", value);
                         }
@@ -180,8 +180,8 @@ impl Builder {
     }
 }
 
-/// A Via value with `received` and, if asked for, `rport` filled in.
-pub(crate) fn marked(value: &[u8], source: &Address) -> Vec<u8> {
+/// A Via value with `received` and, if asked for, `rport` and `oc` filled in.
+pub(crate) fn marked(value: &[u8], source: &Address, feedback: Option<Feedback>) -> Vec<u8> {
     let mut parts = split(value, b';');
     let mut out = parts.next().unwrap_or_default().to_vec();
     let mut has_rport = false;
@@ -189,7 +189,9 @@ pub(crate) fn marked(value: &[u8], source: &Address) -> Vec<u8> {
         let name = trim(part.split(|&byte| byte == b'=').next().unwrap_or_default());
         if name.eq_ignore_ascii_case(b"rport") {
             has_rport = true;
-        } else if !name.eq_ignore_ascii_case(b"received") {
+        } else if !name.eq_ignore_ascii_case(b"received")
+            && (feedback.is_none() || !is_of_feedback(name))
+        {
             out.push(b';');
             out.extend_from_slice(part);
         }
@@ -197,6 +199,9 @@ pub(crate) fn marked(value: &[u8], source: &Address) -> Vec<u8> {
     out.extend_from_slice(format!(";received={}", source.host).as_bytes());
     if has_rport {
         out.extend_from_slice(format!(";rport={}", source.port).as_bytes());
+    }
+    if let Some(feedback) = feedback {
+        out.extend_from_slice(feedback.text().as_bytes());
     }
     out
 }

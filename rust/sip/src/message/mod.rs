@@ -1,5 +1,6 @@
 //! One message: the received bytes and a table of offsets into them; values decode on demand.
 mod build;
+mod feedback;
 mod header;
 pub(crate) mod lexer;
 mod name_addr;
@@ -15,13 +16,13 @@ use smallvec::SmallVec;
 
 pub use build::check_value;
 pub(crate) use build::{Builder, Head, check_sent_by, check_tag, marked};
+pub(crate) use feedback::{Feedback, Mark, OFFER, is_of_feedback};
 pub use header::HeaderName;
 pub use name_addr::NameAddr;
 pub use uri::{Parameters, Uri};
 pub use via::Via;
 pub(crate) use via::split_host;
 
-use crate::core::Address;
 use crate::error::ParseError;
 use lexer::{
     decimal, has_bare_control, has_separator, is_bare_control, is_token, split, trim, unfold,
@@ -64,8 +65,8 @@ pub struct Message {
     body: Range<u32>,
     tags: Tags,
     defect: Option<ParseError>,
-    /// Where a request came from, when its top Via must say so (RFC 3261 §18.2.1, RFC 3581 §4).
-    pub(crate) source: Option<Address>,
+    /// What the top Via of its responses says beyond its own.
+    pub(crate) mark: Option<Mark>,
 }
 
 fn range(from: usize, to: usize) -> Range<u32> {
@@ -109,7 +110,7 @@ impl Message {
             body: 0..0,
             tags: Tags::default(),
             defect: None,
-            source: None,
+            mark: None,
         };
         match message.read_fields(next) {
             Ok(body) => message.defect = message.cut_body(body).err(),

@@ -64,6 +64,11 @@ impl Door {
         }
     }
 
+    /// Whether our neighbours' feedback is heard.
+    pub(super) fn listens(&self) -> bool {
+        self.settings.overload_control
+    }
+
     /// Whether nothing is to be asked of a new request but whether the turn has room for it.
     fn is_wide_open(&self) -> bool {
         let settings = &self.settings;
@@ -165,8 +170,10 @@ impl SipCore {
             }
             Kind::New => {
                 self.door.turns.renew(now, self.door.room.is_empty());
-                (self.door.is_wide_open() && self.door.turns.take())
-                    || self.is_admitted(flow, data, source, now)
+                let comes = (self.door.is_wide_open() && self.door.turns.take())
+                    || self.is_admitted(flow, data, source, now);
+                self.loss.admitted += u64::from(comes);
+                comes
             }
         }
     }
@@ -280,6 +287,7 @@ impl SipCore {
 
     /// Answer 503, or drop when this second has had its answers. Always false.
     fn refuse(&mut self, caller: &Caller<'_>, cause: Cause) -> bool {
+        let feedback = self.feedback(caller.now);
         let door = &mut self.door;
         if caller.now - door.answers.0 >= 1.0 {
             door.answers = (caller.now, door.settings.refusals_per_second);
@@ -292,6 +300,7 @@ impl SipCore {
             hash: &self.hash,
             branch: caller.branch,
             retry_after: door.settings.retry_after,
+            feedback,
         };
         let is_reliable = self.flows[&caller.flow].is_reliable;
         let Some((to, data)) = refusal::write(caller.data, &stamp, caller.source, is_reliable)
@@ -322,6 +331,7 @@ impl SipCore {
             Cause::Source => &mut all.by_source,
         } += 1;
         self.counters.refused += 1;
+        self.loss.refused += u64::from(cause != Cause::Source);
     }
 
     fn refuse_waiting(&mut self, waiting: &Waiting, is_late: bool, now: f64) {
@@ -338,6 +348,7 @@ impl SipCore {
     }
 
     fn let_in(&mut self, waiting: &Waiting, now: f64, events: &mut Vec<Event>) {
+        self.loss.admitted += 1;
         let source = Origin::Known(&waiting.source);
         self.take_message(waiting.flow, &waiting.data, source, now, events);
     }

@@ -6,7 +6,7 @@ use crate::core::stateless::reply_address;
 use crate::core::{Address, types::Origin};
 use crate::hash::HashKey;
 use crate::message::lexer::{is_control, split, trim};
-use crate::message::{Via, marked, split_host};
+use crate::message::{Feedback, Via, is_of_feedback, marked, split_host};
 
 /// What every refusal of one core has in common.
 pub(super) struct Stamp<'a> {
@@ -16,6 +16,8 @@ pub(super) struct Stamp<'a> {
     /// The branch: no two requests share it, so no two tags are alike though none is remembered.
     pub(super) branch: &'a [u8],
     pub(super) retry_after: u32,
+    /// For who listens to it.
+    pub(super) feedback: Feedback,
 }
 
 /// The refusal and where it goes; `None` when the request is not fit to be answered.
@@ -38,7 +40,13 @@ pub(super) fn write(
         }
         match name {
             Name::Via if destination.is_none() => {
-                destination = Some(top_via(&mut out, value, &source, is_reliable)?);
+                destination = Some(top_via(
+                    &mut out,
+                    value,
+                    &source,
+                    is_reliable,
+                    stamp.feedback,
+                )?);
             }
             Name::Via => line(&mut out, b"Via", value),
             Name::From if !std::mem::replace(&mut found[0], true) => line(&mut out, b"From", value),
@@ -74,24 +82,30 @@ fn top_via(
     value: &[u8],
     source: &Address,
     is_reliable: bool,
+    feedback: Feedback,
 ) -> Option<Address> {
     let is_plain = !value.iter().any(|byte| b"\",".contains(byte));
     let Some((sent_by, _)) = scan::via_key(value).filter(|_| is_plain) else {
         let mut values = split(value, b',');
         let top = values.next()?;
-        line(out, b"Via", &marked(top, source));
+        let via = Via::parse(top)?;
+        let feedback = via.parameter("oc").map(|_| feedback);
+        line(out, b"Via", &marked(top, source, feedback));
         values.for_each(|other| line(out, b"Via", other));
-        return Some(reply_address(&Via::parse(top)?, source, is_reliable));
+        return Some(reply_address(&via, source, is_reliable));
     };
     let (_, port) = split_host(sent_by)?;
     let mut parts = value.split(|&byte| byte == b';');
     out.extend_from_slice(b"Via: ");
     out.extend_from_slice(parts.next()?);
-    let mut has_rport = false;
+    let (mut has_rport, mut listens) = (false, false);
     for part in parts {
         let name = trim(part.split(|&byte| byte == b'=').next()?);
-        has_rport |= name.eq_ignore_ascii_case(b"rport");
-        if !name.eq_ignore_ascii_case(b"rport") && !name.eq_ignore_ascii_case(b"received") {
+        if name.eq_ignore_ascii_case(b"rport") {
+            has_rport = true;
+        } else if is_of_feedback(name) {
+            listens = true;
+        } else if !name.eq_ignore_ascii_case(b"received") {
             out.push(b';');
             out.extend_from_slice(part);
         }
@@ -99,6 +113,9 @@ fn top_via(
     write!(out, ";received={}", source.host).ok()?;
     if has_rport {
         write!(out, ";rport={}", source.port).ok()?;
+    }
+    if listens {
+        out.extend_from_slice(feedback.text().as_bytes());
     }
     out.extend_from_slice(b"\r\n");
     let mut destination = source.clone();

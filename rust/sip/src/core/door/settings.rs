@@ -23,6 +23,8 @@ pub struct DoorSettings {
     pub source_ban: f64,
     /// Sources remembered.
     pub sources: usize,
+    /// Whether we offer to send less to who asks for it (RFC 7339).
+    pub overload_control: bool,
 }
 
 impl Default for DoorSettings {
@@ -38,6 +40,7 @@ impl Default for DoorSettings {
             requests_per_source: 0.0,
             source_ban: 10.0,
             sources: 4096,
+            overload_control: true,
         }
     }
 }
