@@ -33,7 +33,9 @@ __all__ = [
     "Uri",
     "__version__",
     "compare_recordings",
+    "detect_hold",
     "detect_transport",
+    "detect_video",
 ]
 
 __version__: str
@@ -362,10 +364,24 @@ class MediaEngine:
     def create_answer(self, session: int) -> str: ...
     def close_session(self, session: int) -> None: ...
     def set_muted(self, session: int, muted: bool) -> None: ...
+    def set_mix(self, session: int, *, own: bool, holding: bool) -> None:
+        """What is heard: all; without `own` what is placed "beside"; `holding`, the place "hold" alone."""
+    def set_direction(self, session: int, direction: str) -> None:
+        """Wish for "sendrecv", "sendonly", "recvonly" or "inactive" in the next descriptions."""
+    def rollback(self, session: int) -> None:
+        """Forget an offer that was refused, with its wish; harmless without one."""
     def set_impairment(self, session: int, drop: float) -> None:
         """Lose that share of outgoing RTP packets, 0 to 1, repeatably by the engine's seed."""
-    def play_file(self, session: int, path: str | PathLike[str], loop: bool, start: float) -> int:
-        """Queue a WAV file; returns the playback, reported by PLAYBACK_ENDED. Raises EngineError for a bad file."""
+    def play_file(
+        self,
+        session: int,
+        path: str | PathLike[str],
+        loop: bool,
+        start: float,
+        *,
+        place: str = "queue",
+    ) -> int:
+        """Play a WAV file in its turn, "beside" the rest or on "hold"; PLAYBACK_ENDED follows. Raises EngineError for a bad file."""
     def play_tone(
         self,
         session: int,
@@ -373,8 +389,10 @@ class MediaEngine:
         cadence: Sequence[tuple[float, float]],
         duration: float,
         level_dbov: float,
+        *,
+        place: str = "queue",
     ) -> int: ...
-    def play_silence(self, session: int, duration: float) -> int: ...
+    def play_silence(self, session: int, duration: float, *, place: str = "queue") -> int: ...
     def stop_playback(self, session: int, playback: int) -> float:
         """Stop within a frame; returns seconds really sent of it."""
     def start_recording(self, session: int, path: str | PathLike[str], side: str) -> int:
@@ -452,6 +470,12 @@ class AudioFrame:
     def __bytes__(self) -> bytes: ...
     if sys.version_info >= (3, 12):
         def __buffer__(self, flags: int, /) -> memoryview: ...
+
+def detect_hold(sdp: str) -> bool:
+    """Whether the author of a description has put us on hold, in any dialect."""
+
+def detect_video(sdp: str) -> bool:
+    """Whether a description has a video stream with media in some direction."""
 
 def detect_transport(sdp: str) -> str:
     """Which transport an offer asks for: "ice" or "plain"."""

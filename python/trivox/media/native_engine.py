@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
-from trivox._native import AudioFrame, MediaEngine, compare_recordings, detect_transport
+from trivox._native import (
+    AudioFrame,
+    MediaEngine,
+    compare_recordings,
+    detect_hold,
+    detect_transport,
+    detect_video,
+)
 from trivox.media.dispatch import Dispatcher
 from trivox.media.driven import DrivenMedia
 
@@ -20,7 +27,9 @@ __all__ = [
     "AudioFrame",
     "LiveMedia",
     "compare_recordings",
+    "detect_hold",
     "detect_transport",
+    "detect_video",
     "driven_media",
 ]
 

@@ -83,20 +83,39 @@ AudioSource: TypeAlias = FileSource | ToneSource | SilenceSource
 """Anything `Call.play` takes besides a path."""
 
 
+def source_of(source: AudioSource | str | PathLike[str]) -> AudioSource:
+    """Return a source; a path becomes one of that file. Raises InvalidArgumentsError."""
+    if isinstance(source, FileSource | ToneSource | SilenceSource):
+        return source
+    return FileSource(source)
+
+
 def start_playback(
-    sessions: MediaSessions, session: int, source: AudioSource | str | PathLike[str]
+    sessions: MediaSessions,
+    session: int,
+    source: AudioSource | str | PathLike[str],
+    place: str = "queue",
 ) -> int:
-    """Queue a source on a session and return the playback's number.
+    """Play a source on a session and return the playback's number.
+
+    Args:
+        sessions: The engine's sessions.
+        session: Which of them.
+        source: A source, or the path of a WAV file.
+        place: "queue": in its turn; "beside": at once, mixed with the rest; "hold": while the far
+            end is on hold.
 
     Raises:
         EngineError: The file cannot be read or is no WAV file.
     """
     match source:
         case ToneSource(frequencies, cadence, duration, level_dbov):
-            return sessions.play_tone(session, frequencies, cadence, duration, level_dbov)
+            return sessions.play_tone(
+                session, frequencies, cadence, duration, level_dbov, place=place
+            )
         case SilenceSource(duration):
-            return sessions.play_silence(session, duration)
+            return sessions.play_silence(session, duration, place=place)
         case FileSource(path, loop, start):
-            return sessions.play_file(session, fspath(path), loop, start)
+            return sessions.play_file(session, fspath(path), loop, start, place=place)
         case _:
-            return start_playback(sessions, session, FileSource(source))
+            return start_playback(sessions, session, FileSource(source), place)

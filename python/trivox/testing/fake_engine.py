@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Final, final
 from trivox.errors import EngineError, InvalidArgumentsError, MediaNegotiationError
 from trivox.media.driven import DrivenMedia
 from trivox.media.engine import EngineEventKind
+from trivox.testing.fake_playback import FakePlayer
 from trivox.testing.fake_session import (
-    FakePlayback,
     FakePort,
     FakeSession,
     check_audio,
+    check_direction,
     check_opening,
     check_tones,
     describe,
     find,
     media_port,
+    meet,
     wav_seconds,
     write_silence,
 )
@@ -47,7 +49,7 @@ class FakeEngine:
         self._set_up = set_up
         self._numbers = itertools.count(1)
         self._sessions: dict[int, FakeSession] = {}
-        self._playbacks: dict[int, FakePlayback] = {}
+        self._player = FakePlayer(now=lambda: self._now, at=self._at, emit=self._emit)
         self._ports: dict[int, FakePort] = {}
         self._sendings: dict[int, int] = {}
         self._events: list[EngineEvent] = []
@@ -76,8 +78,8 @@ class FakeEngine:
         """Return an offer with the session's port."""
         del ice_restart
         own = self._session(session)
-        own.has_local = True
-        return describe(own)
+        own.has_local = own.has_open_offer = True
+        return describe(own, own.wish)
 
     def set_remote(self, session: int, sdp: str, kind: str, dialog: str) -> None:
         """Take the far end's description; an answer or a provisional one connects."""
@@ -87,10 +89,12 @@ class FakeEngine:
             raise MediaNegotiationError("the session description has no audio that can be used")
         own.remote_port = port
         if kind == "offer":
-            own.has_remote_offer = True
-        elif not own.has_local:
+            own.remote_offer = sdp
+        elif not own.has_open_offer:
             raise EngineError("an answer came without an offer: call create_offer first")
         else:
+            if kind == "answer":
+                own.agree(meet(own.wish, sdp), self._now)
             if own.transport == "ice" and own.fork not in ("", dialog):
                 own.connected = math.nan  # another branch, another path
             own.fork = dialog if kind == "provisional" else ""
@@ -99,10 +103,12 @@ class FakeEngine:
     def create_answer(self, session: int) -> str:
         """Return an answer to the offer set before."""
         own = self._session(session)
-        if not own.has_remote_offer:
+        offer, own.remote_offer = own.remote_offer, ""
+        if not offer:
             raise EngineError("there is no offer to answer: call set_remote first")
+        own.agree(meet(own.wish, offer), self._now)
         self._connect(own)
-        return describe(own)
+        return describe(own, own.direction, offer)
 
     def close_session(self, session: int) -> None:
         """End a session and all that runs on it. An ended one is ignored."""
@@ -111,8 +117,7 @@ class FakeEngine:
             return
         for path, side, started in own.recordings.values():
             write_silence(path, side, self._now - started)
-        for playback in own.playbacks:
-            self._playbacks.pop(playback, None)
+        self._player.drop(own)
         for port in [number for number, port in self._ports.items() if port.session == session]:
             del self._ports[port]
         for sending in [number for number, own in self._sendings.items() if own == session]:
@@ -122,16 +127,38 @@ class FakeEngine:
         """Mute or unmute what is sent."""
         self._session(session).is_muted = muted
 
+    def set_mix(self, session: int, *, own: bool, holding: bool) -> None:
+        """Let the music on hold run, or not."""
+        found = self._session(session)
+        found.is_own_silent, found.is_holding = not own, holding
+        self._player.run(found)
+
+    def set_direction(self, session: int, direction: str) -> None:
+        """Wish for a direction in the next descriptions."""
+        self._session(session).wish = check_direction(direction)
+
+    def rollback(self, session: int) -> None:
+        """Forget an offer that was refused, and its wish."""
+        self._session(session).rollback()
+
     def set_impairment(self, session: int, drop: float) -> None:
         """Check the argument; a fake sends no packet that could be dropped."""
         self._session(session)
         if not 0.0 <= drop <= 1.0:
             raise InvalidArgumentsError("the share to drop is from 0 to 1")
 
-    def play_file(self, session: int, path: str, loop: bool, start: float) -> int:  # noqa: FBT001 - the engine's signature
-        """Queue a WAV file by its length."""
+    def play_file(
+        self,
+        session: int,
+        path: str,
+        loop: bool,  # noqa: FBT001 - the engine's signature
+        start: float,
+        *,
+        place: str = "queue",
+    ) -> int:
+        """Take a WAV file by its length."""
         length = wav_seconds(path)
-        return self._play(session, math.inf if loop else max(0.0, length - start))
+        return self._play(session, math.inf if loop else max(0.0, length - start), place)
 
     def play_tone(
         self,
@@ -140,21 +167,21 @@ class FakeEngine:
         cadence: Sequence[tuple[float, float]],
         duration: float,
         level_dbov: float,
+        *,
+        place: str = "queue",
     ) -> int:
-        """Queue a tone by its length."""
+        """Take a tone by its length."""
         del frequencies_hz, cadence, level_dbov
-        return self._play(session, duration)
+        return self._play(session, duration, place)
 
-    def play_silence(self, session: int, duration: float) -> int:
-        """Queue silence."""
-        return self._play(session, duration)
+    def play_silence(self, session: int, duration: float, *, place: str = "queue") -> int:
+        """Take silence."""
+        return self._play(session, duration, place)
 
     def stop_playback(self, session: int, playback: int) -> float:
         """Stop a playback; returns the seconds sent of it, 0 for one that has ended."""
         self._session(session)
-        if playback not in self._playbacks:
-            return 0.0
-        return self._end_playback(playback)
+        return self._player.stop(playback)
 
     def start_recording(self, session: int, path: str, side: str) -> int:
         """Start a recording; its file holds silence when it is stopped."""
@@ -251,17 +278,16 @@ class FakeEngine:
     def statistics(self, session: int) -> dict[str, float | str]:
         """Return what 50 packets a second both ways on a clean line would give."""
         own = self._session(session)
-        seconds = 0.0 if math.isnan(own.connected) else self._now - own.connected
-        packets = int(seconds * 50)
+        sent, received = (int(seconds * 50) for seconds in own.flowed(self._now))
         codec = "opus" if own.transport == "ice" else "PCMU"
-        return {"codec": codec, "packets_sent": packets, "packets_received": packets, "mos": 4.4}
+        return {"codec": codec, "packets_sent": sent, "packets_received": received, "mos": 4.4}
 
     def counts(self) -> dict[str, int]:
         """Return what is alive."""
         return {
             "sessions": len(self._sessions),
             "sockets": 0,
-            "playbacks": len(self._playbacks),
+            "playbacks": len(self._player),
             "recordings": sum(len(own.recordings) for own in self._sessions.values()),
             "ports": len(self._ports),
             "events_waiting": len(self._events),
@@ -328,40 +354,10 @@ class FakeEngine:
         if session in self._sessions:
             self._emit(session, EngineEventKind.CONNECTED)
             self._emit(session, EngineEventKind.FIRST_RTP)
-            self._start_playback(session)
+            self._player.run(self._sessions[session])
 
-    def _play(self, session: int, duration: float) -> int:
-        own = self._session(session)
-        number = next(self._numbers)
-        self._playbacks[number] = FakePlayback(session, duration)
-        own.playbacks.append(number)
-        self._start_playback(session)
-        return number
-
-    def _start_playback(self, session: int) -> None:
-        own = self._sessions.get(session)
-        if own is None or not own.playbacks or not own.connected <= self._now:
-            return
-        number = own.playbacks[0]
-        playback = self._playbacks[number]
-        if math.isnan(playback.started):
-            playback.started = self._now
-            if playback.duration < math.inf:
-                self._at(self._now + playback.duration, lambda: self._play_out(number))
-
-    def _play_out(self, number: int) -> None:
-        if number in self._playbacks:
-            self._end_playback(number)
-
-    def _end_playback(self, number: int) -> float:
-        playback = self._playbacks.pop(number)
-        self._sessions[playback.session].playbacks.remove(number)
-        sent = 0.0 if math.isnan(playback.started) else self._now - playback.started
-        sent = min(sent, playback.duration)
-        kind = EngineEventKind.PLAYBACK_ENDED
-        self._emit(playback.session, kind, number, f"{sent:.6f}")
-        self._start_playback(playback.session)
-        return sent
+    def _play(self, session: int, duration: float, place: str) -> int:
+        return self._player.play(self._session(session), next(self._numbers), duration, place)
 
     def _tone(
         self, sending: int, own: FakeSession, kind: EngineEventKind, tone: str, duration: float

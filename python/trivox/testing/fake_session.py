@@ -5,24 +5,16 @@ from __future__ import annotations
 import math
 import wave
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from trivox.errors import EngineError, InvalidArgumentsError
+from trivox.media.native_engine import detect_hold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
 _Found = TypeVar("_Found")
-
-
-@dataclass(slots=True)
-class FakePlayback:
-    """A source in a queue; started is not a number while it waits."""
-
-    session: int
-    duration: float
-    started: float = math.nan
 
 
 @dataclass(slots=True)
@@ -50,13 +42,77 @@ class FakeSession:
     opened: float
     has_local: bool = False
     remote_port: int = 0
-    has_remote_offer: bool = False
+    remote_offer: str = ""
     connected: float = math.nan
     fork: str = ""
     is_muted: bool = False
+    is_own_silent: bool = False
+    is_holding: bool = False
+    wish: str = "sendrecv"
+    agreed_wish: str = "sendrecv"
+    direction: str = "sendrecv"
+    has_open_offer: bool = False
     playbacks: list[int] = field(default_factory=list)
     recordings: dict[int, tuple[str, str, float]] = field(default_factory=dict)
     dtmf_free: float = 0.0
+    _flowed: tuple[float, float] = (0.0, 0.0)
+    _counted: float = math.nan
+
+    def agree(self, direction: str, now: float) -> None:
+        """Let media flow that way from now on."""
+        self.flowed(now)
+        self.direction = direction
+        self.agreed_wish = self.wish
+        self.has_open_offer = False
+
+    def rollback(self) -> None:
+        """Forget an offer and its wish."""
+        self.wish = self.agreed_wish
+        self.has_open_offer = False
+
+    def flowed(self, now: float) -> tuple[float, float]:
+        """Return the seconds that media flowed (out, in)."""
+        start = self.connected if math.isnan(self._counted) else self._counted
+        if start <= now:
+            sent, received = self._flowed
+            seconds = now - start
+            sends, receives = _WAYS[self.direction]
+            self._flowed = (sent + seconds * sends, received + seconds * receives)
+            self._counted = now
+        return self._flowed
+
+
+_WAYS: Final = {
+    "sendrecv": (True, True),
+    "sendonly": (True, False),
+    "recvonly": (False, True),
+    "inactive": (False, False),
+}
+
+
+def check_direction(direction: str) -> str:
+    """Return a direction. Raises InvalidArgumentsError for what is none."""
+    if direction not in _WAYS:
+        raise InvalidArgumentsError(f"{direction!r} is no direction: use one of {tuple(_WAYS)}")
+    return direction
+
+
+def meet(wish: str, remote: str) -> str:
+    """Return which way media flows, seen from us, where both sides say what they want."""
+    sends, receives = _WAYS[wish]
+    hears, speaks = not detect_hold(remote), _WAYS[_direction_in(remote)][0]
+    agreed = (sends and hears, receives and speaks)
+    return next(name for name, ways in _WAYS.items() if ways == agreed)
+
+
+def _direction_in(sdp: str) -> str:
+    found = "sendrecv"
+    for line in sdp.splitlines():
+        if line.startswith("m=") and not line.startswith("m=audio"):
+            break
+        if line.removeprefix("a=") in _WAYS:
+            found = line.removeprefix("a=")
+    return found
 
 
 def check_opening(
@@ -102,22 +158,31 @@ def find(table: Mapping[int, _Found], number: int, kind: str) -> _Found:
         raise EngineError(f"there is no {kind} {number}: it has ended or never was") from None
 
 
-def describe(own: FakeSession) -> str:
-    """Return a description with the port that tells sessions apart."""
+def describe(own: FakeSession, direction: str, offer: str = "") -> str:
+    """Return a description with the port that tells sessions apart; `offer` is what it answers."""
     profile = "UDP/TLS/RTP/SAVPF 111" if own.transport == "ice" else "RTP/AVP 0"
     codec = "111 opus/48000/2" if own.transport == "ice" else "0 PCMU/8000"
+    lines = [line.split() for line in offer.splitlines() if line.startswith("m=")]
+    place = next((n for n, line in enumerate(lines) if _is_audio(line)), 0)
+    refused = [f"{line[0]} 0 {' '.join(line[2:])}\r\na=inactive\r\n" for line in lines]
+    media = f"m=audio {own.port} {profile}\r\na=rtpmap:{codec}\r\na={direction}\r\n"
+    refused[place : place + 1] = [media]
     return (
         f"v=0\r\no=- {own.number} 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n"
-        f"m=audio {own.port} {profile}\r\na=rtpmap:{codec}\r\na=sendrecv\r\n"
+        + "".join(refused)
     )
+
+
+def _is_audio(line: list[str]) -> bool:
+    return line[0] == "m=audio" and len(line) > 3 and line[1].isdecimal() and line[1] != "0"
 
 
 def media_port(sdp: str) -> int | None:
     """Return the port of the first audio stream that is not refused."""
     for line in sdp.splitlines():
         fields = line.split()
-        if line.startswith("m=audio ") and len(fields) > 3 and fields[1].isdecimal():
-            return int(fields[1]) or None
+        if fields and _is_audio(fields):
+            return int(fields[1])
     return None
 
 

@@ -91,7 +91,7 @@ fn send(line: &Line, played: PathBuf, frames: u16) -> Vec<(f64, u16, Vec<u8>)> {
     let mut frame = vec![0; (rate_hz / 50) as usize];
     let mut arrivals = Vec::new();
     for number in 0..frames {
-        player.pull(rate_hz, &mut frame);
+        player.pull(rate_hz, false, &mut frame);
         if line.is_muted {
             frame.fill(0);
         }

@@ -142,6 +142,38 @@ impl DtmfSender {
         }
     }
 
+    /// Goes on at another clock rate; what waits keeps its durations.
+    pub fn change_clock(&mut self, clock_rate_hz: u32) {
+        let (old, new) = (self.clock_rate_hz, clock_rate_hz.max(8_000));
+        if old == new {
+            return;
+        }
+        let scale = |ticks: &mut u32| {
+            *ticks = (u64::from(*ticks) * u64::from(new) / u64::from(old)) as u32;
+        };
+        let running = self.running.as_mut();
+        let steps = self.queue.iter_mut();
+        for step in steps.chain(running.map(|running| &mut running.step)) {
+            scale(&mut step.duration_ticks);
+            scale(&mut step.gap_ticks);
+        }
+        if let Some(running) = &mut self.running {
+            scale(&mut running.elapsed);
+            scale(&mut running.segment_elapsed);
+            scale(&mut running.gap_elapsed);
+        }
+        self.clock_rate_hz = new;
+    }
+
+    /// Drops all that waits or sounds and reports each request as finished.
+    pub fn drop_all(&mut self) {
+        let running = self.running.take().map(|running| running.step);
+        let steps = running.into_iter().chain(self.queue.drain(..));
+        let mut dropped: Vec<u64> = steps.map(|step| step.sending).collect();
+        dropped.dedup();
+        self.finished.extend(dropped);
+    }
+
     /// Tells whether digits wait or sound.
     #[must_use]
     pub fn is_busy(&self) -> bool {

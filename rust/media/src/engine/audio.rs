@@ -4,19 +4,20 @@ use std::path::Path;
 
 use super::{Engine, lock};
 use crate::MediaError;
-use crate::player::FileSource;
+use crate::player::{FileSource, Place};
 use crate::recorder::{Recorder, Side};
 use crate::session::Session;
 use crate::session::port::Frame;
 
 impl Engine {
-    /// Queues a WAV file on a session and returns the playback's number.
+    /// Places a WAV file on a session and returns the playback's number.
     ///
     /// # Errors
     /// `MediaError::File` when it cannot be read or `start` is outside it.
     pub fn play_file(
         &self,
         session: u64,
+        place: Place,
         path: &Path,
         is_loop: bool,
         start: f64,
@@ -26,7 +27,7 @@ impl Engine {
         let source = FileSource::open(path, is_loop, start).map_err(|error| {
             MediaError::File(format!("cannot play {}: {error}", path.display()))
         })?;
-        self.command(session, |open, _| open.play_file(source))
+        self.command(session, |open, _| open.play_file(place, source))
     }
 
     /// Starts a recording and returns its number, unique to the engine.

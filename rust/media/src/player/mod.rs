@@ -1,12 +1,13 @@
-//! What one session sends: a queue of sources, one at a time, mixed with pushed audio.
+//! What one session sends: a queue of sources, one at a time, mixed with others and pushed audio.
 
+mod playback;
 mod push;
 mod source;
 
 pub use push::{PushError, PushSource};
 pub use source::{FileSource, SilenceSource, Source, SourceError, ToneSource};
 
-use crate::resample::Resampler;
+use playback::Playback;
 use std::collections::VecDeque;
 
 /// Sources that may wait in one session.
@@ -23,15 +24,28 @@ pub struct PlaybackEnded {
     pub error: Option<String>,
 }
 
-#[derive(Debug)]
-struct Playback {
-    number: u64,
-    source: Source,
-    resampler: Option<Resampler>,
-    ready: Vec<i16>,
-    sent_samples: u64,
-    is_drained: bool,
-    error: Option<String>,
+/// When a source is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In its turn: after those queued before.
+    Queue,
+    /// From now on, mixed with all others.
+    Beside,
+    /// While the far end is on hold, in place of all others.
+    Hold,
+}
+
+impl Place {
+    /// The place of a name: "queue", "beside" or "hold".
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "queue" => Some(Self::Queue),
+            "beside" => Some(Self::Beside),
+            "hold" => Some(Self::Hold),
+            _ => None,
+        }
+    }
 }
 
 /// The playing side of a session. Sources wait their turn; pushed audio is mixed in.
@@ -40,6 +54,10 @@ struct Playback {
 #[derive(Debug, Default)]
 pub struct Player {
     queue: VecDeque<Playback>,
+    beside: Vec<Playback>,
+    music: Vec<Playback>,
+    is_holding: bool,
+    is_own_silent: bool,
     pushes: Vec<(u64, PushSource)>,
     ended: VecDeque<PlaybackEnded>,
     last_number: u64,
@@ -56,19 +74,21 @@ impl Player {
 
     /// Queues a source and returns its number; none when 1024 wait already.
     pub fn play(&mut self, source: Source) -> Option<u64> {
-        if self.queue.len() >= MOST_WAITING {
+        self.play_at(Place::Queue, source)
+    }
+
+    /// Takes a source for a place and returns its number; none when 1024 are there already.
+    pub fn play_at(&mut self, place: Place, source: Source) -> Option<u64> {
+        if self.playbacks() >= MOST_WAITING {
             return None;
         }
         self.last_number += 1;
-        self.queue.push_back(Playback {
-            number: self.last_number,
-            source,
-            resampler: None,
-            ready: Vec::new(),
-            sent_samples: 0,
-            is_drained: false,
-            error: None,
-        });
+        let playback = Playback::new(self.last_number, source);
+        match place {
+            Place::Queue => self.queue.push_back(playback),
+            Place::Beside => self.beside.push(playback),
+            Place::Hold => self.music.push(playback),
+        }
         Some(self.last_number)
     }
 
@@ -76,18 +96,29 @@ impl Player {
     ///
     /// None when it is over already. No [`PlaybackEnded`] follows.
     pub fn stop(&mut self, playback: u64) -> Option<f64> {
-        let index = self
-            .queue
-            .iter()
-            .position(|entry| entry.number == playback)?;
-        let entry = self.queue.remove(index)?;
-        Some(entry.sent_samples as f64 / f64::from(self.rate_hz.max(1)))
+        let is_it = |entry: &Playback| entry.number == playback;
+        let entry = if let Some(index) = self.queue.iter().position(is_it) {
+            self.queue.remove(index)?
+        } else if let Some(index) = self.beside.iter().position(is_it) {
+            self.beside.remove(index)
+        } else {
+            let index = self.music.iter().position(is_it)?;
+            self.music.remove(index)
+        };
+        Some(entry.seconds(self.rate_hz))
+    }
+
+    /// Says what is heard of what plays: while `is_holding` the music on hold alone, else all, or
+    /// with `is_own_silent` only what was placed beside. What is not heard runs on all the same.
+    pub fn set_mix(&mut self, is_own_silent: bool, is_holding: bool) {
+        self.is_own_silent = is_own_silent;
+        self.is_holding = is_holding;
     }
 
     /// Returns how many playbacks run or wait.
     #[must_use]
     pub fn playbacks(&self) -> usize {
-        self.queue.len()
+        self.queue.len() + self.beside.len() + self.music.len()
     }
 
     /// Adds a pushed source under a number of the caller's.
@@ -122,90 +153,102 @@ impl Player {
     }
 
     /// Fills `frame` with what is to be sent at `rate_hz`; false when that is silence only.
-    pub fn pull(&mut self, rate_hz: u32, frame: &mut [i16]) -> bool {
+    ///
+    /// Muted, all is silent but for the music on hold.
+    pub fn pull(&mut self, rate_hz: u32, is_muted: bool, frame: &mut [i16]) -> bool {
         if rate_hz != self.rate_hz {
             self.change_rate(rate_hz);
         }
         frame.fill(0);
+        let mut is_active = self.pull_own(frame);
+        if self.is_own_silent {
+            frame.fill(0);
+            is_active = false;
+        }
+        if !self.beside.is_empty() {
+            is_active |= self.pull_all(Place::Beside, frame);
+        }
+        if is_muted || self.is_holding {
+            frame.fill(0);
+            is_active = false;
+        }
+        if self.is_holding {
+            is_active = self.pull_all(Place::Hold, frame);
+        }
+        is_active
+    }
+
+    /// Playbacks in their turn, and what is pushed.
+    fn pull_own(&mut self, frame: &mut [i16]) -> bool {
         let mut filled = 0;
         while filled < frame.len() {
             let Some(entry) = self.queue.front_mut() else {
                 break;
             };
-            filled += entry.fill(rate_hz, &mut frame[filled..]);
-            if entry.is_over() {
-                self.finish_first();
+            filled += entry.fill(self.rate_hz, &mut frame[filled..]);
+            if entry.is_over()
+                && let Some(entry) = self.queue.pop_front()
+            {
+                self.finish(entry);
             }
         }
         let mut is_active = filled > 0;
         for (_, source) in &mut self.pushes {
             self.scratch.clear();
             self.scratch.resize(frame.len(), 0);
-            if source.pull(rate_hz, &mut self.scratch) {
+            if source.pull(self.rate_hz, &mut self.scratch) {
                 is_active = true;
-                for (sum, &sample) in frame.iter_mut().zip(&self.scratch) {
-                    *sum = sum.saturating_add(sample);
-                }
+                mix(frame, &self.scratch);
             }
         }
         is_active
     }
 
+    /// All of a place at once.
+    fn pull_all(&mut self, place: Place, frame: &mut [i16]) -> bool {
+        let mut entries = std::mem::take(self.entries(place));
+        let mut is_active = false;
+        for entry in &mut entries {
+            self.scratch.clear();
+            self.scratch.resize(frame.len(), 0);
+            is_active |= entry.fill(self.rate_hz, &mut self.scratch) > 0;
+            mix(frame, &self.scratch);
+        }
+        while let Some(over) = entries.iter().position(Playback::is_over) {
+            self.finish(entries.remove(over));
+        }
+        *self.entries(place) = entries;
+        is_active
+    }
+
+    fn entries(&mut self, place: Place) -> &mut Vec<Playback> {
+        if place == Place::Hold {
+            &mut self.music
+        } else {
+            &mut self.beside
+        }
+    }
+
     fn change_rate(&mut self, rate_hz: u32) {
-        let old = u64::from(self.rate_hz.max(1));
-        for entry in &mut self.queue {
-            entry.sent_samples = entry.sent_samples * u64::from(rate_hz) / old;
-            entry.resampler = None;
-            entry.ready.clear();
+        let all = self.queue.iter_mut().chain(&mut self.beside);
+        for entry in all.chain(&mut self.music) {
+            entry.change_rate(self.rate_hz, rate_hz);
         }
         self.rate_hz = rate_hz;
     }
 
-    fn finish_first(&mut self) {
-        if let Some(entry) = self.queue.pop_front() {
-            self.ended.push_back(PlaybackEnded {
-                playback: entry.number,
-                seconds: entry.sent_samples as f64 / f64::from(self.rate_hz.max(1)),
-                error: entry.error,
-            });
-        }
+    fn finish(&mut self, entry: Playback) {
+        self.ended.push_back(PlaybackEnded {
+            playback: entry.number,
+            seconds: entry.seconds(self.rate_hz),
+            error: entry.error,
+        });
     }
 }
 
-impl Playback {
-    fn is_over(&self) -> bool {
-        self.is_drained && self.ready.is_empty()
-    }
-
-    /// Puts as much as there is at the start of `frame`; less than asked means the end.
-    fn fill(&mut self, rate_hz: u32, frame: &mut [i16]) -> usize {
-        while self.ready.len() < frame.len() && !self.is_drained {
-            self.read_more(rate_hz);
-        }
-        let count = self.ready.len().min(frame.len());
-        frame[..count].copy_from_slice(&self.ready[..count]);
-        self.ready.drain(..count);
-        self.sent_samples += count as u64;
-        count
-    }
-
-    fn read_more(&mut self, rate_hz: u32) {
-        let native = self.source.rate_hz().unwrap_or(rate_hz);
-        let resampler = self
-            .resampler
-            .get_or_insert_with(|| Resampler::new(native, rate_hz));
-        let block = (native / 50).max(1) as usize;
-        let mut samples = Vec::with_capacity(block);
-        if let Err(error) = self.source.read(native, block, &mut samples) {
-            self.error = Some(error.to_string());
-        }
-        self.is_drained = samples.len() < block || self.error.is_some();
-        if self.is_drained {
-            // The filter holds the last millisecond or two back: silence pushes it out.
-            let tail = (resampler.delay() * f64::from(native)).ceil() as usize;
-            samples.resize(samples.len() + tail, 0);
-        }
-        resampler.process(&samples, &mut self.ready);
+fn mix(frame: &mut [i16], samples: &[i16]) {
+    for (sum, &sample) in frame.iter_mut().zip(samples) {
+        *sum = sum.saturating_add(sample);
     }
 }
 

@@ -20,7 +20,7 @@ fn run(player: &mut Player, rate_hz: u32, frames: usize) -> Vec<i16> {
     let mut heard = Vec::new();
     let mut frame = vec![0; (rate_hz / 50) as usize];
     for _ in 0..frames {
-        player.pull(rate_hz, &mut frame);
+        player.pull(rate_hz, false, &mut frame);
         heard.extend_from_slice(&frame);
     }
     heard
@@ -225,4 +225,50 @@ fn a_change_of_rate_in_the_middle_keeps_time() {
     let ended = player.poll_ended().unwrap();
     assert_eq!(ended.playback, playback);
     assert!((ended.seconds - 0.2).abs() < 0.001, "{}", ended.seconds);
+}
+
+#[test]
+fn a_source_placed_beside_sounds_with_the_queue_and_ends_by_itself() {
+    let mut player = Player::new();
+    player.play(silence(1.0)).unwrap();
+    let beside = player.play_at(Place::Beside, tone(0.1)).unwrap();
+
+    let heard = run(&mut player, 8_000, 10);
+
+    assert!(loudest(&heard[..800]) > 9_000);
+    assert_eq!(loudest(&heard[810..]), 0);
+    assert_eq!(player.poll_ended().unwrap().playback, beside);
+    assert_eq!((player.poll_ended(), player.playbacks()), (None, 1));
+}
+
+#[test]
+fn music_is_heard_on_hold_only_and_alone_while_the_rest_runs_on() {
+    let mut player = Player::new();
+    player.play(tone(0.1)).unwrap();
+    let music = player.play_at(Place::Hold, tone(0.2)).unwrap();
+    player.set_mix(false, false);
+    assert!(loudest(&run(&mut player, 8_000, 1)) > 9_000);
+
+    player.set_mix(false, true);
+    let mut frame = vec![0; 160];
+    player.pull(8_000, true, &mut frame);
+    assert!(loudest(&frame) > 3_000, "muted, the music is heard");
+    run(&mut player, 8_000, 5);
+    player.set_mix(false, false);
+    let after = run(&mut player, 8_000, 2);
+
+    assert_eq!(loudest(&after), 0, "the queue has run on unheard");
+    assert_eq!(player.playbacks(), 1);
+    let seconds = player.stop(music).unwrap();
+    assert!((seconds - 0.12).abs() < 1e-9, "{seconds}");
+}
+
+#[test]
+fn with_its_own_sources_silent_only_what_is_beside_is_heard() {
+    let mut player = Player::new();
+    player.play(tone(1.0)).unwrap();
+    player.set_mix(true, false);
+    assert_eq!(loudest(&run(&mut player, 8_000, 2)), 0);
+    player.play_at(Place::Beside, tone(1.0)).unwrap();
+    assert!(loudest(&run(&mut player, 8_000, 2)) > 9_000);
 }

@@ -2,8 +2,9 @@
 
 use super::Session;
 use super::port::{Frame, Port};
+use super::sdp::Direction;
 use crate::MediaError;
-use crate::player::{FileSource, PushSource, SilenceSource, Source, ToneSource};
+use crate::player::{FileSource, Place, PushSource, SilenceSource, Source, ToneSource};
 use crate::recorder::Recorder;
 
 /// Seconds of pushed audio that may wait.
@@ -31,20 +32,36 @@ impl Session {
         Ok(())
     }
 
-    /// Queues an open WAV file and returns the playback's number.
+    /// Says what is heard of what plays; see `Player::set_mix`.
+    pub fn set_mix(&mut self, is_own_silent: bool, is_holding: bool) {
+        self.sender.player.set_mix(is_own_silent, is_holding);
+    }
+
+    /// Says which way we want media to flow; takes effect with the next description agreed on.
+    pub fn set_direction(&mut self, wish: Direction) {
+        self.offer_answer.set_wish(wish);
+    }
+
+    /// Forgets an offer that was refused, with the wish it told of.
+    pub fn rollback(&mut self) {
+        self.offer_answer.rollback();
+    }
+
+    /// Places an open WAV file and returns the playback's number.
     ///
     /// # Errors
     /// `MediaError::Full` when too many playbacks wait.
-    pub fn play_file(&mut self, source: FileSource) -> Result<u64, MediaError> {
-        self.play(Source::File(Box::new(source)))
+    pub fn play_file(&mut self, place: Place, source: FileSource) -> Result<u64, MediaError> {
+        self.play(place, Source::File(Box::new(source)))
     }
 
-    /// Queues a tone; an infinite duration plays until stopped.
+    /// Places a tone; an infinite duration plays until stopped.
     ///
     /// # Errors
     /// `MediaError::Argument` for what is no tone.
     pub fn play_tone(
         &mut self,
+        place: Place,
         frequencies_hz: &[f64],
         cadence: &[(f64, f64)],
         duration: f64,
@@ -53,25 +70,25 @@ impl Session {
         let duration = (duration != f64::INFINITY).then_some(duration);
         let source = ToneSource::new(frequencies_hz, cadence, duration, level_dbov)
             .map_err(|error| MediaError::Argument(error.to_string()))?;
-        self.play(Source::Tone(source))
+        self.play(place, Source::Tone(source))
     }
 
-    /// Queues silence.
+    /// Places silence.
     ///
     /// # Errors
     /// `MediaError::Argument` for a negative duration.
-    pub fn play_silence(&mut self, duration: f64) -> Result<u64, MediaError> {
+    pub fn play_silence(&mut self, place: Place, duration: f64) -> Result<u64, MediaError> {
         let source = SilenceSource::new(if duration == f64::INFINITY {
             FOREVER
         } else {
             duration
         })
         .map_err(|error| MediaError::Argument(error.to_string()))?;
-        self.play(Source::Silence(source))
+        self.play(place, Source::Silence(source))
     }
 
-    fn play(&mut self, source: Source) -> Result<u64, MediaError> {
-        self.sender.player.play(source).ok_or_else(|| {
+    fn play(&mut self, place: Place, source: Source) -> Result<u64, MediaError> {
+        self.sender.player.play_at(place, source).ok_or_else(|| {
             MediaError::Full("1024 playbacks wait on this session: stop some first".to_owned())
         })
     }
@@ -179,7 +196,7 @@ impl Session {
     /// `MediaError::State` when the peer takes no telephone-events, `MediaError::Argument` for
     /// what is no digit.
     pub fn send_dtmf(&mut self, tones: &str, duration: f64, gap: f64) -> Result<u64, MediaError> {
-        let dtmf = self.sender.dtmf.as_mut().ok_or_else(|| {
+        let dtmf = self.sender.digits().ok_or_else(|| {
             MediaError::State(
                 "no telephone-events were agreed with the far end: send digits by INFO".to_owned(),
             )

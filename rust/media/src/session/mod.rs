@@ -25,7 +25,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use negotiation::{TransportKind, detect};
+pub use negotiation::{TransportKind, detect, detect_hold, detect_video};
 pub use report::Value;
 pub use sdp::Direction;
 
@@ -229,7 +229,13 @@ impl Session {
         while let Some(event) = self.transport.as_mut().and_then(Transport::poll_event) {
             match event {
                 TransportEvent::Connected => self.is_transport_ready = true,
-                TransportEvent::Failed(reason) => self.emit(EventKind::Failed, 0.0, reason),
+                TransportEvent::Failed(reason) => {
+                    // Nobody hears it: neither frames nor reports are made any more.
+                    self.is_transport_ready = false;
+                    self.connected = None;
+                    self.next_frame = None;
+                    self.emit(EventKind::Failed, 0.0, reason);
+                }
                 TransportEvent::IceState(state) => {
                     self.ice_state = state.as_str();
                     self.emit(EventKind::IceState, 0.0, state.as_str());

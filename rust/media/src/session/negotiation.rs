@@ -173,6 +173,31 @@ pub fn detect(sdp: &str) -> &'static str {
     }
 }
 
+/// Whether the author of a description has put us on hold: its audio wants nothing from us.
+pub fn detect_hold(sdp: &str) -> bool {
+    let Ok(description) = Description::parse_untrusted(sdp) else {
+        return false;
+    };
+    let mut audio = description
+        .media
+        .iter()
+        .filter(|media| media.kind == "audio" && !media.is_refused());
+    audio
+        .find_map(|media| Some((media, protocol_kind(&media.protocol)?)))
+        .is_some_and(|(media, kind)| !offered_direction(&description, media, kind).receives())
+}
+
+/// Whether a description has a video stream with media in some direction.
+pub fn detect_video(sdp: &str) -> bool {
+    Description::parse_untrusted(sdp).is_ok_and(|description| {
+        let mut video = description
+            .media
+            .iter()
+            .filter(|media| media.kind == "video" && !media.is_refused());
+        video.any(|media| description.direction(media) != Direction::Inactive)
+    })
+}
+
 pub(super) fn protocol_kind(protocol: &str) -> Option<TransportKind> {
     match protocol.to_ascii_uppercase().as_str() {
         "RTP/AVP" | "RTP/AVPF" => Some(TransportKind::Plain),
@@ -181,14 +206,16 @@ pub(super) fn protocol_kind(protocol: &str) -> Option<TransportKind> {
     }
 }
 
-/// The direction of the peer's m-line; the hold address of RFC 2543 takes its receiving away.
+/// The direction of the peer's m-line; the hold address of RFC 2543 takes its receiving away, and
+/// so does a bandwidth of 0.
 pub(super) fn offered_direction(
     description: &Description,
     media: &Media,
     kind: TransportKind,
 ) -> Direction {
     let written = description.direction(media);
-    let is_deaf = kind == TransportKind::Plain && description.rtp_address(media).is_none();
+    let has_no_address = kind == TransportKind::Plain && description.rtp_address(media).is_none();
+    let is_deaf = has_no_address || description.is_starved(media);
     Direction::of(written.sends(), written.receives() && !is_deaf)
 }
 

@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use super::negotiation::{Ours, Theirs, negotiate, offered_direction, protocol_kind};
-use super::payload::{PayloadTypes, default_payload_type, default_telephone_event};
+use super::payload::PayloadTypes;
 use super::sdp::{Description, Direction, Media};
 use super::sdp_writer::{Answering, write_answer, write_offer};
 use crate::MediaError;
@@ -87,6 +87,8 @@ pub struct OfferAnswer {
     wish: Direction,
     /// Payload types in use; fixed once both know them (RFC 3264 §8.3.2).
     payload_types: PayloadTypes,
+    /// The wish and the payload types of the last whole exchange, for `rollback`.
+    agreed: Option<(Direction, PayloadTypes)>,
     remote: Option<Description>,
     /// Which m-line is the call's; fixed by the first exchange.
     index: Option<usize>,
@@ -106,6 +108,7 @@ impl OfferAnswer {
             state: State::Stable,
             wish: Direction::SendReceive,
             payload_types: PayloadTypes::default(),
+            agreed: None,
             remote: None,
             index: None,
             mid: None,
@@ -119,6 +122,18 @@ impl OfferAnswer {
     /// Says which way we want media to flow; takes effect in the next description.
     pub fn set_wish(&mut self, wish: Direction) {
         self.wish = wish;
+    }
+
+    /// Forgets an offer of ours that was refused or crossed the peer's: all is as it was agreed
+    /// before (RFC 3261 §14.1). Without an offer out it forgets a wish that was not offered yet.
+    pub fn rollback(&mut self) {
+        if let Some((wish, payload_types)) = &self.agreed {
+            self.wish = *wish;
+            if matches!(self.state, State::LocalOffer { .. }) {
+                self.payload_types = payload_types.clone();
+                self.state = State::Stable;
+            }
+        }
     }
 
     /// What is agreed, if anything.
@@ -138,7 +153,9 @@ impl OfferAnswer {
                 "the peer's offer waits for an answer: answer it before offering".to_owned(),
             ));
         }
-        let payload_types = self.offered_payload_types();
+        let payload_types = self
+            .payload_types
+            .offering(&self.settings.codecs, self.settings.dtmf);
         let body = write_offer(
             &self.settings,
             local,
@@ -226,7 +243,10 @@ impl OfferAnswer {
             DescriptionKind::Provisional => State::LocalOffer {
                 applied: Some(dialog.to_owned()),
             },
-            _ => State::Stable,
+            _ => {
+                self.agreed = Some((self.wish, self.payload_types.clone()));
+                State::Stable
+            }
         };
         self.remember(negotiated, is_other_fork)
     }
@@ -289,6 +309,7 @@ impl OfferAnswer {
             negotiated,
         });
         self.state = State::Stable;
+        self.agreed = Some((self.wish, self.payload_types.clone()));
         Ok(self.stamped(local, body))
     }
 
@@ -311,37 +332,6 @@ impl OfferAnswer {
             local.address,
             self.last_body
         )
-    }
-
-    /// Our payload types for an offer: those in use, then our own numbers, none twice.
-    fn offered_payload_types(&self) -> PayloadTypes {
-        let known = &self.payload_types;
-        let mut offered = PayloadTypes::default();
-        let free = |offered: &PayloadTypes, wanted: u8| {
-            let is_free = |n: &u8| !offered.has(*n) && !known.has(*n);
-            std::iter::once(wanted).chain(96..=127).find(is_free)
-        };
-        for codec in &self.settings.codecs {
-            let number = known
-                .of_codec(*codec)
-                .or_else(|| free(&offered, default_payload_type(*codec)));
-            offered.codecs.extend(number.map(|number| (number, *codec)));
-        }
-        if self.settings.dtmf {
-            for clock in [48_000, 8_000, 16_000] {
-                let is_used = |codec: &CodecKind| codec.sample_rate_hz() == clock;
-                if self.settings.codecs.iter().any(is_used) {
-                    let wanted = default_telephone_event(clock);
-                    let number = known
-                        .of_telephone_event(clock)
-                        .or_else(|| free(&offered, wanted));
-                    offered
-                        .telephone_events
-                        .extend(number.map(|number| (number, clock)));
-                }
-            }
-        }
-        offered
     }
 
     /// The m-line of an offer that is the call's.

@@ -7,7 +7,7 @@ use crate::codec::CodecKind;
 const MAX_PTIME_MS: u16 = 120;
 
 /// The payload type a codec is offered with, unless the peer has named another.
-pub(super) fn default_payload_type(codec: CodecKind) -> u8 {
+fn default_payload_type(codec: CodecKind) -> u8 {
     match codec {
         CodecKind::Opus => 111,
         CodecKind::Pcmu => 0,
@@ -32,7 +32,7 @@ fn from_encoding(encoding: &str) -> Option<CodecKind> {
 }
 
 /// The payload type telephone events of a clock are offered with.
-pub(super) fn default_telephone_event(clock_rate_hz: u32) -> u8 {
+fn default_telephone_event(clock_rate_hz: u32) -> u8 {
     if clock_rate_hz == 8_000 { 101 } else { 110 }
 }
 
@@ -61,6 +61,35 @@ impl PayloadTypes {
             }
         }
         found
+    }
+
+    /// Ours for an offer: those in use, then our own numbers, none twice.
+    pub(super) fn offering(&self, codecs: &[CodecKind], dtmf: bool) -> Self {
+        let mut offered = Self::default();
+        let free = |offered: &Self, wanted: u8| {
+            let is_free = |n: &u8| !offered.has(*n) && !self.has(*n);
+            std::iter::once(wanted).chain(96..=127).find(is_free)
+        };
+        for codec in codecs {
+            let number = self
+                .of_codec(*codec)
+                .or_else(|| free(&offered, default_payload_type(*codec)));
+            offered.codecs.extend(number.map(|number| (number, *codec)));
+        }
+        if !dtmf {
+            return offered;
+        }
+        for clock in [48_000, 8_000, 16_000] {
+            if codecs.iter().any(|codec| codec.sample_rate_hz() == clock) {
+                let number = self
+                    .of_telephone_event(clock)
+                    .or_else(|| free(&offered, default_telephone_event(clock)));
+                offered
+                    .telephone_events
+                    .extend(number.map(|number| (number, clock)));
+            }
+        }
+        offered
     }
 
     fn add(&mut self, payload_type: u8, encoding: &str) {

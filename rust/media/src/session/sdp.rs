@@ -70,7 +70,8 @@ impl Direction {
         }
     }
 
-    fn from_name(name: &str) -> Option<Self> {
+    /// The direction an attribute names.
+    pub fn from_name(name: &str) -> Option<Self> {
         let all = [
             Self::SendReceive,
             Self::SendOnly,
@@ -86,6 +87,8 @@ impl Direction {
 pub(super) struct Section {
     /// `c=`; None without one, or with a host name.
     pub(super) connection: Option<IpAddr>,
+    /// A bandwidth is given (`b=AS`, `TIAS` or `CT`), and whether it is none at all.
+    has_no_bandwidth: Option<bool>,
     attributes: Vec<(String, String)>,
 }
 
@@ -110,9 +113,17 @@ impl Section {
             .find_map(|(name, _)| Direction::from_name(name))
     }
 
+    fn read_bandwidth(&mut self, value: &str) {
+        if let Some(("AS" | "TIAS" | "CT", amount)) = value.trim().split_once(':') {
+            let is_none = amount.trim() == "0";
+            self.has_no_bandwidth = Some(self.has_no_bandwidth.unwrap_or(false) || is_none);
+        }
+    }
+
     fn read_line(&mut self, kind: u8, value: &str) {
         match kind {
             b'c' => self.connection = read_connection(value),
+            b'b' => self.read_bandwidth(value),
             b'a' => {
                 let (name, value) = value.split_once(':').unwrap_or((value, ""));
                 self.attributes
@@ -210,6 +221,12 @@ impl Description {
         let own = media.section.direction();
         own.or_else(|| self.session.direction())
             .unwrap_or(Direction::SendReceive)
+    }
+
+    /// Whether an m-line wants no media by having no bandwidth for it, as old phones hold.
+    pub(super) fn is_starved(&self, media: &Media) -> bool {
+        let own = media.section.has_no_bandwidth;
+        own.or(self.session.has_no_bandwidth).unwrap_or(false)
     }
 
     /// Where an m-line wants RTP; None for the hold address and for port 0.

@@ -52,6 +52,7 @@ impl SendSettings {
 /// The sending half of a session: sources, encoder and the numbering of packets.
 pub(crate) struct Sender {
     pub(crate) player: Player,
+    /// Made with the first agreement on telephone-events, and kept.
     pub(crate) dtmf: Option<DtmfSender>,
     pub(crate) is_muted: bool,
     settings: Option<SendSettings>,
@@ -112,17 +113,21 @@ impl Sender {
             self.expected_loss_percent = LEAST_EXPECTED_LOSS;
             self.waiting.clear();
         }
-        let clock = settings.telephone_event.map(|(_, clock)| clock);
-        if clock
-            != self
-                .settings
-                .and_then(|old| old.telephone_event)
-                .map(|(_, clock)| clock)
-        {
-            self.dtmf = clock.map(DtmfSender::new);
+        match (settings.telephone_event, &mut self.dtmf) {
+            (Some((_, clock)), Some(dtmf)) => dtmf.change_clock(clock),
+            (Some((_, clock)), None) => self.dtmf = Some(DtmfSender::new(clock)),
+            // Nobody would understand the digits that still wait.
+            (None, Some(dtmf)) => dtmf.drop_all(),
+            (None, None) => {}
         }
         self.settings = Some(settings);
         Ok(())
+    }
+
+    /// The digits to send; None where the far end takes no telephone-events.
+    pub(crate) fn digits(&mut self) -> Option<&mut DtmfSender> {
+        let is_agreed = self.settings?.telephone_event.is_some();
+        self.dtmf.as_mut().filter(|_| is_agreed)
     }
 
     /// Takes the loss the far end reports, 0 to 1: forward error correction is made for it.
@@ -171,10 +176,7 @@ impl Sender {
     pub(crate) fn pull(&mut self) -> Option<(u32, &[i16])> {
         let rate_hz = self.encoder.as_ref()?.sample_rate_hz();
         self.frame.resize((rate_hz / 50) as usize, 0);
-        self.player.pull(rate_hz, &mut self.frame);
-        if self.is_muted {
-            self.frame.fill(0);
-        }
+        self.player.pull(rate_hz, self.is_muted, &mut self.frame);
         self.level_dbov = level_dbov(&self.frame);
         Some((rate_hz, &self.frame))
     }
@@ -353,6 +355,50 @@ mod tests {
         let sent = run(&mut sender, 1000);
         assert!((400..600).contains(&sent.len()), "{}", sent.len());
         assert_eq!(sender.packets(), 1000);
+    }
+
+    #[test]
+    fn another_clock_keeps_the_digits_that_wait() {
+        let mut sender = sender(20);
+        sender.digits().unwrap().send("12", 0.1, 0.05).unwrap();
+        run(&mut sender, 2);
+        let settings = sender.settings.unwrap();
+
+        sender
+            .configure(SendSettings {
+                codec: CodecKind::Opus,
+                payload_type: 111,
+                telephone_event: Some((110, 48_000)),
+                ..settings
+            })
+            .unwrap();
+        let sent = run(&mut sender, 20);
+
+        let starts: Vec<_> = sent.iter().filter(|header| header.marker).collect();
+        assert_eq!(starts.len(), 3, "the second digit, and the voice around it");
+        let digits = sent.iter().filter(|header| header.payload_type == 110);
+        assert_eq!(digits.count(), 3 + 2 + 5 + 2);
+        assert_eq!(sender.digits().unwrap().poll_finished(), Some(1));
+    }
+
+    #[test]
+    fn digits_nobody_would_understand_are_dropped_and_reported() {
+        let mut sender = sender(20);
+        sender.digits().unwrap().send("12", 0.1, 0.05).unwrap();
+        sender.digits().unwrap().send("3", 0.1, 0.05).unwrap();
+        let settings = sender.settings.unwrap();
+
+        sender
+            .configure(SendSettings {
+                telephone_event: None,
+                ..settings
+            })
+            .unwrap();
+
+        assert!(sender.digits().is_none());
+        let dropped = sender.dtmf.as_mut().unwrap();
+        assert_eq!(dropped.poll_finished(), Some(1));
+        assert_eq!(dropped.poll_finished(), Some(2));
     }
 
     #[test]

@@ -1,28 +1,22 @@
 //! `MediaEngine`: one call into `trivox_media::engine` a method.
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use trivox_media::MediaError;
-use trivox_media::codec::CodecKind;
 use trivox_media::engine::{Engine, EngineSettings, PortRange};
 use trivox_media::link::LinkSettings;
-use trivox_media::session::offer_answer::DescriptionKind;
-use trivox_media::session::{SessionSettings, TransportKind};
+use trivox_media::session::SessionSettings;
 
+use super::arguments::{
+    address, codec, description_kind, direction_of, place_of, seconds, transport_kind,
+};
 use super::errors::raise;
 use super::figures::Figures;
 
 type EngineEvent = (u64, u8, f64, String);
 type FrameTuple<'py> = (f64, f64, u8, Bound<'py, PyBytes>);
-
-/// Which transport an offer asks for: "ice" or "plain".
-#[pyfunction]
-pub(super) fn detect_transport(sdp: &str) -> &'static str {
-    trivox_media::session::detect(sdp)
-}
 
 /// Media sessions on shards with threads of their own, or driven in virtual time.
 #[pyclass(frozen, module = "trivox._native")]
@@ -155,6 +149,30 @@ impl MediaEngine {
         self.run(py, session, move |open| open.set_impairment(drop))
     }
 
+    #[pyo3(signature = (session, *, own, holding))]
+    fn set_mix(&self, py: Python<'_>, session: u64, own: bool, holding: bool) -> PyResult<()> {
+        self.run(py, session, move |open| {
+            open.set_mix(!own, holding);
+            Ok(())
+        })
+    }
+
+    fn set_direction(&self, py: Python<'_>, session: u64, direction: &str) -> PyResult<()> {
+        let wish = direction_of(direction).map_err(raise)?;
+        self.run(py, session, move |open| {
+            open.set_direction(wish);
+            Ok(())
+        })
+    }
+
+    fn rollback(&self, py: Python<'_>, session: u64) -> PyResult<()> {
+        self.run(py, session, |open| {
+            open.rollback();
+            Ok(())
+        })
+    }
+
+    #[pyo3(signature = (session, path, r#loop, start, *, place = "queue"))]
     fn play_file(
         &self,
         py: Python<'_>,
@@ -162,11 +180,15 @@ impl MediaEngine {
         path: PathBuf,
         r#loop: bool,
         start: f64,
+        place: &str,
     ) -> PyResult<u64> {
-        py.detach(|| self.engine.play_file(session, &path, r#loop, start))
+        let place = place_of(place).map_err(raise)?;
+        py.detach(|| self.engine.play_file(session, place, &path, r#loop, start))
             .map_err(raise)
     }
 
+    #[pyo3(signature = (session, frequencies_hz, cadence, duration, level_dbov, *, place = "queue"))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
     fn play_tone(
         &self,
         py: Python<'_>,
@@ -175,14 +197,24 @@ impl MediaEngine {
         cadence: Vec<(f64, f64)>,
         duration: f64,
         level_dbov: f64,
+        place: &str,
     ) -> PyResult<u64> {
+        let place = place_of(place).map_err(raise)?;
         self.run(py, session, move |open| {
-            open.play_tone(&frequencies_hz, &cadence, duration, level_dbov)
+            open.play_tone(place, &frequencies_hz, &cadence, duration, level_dbov)
         })
     }
 
-    fn play_silence(&self, py: Python<'_>, session: u64, duration: f64) -> PyResult<u64> {
-        self.run(py, session, move |open| open.play_silence(duration))
+    #[pyo3(signature = (session, duration, *, place = "queue"))]
+    fn play_silence(
+        &self,
+        py: Python<'_>,
+        session: u64,
+        duration: f64,
+        place: &str,
+    ) -> PyResult<u64> {
+        let place = place_of(place).map_err(raise)?;
+        self.run(py, session, move |open| open.play_silence(place, duration))
     }
 
     fn stop_playback(&self, py: Python<'_>, session: u64, playback: u64) -> PyResult<f64> {
@@ -329,43 +361,4 @@ impl MediaEngine {
         py.detach(|| self.engine.command(session, |open, _| command(open)))
             .map_err(raise)
     }
-}
-
-fn transport_kind(name: &str) -> Result<TransportKind, MediaError> {
-    match name {
-        "ice" => Ok(TransportKind::Ice),
-        "plain" => Ok(TransportKind::Plain),
-        _ => Err(MediaError::Argument(format!(
-            "the transport is \"ice\" or \"plain\", not {name:?}"
-        ))),
-    }
-}
-
-fn description_kind(name: &str) -> Result<DescriptionKind, MediaError> {
-    match name {
-        "offer" => Ok(DescriptionKind::Offer),
-        "answer" => Ok(DescriptionKind::Answer),
-        "provisional" => Ok(DescriptionKind::Provisional),
-        _ => Err(MediaError::Argument(format!(
-            "a description is an \"offer\", an \"answer\" or \"provisional\", not {name:?}"
-        ))),
-    }
-}
-
-fn codec(name: &str) -> Result<CodecKind, MediaError> {
-    CodecKind::from_name(name)
-        .ok_or_else(|| MediaError::Argument(format!("there is no codec {name:?}")))
-}
-
-fn address(text: &str) -> Result<IpAddr, MediaError> {
-    text.parse()
-        .map_err(|_| MediaError::Argument(format!("{text:?} is no IP address")))
-}
-
-fn seconds(value: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(value).map_err(|_| {
-        raise(MediaError::Argument(format!(
-            "{value} is no duration in seconds"
-        )))
-    })
 }

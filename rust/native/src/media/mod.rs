@@ -1,7 +1,9 @@
 //! The engine half of the extension.
 use pyo3::prelude::*;
 
+mod arguments;
 mod compare;
+mod descriptions;
 mod engine;
 mod errors;
 mod figures;
@@ -13,5 +15,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<figures::Figures>()?;
     module.add_class::<frame::AudioFrame>()?;
     module.add_function(wrap_pyfunction!(compare::compare_recordings, module)?)?;
-    module.add_function(wrap_pyfunction!(engine::detect_transport, module)?)
+    module.add_function(wrap_pyfunction!(descriptions::detect_hold, module)?)?;
+    module.add_function(wrap_pyfunction!(descriptions::detect_video, module)?)?;
+    module.add_function(wrap_pyfunction!(descriptions::detect_transport, module)?)
 }

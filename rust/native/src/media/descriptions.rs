@@ -1,0 +1,21 @@
+//! What signalling wants to know of a session description.
+use pyo3::prelude::*;
+use trivox_media::session;
+
+/// Which transport an offer asks for: "ice" or "plain".
+#[pyfunction]
+pub(super) fn detect_transport(sdp: &str) -> &'static str {
+    session::detect(sdp)
+}
+
+/// Whether the author of a description has put us on hold, in any dialect.
+#[pyfunction]
+pub(super) fn detect_hold(sdp: &str) -> bool {
+    session::detect_hold(sdp)
+}
+
+/// Whether a description has a video stream with media in some direction.
+#[pyfunction]
+pub(super) fn detect_video(sdp: &str) -> bool {
+    session::detect_video(sdp)
+}
