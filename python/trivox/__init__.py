@@ -26,6 +26,7 @@ from trivox.call.client_events import (
 from trivox.call.events import (
     CallEnd,
     CallEvent,
+    CallUpgrade,
     Connected,
     Disconnected,
     DtmfReceived,
@@ -34,6 +35,7 @@ from trivox.call.events import (
     Event,
     Failed,
     FirstRtpReceived,
+    HoldChanged,
     InfoReceived,
     MediaNegotiated,
     MessageReceived,
@@ -46,6 +48,7 @@ from trivox.call.events import (
     StartRinging,
     StatsReport,
     StopRinging,
+    StreamEnded,
     TransferCompleted,
     TransferFailed,
     TransferProgress,
@@ -61,12 +64,14 @@ from trivox.call.streams import LocalStream, RemoteStream, StreamType
 from trivox.call.timings import CallTimings
 from trivox.call.trace import TraceRecord
 from trivox.call.transfer import TransferResult
+from trivox.call.upgrade import UpgradeStatus
 from trivox.client.account import Account, RegistrationInfo
 from trivox.client.client import Client, ClientStatistics
 from trivox.client.config import AccountConfig, ClientConfig
 from trivox.client.credentials import Credentials
 from trivox.client.opening import open_client, serve_calls
 from trivox.client.states import ClientState
+from trivox.client.streams import StreamManager
 from trivox.client.subscription import Notification, Subscription, SubscriptionEnd
 from trivox.client.takers import IncomingCalls
 from trivox.client.watcher import SubscriptionRequested, Watcher
@@ -171,6 +176,7 @@ __all__ = [
     "CallTransferError",
     "CallTransferFailedError",
     "CallTransferTimeoutError",
+    "CallUpgrade",
     "CallWrongDirectionError",
     "CallWrongStateError",
     "CanceledError",
@@ -208,6 +214,7 @@ __all__ = [
     "HandlerFailed",
     "Headers",
     "HistoryEntry",
+    "HoldChanged",
     "InactiveStreamError",
     "IncomingCall",
     "IncomingCalls",
@@ -260,8 +267,10 @@ __all__ = [
     "StatsReport",
     "StopRinging",
     "StreamAlreadySendingError",
+    "StreamEnded",
     "StreamError",
     "StreamLimits",
+    "StreamManager",
     "StreamNotSendingError",
     "StreamType",
     "StreamTypeMismatchError",
@@ -284,6 +293,7 @@ __all__ = [
     "TransportError",
     "TrivoxError",
     "UnavailableError",
+    "UpgradeStatus",
     "WatchOptions",
     "Watchable",
     "Watcher",

@@ -52,7 +52,7 @@ async def test_call_without_prack_is_refused_with_504(autojump_clock, world, rec
         call = await _arrive(client, far, SUPPORTS)
         names = recorder(call)
         began = trio.current_time()
-        await call.progress(183, reliable=True)
+        await call.progress(180, reliable=True)
 
         await far.expect(504)
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _FLOW = "flow"
 FLOW_GRACE: Final = 32.0
 """Seconds a call waits in RECONNECTING for the far end's connection: 64·T1, as a request does."""
-_ACCEPTED = f"{SDP}, {MULTIPART}"
+ACCEPTED = f"{SDP}, {MULTIPART}"
 
 
 class CallFacts(CallUpkeep):
@@ -140,14 +140,12 @@ class CallFacts(CallUpkeep):
                 self._take_cancel(message)
             case facts.DialogLost(status):
                 self._lose(f"the far end lost the call ({status})", Trigger.LOST)
-            case facts.ReinviteReceived(tx, message, body):
-                self._take_reinvite(tx, message, body)
             case facts.RequestReceived(method, tx, message):
                 self._take_other(method, tx, message)
             case facts.ResponseReceived(tx, _, status, message):
                 self._take_response(tx, status, message)
             case _:
-                self._take_upkeep(fact)
+                self._take_change(fact)
 
     def _take_progress(self, fact: facts.Progress) -> None:
         if self.timings.progressed is None:
@@ -213,6 +211,7 @@ class CallFacts(CallUpkeep):
         if tx != self._session.tx:
             if body:
                 self._take_late_answer(body)
+            self._go_on()
             return
         if not self._leg.remote_sdp and not self._take_late_answer(body):
             self._fail_media("the ACK brought no answer to our offer")
@@ -240,29 +239,21 @@ class CallFacts(CallUpkeep):
         )
 
     def _note_hold(self, sdp: bytes) -> None:
-        self._tell(is_remotely_held=is_holding(sdp))
+        is_held = is_holding(sdp)
+        if is_held != CallListening.is_remotely_held.of(self):
+            self._tell(is_remotely_held=is_held)
+            self._emit_hold(Originator.REMOTE)
+
+    @abstractmethod
+    def _emit_hold(self, originator: Originator) -> None: ...
+    @abstractmethod
+    def _take_change(self, fact: facts.SessionFact) -> None: ...
 
     def _take_cancel(self, message: Message | None) -> None:
         causes = read_causes_untrusted(message.headers("Reason")) if message is not None else ()
         was_elsewhere = any((c.protocol.upper(), c.cause) == ("SIP", 200) for c in causes)
         why = EndReason.ANSWERED_ELSEWHERE if was_elsewhere else EndReason.REMOTE_ENDED
         self._end_remotely(why, 487, message, Trigger.CANCELLED)
-
-    def _take_reinvite(self, tx: int, message: Message, body: bytes) -> None:
-        """Answer a re-INVITE: a hold, a resume, a session refresh (RFC 3261 §14.2)."""
-        if message.body and not body:
-            self._respond(tx, 415, headers=(("Accept", _ACCEPTED),))
-            return
-        self._remember_headers(message)
-        self._note_party(message)
-        try:
-            answer = self._leg.answer(body, "") if body else self._leg.offer()
-        except (StreamError, EngineError):
-            self._respond(tx, 488)
-            return
-        if body:
-            self._note_hold(body)
-        self._respond(tx, 200, body=answer, content_type=SDP)
 
     def _take_other(self, method: str, tx: int, message: Message) -> None:
         headers = headers_of(message)
@@ -294,7 +285,7 @@ class CallFacts(CallUpkeep):
             case "REFER" | "NOTIFY":
                 self._take_referral(method, tx, message)
             case "OPTIONS":
-                self._respond(tx, 200, headers=(ALLOW, SUPPORTED, ("Accept", _ACCEPTED)))
+                self._respond(tx, 200, headers=(ALLOW, SUPPORTED, ("Accept", ACCEPTED)))
             case _:
                 self._respond(tx, 405, headers=(ALLOW,))
 
@@ -365,6 +356,7 @@ class CallFacts(CallUpkeep):
         if self._phase is Phase.CONNECTED:
             self._lose(text, Trigger.MEDIA_FAILED)
             return
+        self._farewell.status = 500  # for an early dialog, which is refused
         self._fail(0, text, None, Originator.SYSTEM, Trigger.MEDIA_FAILED)
 
     def _refuse_media(self, error: Exception) -> None:

@@ -76,7 +76,7 @@ class CallListening:
     is_video_enabled = WatchedValue[bool](first=False)
     has_screen_sharing = WatchedValue[bool](first=False)
     local_streams = WatchedValue[frozenset[LocalStream]](
-        first=frozenset(), made=lambda call: frozenset({LocalStream(f"{call.id}/audio")})
+        first=frozenset(), made=lambda call: frozenset({CallListening._own_stream(call)})
     )
     remote_streams = WatchedValue[frozenset[RemoteStream]](
         first=frozenset(),
@@ -130,6 +130,7 @@ class CallListening:
         """Who the far end says it is: From of its INVITE, or To of its answer."""
         self._was_ringing = False
         self._has_remote_stream = False
+        self._made_own_stream: LocalStream | None = None
         self._values: dict[str, Any] = {}
         self._watchables: dict[str, ReadonlyWatchable[Any]] = {}
         self._emitter: Emitter[Event] | None = None
@@ -269,6 +270,13 @@ class CallListening:
     def _party(self) -> tuple[str | None, str | None]:
         """Display name and URI of the far end; None for what cannot be read."""
         return party_untrusted(self._party_untrusted)
+
+    def _own_stream(self) -> LocalStream:
+        """The stream a call has of its own; made when somebody looks."""
+        own = self._made_own_stream
+        if own is None:
+            own = self._made_own_stream = LocalStream(f"{self.id}/audio")
+        return own
 
     @property
     def _remote_stream(self) -> RemoteStream:

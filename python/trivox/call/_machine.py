@@ -22,7 +22,7 @@ from trivox.call.events import (
     RemoteMediaRemoved,
     StopRinging,
 )
-from trivox.call.states import IGNORED, TABLE, Action, Phase, Trigger
+from trivox.call.states import IGNORED, TABLE, Action, CallState, Phase, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +119,7 @@ class CallMachine(CallListening, ABC):
         self._remove_remote_stream()
         self._tell(
             local_streams=frozenset(),
+            is_on_hold=False,
             is_remotely_held=False,
             has_early_media=False,
             media_state="closed",
@@ -166,6 +167,8 @@ class CallMachine(CallListening, ABC):
     def _begin_media(self) -> None: ...
     @abstractmethod
     def _settle_requests(self) -> None: ...
+    @abstractmethod
+    def _go_on(self) -> None: ...
     @abstractmethod
     def _fail_media(self, text: str) -> None: ...
 
@@ -219,6 +222,12 @@ class CallMachine(CallListening, ABC):
         if self._phase in CAN_RECONNECT and not self._lost_paths:
             self._tell("state")
             self._emit(Reconnected, Originator.SYSTEM, cause=cause)
+            self._go_on()
+
+    def _refuse_reconnecting(self, what: str) -> None:
+        """Raise CallReconnectingError while a path is lost."""
+        if self._lost_paths and self._state_now() is CallState.RECONNECTING:
+            raise self._reconnecting(what)
 
     def _after(self, name: str, seconds: float, act: Callable[[], None]) -> None:
         """Act after so many seconds, unless the call ends or it is withdrawn before."""

@@ -83,6 +83,7 @@ class CallMedia(CallMachine):
             CallEndedError: The call is over.
         """
         self._refuse_ended()
+        self._refuse_reconnecting("audio()")
         if not self._leg.is_open:
             raise self._wrong_state("audio() needs a started or answered call")
         port = AudioPort(self._leg.sessions, self._leg.session, rate=rate, frame=frame, batch=batch)
@@ -172,6 +173,7 @@ class CallMedia(CallMachine):
         if self._phase in (Phase.OUT_CREATED, Phase.IN_CREATED) and not self._leg.is_open:
             raise self._wrong_state("media needs a started or answered call")
         self._refuse_ended()
+        self._refuse_reconnecting("media")
         await trio.lowlevel.checkpoint()
         while not self._leg.is_flowing:
             self._refuse_ended()
@@ -214,7 +216,8 @@ class CallMedia(CallMachine):
 
     def _note_silence(self, seconds: float) -> None:
         limit = self.settings.media_timeout
-        if limit is not None and seconds >= limit and not CallListening.is_remotely_held.of(self):
+        is_held = CallListening.is_remotely_held.of(self) or CallListening.is_on_hold.of(self)
+        if limit is not None and seconds >= limit and not is_held:
             self._lose("no media was received", Trigger.MEDIA_TIMEOUT)
 
     def _take_ice_state(self, state: str) -> None:

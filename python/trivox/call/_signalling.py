@@ -10,7 +10,7 @@ import trio
 
 from trivox.actor.receipt import OpenReceipt
 from trivox.call import _requests as requests
-from trivox.call._facts import CallFacts
+from trivox.call._early import TRANSPORTS, CallEarly
 from trivox.call.argument_rules import checked_body, checked_choice, checked_kind
 from trivox.call.events import CallEnd, EndReason, Originator
 from trivox.call.farewell import Farewell
@@ -22,10 +22,8 @@ from trivox.call.header_rules import (
 )
 from trivox.call.messages import SipResponse, reason_of
 from trivox.call.settings import CallSettings, DtmfMethod, RejectMode
-from trivox.call.states import CallDirection, CallState, Phase, Trigger
+from trivox.call.states import CallDirection, Phase, Trigger
 from trivox.errors import (
-    CallInternalError,
-    CallWrongDirectionError,
     EngineError,
     InvalidArgumentsError,
     RequiredParameterError,
@@ -33,8 +31,8 @@ from trivox.errors import (
     TrivoxError,
     call_failed,
 )
-from trivox.media.native_engine import detect_transport
 from trivox.sip.invite_session import InviteSession
+from trivox.sip.offer_answer import OfferState
 
 if TYPE_CHECKING:
     from trivox.actor.receipt import Receipt
@@ -43,12 +41,10 @@ if TYPE_CHECKING:
     from trivox.sip.outputs import Headers
 
 _SDP = "application/sdp"
-_TRANSPORTS = {"webrtc": "ice", "rtp": "plain", "auto": "plain"}
-_PROVISIONAL = range(101, 200)
 _REJECTIONS = range(300, 700)
 
 
-class CallSignalling(CallFacts):
+class CallSignalling(CallEarly):
     """What a call says to the far end."""
 
     async def start(self) -> None:
@@ -60,11 +56,13 @@ class CallSignalling(CallFacts):
             CallWrongDirectionError: It is an incoming call.
             CallWrongStateError: It was started before.
             CallEndedError: It was hung up meanwhile.
+            AudioStreamRequiredError: Its audio was removed, and `allow_no_audio` is not set.
             CallFailedError: The destination could not be resolved, or media not be opened.
         """
         self._refuse_direction(CallDirection.OUTGOING, "start()")
         self._refuse_ended()
         self._refuse_phase("start() was called already", Phase.OUT_CREATED)
+        self._refuse_no_audio()
         self._step(Trigger.START)
         self._host.enter(self._face)
         try:
@@ -85,7 +83,7 @@ class CallSignalling(CallFacts):
         settings = self.settings
         self._route = route
         self._leg.screen = partial(self._host.screen, route)
-        wanted = _TRANSPORTS[settings.media]
+        wanted = TRANSPORTS[settings.media]
         self._leg.open(
             transport=wanted,
             local_hosts=self._host.media_hosts(route, wanted),
@@ -128,6 +126,8 @@ class CallSignalling(CallFacts):
             self.settings = checked_kind(settings, CallSettings, "settings")
             if settings.mute_audio:
                 self.mute_microphone()
+            if settings.streams:
+                self._add_now(settings.streams)
         self._step(Trigger.ANSWER)
         try:
             body = self._local_description()
@@ -136,48 +136,14 @@ class CallSignalling(CallFacts):
             raise
         assert self._session is not None, "an incoming call is born with its session"
         self.timings.started = self._now()
+        if self._session.offer_state is OfferState.STABLE:
+            body = b""  # a reliable provisional response brought the answer (RFC 6337 §3.1.1)
         self._carry_out(self._session.accept(self.settings.invite_headers, body, _SDP))
         self.timings.answered = self._now()
         if not self._session.is_unanswered:
             self._step(Trigger.ACCEPTED)
         self._take_place()
         await self._checkpoint_or_leave()
-
-    async def progress(
-        self,
-        code: int = 180,
-        *,
-        reliable: bool | None = None,
-        headers: HeaderArguments = None,
-    ) -> None:
-        """Tell the caller how it goes, before answering: 180 rings at the far end.
-
-        If cancelled, the call is refused with 480.
-
-        Args:
-            code: 180 rings, 183 only tells.
-            reliable: Whether the caller acknowledges it (RFC 3262); None: as `settings` say. One
-                goes out after the other; a caller that stays silent for 32 s is refused with 504.
-            headers: Headers of the response.
-
-        Raises:
-            InvalidArgumentsError: The code is not 101 to 199.
-            NotSupportedError: It is to be reliable and the caller does not know how.
-            CallWrongDirectionError, CallWrongStateError, CallEndedError: As for `answer`.
-        """
-        if code not in _PROVISIONAL:
-            raise InvalidArgumentsError(f"{code!r} is no provisional status: use 180 or 183")
-        pairs = checked_headers(headers)
-        self._refuse_direction(CallDirection.INCOMING, "progress()")
-        self._refuse_ended()
-        self._refuse_phase("progress() comes before answer()", Phase.IN_CREATED)
-        assert self._session is not None, "an incoming call is born with its session"
-        self._carry_out(
-            self._session.provisional(code, reason_of(code), pairs, is_reliable=reliable)
-        )
-        if self.timings.progressed is None:
-            self.timings.progressed = self._now()
-        await self._checkpoint_or_leave(480)
 
     def reject(
         self, mode: RejectMode | int = RejectMode.DECLINE, headers: HeaderArguments = None
@@ -353,43 +319,3 @@ class CallSignalling(CallFacts):
         )
         self._receipts[transaction] = receipt
         return receipt
-
-    def _local_description(self) -> bytes:
-        """Open the media session and return the body of our 2xx."""
-        assert self._route is not None, "an incoming call is born with its route"
-        offer = self._remote_offer
-        wanted = _TRANSPORTS[self.settings.media]
-        if offer and self.settings.media == "auto":
-            wanted = detect_transport(offer.decode(errors="replace"))
-        self._leg.open(
-            transport=wanted,
-            local_hosts=self._host.media_hosts(self._route, wanted),
-            advertised=self._host.advertised,
-            codecs=self.settings.audio_codecs,
-        )
-        self._tell(media_state="connecting")
-        return self._leg.answer(offer, "") if offer else self._leg.offer()
-
-    async def _checkpoint_or_leave(self, status: int = 480) -> None:
-        try:
-            await trio.lowlevel.checkpoint()
-        except BaseException:
-            self._refuse(status)
-            raise
-
-    def _refuse_direction(self, needed: CallDirection, what: str) -> None:
-        if self.direction is not needed:
-            raise CallWrongDirectionError(f"{what} is for {needed} calls", call_id=self.id)
-
-    def _refuse_phase(self, message: str, needed: Phase) -> None:
-        if self._phase is not needed:
-            raise self._wrong_state(message)
-
-    def _refuse_unconnected(self, what: str) -> None:
-        self._refuse_ended()
-        if self._state_now() is CallState.RECONNECTING:
-            raise self._reconnecting(what)
-        if self._phase is not Phase.CONNECTED:
-            raise self._wrong_state(f"{what} needs a connected call", CallState.CONNECTED)
-        if self._session is None:
-            raise CallInternalError("a connected call has no session", call_id=self.id)

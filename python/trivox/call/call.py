@@ -78,9 +78,14 @@ class Call(CallRedirecting):
         self._is_taken = False
         self._remote_offer = b""
         self._first_headers: Headers | None = None
+        self._audio = None
+        self._changes = None
+        self._upgrade = None
         self._receipts = {}
         self._tones = None
         self._listener_error: Exception | None = None
+        if settings.streams:
+            self._add_now(settings.streams)
         if settings.mute_audio:
             self._leg.is_muted = True
             self._tell(is_microphone_muted=True)
@@ -301,11 +306,19 @@ class Call(CallRedirecting):
             self._after("duration", self.settings.max_duration, self._expire)
         if self.settings.report_stats:
             self._after("statistics", self.settings.stats_interval, self._report_statistics)
+        if self._audio is not None:
+            self._catch_up()
 
     def _release_media(self) -> None:
         self._leg.release()
 
     def _settle_requests(self) -> None:
+        if self._upgrade is not None:
+            self._withdraw_upgrade()
+        if self._changes is not None:
+            self._changes.close(self._ended_error())
+            self._changes = None
+        self._audio = None
         for receipt in self._receipts.values():
             receipt.fail(self._ended_error())
         self._receipts.clear()

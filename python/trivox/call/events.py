@@ -16,10 +16,12 @@ from trivox.sip.reason import read_causes_untrusted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from trivox.actor.watchable import ReadonlyWatchable
     from trivox.call.call import Call
     from trivox.call.referral import ReferralRequest
     from trivox.call.settings import CallSettings
-    from trivox.call.streams import RemoteStream
+    from trivox.call.streams import LocalStream, RemoteStream
+    from trivox.call.upgrade import UpgradeRequest, UpgradeStatus
     from trivox.media.statistics import AudioStatistics
     from trivox.sip.reason import Cause
 
@@ -222,6 +224,56 @@ class DtmfReceived(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoldChanged(Event):
+    """One end has put the other on hold, or taken it off.
+
+    `local` is what `is_on_hold` says now, `remote` what `is_remotely_held` does.
+    """
+
+    local: bool
+    remote: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEnded(Event):
+    """A stream that was sent is closed, or has played out; the call sends it no longer.
+
+    `error` is None, or what broke.
+    """
+
+    stream: LocalStream
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallUpgrade(Event):
+    """The far end offers video; accept or reject it, else it is refused at `deadline`.
+
+    Only with the setting `video_upgrade="ask"`, and only if somebody takes these events; otherwise
+    the offer is answered at once. Video itself is not carried yet: whatever is said, the answer
+    keeps the audio and refuses the video stream (port 0), so `accept` only says so sooner.
+
+    `deadline` is Trio clock, seconds.
+    """
+
+    request: UpgradeRequest = field(repr=False)
+    deadline: float
+
+    @property
+    def status(self) -> ReadonlyWatchable[UpgradeStatus]:
+        """What has become of the offer."""
+        return self.request.status
+
+    def accept(self) -> None:
+        """Take the offer as far as we can, at once. Nothing when it is answered already."""
+        self.request.accept()
+
+    def reject(self) -> None:
+        """Refuse the video at once; the audio goes on. Nothing when it is answered already."""
+        self.request.reject()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatsReport(Event):
     """Statistics of the call's media, at the interval its settings ask for."""
 
@@ -331,6 +383,9 @@ class CallEvent(Enum):
     MESSAGE_RECEIVED = MessageReceived
     INFO_RECEIVED = InfoReceived
     DTMF_RECEIVED = DtmfReceived
+    HOLD_CHANGED = HoldChanged
+    STREAM_ENDED = StreamEnded
+    CALL_UPGRADE = CallUpgrade
     STATS_REPORT = StatsReport
     RECONNECTING = Reconnecting
     RECONNECTED = Reconnected

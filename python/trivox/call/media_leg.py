@@ -15,6 +15,7 @@ from trivox.media.statistics import AudioStatistics
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from trivox.call.local_audio import LocalAudio
     from trivox.media.engine import EngineEventSink, Media, MediaSessions, Report
     from trivox.media.port import AudioPort
 
@@ -81,6 +82,8 @@ class MediaLeg:
         """Early or agreed media runs: what waits to begin may begin."""
         self.is_released = False
         self._digits: Digits | None = None
+        self.audio: LocalAudio | None = None
+        """The streams sent beside the call's own; None as long as there are none."""
         self.local_sdp = ""
         self.remote_sdp = ""
         self.screen: Callable[[str], str] = _unchanged
@@ -137,6 +140,8 @@ class MediaLeg:
         self._media.attach(self._session, self._sink)
         if self.is_muted:
             self.mute(is_muted=True)
+        if self.audio is not None:
+            self.audio.begin()
 
     def offer(self) -> bytes:
         """Return an offer of ours."""
@@ -161,6 +166,11 @@ class MediaLeg:
             self.is_up = False
         self._fork = dialog if is_provisional else ""
         self.remote_sdp = text
+
+    def rollback(self) -> None:
+        """Forget an offer that was refused: what was agreed before is in force."""
+        if self.is_open:
+            self.sessions.rollback(self.session)
 
     def mute(self, *, is_muted: bool) -> None:
         """Silence or unsilence what is sent."""
@@ -216,6 +226,9 @@ class MediaLeg:
         """Stop everything and close the session; recordings are finalised. Idempotent."""
         if self.is_released:
             return
+        audio, self.audio = self.audio, None
+        if audio is not None:
+            audio.release()
         if self._session is not None:
             self._last_report = self._report()
             for port in self._ports.values():

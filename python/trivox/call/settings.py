@@ -15,6 +15,7 @@ from trivox.call.argument_rules import (
     checked_uri,
 )
 from trivox.call.header_rules import checked_headers, checked_text
+from trivox.call.streams import LocalStream, checked_streams
 from trivox.errors import InvalidArgumentsError
 from trivox.sip.reliable import Reliability
 from trivox.sip.session_timer import LEAST_INTERVAL, TimerOffer
@@ -23,6 +24,10 @@ MediaKind = Literal["auto", "webrtc", "rtp"]
 ReliableKind = Literal["never", "supported", "required"]
 """auto: what the offer asks for, and plain RTP in an offer of ours; webrtc: ICE and DTLS-SRTP."""
 
+VideoUpgrade = Literal["ask", "accept", "reject"]
+"""What becomes of an offer of video during a call: ask by CallUpgrade, or answer it at once."""
+
+_VIDEO_UPGRADES: Final = ("ask", "accept", "reject")
 _MEDIA_KINDS: Final = ("auto", "webrtc", "rtp")
 _MOST_CUSTOM_DATA_BYTES: Final = 200
 _LEAST_STATS_INTERVAL: Final = 0.5
@@ -65,6 +70,10 @@ class CallSettings:
         audio_codecs: Encoding names in order of preference.
         media: The kind of media transport.
         dtmf_method: The default of `Call.send_dtmf`.
+        streams: Local streams to send from the start, beside the call's own.
+        allow_no_audio: Let an outgoing call start though its audio streams were removed.
+        video_upgrade: ask: emit CallUpgrade, and refuse the video after 8 s; accept, reject: answer
+            at once. Video is not carried yet: each answer keeps the audio and refuses the video.
         mute_audio: Start muted.
         report_stats: Emit a StatsReport every `stats_interval`.
         stats_interval: Seconds, brought down to a multiple of 0.5; at least 0.5.
@@ -91,6 +100,9 @@ class CallSettings:
     audio_codecs: tuple[str, ...] = DEFAULT_AUDIO_CODECS
     media: MediaKind = "auto"
     dtmf_method: DtmfMethod = DtmfMethod.AUTO
+    streams: tuple[LocalStream, ...] = ()
+    allow_no_audio: bool = False
+    video_upgrade: VideoUpgrade = "ask"
     mute_audio: bool = False
     report_stats: bool = False
     stats_interval: float = 1.0
@@ -119,8 +131,9 @@ class CallSettings:
             raise InvalidArgumentsError(
                 f"custom_data is longer than {_MOST_CUSTOM_DATA_BYTES} bytes of UTF-8"
             )
-        if self.media not in _MEDIA_KINDS:
-            raise InvalidArgumentsError(f"media must be one of {', '.join(_MEDIA_KINDS)}")
+        object.__setattr__(self, "streams", checked_streams(self.streams))
+        _check_name(self.video_upgrade, "video_upgrade", _VIDEO_UPGRADES)
+        _check_name(self.media, "media", _MEDIA_KINDS)
         if not self.audio_codecs:
             raise InvalidArgumentsError("audio_codecs names no codec")
         unknown = {name.lower() for name in codecs} - {name.lower() for name in _KNOWN_CODECS}
@@ -134,9 +147,7 @@ class CallSettings:
             if value is not None:
                 checked_number(value, name, unit=" seconds, or None for no limit")
         _check_intervals(self.session_expires, self.min_session_expires)
-        wish = self.redirects
-        if not (wish == "refuse" or callable(wish) or (isinstance(wish, int) and wish >= 0)):
-            raise InvalidArgumentsError("redirects is 'refuse', a number, or a function")
+        _check_redirects(self.redirects)
         checked_choice(self.reliable_provisional, Reliability, "reliable_provisional")
         object.__setattr__(self, "reliable_provisional", Reliability(self.reliable_provisional))
         checked_number(self.stats_interval, "stats_interval", unit=" seconds")
@@ -169,3 +180,13 @@ def _check_intervals(wanted: int, least: int) -> None:
         raise InvalidArgumentsError(
             f"session_expires is a number of seconds, at least {least}; 0 asks for none"
         )
+
+
+def _check_name(value: str, what: str, names: tuple[str, ...]) -> None:
+    if value not in names:
+        raise InvalidArgumentsError(f"{what} must be one of {', '.join(names)}")
+
+
+def _check_redirects(wish: object) -> None:
+    if not (wish == "refuse" or callable(wish) or (isinstance(wish, int) and wish >= 0)):
+        raise InvalidArgumentsError("redirects is 'refuse', a number, or a function")

@@ -1,26 +1,116 @@
-"""The media streams of a call as values to look at."""
+"""The media streams of a call: what this end sends and what the far end sends."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, final
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, final
+
+from trivox.actor.isolation import LOGGED
+from trivox.actor.watchable import ReadonlyWatchable, assign
+from trivox.errors import InvalidArgumentsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trivox.actor.isolation import Isolation
+    from trivox.media.sources import AudioSource
 
 
 class StreamType(StrEnum):
     """What a stream carries."""
 
     AUDIO = "audio"
+    VIDEO = "video"
+    SCREEN_AUDIO = "screen_audio"
+    SCREEN_VIDEO = "screen_video"
+
+
+class StreamSender(Protocol):
+    """What sends a stream: a call's share of it."""
+
+    def handle_stream_closed(self, stream: LocalStream) -> None:
+        """Stop sending it: its owner has closed it."""
+        ...
 
 
 @final
-@dataclass(frozen=True, slots=True)
 class LocalStream:
-    """A stream this end sends: a call's own audio, fed by `play` and `audio().send`."""
+    """A stream this end sends, in as many calls as the program adds it to.
 
-    id: str
-    type: StreamType = StreamType.AUDIO
-    source: Literal["local"] = "local"
+    Made by `client.streams`; besides, each call has one of its own, fed by `play` and by
+    `audio().send`. Two streams are equal only if they are the same.
+
+    Attributes:
+        id: Its name, unique in the client.
+        type: What it carries.
+        source: "local".
+        origin: What is played; None for the stream a call has of its own.
+    """
+
+    __slots__ = ("__weakref__", "_activity", "_is_closed", "_isolation", "_senders", "id", "origin",
+                 "type")  # fmt: skip
+    source: ClassVar[Literal["local"]] = "local"
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 (the reference's name)
+        origin: AudioSource | None = None,
+        *,
+        type: StreamType = StreamType.AUDIO,  # noqa: A002 (the reference's name)
+        isolation: Isolation = LOGGED,
+    ) -> None:
+        self.id = id
+        self.type = type
+        self.origin = origin
+        self._isolation = isolation
+        self._is_closed = False
+        self._activity: ReadonlyWatchable[bool] | None = None
+        self._senders: list[StreamSender] | None = None
+
+    def __repr__(self) -> str:
+        return f"<LocalStream {self.id} {self.type}{' closed' if self._is_closed else ''}>"
+
+    @property
+    def is_active(self) -> ReadonlyWatchable[bool]:
+        """Whether it can be sent: True until it is closed."""
+        if self._activity is None:
+            self._activity = ReadonlyWatchable(not self._is_closed, isolation=self._isolation)
+        return self._activity
+
+    def close(self) -> None:
+        """End it for good: calls that send it stop at once and emit StreamEnded. Idempotent."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        senders, self._senders = self._senders, None
+        if self._activity is not None:
+            assign(self._activity, value=False)
+        for sender in senders or ():
+            sender.handle_stream_closed(self)
+
+    # For calls.
+
+    @property
+    def _is_sendable(self) -> bool:
+        return not self._is_closed
+
+    def _attach(self, sender: StreamSender) -> None:
+        self._senders = [*(self._senders or ()), sender]
+
+    def _detach(self, sender: StreamSender) -> None:
+        if self._senders is not None:
+            self._senders = [other for other in self._senders if other is not sender] or None
+
+
+def checked_streams(streams: Iterable[LocalStream]) -> tuple[LocalStream, ...]:
+    """Return local streams as a tuple. Raises InvalidArgumentsError for anything else."""
+    found = tuple(streams)
+    if not all(isinstance(stream, LocalStream) for stream in found):
+        raise InvalidArgumentsError(
+            "streams holds what is no LocalStream: make them with client.streams"
+        )
+    return found
 
 
 @final

@@ -31,6 +31,7 @@ from trivox.client.dialling import Dialling
 from trivox.client.outside import OutsideRequest
 from trivox.client.serving import Handler, serve
 from trivox.client.states import ClientState
+from trivox.client.streams import StreamManager
 from trivox.client.takers import IncomingCalls
 from trivox.client.targets import target_of
 from trivox.client.wiring import Wiring
@@ -89,6 +90,7 @@ class Client(ClientSubscribing, ClientListening):
         self._wiring = Wiring(self, media=media, seed=seed, sockets=sockets, trace=trace, dns=dns)
         self._arrivals = Arrivals(self, self._wiring)
         self._arrivals.note_calls()
+        self._streams = StreamManager(self._wiring.new_id, self._isolation)
         self._emptied = trio.lowlevel.ParkingLot()
         for account in config.accounts:
             self.add_account(account)
@@ -107,6 +109,11 @@ class Client(ClientSubscribing, ClientListening):
     def calls(self) -> Mapping[str, Call]:
         """Live calls by id, read-only."""
         return MappingProxyType(self._calls)
+
+    @property
+    def streams(self) -> StreamManager:
+        """Makes the streams to add to calls."""
+        return self._streams
 
     @property
     def listening_on(self) -> tuple[str, ...]:

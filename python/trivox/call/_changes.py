@@ -1,0 +1,377 @@
+"""The face of a call for what its media are to be: hold, streams, offers of the far end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from trivox.call._facts import ACCEPTED, CallFacts
+from trivox.call._listening import CallListening
+from trivox.call.argument_rules import checked_kind
+from trivox.call.events import CallUpgrade, Event, HoldChanged, Originator, StreamEnded
+from trivox.call.local_audio import LocalAudio
+from trivox.call.renegotiation import Renegotiation
+from trivox.call.sdp import is_offering_video
+from trivox.call.states import CallState, Phase
+from trivox.call.streams import LocalStream
+from trivox.call.upgrade import UpgradeRequest
+from trivox.call.wish import (
+    Add,
+    Catch,
+    Hold,
+    Remove,
+    Resume,
+    refuse_on_hold,
+    refuse_other_than_audio,
+    refuse_unsendable,
+    refuse_unsent,
+)
+from trivox.errors import (
+    CallInternalError,
+    EngineError,
+    InvalidArgumentsError,
+    StreamError,
+    StreamTypeMismatchError,
+    StreamUpdateFailedError,
+)
+from trivox.media.sources import source_of
+from trivox.sip import events as facts
+from trivox.sip.bodies import SDP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from os import PathLike
+
+    from trivox._native import Message
+    from trivox.call.wish import Change, MediaWish
+    from trivox.media.sources import AudioSource
+
+_SOON: Final = "renegotiation"
+_UPGRADE: Final = "upgrade"
+UPGRADE_LIMIT: Final = 8.0
+"""Seconds an offer of video waits for the program before it is refused."""
+
+
+class CallChanges(CallFacts):
+    """What a program asks of a call's media, and what the far end asks."""
+
+    _audio: LocalAudio | None
+    _changes: Renegotiation | None
+    _upgrade: UpgradeRequest | None
+
+    async def hold(
+        self,
+        enable: bool = True,  # noqa: FBT001, FBT002 (the reference's signature)
+        *,
+        music: AudioSource | str | PathLike[str] | None = None,
+    ) -> None:
+        """Put the far end on hold, or take it off; returns when it has agreed.
+
+        A held party hears `music`, or silence, and is not heard. What else plays in the call runs
+        on unheard. RTCP goes on both ways. Cancelling it unsends nothing: it is completed in the
+        background, and `is_on_hold` shows what came of it.
+
+        Args:
+            enable: False takes the call off hold.
+            music: What the held party hears; a file is repeated.
+
+        Raises:
+            CallOnHoldError, CallNotOnHoldError: It is so already.
+            CallWrongStateError: The call is not connected; CallReconnectingError: not now.
+            StreamUpdateFailedError: The far end refused; all is as before.
+            EngineError: The music cannot be read.
+        """
+        if music is not None and not enable:
+            raise InvalidArgumentsError("music is played on hold: leave it out of hold(False)")
+        self._refuse_unconnected("hold()")
+        wanted = None if music is None else source_of(music)
+        change = Hold(self.id, wanted) if enable else Resume(self.id)
+        change.check(self._local_audio().wish)
+        await self._renegotiation().ask(change).wait()
+
+    async def add_stream(self, stream: LocalStream) -> None:
+        """Send a stream too, mixed with the others; returns when it is sent.
+
+        The far end is asked only if nothing was sent so far. Before the call is connected the
+        stream is only noted. Cancelling it unsends nothing: it is completed in the background.
+
+        Raises:
+            StreamTypeMismatchError: It is no audio stream.
+            CallOnHoldError: The far end is on hold.
+            InactiveStreamError: The stream is closed.
+            StreamAlreadySendingError: The call sends it already.
+            StreamUpdateFailedError: The far end refused; all is as before.
+            CallEndedError, CallReconnectingError: The call is not in a state for it.
+        """
+        self._refuse_no_stream(stream, "add_stream()")
+        await self._change(Add(self.id, stream))
+
+    async def remove_stream(self, stream: LocalStream) -> None:
+        """Send a stream no longer; it stays open. Returns when it is no longer sent.
+
+        The far end is asked only if nothing else is sent. Cancelling it unsends nothing.
+
+        Raises:
+            StreamNotSendingError: The call does not send it.
+            CallOnHoldError, StreamUpdateFailedError, CallEndedError, CallReconnectingError: As for
+                `add_stream`.
+        """
+        self._refuse_no_stream(stream, "remove_stream()")
+        await self._change(Remove(self.id, stream))
+
+    async def replace_stream(self, stream: LocalStream, old_stream: LocalStream) -> None:
+        """Send `stream` in place of `old_stream`, without asking the far end.
+
+        Args:
+            stream: The new one. It comes first.
+            old_stream: The one that is sent; it stays open.
+
+        Raises:
+            StreamTypeMismatchError: They are not of one kind.
+            StreamNotSendingError: The call does not send `old_stream`.
+            CallOnHoldError, InactiveStreamError, StreamAlreadySendingError, CallEndedError,
+                CallReconnectingError: As for `add_stream`.
+            EngineError: What the new stream plays cannot be read.
+        """
+        self._refuse_no_stream(stream, "replace_stream()")
+        self._refuse_no_stream(old_stream, "replace_stream()")
+        audio = self._local_audio()
+        if stream.type is not old_stream.type:
+            raise StreamTypeMismatchError(
+                f"{stream.id} is {stream.type}, {old_stream.id} is {old_stream.type}: replace a "
+                "stream by one of its kind",
+                call_id=self.id,
+            )
+        refuse_other_than_audio(stream, self.id)
+        refuse_on_hold(audio.wish, self.id)
+        refuse_unsent(old_stream, audio.wish, self.id)
+        refuse_unsendable(stream, audio.wish, self.id)
+        audio.open(stream)
+        before = audio.wish
+        audio.agree(replace(before, streams=before.streams - {old_stream} | {stream}))
+        self.publish(before, audio.wish)
+        await trio.lowlevel.checkpoint()
+
+    async def _change(self, change: Change) -> None:
+        """Make a change of streams: at once if the far end need not know, else by an offer."""
+        audio = self._local_audio()
+        change.check(audio.wish)
+        is_known = self._phase is not Phase.CONNECTED
+        if not is_known and self._renegotiation().is_idle:
+            is_known = change.apply(audio.wish).direction == audio.told
+        if not is_known:
+            await self._renegotiation().ask(change).wait()
+            return
+        self._change_now(change)
+        await trio.lowlevel.checkpoint()
+
+    def _add_now(self, streams: Iterable[LocalStream]) -> None:
+        """Send streams too, in a call that is not connected yet."""
+        audio = self._local_audio()
+        for stream in streams:
+            change = Add(self.id, stream)
+            change.check(audio.wish)
+            self._change_now(change)
+
+    def _change_now(self, change: Change) -> None:
+        audio = self._local_audio()
+        change.prepare(audio)
+        before = audio.wish
+        audio.agree(change.apply(before))
+        self.publish(before, audio.wish)
+
+    def _refuse_unconnected(self, what: str) -> None:
+        self._refuse_ended()
+        if self._state_now() is CallState.RECONNECTING:
+            raise self._reconnecting(what)
+        if self._phase is not Phase.CONNECTED:
+            raise self._wrong_state(f"{what} needs a connected call", CallState.CONNECTED)
+        if self._session is None:
+            raise CallInternalError("a connected call has no session", call_id=self.id)
+
+    def _refuse_no_stream(self, stream: LocalStream, what: str) -> None:
+        checked_kind(stream, LocalStream, "stream")
+        self._refuse_ended()
+        self._refuse_reconnecting(what)
+
+    def _local_audio(self) -> LocalAudio:
+        if self._audio is None:
+            self._audio = self._leg.audio = LocalAudio(
+                self._leg, self._own_stream(), self._end_stream
+            )
+        return self._audio
+
+    def _renegotiation(self) -> Renegotiation:
+        if self._changes is None:
+            self._changes = Renegotiation(self, self._local_audio())
+        return self._changes
+
+    def _end_stream(self, stream: LocalStream) -> None:
+        """Let go of a stream that was closed or has come to its end."""
+        if self._state_now().is_terminal:
+            return
+        self._emit(StreamEnded, Originator.LOCAL, stream=stream, error=None)
+        if self._phase is Phase.CONNECTED and not self._renegotiation().is_idle:
+            # What is under way goes by the streams that are left.
+            self._renegotiation().ask(Remove(self.id, stream, is_closed=True))
+            self._local_audio().close(stream)
+            return
+        self._change_now(Remove(self.id, stream, is_closed=True))
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Tell the far end of what changed while it could not be told."""
+        audio = self._audio
+        if (
+            audio is not None
+            and self._phase is Phase.CONNECTED
+            and audio.wish.direction != audio.told
+        ):
+            self._renegotiation().ask(Catch())
+
+    # What the renegotiation asks of its call.
+
+    def may_offer(self) -> bool:
+        """Whether a re-INVITE may go out now: connected, no path is lost, none is out."""
+        session = self._session
+        is_free = session is not None and not session.is_modifying
+        return is_free and self._state_now() is CallState.CONNECTED
+
+    def soon(self) -> None:
+        """Go on with the changes when this turn is over."""
+        self._after(_SOON, 0.0, self._go_on)
+
+    def _go_on(self) -> None:
+        if self._changes is not None:
+            self._changes.go_on()
+
+    def offer(self, direction: str) -> None:
+        """Send a re-INVITE that offers this direction."""
+        assert self._session is not None, "a connected call has its session"
+        leg = self._leg
+        try:
+            leg.sessions.set_direction(leg.session, direction)
+            offer = leg.offer()
+        except (StreamError, EngineError) as error:
+            self._refuse_change(error)
+            return
+        self._carry_out(self._session.modify(offer))
+
+    def publish(self, before: MediaWish, after: MediaWish) -> None:
+        """Tell everybody what this end sends now."""
+        if after.streams != before.streams:
+            self._tell(local_streams=after.streams)
+        if after.is_held != before.is_held:
+            self._tell(is_on_hold=after.is_held)
+            self._emit_hold(Originator.LOCAL)
+
+    def _emit_hold(self, originator: Originator) -> None:
+        self._emit(
+            HoldChanged,
+            originator,
+            local=CallListening.is_on_hold.of(self),
+            remote=CallListening.is_remotely_held.of(self),
+        )
+
+    # What signalling tells of offers, ours and theirs.
+
+    def _take_change(self, fact: facts.SessionFact) -> None:
+        is_ours = self._changes is not None and self._changes.is_running
+        match fact:
+            case facts.ReinviteReceived(tx, message, body):
+                self._take_reinvite(tx, message, body)
+            case facts.ReinviteCancelled():
+                self._withdraw_upgrade()
+            case facts.ModificationAnswered(_, body, _) if is_ours:
+                self._take_modified(body)
+            case facts.ModificationAnswered():
+                self._take_upkeep(fact)
+                self._go_on()
+            case facts.ModificationRefused(status, reason, _):
+                text = f"the far end refused the change: {status} {reason}".rstrip()
+                error = StreamUpdateFailedError(text, sip_code=status, call_id=self.id)
+                self._refuse_change(error)
+            case facts.ModificationDeferred():
+                self._leg.rollback()
+                if is_ours and self._changes is not None:
+                    self._changes.back_off()
+            case facts.ModificationDue() if self._changes is not None and not self._changes.is_idle:
+                self._changes.is_backing_off = False
+                self._changes.go_on()
+            case _:
+                self._take_upkeep(fact)
+
+    def _take_modified(self, body: bytes) -> None:
+        assert self._changes is not None, "one of its changes was answered"
+        try:
+            self._leg.take_answer(body, "")
+        except (StreamError, EngineError) as error:
+            self._refuse_change(StreamUpdateFailedError(str(error), call_id=self.id))
+            return
+        self._changes.accept()
+        self._note_negotiated()
+        self._catch_up()
+
+    def _refuse_change(self, error: Exception) -> None:
+        self._leg.rollback()
+        if self._changes is not None:
+            self._changes.refuse(error)
+
+    def _take_reinvite(self, tx: int, message: Message, body: bytes) -> None:
+        """Answer a re-INVITE: a hold, a resume, a session refresh (RFC 3261 §14.2)."""
+        if message.body and not body:
+            self._respond(tx, 415, headers=(("Accept", ACCEPTED),))
+            return
+        self._remember_headers(message)
+        self._note_party(message)
+        if (
+            self.settings.video_upgrade == "ask"
+            and self._phase is Phase.CONNECTED
+            and message.method == "INVITE"  # the answer to an UPDATE is to come at once
+            and is_offering_video(body, self._leg.remote_sdp)
+            and self._has_listener(CallUpgrade)
+        ):
+            self._ask_for_upgrade(tx, message, body)
+            return
+        self._answer_reinvite(tx, body)
+
+    def _has_listener(self, kind: type[Event]) -> bool:
+        """Whether somebody listens to, subscribed to or waits for such events."""
+        return self._emitter is not None and self._emitter.wants(kind)
+
+    def _ask_for_upgrade(self, tx: int, message: Message, body: bytes) -> None:
+        upgrade = UpgradeRequest(
+            tx, partial(self._answer_reinvite, tx, body), isolation=self._watch_isolation()
+        )
+        self._upgrade = upgrade
+        self._after(_UPGRADE, UPGRADE_LIMIT, upgrade.expire)
+        self._emit(
+            CallUpgrade,
+            Originator.REMOTE,
+            message,
+            request=upgrade,
+            deadline=self._now() + UPGRADE_LIMIT,
+        )
+
+    def _withdraw_upgrade(self) -> None:
+        """Forget an offer of video that the far end took back, or that came to nothing."""
+        upgrade, self._upgrade = self._upgrade, None
+        if upgrade is not None:
+            self._withdraw(_UPGRADE)
+            upgrade.withdraw()
+
+    def _answer_reinvite(self, tx: int, body: bytes) -> None:
+        self._withdraw(_UPGRADE)
+        self._upgrade = None
+        try:
+            answer = self._leg.answer(body, "") if body else self._leg.offer()
+        except (StreamError, EngineError):
+            self._leg.rollback()
+            self._respond(tx, 488)
+            return
+        self._respond(tx, 200, body=answer, content_type=SDP)
+        if body:
+            self._note_negotiated()

@@ -1,0 +1,157 @@
+"""What an incoming call says before it is answered: progress, and early media."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+import trio
+
+from trivox.call._changes import CallChanges
+from trivox.call._listening import CallListening
+from trivox.call.events import EarlyMediaStarted, Originator
+from trivox.call.header_rules import HeaderArguments, checked_headers
+from trivox.call.messages import reason_of
+from trivox.call.states import CallDirection, Phase
+from trivox.call.streams import checked_streams
+from trivox.errors import (
+    AudioStreamRequiredError,
+    CallWrongDirectionError,
+    EngineError,
+    InvalidArgumentsError,
+    MediaNegotiationError,
+    StreamError,
+)
+from trivox.media.native_engine import detect_transport
+from trivox.sip.bodies import SDP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trivox.call.streams import LocalStream
+
+TRANSPORTS = {"webrtc": "ice", "rtp": "plain", "auto": "plain"}
+_PROVISIONAL = range(101, 200)
+_EARLY = 183
+
+
+class CallEarly(CallChanges):
+    """A call on its way to be answered."""
+
+    async def progress(
+        self,
+        code: int = 180,
+        *,
+        streams: Iterable[LocalStream] = (),
+        reliable: bool | None = None,
+        headers: HeaderArguments = None,
+    ) -> None:
+        """Tell the caller how it goes, before answering: 180 rings at the far end.
+
+        183, and any code with `streams`, opens early media: the response carries the answer to the
+        caller's offer, media flows both ways before `answer()`, and `play`, `recording`, `audio`
+        and `collect_dtmf` begin. An INVITE without offer has no early media: 183 goes without.
+
+        If cancelled, the call is refused with 480.
+
+        Args:
+            code: 101 to 199.
+            streams: Local streams to send from now on, beside the call's own.
+            reliable: Whether the caller acknowledges it (RFC 3262); None: as `settings` say. One
+                goes out after the other; a caller that stays silent for 32 s is refused with 504.
+            headers: Headers of the response.
+
+        Raises:
+            InvalidArgumentsError: The code is not 101 to 199, or a stream is none.
+            NotSupportedError: It is to be reliable and the caller does not know how.
+            CallWrongDirectionError, CallWrongStateError, CallEndedError: As for `answer`.
+            CallReconnectingError: The caller's connection is gone.
+            MediaNegotiationError: The offer has nothing in common with ours; 488 was sent. Or
+                there is none, and so no early media for `streams`.
+            StreamTypeMismatchError, InactiveStreamError, StreamAlreadySendingError: As for
+                `add_stream`.
+        """
+        if code not in _PROVISIONAL:
+            raise InvalidArgumentsError(f"{code!r} is no provisional status: use 180 or 183")
+        pairs = checked_headers(headers)
+        self._refuse_direction(CallDirection.INCOMING, "progress()")
+        self._refuse_ended()
+        self._refuse_phase("progress() comes before answer()", Phase.IN_CREATED)
+        self._refuse_reconnecting("progress()")
+        body = self._early_description(code, checked_streams(streams))
+        assert self._session is not None, "an incoming call is born with its session"
+        self._carry_out(
+            self._session.provisional(code, reason_of(code), pairs, body, SDP, is_reliable=reliable)
+        )
+        if body:
+            self._begin_early_media()
+        if self.timings.progressed is None:
+            self.timings.progressed = self._now()
+        await self._checkpoint_or_leave(480)
+
+    def _local_description(self) -> bytes:
+        """Open the media session and return the body of our 2xx."""
+        assert self._route is not None, "an incoming call is born with its route"
+        if self._leg.is_open:
+            return self._leg.local_sdp.encode()  # early media has answered the offer
+        offer = self._remote_offer
+        wanted = TRANSPORTS[self.settings.media]
+        if offer and self.settings.media == "auto":
+            wanted = detect_transport(offer.decode(errors="replace"))
+        self._leg.open(
+            transport=wanted,
+            local_hosts=self._host.media_hosts(self._route, wanted),
+            advertised=self._host.advertised,
+            codecs=self.settings.audio_codecs,
+        )
+        self._tell(media_state="connecting")
+        return self._leg.answer(offer, "") if offer else self._leg.offer()
+
+    def _early_description(self, code: int, streams: tuple[LocalStream, ...]) -> bytes:
+        """Return the answer a provisional response carries; empty for one without media."""
+        if streams:
+            if not self._remote_offer:
+                raise MediaNegotiationError(
+                    "the INVITE brought no offer: streams are sent once the call is answered"
+                )
+            self._add_now(streams)
+        if not self._remote_offer or not (streams or code == _EARLY or self._leg.is_open):
+            return b""
+        try:
+            return self._local_description()
+        except (StreamError, EngineError) as error:
+            self._refuse_media(error)
+            raise
+
+    def _begin_early_media(self) -> None:
+        """Let media flow before the call is answered."""
+        if not CallListening.has_early_media.of(self):
+            self._note_negotiated()
+            self._tell(has_early_media=True)
+            self._add_remote_stream()
+            self._emit(EarlyMediaStarted, Originator.LOCAL, stream=self._remote_stream)
+            self._leg.begin_flow()
+
+    def _refuse_no_audio(self) -> None:
+        """Raise AudioStreamRequiredError for a call that would start without sending audio."""
+        audio = self._audio
+        if audio is not None and not audio.wish.streams and not self.settings.allow_no_audio:
+            raise AudioStreamRequiredError("the call has no audio stream left", call_id=self.id)
+
+    @abstractmethod
+    def _refuse(self, status: int) -> None: ...
+
+    async def _checkpoint_or_leave(self, status: int = 480) -> None:
+        try:
+            await trio.lowlevel.checkpoint()
+        except BaseException:
+            self._refuse(status)
+            raise
+
+    def _refuse_direction(self, needed: CallDirection, what: str) -> None:
+        if self.direction is not needed:
+            raise CallWrongDirectionError(f"{what} is for {needed} calls", call_id=self.id)
+
+    def _refuse_phase(self, message: str, needed: Phase) -> None:
+        if self._phase is not needed:
+            raise self._wrong_state(message)

@@ -1,0 +1,120 @@
+"""What a call sends: its streams as playbacks in the engine, and the music on hold."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, final
+
+from trivox.call.wish import MediaWish
+from trivox.errors import EngineError
+from trivox.media.engine import EngineEventKind
+from trivox.media.sources import FileSource, start_playback
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trivox.call.media_leg import MediaLeg
+    from trivox.call.streams import LocalStream
+    from trivox.media.sources import AudioSource
+
+
+@final
+class LocalAudio:
+    """The streams one call sends beside its own, and what the engine is told of them.
+
+    A call that sends nothing but its own stream has none of these.
+
+    Args:
+        leg: The call's media.
+        own: The stream the call has of its own, fed by `play` and `audio().send`.
+        ended: Told of a stream that has ended by itself, or was closed.
+    """
+
+    def __init__(
+        self, leg: MediaLeg, own: LocalStream, ended: Callable[[LocalStream], None]
+    ) -> None:
+        self._leg: Final = leg
+        self._own: Final = own
+        self._ended = ended
+        self._playing: dict[LocalStream, int] = {}
+        self._music: int | None = None
+        self.wish = MediaWish(frozenset({own}))
+        """What is in force."""
+        self.told = self.wish.direction
+        """The direction the far end was told last."""
+
+    def begin(self) -> None:
+        """Tell a session that was opened just now what to send. Raises EngineError."""
+        for stream in self.wish.streams:
+            self.open(stream)
+        self._leg.sessions.set_direction(self._leg.session, self.wish.direction)
+        self.told = self.wish.direction
+        self._mix()
+
+    def open(self, stream: LocalStream) -> None:
+        """Begin to play a stream, if there is a session. Raises EngineError."""
+        stream._attach(self)  # noqa: SLF001 (shared by the package)
+        if stream.origin is None or not self._leg.is_open or stream in self._playing:
+            return
+        leg = self._leg
+        number = start_playback(leg.sessions, leg.session, stream.origin, "beside")
+        self._playing[stream] = number
+        pending = leg.expect(EngineEventKind.PLAYBACK_ENDED, number)
+        pending.on_done = lambda: self._note_played_out(stream, number)
+
+    def close(self, stream: LocalStream) -> None:
+        """Stop playing a stream."""
+        stream._detach(self)  # noqa: SLF001 (as above)
+        number = self._playing.pop(stream, None)
+        if number is not None and self._leg.is_open:
+            self._leg.sessions.stop_playback(self._leg.session, number)
+
+    def open_music(self, music: AudioSource) -> None:
+        """Open what a held party hears; a file goes round. Raises EngineError."""
+        if isinstance(music, FileSource):
+            music = replace(music, loop=True)
+        leg = self._leg
+        self._music = start_playback(leg.sessions, leg.session, music, "hold")
+
+    def close_music(self) -> None:
+        """Stop the music."""
+        number, self._music = self._music, None
+        if number is not None and self._leg.is_open:
+            with suppress(EngineError):
+                self._leg.sessions.stop_playback(self._leg.session, number)
+
+    def agree(self, wish: MediaWish) -> None:
+        """Put a wish in force: what it does not send any more is stopped."""
+        gone = self.wish.streams - wish.streams
+        was_held, self.wish = self.wish.is_held, wish
+        for stream in gone:
+            self.close(stream)
+        if was_held and not wish.is_held:
+            self.close_music()
+        self._mix()
+
+    def without_closed(self, wish: MediaWish) -> MediaWish:
+        """Return a wish without the streams that have been closed."""
+        left = frozenset(stream for stream in wish.streams if stream._is_sendable)  # noqa: SLF001
+        return wish if left == wish.streams else replace(wish, streams=left)
+
+    def release(self) -> None:
+        """Let go of the streams: the call is over, they are not."""
+        for stream in self.wish.streams | set(self._playing):
+            stream._detach(self)  # noqa: SLF001 (as above)
+        self._playing.clear()
+
+    def handle_stream_closed(self, stream: LocalStream) -> None:
+        """Stop sending a stream that its owner has closed."""
+        self._ended(stream)
+
+    def _note_played_out(self, stream: LocalStream, number: int) -> None:
+        if self._playing.get(stream) == number and self._leg.is_open:
+            del self._playing[stream]
+            self._ended(stream)
+
+    def _mix(self) -> None:
+        if self._leg.is_open:
+            own = self._own in self.wish.streams
+            self._leg.sessions.set_mix(self._leg.session, own=own, holding=self.wish.is_held)

@@ -1,0 +1,135 @@
+"""Changes of a call's media that the far end must agree to: one offer at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Protocol, final
+
+from trivox.errors import TrivoxError
+
+if TYPE_CHECKING:
+    from trivox.actor.receipt import Receipt
+    from trivox.call.local_audio import LocalAudio
+    from trivox.call.wish import Change, MediaWish
+
+
+class Line(Protocol):
+    """The call, seen from its changes."""
+
+    def may_offer(self) -> bool:
+        """Whether an offer may go out now (RFC 3261 §14.1)."""
+        ...
+
+    def soon(self) -> None:
+        """Call `Renegotiation.go_on` when this turn is over."""
+        ...
+
+    def offer(self, direction: str) -> None:
+        """Send a re-INVITE that offers this direction."""
+        ...
+
+    def publish(self, before: MediaWish, after: MediaWish) -> None:
+        """Tell everybody what is in force now."""
+        ...
+
+
+@final
+class Renegotiation:
+    """First come, first served; what comes in one turn goes into one offer.
+
+    A change is checked when it is asked for, by its owner, and again when its turn has come. Once
+    begun it is carried to its end, whoever still waits for it.
+    """
+
+    def __init__(self, line: Line, audio: LocalAudio) -> None:
+        self._line = line
+        self._audio = audio
+        self._waiting: deque[Change] = deque()
+        self._running: tuple[Change, ...] = ()
+        self._wish = audio.wish
+        self.is_backing_off = False
+        """An offer crossed theirs: the next one waits for its time."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs and nothing waits."""
+        return not self._running and not self._waiting
+
+    @property
+    def is_running(self) -> bool:
+        """Whether an offer is out."""
+        return bool(self._running)
+
+    def ask(self, change: Change) -> Receipt[None]:
+        """Take a change in; the receipt says what came of it."""
+        self._waiting.append(change)
+        if not self._running:
+            self._line.soon()
+        return change.receipt
+
+    def go_on(self) -> None:
+        """Begin what waits, if it may begin; call it whenever that may have changed."""
+        if self._running or self.is_backing_off or not self._waiting:
+            return
+        if not self._line.may_offer():
+            return
+        self._running, self._wish = self._next_batch()
+        if not self._running:
+            return
+        if self._wish.direction == self._audio.told:
+            self.accept()
+        else:
+            self._line.offer(self._wish.direction)
+
+    def accept(self) -> None:
+        """Put in force what was offered."""
+        done, self._running = self._running, ()
+        before, self._audio.told = self._audio.wish, self._wish.direction
+        # A stream may have been closed while the far end was asked.
+        wish = self._audio.without_closed(self._wish)
+        self._audio.agree(wish)
+        self._line.publish(before, wish)
+        for change in done:
+            change.receipt.resolve(None)
+        if self._waiting:
+            self._line.soon()
+
+    def refuse(self, error: Exception) -> None:
+        """Leave all as it was."""
+        failed, self._running = self._running, ()
+        for change in failed:
+            change.discard(self._audio)
+            change.receipt.fail(error)
+        if self._waiting:
+            self._line.soon()
+
+    def back_off(self) -> None:
+        """Put what was offered back to the front: offers have crossed (491)."""
+        for change in reversed(self._running):
+            change.discard(self._audio)
+            self._waiting.appendleft(change)
+        self._running = ()
+        self.is_backing_off = True
+
+    def close(self, error: Exception) -> None:
+        """Fail all that runs or waits: the call has ended."""
+        left = (*self._running, *self._waiting)
+        self._running = ()
+        self._waiting.clear()
+        for change in left:
+            change.receipt.fail(error)
+
+    def _next_batch(self) -> tuple[tuple[Change, ...], MediaWish]:
+        batch: list[Change] = []
+        wish = self._audio.wish
+        while self._waiting and not (batch and (self._waiting[0].is_alone or batch[0].is_alone)):
+            change = self._waiting.popleft()
+            try:
+                change.check(wish)
+                change.prepare(self._audio)
+            except TrivoxError as error:
+                change.receipt.fail(error)
+                continue
+            wish = change.apply(wish)
+            batch.append(change)
+        return tuple(batch), wish

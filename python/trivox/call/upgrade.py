@@ -1,0 +1,60 @@
+"""A far end that offers video in a call without, and the program that is asked about it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, final
+
+from trivox.actor.watchable import ReadonlyWatchable, assign
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trivox.actor.isolation import Isolation
+
+
+class UpgradeStatus(StrEnum):
+    """What has become of an offer of video."""
+
+    WAITING = "waiting"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    """Nobody said anything for 8 s: it was refused."""
+    WITHDRAWN = "withdrawn"
+    """The far end took it back, or the call ended."""
+
+
+@final
+class UpgradeRequest:
+    """One offer of video; the first word about it counts."""
+
+    def __init__(self, tx: int, answer: Callable[[], None], *, isolation: Isolation) -> None:
+        self.tx = tx
+        self.status = ReadonlyWatchable(UpgradeStatus.WAITING, isolation=isolation)
+        self._answer: Callable[[], None] | None = answer
+
+    def settle(self, status: UpgradeStatus) -> None:
+        """Answer the offer; nothing when that has been done."""
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer()
+            assign(self.status, status)
+
+    def accept(self) -> None:
+        """Take it."""
+        self.settle(UpgradeStatus.ACCEPTED)
+
+    def reject(self) -> None:
+        """Refuse it."""
+        self.settle(UpgradeStatus.REJECTED)
+
+    def expire(self) -> None:
+        """Refuse it: its time is over."""
+        self.settle(UpgradeStatus.EXPIRED)
+
+    def withdraw(self) -> None:
+        """Note that there is nothing to answer any more."""
+        if self._answer is not None:
+            self._answer = None
+            assign(self.status, UpgradeStatus.WITHDRAWN)

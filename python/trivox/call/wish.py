@@ -1,0 +1,232 @@
+"""What this end wants of a call's media, and the changes a program can ask of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol, final
+
+from trivox.actor.receipt import OpenReceipt
+from trivox.call.streams import StreamType
+from trivox.errors import (
+    CallNotOnHoldError,
+    CallOnHoldError,
+    InactiveStreamError,
+    StreamAlreadySendingError,
+    StreamNotSendingError,
+    StreamTypeMismatchError,
+)
+
+if TYPE_CHECKING:
+    from trivox.call.local_audio import LocalAudio
+    from trivox.call.streams import LocalStream
+    from trivox.media.sources import AudioSource
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MediaWish:
+    """What is sent, and whether the far end is held."""
+
+    streams: frozenset[LocalStream]
+    is_held: bool = False
+    has_music: bool = False
+
+    @property
+    def direction(self) -> str:
+        """The direction attribute that says so; a held party hears music or silence (RFC 3264 §8.4)."""
+        sends = bool(self.streams) or self.has_music
+        if self.is_held:
+            return "sendonly" if sends else "inactive"
+        return "sendrecv" if sends else "recvonly"
+
+
+class Change(Protocol):
+    """One thing asked of a call's media."""
+
+    receipt: OpenReceipt[None]
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it goes into an offer of its own."""
+        ...
+
+    def check(self, wish: MediaWish) -> None:
+        """Raise what forbids it, where the wish is so far."""
+        ...
+
+    def prepare(self, audio: LocalAudio) -> None:
+        """Open what it needs. Raises EngineError."""
+        ...
+
+    def apply(self, wish: MediaWish) -> MediaWish:
+        """Return the wish with it."""
+        ...
+
+    def discard(self, audio: LocalAudio) -> None:
+        """Close what it needed: it did not come about."""
+        ...
+
+
+@final
+class Hold:
+    """Put the far end on hold, with music or without."""
+
+    is_alone = True
+
+    def __init__(self, call_id: str, music: AudioSource | None) -> None:
+        self.receipt: OpenReceipt[None] = OpenReceipt()
+        self._call_id = call_id
+        self._music = music
+
+    def check(self, wish: MediaWish) -> None:
+        """Refuse a second hold."""
+        refuse_on_hold(wish, self._call_id)
+
+    def prepare(self, audio: LocalAudio) -> None:
+        """Open the music."""
+        if self._music is not None:
+            audio.open_music(self._music)
+
+    def apply(self, wish: MediaWish) -> MediaWish:
+        """Return the wish on hold."""
+        return replace(wish, is_held=True, has_music=self._music is not None)
+
+    def discard(self, audio: LocalAudio) -> None:
+        """Close the music."""
+        audio.close_music()
+
+
+@final
+class Resume:
+    """Take the far end off hold."""
+
+    is_alone = True
+
+    def __init__(self, call_id: str) -> None:
+        self.receipt: OpenReceipt[None] = OpenReceipt()
+        self._call_id = call_id
+
+    def check(self, wish: MediaWish) -> None:
+        """Refuse what is not on hold."""
+        if not wish.is_held:
+            raise CallNotOnHoldError("the call is not on hold", call_id=self._call_id)
+
+    def prepare(self, audio: LocalAudio) -> None:
+        """Need nothing."""
+
+    def apply(self, wish: MediaWish) -> MediaWish:
+        """Return the wish off hold."""
+        return replace(wish, is_held=False, has_music=False)
+
+    def discard(self, audio: LocalAudio) -> None:
+        """Need nothing."""
+
+
+@final
+class Add:
+    """Send a stream too."""
+
+    is_alone = False
+
+    def __init__(self, call_id: str, stream: LocalStream) -> None:
+        self.receipt: OpenReceipt[None] = OpenReceipt()
+        self._call_id = call_id
+        self._stream = stream
+
+    def check(self, wish: MediaWish) -> None:
+        """Refuse a stream that cannot be added."""
+        refuse_other_than_audio(self._stream, self._call_id)
+        refuse_on_hold(wish, self._call_id)
+        refuse_unsendable(self._stream, wish, self._call_id)
+
+    def prepare(self, audio: LocalAudio) -> None:
+        """Begin to play it, unheard until it is agreed on."""
+        audio.open(self._stream)
+
+    def apply(self, wish: MediaWish) -> MediaWish:
+        """Return the wish with the stream."""
+        return replace(wish, streams=wish.streams | {self._stream})
+
+    def discard(self, audio: LocalAudio) -> None:
+        """Stop playing it."""
+        audio.close(self._stream)
+
+
+@final
+class Remove:
+    """Send a stream no longer."""
+
+    is_alone = False
+
+    def __init__(self, call_id: str, stream: LocalStream, *, is_closed: bool = False) -> None:
+        self.receipt: OpenReceipt[None] = OpenReceipt()
+        self._call_id = call_id
+        self._stream = stream
+        self._is_closed = is_closed
+
+    def check(self, wish: MediaWish) -> None:
+        """Refuse a stream that is not sent; a closed one goes in any case."""
+        if not self._is_closed:
+            refuse_on_hold(wish, self._call_id)
+            refuse_unsent(self._stream, wish, self._call_id)
+
+    def prepare(self, audio: LocalAudio) -> None:
+        """Need nothing."""
+
+    def apply(self, wish: MediaWish) -> MediaWish:
+        """Return the wish without the stream."""
+        return replace(wish, streams=wish.streams - {self._stream})
+
+    def discard(self, audio: LocalAudio) -> None:
+        """Need nothing."""
+
+
+@final
+class Catch:
+    """Change nothing: tell the far end what changed while it could not be told."""
+
+    is_alone = False
+
+    def __init__(self) -> None:
+        self.receipt: OpenReceipt[None] = OpenReceipt()
+
+    def check(self, wish: MediaWish) -> None:
+        """Refuse nothing."""
+
+    def prepare(self, audio: LocalAudio) -> None:
+        """Need nothing."""
+
+    def apply(self, wish: MediaWish) -> MediaWish:
+        """Return the wish."""
+        return wish
+
+    def discard(self, audio: LocalAudio) -> None:
+        """Need nothing."""
+
+
+def refuse_on_hold(wish: MediaWish, call_id: str) -> None:
+    """Raise CallOnHoldError while the far end is held."""
+    if wish.is_held:
+        raise CallOnHoldError("the call is on hold", call_id=call_id)
+
+
+def refuse_other_than_audio(stream: LocalStream, call_id: str) -> None:
+    """Raise StreamTypeMismatchError for what is no audio stream."""
+    if stream.type is not StreamType.AUDIO:
+        raise StreamTypeMismatchError(
+            f"{stream.id} is a {stream.type} stream: audio is sent here", call_id=call_id
+        )
+
+
+def refuse_unsendable(stream: LocalStream, wish: MediaWish, call_id: str) -> None:
+    """Raise for a stream that is closed, or sent already."""
+    if not stream._is_sendable:  # noqa: SLF001 (shared by the package)
+        raise InactiveStreamError(f"{stream.id} is closed", call_id=call_id)
+    if stream in wish.streams:
+        raise StreamAlreadySendingError(f"{stream.id} is being sent already", call_id=call_id)
+
+
+def refuse_unsent(stream: LocalStream, wish: MediaWish, call_id: str) -> None:
+    """Raise StreamNotSendingError for a stream that is not sent."""
+    if stream not in wish.streams:
+        raise StreamNotSendingError(f"{stream.id} is not being sent in this call", call_id=call_id)
