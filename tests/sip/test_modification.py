@@ -6,6 +6,7 @@ import pytest
 
 from trivox.errors import CallWrongStateError
 from trivox.sip import events
+from trivox.sip.invite_session import InviteSession
 from trivox.sip.invite_table import InviteState
 from trivox.sip.modification import (
     MODIFICATION_ACTIONS,
@@ -18,6 +19,8 @@ from trivox.sip.modification import (
 from trivox.sip.offer_answer import OfferState
 from trivox.sip.outputs import SendAck, SendRequest, SendResponse
 from trivox.sip.table import ignored_because
+
+from .conftest import Driver
 
 
 def kinds(outputs) -> list[str]:
@@ -157,6 +160,62 @@ def test_update_changes_the_session_without_ack(called, far_end, body) -> None:
     assert far_end.header(update, "Contact") == "<sip:alice@192.0.2.1>"
     assert (told.body, told.is_offer) == (body, False)
     assert called.session.offer_state is OfferState.STABLE
+
+
+def test_callee_may_update_an_early_dialog_that_is_agreed(far_end, identity) -> None:
+    request = far_end.request("INVITE", to_tag="", body=b"offer", more=(("Supported", "100rel"),))
+    driver = Driver(
+        InviteSession.incoming(
+            request, 7, local_tag="us", contact="<sip:alice@192.0.2.1>", identity=identity
+        )
+    )
+    assert driver.session.is_unanswered
+    assert driver.session.modify(b"new", method="UPDATE") == (events.ModificationDeferred(0),)
+    [response] = driver.session.provisional(183, "Progress", body=b"answer")
+    rack = f"{far_end.header(response, 'RSeq')} 1 INVITE"
+    outputs = driver.hears(far_end.asks(50, far_end.request("PRACK", more=(("RAck", rack),))))
+    assert kinds(outputs) == ["200", "ModificationDue"]
+
+    driver.carry(driver.session.modify(b"new", method="UPDATE"))
+    tx, update = driver.last
+    outputs = driver.hears(far_end.answers(tx, far_end.response(update, 200, body=b"agreed")))
+
+    assert (update.method, kinds(outputs)) == ("UPDATE", ["ModificationAnswered"])
+    assert driver.session.is_unanswered
+
+
+def test_caller_may_update_the_early_dialog_of_a_branch(caller, far_end) -> None:
+    caller.carry(caller.session.invite(b"offer"))
+    tx, invite = caller.last
+    more = (("Require", "100rel"), ("RSeq", "1"))
+    for tag in ("a", "b"):
+        response = far_end.response(invite, 183, tag=tag, body=b"answer", more=more)
+        caller.hears(far_end.answers(tx, response))
+
+    caller.carry(caller.session.modify(b"new", method="UPDATE", to_tag="a"))
+    update_tx, update = caller.last
+    crossed = caller.session.handle(far_end.answers(update_tx, far_end.response(update, 491)), 10.0)
+    caller.session.handle_timeout(20.0)
+    caller.carry(caller.session.modify(b"new", method="UPDATE", to_tag="a"))
+    outputs = caller.hears(far_end.answers(tx, far_end.response(invite, 200, tag="a")))
+
+    assert far_end.header(update, "To").endswith(";tag=a")
+    assert crossed == (events.ModificationDeferred(491),)
+    assert kinds(outputs) == ["SendAck", "Answered"]
+    # The UPDATE is still out: its answer comes by itself.
+    assert caller.session.offer_state is OfferState.LOCAL_OFFER
+
+
+@pytest.mark.parametrize(("method", "tag"), [("INVITE", "them"), ("UPDATE", "who")])
+def test_early_dialog_is_not_changed_by_a_reinvite_or_before_it_is_agreed(
+    caller, far_end, method, tag
+) -> None:
+    caller.carry(caller.session.invite(b"offer"))
+    tx, invite = caller.last
+    caller.hears(far_end.answers(tx, far_end.response(invite, 183, body=b"preview")))
+
+    with pytest.raises(CallWrongStateError):
+        caller.session.modify(b"new", method=method, to_tag=tag)
 
 
 # Glare (RFC 3261 §14.1)

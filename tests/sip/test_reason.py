@@ -43,6 +43,17 @@ def test_any_text_gives_causes_or_none(lines) -> None:
     assert all(cause.cause >= 0 for cause in read_causes_untrusted(lines))
 
 
+def test_other_requests_move_the_target_and_name_nobody(answered, far_end) -> None:
+    contact = "<sip:bob@192.0.2.77>"
+    other = {"from_display": '"Carol" <sip:carol@example.com>', "contact": contact}
+    answered.hears(far_end.asks(50, far_end.request("REFER", cseq=2, **other)))
+
+    info = answered.session.request("INFO")
+
+    assert info.uri == "sip:bob@192.0.2.77"
+    assert answered.session.dialog.remote_party == '"Bob" <sip:bob@example.com>;tag=them'
+
+
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
 def test_request_may_name_another_party_from_now_on(answered, far_end, method) -> None:
     """RFC 4916 §4.4.2: their From is our next To."""

@@ -388,5 +388,4 @@ def _told(message: Message | None, status: int) -> tuple[int, str]:
         return status, ""
     causes = read_causes_untrusted(message.headers("Reason"))
     numbers = (cause.cause for cause in causes if cause.protocol.upper() == "SIP")
-    texts = (cause.text for cause in causes if cause.text)
-    return status or next(numbers, 0), next(texts, "")
+    return status or next(numbers, 0), next((each.text for each in causes if each.text), "")

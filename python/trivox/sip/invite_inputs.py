@@ -186,6 +186,8 @@ def _classify(
     early = leg.exchanges.get(message.to_tag)
     if early is not None:
         leg.offer_answer = early.offer_answer
+        if early.is_agreed:
+            return InviteEvent.RECEIVED_2XX
     given.meaning = leg.offer_answer.step(
         OfferEvent.RECEIVED_2XX_SDP if description_of(message) else OfferEvent.RECEIVED_2XX
     )

@@ -82,6 +82,7 @@ class Given:
     request: ClientRequest | None = None
     meaning: OfferMeaning = OfferMeaning.NOTHING
     method: str = "INVITE"
+    tag: str = ""
     is_reliable: bool = False
 
 
@@ -178,7 +179,8 @@ class InviteLeg:
 
     def modify(self, given: Given) -> SendRequest:
         """Return our re-INVITE or UPDATE."""
-        request = self.new_request(Purpose.MODIFICATION, given.method, self.dialog_now)
+        dialog = self.dialog or self.early[given.tag]
+        request = self.new_request(Purpose.MODIFICATION, given.method, dialog)
         request.headers = (ALLOW, SUPPORTED, *self.timer.refresh(), *given.headers)
         request.body, request.content_type = given.body, given.content_type
         return self.send(request)
@@ -306,12 +308,11 @@ class InviteLeg:
         assert self.dialog is not None, "this state has a dialog"
         return self.dialog
 
-    def glare_delay(self) -> float:
+    def glare_delay(self, cseq: int) -> float:
         """Return how long to wait after a 491, in steps of 10 ms (RFC 3261 §14.1).
 
         Who chose the Call-ID waits 2.1 to 4 s, the other 0 to 2 s; spread by call and try.
         """
-        cseq = self.dialog_now.local_cseq
         number = zlib.crc32(f"{self.local_tag}{cseq}".encode("utf-8", "surrogateescape"))
         return (210 + number % 191 if self.target else number % 201) / 100
 

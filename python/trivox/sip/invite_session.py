@@ -11,7 +11,7 @@ from trivox.sip.invite_actions import step
 from trivox.sip.invite_inputs import next_deadline, take_event, take_time
 from trivox.sip.invite_leg import Given, InviteLeg, Purpose
 from trivox.sip.invite_table import InviteEvent, InviteState
-from trivox.sip.modification import Modification
+from trivox.sip.modification import Modification, refuse_change
 from trivox.sip.offer_answer import OfferEvent, OfferState
 from trivox.sip.redirection import leg_for
 from trivox.sip.reliable import Reliability
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 Outputs = tuple["SessionOutput", ...]
 
 NO_TIMER: Final = TimerOffer(interval=0)
-_MODIFIABLE: Final = frozenset({InviteState.ANSWERED, InviteState.ACCEPTED, InviteState.CONFIRMED})
 
 
 @final
@@ -336,29 +335,26 @@ class InviteSession:
         headers: Headers = (),
         *,
         method: Literal["INVITE", "UPDATE"] = "INVITE",
+        to_tag: str = "",
     ) -> Outputs:
         """Change the session by a re-INVITE; without body the far end makes the offer (RFC 3261 §14).
 
-        An UPDATE does it without ACK; without body it changes what its headers say (RFC 3311).
+        An UPDATE does it without ACK; without body it changes what its headers say (RFC 3311). It
+        may do so before the 2xx, as caller in the early dialog of `to_tag`, once that has agreed.
 
         `ModificationAnswered` or `ModificationRefused` follows; or `ModificationDeferred`, at once
         while another INVITE is in progress or later when theirs crosses it, and `ModificationDue`
         when it is to be tried again with a fresh offer.
 
         Raises:
-            CallWrongStateError: The session is not answered or has ended, or a change of ours is
-                out already.
+            CallWrongStateError: The session is not agreed or has ended, or a change is out already.
         """
         leg = self._leg
-        if leg.state not in _MODIFIABLE or self.is_modifying:
-            raise CallWrongStateError(
-                "a session is changed once it is answered, one change at a time",
-                state=leg.state,
-                allowed=(InviteState.CONFIRMED,),
-            )
+        refuse_change(leg, method, to_tag)
         if leg.modification is None:
             leg.modification = Modification()
-        given = Given(headers=headers, body=body, content_type=content_type, method=method)
+        given = Given(headers=headers, body=body, content_type=content_type)
+        given.method, given.tag = method, to_tag
         return leg.modification.modify(leg, given)
 
     @property
@@ -375,6 +371,7 @@ class InviteSession:
             return ()
         serial, early.prack_awaited = early.prack_awaited, 0
         early.offer_answer.step(OfferEvent.SENT_ACK)
+        early.is_agreed = True
         return (leg.prack(to_tag, serial, body, content_type),)
 
     def acknowledge_modification(self, body: bytes, content_type: str = SDP) -> Outputs:

@@ -6,6 +6,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, final
 
+from trivox.errors import CallWrongStateError
 from trivox.sip import events
 from trivox.sip.bodies import description_of, is_description
 from trivox.sip.events import SessionOutput
@@ -146,7 +147,7 @@ MODIFICATION_IGNORED: Final[Ignored[ModificationEvent, ModificationState]] = {
 class Modification:
     """Our changes to one session, one at a time. A part of `InviteSession`, which drains it."""
 
-    __slots__ = ("_back_offs", "_request", "deadline", "state")
+    __slots__ = ("_back_offs", "_method", "_request", "_tag", "deadline", "state")
 
     def __init__(self) -> None:
         self.state = ModificationState.IDLE
@@ -154,6 +155,8 @@ class Modification:
         """When the back-off has passed, in seconds on the session's clock."""
         self._request: ClientRequest | None = None
         self._back_offs = 0
+        self._method = "INVITE"
+        self._tag = ""
 
     @property
     def is_out(self) -> bool:
@@ -162,7 +165,15 @@ class Modification:
 
     def modify(self, leg: InviteLeg, given: Given) -> Outputs:
         """Send it, or say that it has to wait."""
-        return self._step(leg, E.MODIFY if is_way_free(leg) else E.MODIFY_TOO_SOON, given)
+        self._method, self._tag = given.method, given.tag
+        return self._step(leg, E.MODIFY if self._is_way_free(leg) else E.MODIFY_TOO_SOON, given)
+
+    def _is_way_free(self, leg: InviteLeg) -> bool:
+        """Whether nothing is in progress either way that forbids it (RFC 3261 §14.1, RFC 3311 §5.1)."""
+        is_stable = leg.exchange_of(self._tag).state is OfferState.STABLE
+        if self._method == "UPDATE":
+            return is_stable and not leg.reinvites and not leg.updates
+        return is_stable and not leg.reinvites and leg.state is InviteState.CONFIRMED
 
     def acknowledge(self, leg: InviteLeg, given: Given) -> Outputs:
         """Send the ACK with our answer."""
@@ -183,7 +194,7 @@ class Modification:
 
     def go_on(self, leg: InviteLeg, given: Given) -> Outputs:
         """Say that it is due if it waits and the way is free; after every input."""
-        if self.state is not S.DEFERRED or not is_way_free(leg):
+        if self.state is not S.DEFERRED or not self._is_way_free(leg):
             return ()
         return self._step(leg, E.CLEAR, given)
 
@@ -192,12 +203,14 @@ class Modification:
         self._request = given.request
         message = given.message
         if given.status // 100 != 2 or message is None:
-            leg.offer_answer.step(OfferEvent.INVITE_FAILED)
+            leg.exchange_of(self._tag).step(OfferEvent.INVITE_FAILED)
             return self._step(leg, self._refusal(leg, given), given)
-        leg.dialog_now.refresh(message)
+        assert self._request is not None, "a response is to a request"
+        assert self._request.dialog is not None, "a change is made in a dialog"
+        self._request.dialog.refresh(message)
         leg.timer.learn(message, leg.now)
         leg.learn(message)
-        given.meaning = leg.offer_answer.step(
+        given.meaning = leg.exchange_of(self._tag).step(
             OfferEvent.RECEIVED_2XX_SDP if description_of(message) else OfferEvent.RECEIVED_2XX
         )
         is_offer = given.meaning is OfferMeaning.OFFER
@@ -229,7 +242,7 @@ class Modification:
     def send(self, leg: InviteLeg, given: Given) -> Outputs:
         """Send the request."""
         if is_description(given.body, given.content_type):
-            leg.offer_answer.step(OfferEvent.SENT_INVITE_SDP)
+            leg.exchange_of(self._tag).step(OfferEvent.SENT_INVITE_SDP)
         elif given.method == "INVITE":
             leg.offer_answer.step(OfferEvent.SENT_INVITE)
         return (leg.modify(given),)
@@ -272,14 +285,28 @@ class Modification:
         delay: float | None = retry_after_untrusted(given)
         if given.status == 422:
             delay = 0.0  # it may go out again at once, with their Min-SE (RFC 4028 §7.3)
-        self.deadline = leg.now + (leg.glare_delay() if delay is None else delay)
+        if delay is None:
+            assert self._request is not None, "it was answered"
+            delay = leg.glare_delay(self._request.cseq)
+        self.deadline = leg.now + delay
         return ()
 
 
-def is_way_free(leg: InviteLeg) -> bool:
-    """Whether no INVITE is in progress either way and no offer is open (RFC 3261 §14.1)."""
-    is_stable = leg.offer_answer.state is OfferState.STABLE
-    return leg.state is InviteState.CONFIRMED and is_stable and not leg.reinvites
+_MODIFIABLE: Final = frozenset({InviteState.ANSWERED, InviteState.ACCEPTED, InviteState.CONFIRMED})
+
+
+def refuse_change(leg: InviteLeg, method: str, to_tag: str) -> None:
+    """Raise CallWrongStateError unless the session can be changed that way, now or soon."""
+    is_out = leg.modification is not None and leg.modification.is_out
+    is_callee = leg.state is InviteState.INCOMING
+    is_caller = leg.state is InviteState.PROCEEDING and to_tag in leg.exchanges
+    is_early = method == "UPDATE" and (is_callee or is_caller)
+    if is_out or not (is_early or leg.state in _MODIFIABLE):
+        raise CallWrongStateError(
+            "a session is changed once it is agreed, one change at a time",
+            state=leg.state,
+            allowed=(InviteState.CONFIRMED,),
+        )
 
 
 def retry_after_untrusted(given: Given) -> int | None:

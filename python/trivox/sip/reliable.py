@@ -197,6 +197,8 @@ class EarlyExchange:
     """RSeq of a response whose offer we still have to answer in its PRACK; 0 for none."""
     description: bytes = b""
     """The answer they gave, which stands for the one of the 2xx."""
+    is_agreed: bool = False
+    """Whether offer and answer were complete before the 2xx."""
 
     @classmethod
     def after(cls, state: OfferState) -> EarlyExchange:
@@ -223,7 +225,7 @@ class EarlyExchange:
             return False
         was_awaited = self.offer_answer.state is OfferState.OFFER_AWAITED
         if self.offer_answer.state is OfferState.LOCAL_OFFER:
-            self.description = body
+            self.description, self.is_agreed = body, True
         self.offer_answer.step(OfferEvent.RECEIVED_2XX_SDP)
         return was_awaited
 
