@@ -103,9 +103,12 @@ async def test_a_subscription_passes_it_with_refreshes(autojump_clock, transport
             assert (await anext(told)).value is None
             await trio.sleep(500)
             watchers[0].notify(MAILBOX)
-            values = [(await anext(told)).value for _ in range(6)]
+            refreshes = 0
+            while (value := (await anext(told)).value) is None:
+                refreshes += 1
 
-            assert MAILBOX in values
+            assert value == MAILBOX
+            assert refreshes >= 4
             assert len(watchers) == 1
         assert watchers[0].state.value is trivox.NotifierState.OVER
 
