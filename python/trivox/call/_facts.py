@@ -22,7 +22,7 @@ from trivox.call.events import (
 from trivox.call.messages import SipResponse, headers_of, reason_of
 from trivox.call.origin import value_of_party
 from trivox.call.sdp import is_holding
-from trivox.call.states import Phase, Trigger
+from trivox.call.states import LEAVING, Phase, Trigger
 from trivox.errors import ConnectionTimeoutError, EngineError, StreamError, TransportError
 from trivox.sip import events as facts
 from trivox.sip.bodies import MULTIPART, SDP
@@ -326,7 +326,7 @@ class CallFacts(CallUpkeep):
         originator: Originator,
         trigger: Trigger,
     ) -> None:
-        if self._phase not in (Phase.ENDING, Phase.FAILING):
+        if self._phase not in LEAVING:
             self._cause = CallEnd(
                 reason=EndReason.FAILED,
                 originator=originator,
@@ -339,7 +339,7 @@ class CallFacts(CallUpkeep):
     def _end_remotely(
         self, why: EndReason, status: int, message: Message | None, trigger: Trigger
     ) -> None:
-        if self._phase not in (Phase.ENDING, Phase.FAILING):
+        if self._phase not in LEAVING:
             status, text = _told(message, status)
             self._cause = CallEnd(
                 reason=why,

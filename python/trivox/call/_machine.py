@@ -22,7 +22,7 @@ from trivox.call.events import (
     RemoteMediaRemoved,
     StopRinging,
 )
-from trivox.call.states import IGNORED, TABLE, Action, CallState, Phase, Trigger
+from trivox.call.states import IGNORED, LEAVING, TABLE, Action, CallState, Phase, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,7 +196,7 @@ class CallMachine(CallListening, ABC):
         """End an established call that was lost; an unestablished one fails."""
         if self._phase is Phase.CONNECTED:
             reason = EndReason.CONNECTION_LOST
-        elif self._phase in (Phase.ENDING, Phase.FAILING):
+        elif self._phase in LEAVING:
             self._step(trigger)
             return
         else:

@@ -22,7 +22,7 @@ from trivox.call.header_rules import (
 )
 from trivox.call.messages import SipResponse, reason_of
 from trivox.call.settings import CallSettings, DtmfMethod, RejectMode
-from trivox.call.states import CallDirection, Phase, Trigger
+from trivox.call.states import LEAVING, CallDirection, Phase, Trigger
 from trivox.errors import (
     EngineError,
     InvalidArgumentsError,
@@ -191,7 +191,7 @@ class CallSignalling(CallEarly):
         originator: Originator = Originator.LOCAL,
         trigger: Trigger = Trigger.HANGUP,
     ) -> None:
-        if self._state_now().is_terminal or self._phase in (Phase.ENDING, Phase.FAILING):
+        if self._state_now().is_terminal or self._phase in LEAVING:
             return
         is_unanswered = self._phase in (Phase.IN_CREATED, Phase.IN_ANSWERING)
         self._farewell = farewell

@@ -20,7 +20,7 @@ from trivox.call.farewell import Farewell
 from trivox.call.media_leg import MediaLeg
 from trivox.call.messages import headers_of
 from trivox.call.origin import CallOrigin, origin_of
-from trivox.call.states import CallDirection, Phase, Trigger
+from trivox.call.states import LEAVING, CallDirection, Phase, Trigger
 from trivox.sip.bodies import description_of
 from trivox.sip.invite_session import InviteSession
 
@@ -281,7 +281,7 @@ class Call(CallRedirecting):
 
     def _fail_by_listener(self, error: Exception) -> None:
         """Hang up because a listener raised, under FAIL_CALL."""
-        if self._state_now().is_terminal or self._phase in (Phase.ENDING, Phase.FAILING):
+        if self._state_now().is_terminal or self._phase in LEAVING:
             return
         self._farewell = Farewell(RAISED)
         self._listener_error = error

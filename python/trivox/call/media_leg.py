@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trivox.media.port import AudioPort
 
 _PTIME_MS: Final = 20
+_OF_PORTS: Final = frozenset({EngineEventKind.FRAMES_READY, EngineEventKind.AUDIO_LOW})
 _NO_REPORT: Final[dict[str, float | str]] = {}
 _WAITED: Final = frozenset(
     {
@@ -215,7 +216,7 @@ class MediaLeg:
             if self.is_released and not self._pending:
                 self._detach()
             return True
-        if kind in (EngineEventKind.FRAMES_READY, EngineEventKind.AUDIO_LOW):
+        if kind in _OF_PORTS:
             port = self._ports.get(int(number))
             if port is not None:
                 port.handle_engine_event(kind)

@@ -120,6 +120,9 @@ PHASE_STATE: Final[dict[Phase, CallState]] = {
     Phase.FAILED: CallState.FAILED,
 }
 
+LEAVING: Final = frozenset({Phase.ENDING, Phase.FAILING})
+"""The call is over for us, and the far end is still to be told or to answer."""
+
 _LEAVE: Final = (Action.END_SIGNALLING, Action.STOP_RINGING, Action.RELEASE_MEDIA)
 _OVER: Final = (Action.STOP_RINGING, Action.RELEASE_MEDIA, Action.FINISH)
 _LEAVE_OVER: Final = (*_LEAVE, Action.FINISH)

@@ -38,8 +38,6 @@ class Rule(StrEnum):
     """Only for those the configuration admits."""
     REFUSED = "refused"
     """Nobody: 405."""
-    UNKNOWN = "unknown"
-    """501 (RFC 3261 §8.2.1)."""
 
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -61,6 +59,11 @@ RULES: Final[Mapping[str, Rule]] = {
     "REGISTER": Rule.REFUSED,
 }
 """Default deny: a method that is not here is unknown."""
+
+_REFUSALS: Final[Mapping[Rule | None, Refusal]] = {
+    None: (501, "Not Implemented", (ALLOW,)),  # unknown (RFC 3261 §8.2.1)
+    Rule.REFUSED: (405, "Method Not Allowed", (ALLOW,)),
+}
 
 
 @final
@@ -103,14 +106,12 @@ class Admission:
             now: Seconds.
         """
         _, _, _, method, _, _, flow, source = event
-        rule = RULES.get(method, Rule.UNKNOWN)
-        if rule is Rule.UNKNOWN:
-            return 501, "Not Implemented", (ALLOW,)
-        if rule is Rule.REFUSED:
-            return 405, "Method Not Allowed", (ALLOW,)
-        if rule is Rule.ANSWERED or self._is_open or self._is_known(flow, source):
+        rule = RULES.get(method)
+        if rule in _REFUSALS:
+            return _REFUSALS[rule]
+        if self._is_open or rule is Rule.ANSWERED or self._is_known(flow, source):
             return None
-        if request.key()[4]:
+        if request.to_tag:
             return None  # of a dialog that is gone: 481 whoever asks
         return self._proof_refusal(request, source[0], now) if self._users else _FORBIDDEN
 

@@ -26,6 +26,7 @@ Outputs = tuple[SessionOutput, ...]
 _NO_UPDATE: Final = frozenset({405, 420, 501})
 """What is said by who knows no UPDATE, whatever its Allow told."""
 _CONFIRMED: Final = InviteState.CONFIRMED
+_OVER: Final = frozenset({InviteState.ENDING, InviteState.TERMINATED})
 _RETRYABLE: Final = frozenset({InviteState.CALLING, InviteState.PROCEEDING})
 
 
@@ -124,7 +125,7 @@ def _take_request(leg: InviteLeg, tx: int, message: Message) -> Outputs:
             return (leg.respond(tx, 200, "OK"),)
         return (leg.respond(tx, 481, "Call/Transaction Does Not Exist"),)
     # A dialog that is over has no CSeq to compare: the table answers 481.
-    is_over = leg.state in (InviteState.ENDING, InviteState.TERMINATED)
+    is_over = leg.state in _OVER
     if not dialog.receive(message) and not is_over:
         return (leg.respond(tx, 500, "Server Internal Error"),)
     unknown = required_but_unknown(message)
