@@ -128,3 +128,74 @@ async def test_prack_is_repeated_over_udp_until_it_is_answered(autojump_clock, w
         assert first.raw == again.raw
         far.respond(again, 200)
         call.hangup()
+
+
+async def test_two_clients_agree_on_early_media_by_prack(autojump_clock, world) -> None:
+    """RFC 3262 §5: the answer goes with the 183, the 200 that follows at once waits for its PRACK."""
+    seen = []
+
+    async def answer(call) -> None:
+        await call.progress(183)
+        await call.answer()
+        await call.wait_connected()
+        seen.append(call.state.value)
+        await call.wait_ended()
+
+    async with world().with_server(answer) as (caller, uri):
+        call = caller.create_call(uri)
+        names = call.events()
+        async with call:
+            await call.start()
+            await call.wait_connected()
+            await trio.sleep(1)
+
+            assert seen == [CallState.CONNECTED]
+        told = [type(event).__name__ async for event in names]
+        assert told.index("EarlyMediaStarted") < told.index("Connected")
+
+
+async def test_200_goes_out_when_the_prack_is_here(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        call = await _arrive(client, far, SUPPORTS)
+        await call.progress(183)
+        early = await far.expect(183)
+        await call.answer()
+        assert early.body
+        assert early.header("Require") == "100rel"
+        again = await far.expect(183)
+        assert call.state.value is CallState.CONNECTING
+
+        _prack(far, again)
+        ok = await far.expect(200)
+        while ok.method != "INVITE":
+            ok = await far.expect(200)
+        far.acknowledge(ok)
+        await call.wait_connected()
+
+        assert ok.body == b""
+        call.hangup()
+
+
+async def test_cancel_while_the_200_waits_ends_the_call(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        calls = client.incoming_calls()
+        branch = far.request("INVITE", OWN_URI, body=SDP, headers=[SUPPORTS])
+        call = await calls.__anext__()
+        await call.progress(183)
+        await call.answer()
+        far.request("CANCEL", OWN_URI, branch=branch)
+        end = await call.wait_ended()
+
+        assert (end.reason, end.sip_code) == (EndReason.REMOTE_ENDED, 487)
+
+
+async def test_hangup_while_the_200_waits_refuses_the_call(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        call = await _arrive(client, far, SUPPORTS)
+        await call.progress(183)
+        await call.answer()
+        call.hangup()
+        await far.expect(603)
+        end = await call.wait_ended()
+
+        assert (end.reason, end.sip_code) == (EndReason.LOCAL_ENDED, 603)
