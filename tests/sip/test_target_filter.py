@@ -35,6 +35,7 @@ SDP = (
         ("[::1]", AddressScope.LOOPBACK),
         ("::ffff:127.0.0.1", AddressScope.LOOPBACK),
         ("64:ff9b::a00:1", AddressScope.PRIVATE),
+        ("2002:7f00:1::", AddressScope.LOOPBACK),
         ("0.0.0.0", AddressScope.UNUSABLE),
         ("0.1.2.3", AddressScope.UNUSABLE),
         ("::", AddressScope.UNUSABLE),

@@ -131,7 +131,7 @@ async def test_who_guesses_a_password_is_locked_out_and_told_the_same(
         wrong = [await _ask(eve, "MESSAGE", uri, user="bob", password="wrong") for _ in range(10)]
         right = await _ask(eve, "MESSAGE", uri, user="bob", password="b-secret")
         elsewhere = await bob.register()
-        refused = own._identity.lockout.refused
+        refused = own.statistics().locked_out
 
     assert wrong == [403] * 10
     assert right == 403

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -106,5 +107,6 @@ class CallRedirecting(CallTransfer):
         if session is None or self._session is not session or session.is_over:
             return
         self._route = route
+        self._leg.screen = partial(self._host.screen, route)
         session.use(route.identity)
         self._carry_out(session.invite(self._leg.offer(), SDP))

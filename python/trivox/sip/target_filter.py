@@ -55,8 +55,9 @@ def address_of(host: str) -> IPAddress | None:
     except ValueError:
         return None
     if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return address.ipv4_mapped
+        within = address.ipv4_mapped or address.sixtofour
+        if within is not None:
+            return within
         if address in _NAT64:
             return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address

@@ -60,6 +60,8 @@ class SwitchboardStatistics:
     """Registered contacts."""
     requests: int
     """Requests under way, INVITEs answered in the last half minute included."""
+    locked_out: int
+    """Credentials that were not looked at, because their source had guessed too often."""
     endpoint: EndpointStatistics
 
 
@@ -130,6 +132,7 @@ class Switchboard:
         return SwitchboardStatistics(
             bindings=len(self._location),
             requests=len(self._proxy),
+            locked_out=self._identity.lockout.refused,
             endpoint=self._endpoint.statistics(),
         )
 
