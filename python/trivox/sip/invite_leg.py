@@ -106,27 +106,27 @@ class InviteLeg:
     tx: int = 0
     invite_cseq: int = 0
     dialog: Dialog | None = None
-    early: dict[str, Dialog] = field(default_factory=dict)
-    others: dict[str, Dialog] = field(default_factory=dict)
+    early: dict[str, Dialog] = field(init=False, default_factory=dict)
+    others: dict[str, Dialog] = field(init=False, default_factory=dict)
     """Dialogs of branches that answered after the first, by To tag."""
-    offer_answer: OfferAnswer = field(default_factory=OfferAnswer)
+    offer_answer: OfferAnswer = field(init=False, default_factory=OfferAnswer)
     invite: ClientRequest | None = None
     ack_authorization: Headers = ()
     end_headers: Headers = ()
-    unsent: deque[ClientRequest] = field(default_factory=deque)
-    pending: dict[int, ClientRequest] = field(default_factory=dict)
-    reinvites: dict[int, bool] = field(default_factory=dict)
+    unsent: deque[ClientRequest] = field(init=False, default_factory=deque)
+    pending: dict[int, ClientRequest] = field(init=False, default_factory=dict)
+    reinvites: dict[int, bool] = field(init=False, default_factory=dict)
     """re-INVITEs of theirs by transaction: whether the final response is out."""
-    updates: dict[int, OfferAnswer | None] = field(default_factory=dict)
+    updates: dict[int, OfferAnswer | None] = field(init=False, default_factory=dict)
     """UPDATEs of theirs that we have not answered, by transaction: where their offer stands."""
-    requests: dict[int, Message] = field(default_factory=dict)
+    requests: dict[int, Message] = field(init=False, default_factory=dict)
     """INVITEs and UPDATEs of theirs until our final response."""
     now: float = 0.0
     """When the last input came."""
     reliability: Reliability = Reliability.SUPPORTED
     sender: ReliableSender | None = None
     """Our reliable responses; made with the first."""
-    exchanges: dict[str, EarlyExchange] = field(default_factory=dict)
+    exchanges: dict[str, EarlyExchange] = field(init=False, default_factory=dict)
     """What reliable responses of theirs have agreed, by To tag."""
     remote_invite_cseq: int = 0
     remote_allow: str = ""
