@@ -92,6 +92,23 @@ async def test_the_page_holds_and_resumes_three_times(page, tmp_path, library):
         await browser.status("ended")
 
 
+async def test_we_hold_and_resume_three_times(page, tmp_path, library):
+    handler = Handler(tmp_path / "handler.wav")
+    async with house(page, handler, library=library) as (browser, _, target):
+        await browser.call("dial", target)
+        await browser.hears(880)
+        for _ in range(3):
+            await handler.call.hold(music=trivox.ToneSource((660.0,)))
+            assert handler.call.is_on_hold.value
+            await browser.hears(660)
+            await _hears(handler.call, -90, above=False)
+            await handler.call.hold(enable=False)
+            await browser.hears(880)
+            await _hears(handler.call, -40, above=True)
+        await browser.call("hangup")
+        await browser.status("ended")
+
+
 async def _hears(call: trivox.Call, dbov: float, *, above: bool) -> None:
     """Wait until what the call receives is louder, or quieter, than that."""
     with trio.fail_after(5):

@@ -38,7 +38,15 @@ async def _ring_and_answer(call: trivox.Call) -> None:
     await _answer_and_wait(call)
 
 
+async def _hold_and_hang_up(call: trivox.Call) -> None:
+    await call.answer()
+    await call.wait_connected()
+    await call.hold()
+    assert call.is_on_hold.value
+
+
 HANDLERS = {
+    "uac_glare": _hold_and_hang_up,
     "uac_cancel_ringing": _ring,
     "uac_prack": _ring_and_answer,
 }
@@ -56,6 +64,7 @@ HANDLERS = {
         "uac_update",
         "uac_session_timer",
         "uac_prack",
+        "uac_glare",
     ],
 )
 async def test_sipp_calls_and_is_answered_by_the_rules(run_dir, nursery, scenario):
