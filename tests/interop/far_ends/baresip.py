@@ -96,11 +96,21 @@ class Baresip:
         return json.loads(rest[: int(size)])
 
 
-def _free_port(kind: socket.SocketKind) -> int:
-    # baresip cannot tell which port it got, so it is given one that was free a moment ago.
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def _free_port() -> int:
+    # baresip cannot tell which port it got, so it is given one that was free a moment ago: for
+    # SIP it takes the same number for UDP and TCP.
+    while True:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+        ):
+            stream.bind(("127.0.0.1", 0))
+            port = stream.getsockname()[1]
+            try:
+                datagrams.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 async def _control_stream(port: int, process: trio.Process) -> trio.SocketStream:
@@ -118,8 +128,8 @@ async def open_baresip(
     folder: Path, *, tone_hz: int = 600, codecs: str = "pcmu", answers: bool = True
 ) -> AsyncIterator[Baresip]:
     """Start baresip in `folder` and end it on leaving."""
-    sip_port = _free_port(socket.SOCK_DGRAM)
-    control_port = _free_port(socket.SOCK_STREAM)
+    sip_port = _free_port()
+    control_port = _free_port()
     modules = next(Path("/usr/lib").rglob("baresip/modules/menu.so")).parent
     config = CONFIG.format(
         sip_port=sip_port,
