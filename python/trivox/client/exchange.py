@@ -333,4 +333,6 @@ def vet(request: Message) -> tuple[int, str, Headers] | None:
     unknown = required_but_unknown(request)
     if unknown:
         return 420, "Bad Extension", (("Unsupported", ", ".join(unknown)),)
+    if any(value.lower() != "identity" for value in request.values("Content-Encoding")):
+        return 415, "Unsupported Media Type", (("Accept-Encoding", "identity"),)
     return None

@@ -3,6 +3,9 @@ use super::lexer::{decimal, has_separator, split};
 use super::{HeaderName, Message, NameAddr, Start, Uri, Via};
 use crate::error::ParseError;
 
+/// Longest Request-URI taken, in bytes.
+const MAX_URI: usize = 4096;
+
 const MANDATORY: [(HeaderName, &str); 5] = [
     (HeaderName::Via, "Missing Via"),
     (HeaderName::From, "Missing From"),
@@ -123,6 +126,12 @@ impl Message {
     }
 
     fn check_uri(&self) -> Result<(), ParseError> {
+        if self.uri().len() > MAX_URI {
+            return Err(ParseError {
+                status: 414,
+                reason: "Request-URI Too Long",
+            });
+        }
         let uri = Uri::parse(self.uri())?;
         // tel is served by gateways; any other scheme is one no element here acts on (§8.2.2.1).
         match uri.scheme.as_str() {
