@@ -219,6 +219,11 @@ async def test_cancel_on_end_takes_the_news_of_the_end_as_the_end(autojump_clock
             with pytest.raises(CallEndedError):
                 async with other.cancel_on_end():
                     call.send_dtmf("1")
+            async with other.cancel_on_end():
+                other.hangup()
+                assert other.end is None
+                await other.play(SilenceSource())
+            assert other.end is not None
 
 
 async def test_waits_are_not_lost_for_a_state_that_lives_less_than_a_turn(

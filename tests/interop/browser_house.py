@@ -12,13 +12,21 @@ from .far_ends.browser import open_browser
 
 
 @asynccontextmanager
-async def house(page, handler, *flags, listen=("sip:127.0.0.1:0;transport=udp",), **options):
-    """Open all of it; `handler` None: nobody serves. Yields browser, client and its address.
+async def house(
+    page, handler, *flags, listen=("sip:127.0.0.1:0;transport=udp",), guest=None, **options
+):
+    """Open all of it. Yields browser, client and its address.
 
-    `options` are those of `Browser.register`.
+    Args:
+        page: Folder of the page.
+        handler: Serves the calls of the client; None: nobody does.
+        flags: Of Chromium.
+        listen: Of the client.
+        guest: Serves the calls of a second client, registered as carol; None: there is none.
+        options: Those of `Browser.register`.
     """
     board_listen = ["sip:127.0.0.1:0;transport=udp", "sip:127.0.0.1:0;transport=ws"]
-    users = {"alice": "wonder", "handler": "secret"}
+    users = {"alice": "wonder", "handler": "secret", "carol": "third"}
     async with trivox.open_switchboard(listen=board_listen, users=users, pages=page) as board:
         web = trivox.sip.Uri.parse(
             next(str(uri) for uri in board.listening_on if "transport=ws" in str(uri))
@@ -31,6 +39,8 @@ async def house(page, handler, *flags, listen=("sip:127.0.0.1:0;transport=udp",)
         ):
             if handler is not None:
                 nursery.start_soon(client.serve, handler)
+            if guest is not None:
+                await nursery.start(_serve_guest, board.account("carol"), guest)
             async with open_browser(f"http://127.0.0.1:{web.port}/index.html", *flags) as browser:
                 await browser.register(
                     ws=f"ws://127.0.0.1:{web.port}",
@@ -40,6 +50,15 @@ async def house(page, handler, *flags, listen=("sip:127.0.0.1:0;transport=udp",)
                 )
                 yield browser, client, account.uri
             nursery.cancel_scope.cancel()
+
+
+async def _serve_guest(account, handler, task_status=trio.TASK_STATUS_IGNORED) -> None:
+    listen = ["sip:127.0.0.1:0;transport=udp"]
+    async with (
+        trivox.open_client(listen=listen, accounts=[account]) as client,
+        next(iter(client.accounts.values())).registered(),
+    ):
+        await client.serve(handler, task_status=task_status)
 
 
 def uri_of(user: str, other: str) -> str:

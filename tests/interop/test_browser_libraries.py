@@ -175,6 +175,68 @@ async def test_info_goes_both_ways(page, tmp_path, library):
         assert (await browser.noted("info"))["body"] == "from Python"
 
 
+async def test_messages_go_both_ways(page, library):
+    async def nobody(call: trivox.Call) -> None:
+        call.reject()
+
+    heard: list[trivox.IncomingMessage] = []
+    async with house(page, nobody, library=library) as (browser, client, own):
+        client.add_event_listener(trivox.IncomingMessage, heard.append)
+        await browser.call("message", own, "from the page")
+        response = await client.request(
+            "MESSAGE", uri_of("alice", own), body="from Python", content_type="text/plain"
+        )
+
+        assert response.status == 200
+        assert (await browser.noted("message"))["body"] == "from Python"
+        with trio.fail_after(5):
+            while not heard:
+                await trio.sleep(0.02)
+
+    assert heard[0].text == "from the page"
+
+
+async def test_the_page_refers_us_and_we_call_whom_it_names(page, tmp_path, library):
+    handler = Handler(tmp_path / "handler.wav")
+    calls: list[trivox.Call] = []
+    answered = trio.Event()
+
+    async def guest(call: trivox.Call) -> None:
+        await call.answer()
+        await call.wait_connected()
+        answered.set()
+        await call.wait_ended()
+
+    def follow(event: trivox.TransferRequested) -> None:
+        calls.append(event.accept())
+
+    async with house(page, handler, guest=guest, library=library) as (browser, _, target):
+        await browser.call("dial", target)
+        await browser.hears(880)
+        handler.call.add_event_listener(trivox.TransferRequested, follow)
+        await browser.call("refer", uri_of("carol", target))
+        with trio.fail_after(10):
+            await answered.wait()
+            await calls[0].wait_connected()
+        calls[0].hangup()
+        await browser.call("hangup")
+
+
+async def test_we_refer_the_page_and_it_calls_whom_we_name(page, tmp_path, library):
+    handler = Handler(tmp_path / "handler.wav")
+    guest = Handler(tmp_path / "guest.wav")
+    async with house(page, handler, guest=guest, library=library) as (browser, _, target):
+        await browser.call("dial", target)
+        await browser.hears(880)
+        with trio.fail_after(15):
+            await handler.call.transfer(uri_of("carol", target))
+            await handler.ended.wait()
+        await _hears(guest.call, -40, above=True)
+
+        assert handler.end.reason is trivox.EndReason.TRANSFERRED
+        assert guest.call.state.value is trivox.CallState.CONNECTED
+
+
 async def test_a_page_that_gives_up_ends_the_ringing(page, library):
     ended: list[trivox.CallEnd] = []
 

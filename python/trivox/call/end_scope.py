@@ -38,7 +38,10 @@ class CancelOnEnd:
         # What waits on the call itself may hear of its end before the cancellation reaches it.
         other = self._without_the_end(value)
         is_quiet = bool(self._scope.__exit__(type(other) if other else None, other, traceback))
-        is_quiet = is_quiet or (other is None and value is not None)
+        if other is None and value is not None:
+            is_quiet = True
+            # The news may come while the far end has not answered our BYE.
+            await self._call.wait_ended()
         if is_quiet and self._raises:
             raise CallEndedError(end=self._call.end, call_id=self._call.id)
         if value is None:
@@ -47,8 +50,6 @@ class CancelOnEnd:
 
     def _without_the_end(self, value: BaseException | None) -> BaseException | None:
         """Return what is left of an error when the news of this call's end is taken out of it."""
-        if self._call.end is None:
-            return value
         if isinstance(value, BaseExceptionGroup):
             return value.split(lambda error: self._is_the_end(error))[1]
         return None if value is None or self._is_the_end(value) else value

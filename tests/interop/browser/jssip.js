@@ -37,7 +37,10 @@ function adopt(made) {
   });
   session.on("hold", (event) => note("hold", { by: event.originator }));
   session.on("unhold", (event) => note("unhold", { by: event.originator }));
-  session.on("refer", () => note("refer"));
+  session.on("refer", async (event) => {
+    const mediaStream = await toneStream(440);
+    event.accept(adopt, { mediaStream, mediaConstraints: { audio: true, video: false } });
+  });
 }
 
 function outcome(ask) {
@@ -87,7 +90,11 @@ export const jssip = {
     session.sendDTMF(tones, { duration: 120, interToneGap: 80, transportType: how });
   },
   info: (type, body) => session.sendInfo(type, body),
-  message: (target, body) => agent.sendMessage(target, body),
-  refer: (target) => session.refer(target),
+  message(target, body) {
+    agent.sendMessage(target, body);
+  },
+  refer(target) {
+    session.refer(target);
+  },
   stop: () => agent.stop(),
 };

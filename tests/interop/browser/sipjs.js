@@ -22,7 +22,14 @@ function adopt(made) {
       info.accept();
     },
     onInvite: () => note("reinvite"),
-    onRefer: () => note("refer"),
+    async onRefer(referral) {
+      await referral.accept();
+      stream = await toneStream(440);
+      constraints = AUDIO;
+      const called = referral.makeInviter({ sessionDescriptionHandlerOptions: { constraints } });
+      adopt(called);
+      await called.invite();
+    },
   };
   session.stateChange.addListener((now) => {
     if (now === "Established") state.status = "connected";
