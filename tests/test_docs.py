@@ -1,0 +1,54 @@
+"""The pages under docs/ name what is there: members, events, errors and tests."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import trivox
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = (ROOT / "docs" / "reference.md").read_text()
+NAMED_TEST = re.compile(r"`([\w/]+\.py)(?:::(\w+))?`")
+NOT_YET: frozenset[str] = frozenset()
+"""Events that only a build with video raises."""
+
+
+def section(title: str) -> str:
+    """Return the part of the page under that heading."""
+    return REFERENCE.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("named", sorted(set(NAMED_TEST.findall(REFERENCE))), ids="::".join)
+def test_each_test_it_names_exists(named: tuple[str, str]) -> None:
+    file, test = named
+    path = ROOT / "tests" / file
+
+    assert path.exists()
+    assert not test or re.search(rf"^(?:async )?def {test}\(", path.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("member", sorted(set(re.findall(r"`Call\.(\w+)`", REFERENCE))))
+def test_each_member_it_names_exists(member: str) -> None:
+    assert hasattr(trivox.Call, member)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [each.value.__name__ for kind in (trivox.CallEvent, trivox.ClientEventName) for each in kind],
+)
+def test_each_event_has_its_row(name: str) -> None:
+    assert f"`{name}`" in section("Events") or name in NOT_YET
+
+
+def test_each_row_of_a_table_names_its_test() -> None:
+    rows = [line for line in REFERENCE.splitlines() if line.startswith("| ") and "---" not in line]
+    bare = [
+        row
+        for row in rows
+        if not NAMED_TEST.search(row) and not row.endswith("| test |") and "not in this" not in row
+    ]
+
+    assert not bare
