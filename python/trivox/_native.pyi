@@ -61,7 +61,7 @@ EVENT_TIMEOUT: Final[
 EVENT_TRANSPORT_ERROR: Final[int]  # the flow of a client transaction is gone
 EVENT_ACK_TIMEOUT: Final[
     int
-]  # 64·T1 after our 2xx without ACK (RFC 3261 §13.3.1.4); tx is the server transaction
+]  # 64·T1 after our 2xx without ACK (RFC 3261 §13.3.1.4), or our reliable 1xx without PRACK
 EVENT_STRAY_RESPONSE: Final[
     int
 ]  # a response no transaction claims; a proxy forwards a 2xx, others drop it

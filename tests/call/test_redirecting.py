@@ -150,6 +150,39 @@ async def test_judge_that_raises_says_no(autojump_clock, world, caplog) -> None:
         assert "redirects raised" in caplog.text
 
 
+async def test_judge_may_hang_up(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        call, invite = await _start(client, far, lambda _targets: call.hangup() is None)
+        _move(far, invite)
+        end = await call.wait_ended()
+
+        assert end.reason is EndReason.LOCAL_ENDED
+        assert client.calls == {}
+
+
+async def test_call_is_given_up_before_the_other_target_is_asked(
+    autojump_clock, world, monkeypatch
+) -> None:
+    here = world()
+    async with here.with_far_end() as (client, far):
+        with FarEnd(here.link.host(OTHER[0]), OTHER, NEAR) as other:
+            call, invite = await _start(client, far, 1)
+            resolve = call._host.route_on
+
+            async def resolve_slowly(*given):
+                await trio.sleep(3)
+                return await resolve(*given)
+
+            monkeypatch.setattr(call._host, "route_on", resolve_slowly)
+            _move(far, invite)
+            await far.expect("ACK")
+            call.hangup()
+            end = await call.wait_ended()
+
+            assert end.reason is EndReason.LOCAL_ENDED
+            assert await other.silence(5)
+
+
 async def test_loop_of_redirections_is_cut(autojump_clock, world) -> None:
     here = world()
     async with here.with_far_end() as (client, far):

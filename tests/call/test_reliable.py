@@ -199,3 +199,30 @@ async def test_hangup_while_the_200_waits_refuses_the_call(autojump_clock, world
         end = await call.wait_ended()
 
         assert (end.reason, end.sip_code) == (EndReason.LOCAL_ENDED, 603)
+
+
+async def test_early_media_is_changed_by_an_update(autojump_clock, world) -> None:
+    """RFC 3311 §1: before the call is answered."""
+    async with world().with_far_end() as (client, far):
+        call = client.create_call(far.uri)
+        await call.start()
+        invite = await far.expect("INVITE")
+        far.respond(invite, 183, headers=[("Require", "100rel"), ("RSeq", "1")], body=SDP)
+        far.respond(await far.expect("PRACK"), 200)
+        far.request(
+            "UPDATE",
+            OWN_URI,
+            call_id=call.sip_call_id,
+            to_tag=invite.key()[3],
+            headers=[],
+            body=SDP.replace("4000", "4002"),
+        )
+        ok = await far.expect(200)
+        far.respond(invite, 200)
+        await far.expect("ACK")
+        await call.wait_connected()
+
+        assert ok.method == "UPDATE"
+        assert b"m=audio" in ok.body
+        assert "4002" in call._leg.remote_sdp
+        call.hangup()

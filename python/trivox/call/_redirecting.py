@@ -60,7 +60,9 @@ class CallRedirecting(CallTransfer):
     def _take_refusal(self, status: int, reason: str, message: Message) -> None:
         """Take the final response that refuses our call: try another target, or let it fail."""
         target = self._next_target(status, message) if self._may_be_sent_on(status) else None
-        if target is None or self._session is None:
+        # Whoever was asked may have hung up meanwhile.
+        is_wanted = self._phase is Phase.OUT_INVITING
+        if target is None or self._session is None or not is_wanted:
             self._fail(status, reason, message, Originator.REMOTE, Trigger.REFUSED)
             return
         self._session = self._session.redirected(target)
