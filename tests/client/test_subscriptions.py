@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
+from trio.testing import assert_checkpoints
 
 import trivox
 from trivox import MessageCounts, MessageSummary, NotifierState, SubscriptionState
@@ -354,3 +355,54 @@ async def test_composing_is_told_as_a_value(autojump_clock, world) -> None:
         await one.request("MESSAGE", MAILBOX, body="hello", content_type="text/plain")
 
     assert seen == [said, None]
+
+
+async def test_closing_waits_for_a_silent_notifier_as_long_as_the_grace(
+    autojump_clock, world
+) -> None:
+    ended = []
+    stage = world()
+    async with trio.open_nursery() as nursery:
+        async with stage.with_far_end(shutdown_grace=3.0) as (client, far):
+            subscription = client.subscribe(far.uri, "message-summary")
+
+            async def watch() -> None:
+                await subscription.__aenter__()
+                ended.append([state async for state in subscription])
+
+            nursery.start_soon(watch)
+            far.respond(await far.expect("SUBSCRIBE"), 200, headers=[("Expires", "3600")])
+            await trio.sleep(1)
+            began = trio.current_time()
+        assert trio.current_time() - began == pytest.approx(3.0, abs=0.1)
+
+    assert ended == [[]]
+    assert client.statistics().tokens == client.statistics().timers == 0
+
+
+async def test_the_methods_of_a_subscription_are_checkpoints(autojump_clock, world) -> None:
+    async with watched(world) as (one, _, watchers):
+        subscription = one.subscribe(MAILBOX, "message-summary")
+        with assert_checkpoints():
+            await subscription.__aenter__()
+        await trio.sleep(1)
+        with assert_checkpoints():
+            await anext(subscription)
+        watchers[0].terminate()
+        await trio.sleep(1)
+        with assert_checkpoints():
+            await subscription.__aexit__(None, None, None)
+
+
+@pytest.mark.native
+async def test_events_travel_over_real_sockets() -> None:
+    listen = ["sip:127.0.0.1:0;transport=tcp"]
+    with trio.fail_after(20):
+        async with (
+            trivox.open_client(listen=listen) as one,
+            trivox.open_client(listen=listen, event_packages=["message-summary"]) as two,
+        ):
+            two.on(trivox.SubscriptionRequested, lambda event: event.accept(SOMETHING))
+            mailbox = str(two.listening_on[0]).replace("sip:", "sip:alice@", 1)
+            async with one.subscribe(mailbox, "message-summary") as subscription:
+                assert (await anext(subscription)).value == SOMETHING
