@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from .trace import Side
     from .world import Outcome
 
-GOOD = (EndReason.LOCAL_ENDED, EndReason.REMOTE_ENDED)
-
 
 @dataclass(slots=True)
 class Figures:
@@ -38,6 +36,12 @@ class Figures:
         self.faults += len(faults)
         self.messages += len(outcome.trace.messages)
         places: set[tuple[str, int]] = set()
+        # A BYE that crosses another request of the dialog may be told as the dialog's loss.
+        hung_up = {
+            side.number
+            for side in outcome.trace.sides
+            if side.end is not None and side.end.reason is EndReason.LOCAL_ENDED
+        }
         for side in outcome.trace.sides:
             ends = sum(name in ("Disconnected", "Failed") for name in side.names)
             is_again = (side.party, side.number) in places
@@ -45,14 +49,13 @@ class Figures:
             self.lost_records += ends == 0
             self.doubled_records += ends > 1 or is_again
             if side.call.direction is CallDirection.OUTGOING:
-                self._add_call(outcome, side)
+                self._add_call(outcome, side, is_good=side.number in hung_up)
 
-    def _add_call(self, outcome: Outcome, side: Side) -> None:
+    def _add_call(self, outcome: Outcome, side: Side, *, is_good: bool) -> None:
         plan = outcome.plans[side.number]
         if plan.behaviour not in PATIENT:
             return
         self.calls += 1
-        is_good = side.end is not None and side.end.reason in GOOD
         if not is_good or "Connected" not in side.names:
             self.failed += 1
             return

@@ -147,8 +147,6 @@ def _callee_may(plan: Plan, caller: Side) -> set[tuple[EndReason, int]]:
     match caller.end.reason:
         case EndReason.REMOTE_ENDED:
             allowed = {_LOCAL} | lost
-            if plan.behaviour is Behaviour.CALLEE_CANCELLED and plan.is_forked:
-                allowed |= {_NOT_ANSWERED}
         case EndReason.CONNECTION_LOST:
             allowed = {_LOCAL, _REMOTE} | lost
         case EndReason.FAILED if caller.end.sip_code != 408:
@@ -156,6 +154,8 @@ def _callee_may(plan: Plan, caller: Side) -> set[tuple[EndReason, int]]:
         case _:
             # The caller ended it: cancelled, or hung up; or the callee did at the same time.
             allowed = {_CANCELLED, _REMOTE, _LOCAL} | rejected | lost
+    if plan.behaviour is Behaviour.CALLEE_CANCELLED:
+        allowed |= {_NOT_ANSWERED}
     if plan.is_forked:
         allowed |= {_CANCELLED, _ELSEWHERE, _REMOTE} | rejected
     return allowed
