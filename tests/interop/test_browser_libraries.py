@@ -237,6 +237,25 @@ async def test_we_refer_the_page_and_it_calls_whom_we_name(page, tmp_path, libra
         assert guest.call.state.value is trivox.CallState.CONNECTED
 
 
+async def test_we_put_the_page_through_to_whom_we_consulted(page, tmp_path, library):
+    handler = Handler(tmp_path / "handler.wav")
+    guest = Handler(tmp_path / "guest.wav")
+    async with house(page, handler, guest=guest, library=library) as (browser, client, target):
+        await browser.call("dial", target)
+        await browser.hears(880)
+        async with client.dial("carol") as consultation:
+            consulted = guest.call
+            with trio.fail_after(15):
+                await handler.call.transfer(consultation)
+                await handler.ended.wait()
+                end = await consultation.wait_ended()
+
+        assert handler.end.reason is end.reason is trivox.EndReason.TRANSFERRED
+        assert guest.call is not consulted
+        assert consulted.end.reason is trivox.EndReason.TRANSFERRED
+        await _hears(guest.call, -40, above=True)
+
+
 async def test_a_page_that_gives_up_ends_the_ringing(page, library):
     ended: list[trivox.CallEnd] = []
 
