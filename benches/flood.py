@@ -19,6 +19,8 @@ from benches.batch import Sender
 from benches.generator import SDP, TO_TAG
 
 T1, T2 = 0.5, 4.0
+QUIET = SDP + "a=inactive\r\n"
+"""What established calls offer: their audio would be a load of another kind."""
 GIVE_UP = 64 * T1
 KEY = re.compile(rb"\r\nCall-ID: *(\d+)-[^\r]*\r\nCSeq: *(\d+) +(\w+)", re.IGNORECASE)
 
@@ -73,6 +75,7 @@ class Flood:
         self.inside: list[int] = []
         self.out: list[bytes] = []
         self.invite = self._template("INVITE", SDP.format(host="127.0.0.1"))
+        self.quiet = self._template("INVITE", QUIET.format(host="127.0.0.1"))
         self.tally = Tally()
 
     def __enter__(self) -> Self:
@@ -85,7 +88,8 @@ class Flood:
         """Set up calls that stay."""
         for number in range(count):
             self.inside.append(number)
-            self._begin(number, time.monotonic())
+            data = self.quiet % (number, 1, number, number, 1)
+            self._ask((number, 1), "INVITE", data, time.monotonic(), is_inside=False)
         self.next_number = count
         deadline = time.monotonic() + 10
         while len(self.tags) < count and time.monotonic() < deadline:
@@ -215,7 +219,7 @@ class Flood:
             self._ask((number, cseq), method, data, now, is_inside=True)
 
     def _message(self, method: str, number: int, cseq: int, tag: bytes) -> bytes:
-        body = SDP.format(host="127.0.0.1") if method == "INVITE" else ""
+        body = QUIET.format(host="127.0.0.1") if method == "INVITE" else ""
         data = self._template(method, body) % (number, cseq, number, number, cseq)
         return data.replace(b"\r\nCall-ID", b";tag=" + tag + b"\r\nCall-ID", 1)
 

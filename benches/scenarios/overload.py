@@ -41,7 +41,7 @@ def _capacity() -> tuple[float, float]:
         assert server.stdout is not None
         target = ("127.0.0.1", int(server.stdout.readline()))
         with Flood(target) as flood:
-            flood.establish(ESTABLISHED)  # their audio takes its share here too
+            flood.establish(ESTABLISHED)
             for calls in (500, CAPACITY_CALLS):
                 before = process.usage(server.pid)
                 with Generator(target) as generator:

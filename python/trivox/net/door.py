@@ -27,9 +27,9 @@ class DoorLimits:
     """New requests that may wait for a turn; more are refused."""
     waiting_seconds: float = 0.4
     """Longest wait for a turn, below the T1 after which the far end repeats itself."""
-    target_delay: float = 0.02
+    target_delay: float = 0.05
     """A wait above this for `overload_seconds` is overload: the room shrinks to two turns."""
-    overload_seconds: float = 0.1
+    overload_seconds: float = 0.2
     """How long the wait may be above `target_delay`."""
     requests_per_source: float | None = None
     """New requests a second from one IPv4 address or IPv6 /64; None: no limit."""

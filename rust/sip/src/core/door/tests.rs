@@ -252,7 +252,11 @@ fn who_has_waited_too_long_is_refused() {
 
 #[test]
 fn a_wait_above_the_target_for_a_while_makes_the_room_small() {
-    let mut gate = Gate::new(|settings| settings.waiting = 200);
+    let mut gate = Gate::new(|settings| {
+        settings.waiting = 200;
+        settings.target_delay = 0.02;
+        settings.overload_seconds = 0.1;
+    });
     let mut number = 0;
     for _ in 0..20 {
         gate.invites(number..number + 40);
