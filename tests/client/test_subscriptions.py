@@ -334,6 +334,11 @@ async def test_wrong_arguments_raise_at_the_call(autojump_clock, world) -> None:
         async with one.subscribe(MAILBOX, "message-summary"):
             with pytest.raises(InvalidArgumentsError):
                 watchers[0].terminate("no;way")
+            with pytest.raises(InvalidArgumentsError, match="MessageSummary"):
+                watchers[0].notify(5)  # type: ignore[arg-type]
+            watchers[0].terminate()
+            with pytest.raises(trivox.CallWrongStateError):
+                watchers[0].notify(NOTHING)
 
 
 async def test_a_refer_from_a_stranger_is_forbidden(autojump_clock, world) -> None:

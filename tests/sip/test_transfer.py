@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trivox._native import Message
 from trivox.errors import ParseError
@@ -294,6 +296,23 @@ def test_refer_to_carries_the_dialog_to_replace() -> None:
     assert refer_to("sip:a@b") == "<sip:a@b>"
     assert refer_to("sip:a@b", name).startswith("<sip:a@b?Replaces=i%3Bx%40h%3Bto-tag%3D1")
     assert refer_to("sip:a@b?Subject=x", name).startswith("<sip:a@b?Subject=x&Replaces=")
+
+
+def test_a_call_id_of_any_octets_survives_refer_to(far_end) -> None:
+    name = DialogName("i\udcff@h", "1", "2")
+    asked = read_refer_untrusted(message("REFER", ("Refer-To", refer_to("sip:a@b", name))))
+
+    assert asked.replaces == name
+
+
+@given(st.text(st.characters(exclude_characters="\r\n", exclude_categories=("Cs",)), max_size=80))
+def test_any_refer_to_is_read_or_a_parse_error(text) -> None:
+    for value in (text, f"<sip:a@b?Replaces={text}>", f"<sip:{text}>"):
+        try:
+            asked = read_refer_untrusted(message("REFER", ("Refer-To", value)))
+        except ParseError:
+            continue
+        assert asked.uri.lower().startswith("sip")
 
 
 @pytest.mark.parametrize(

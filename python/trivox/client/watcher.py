@@ -119,6 +119,11 @@ class Watcher:
     def _publication(self, value: Publishable | str | bytes, kind: str | None) -> Publication:
         usual = CONTENT_TYPES.get(self.event)
         if not isinstance(value, str | bytes):
+            if not hasattr(value, "to_body"):
+                raise InvalidArgumentsError(
+                    f"{type(value).__name__} cannot be told: give a MessageSummary, a DialogInfo "
+                    "or a body"
+                )
             return Publication(value.to_body(), kind or usual or "")
         body = checked_body(value)
         if not body:

@@ -73,7 +73,7 @@ def _replaces_untrusted(headers: str) -> DialogName | None:
     for field in headers.split("&"):
         name, _, value = field.partition("=")
         if name.lower() == "replaces":
-            values.append(unquote(value))
+            values.append(unquote(value, errors="surrogateescape"))
     if len(values) > 1:
         raise ParseError("Replaces stands twice in Refer-To")
     return DialogName.parse_untrusted(values[0]) if values else None
@@ -88,8 +88,10 @@ def refer_to(uri: str, replaces: DialogName | None = None) -> str:
     """Return the value of Refer-To, with the dialog a new call is to replace (RFC 5589 §7)."""
     if replaces is None:
         return f"<{uri}>"
+    # A Call-ID may hold any octets.
+    escaped = quote(str(replaces), safe="", errors="surrogateescape")
     mark = "&" if Uri.parse(uri).headers else "?"
-    return f"<{uri}{mark}Replaces={quote(str(replaces), safe='')}>"
+    return f"<{uri}{mark}Replaces={escaped}>"
 
 
 def sipfrag(status: int, reason: str) -> bytes:
