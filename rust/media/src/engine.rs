@@ -10,6 +10,7 @@ use crate::MediaError;
 use crate::driven::Driven;
 use crate::event::{Event, EventRing};
 use crate::live::Live;
+use crate::player::FileReader;
 use crate::random::Random;
 use crate::recordings::Recordings;
 use crate::session::offer_answer::DescriptionKind;
@@ -70,6 +71,8 @@ pub struct Engine {
     ports: Mutex<HashMap<u64, u64>>,
     ring: Arc<EventRing>,
     recordings: Arc<Recordings>,
+    /// Reads files that play; None when driven, where they are read as they play.
+    reader: Option<FileReader>,
     identity: Arc<Identity>,
     random: Mutex<Random>,
     next_number: AtomicU64,
@@ -88,6 +91,10 @@ impl Engine {
         let seed = Random::seed_of(&settings.seed);
         let ring = Arc::new(EventRing::new(EVENTS, !settings.is_driven)?);
         let recordings = Arc::new(Recordings::new(settings.is_driven)?);
+        let reader = (!settings.is_driven)
+            .then(FileReader::start)
+            .transpose()
+            .map_err(|error| MediaError::system("starting the reader of files", error))?;
         let origin = shard::now();
         let mode = if settings.is_driven {
             Mode::Driven(Mutex::new(Driven::new(origin, seed)))
@@ -107,6 +114,7 @@ impl Engine {
             ports: Mutex::default(),
             ring,
             recordings,
+            reader,
             identity: Arc::new(Identity::generate()?),
             random: Mutex::new(Random::new(seed)),
             next_number: AtomicU64::new(1),
@@ -294,6 +302,9 @@ impl Engine {
         }
         if let Mode::Live(live) = &self.mode {
             live.stop();
+        }
+        if let Some(reader) = &self.reader {
+            reader.stop();
         }
         self.recordings.finish(&self.ring);
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Engine, lock};
 use crate::MediaError;
-use crate::player::{FileSource, Place};
+use crate::player::{FileSource, Place, Source};
 use crate::recorder::{Recorder, Side};
 use crate::session::Session;
 use crate::session::port::Frame;
@@ -24,9 +24,13 @@ impl Engine {
     ) -> Result<u64, MediaError> {
         // The disk may be slow, and a shard waits for whoever holds a session: open it before.
         self.slot(session)?;
-        let source = FileSource::open(path, is_loop, start).map_err(|error| {
+        let file = FileSource::open(path, is_loop, start).map_err(|error| {
             MediaError::File(format!("cannot play {}: {error}", path.display()))
         })?;
+        let source = match &self.reader {
+            Some(reader) => Source::Ahead(reader.read_ahead(file)),
+            None => Source::File(Box::new(file)),
+        };
         self.command(session, |open, _| open.play_file(place, source))
     }
 

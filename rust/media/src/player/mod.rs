@@ -1,9 +1,11 @@
 //! What one session sends: a queue of sources, one at a time, mixed with others and pushed audio.
 
+mod ahead;
 mod playback;
 mod push;
 mod source;
 
+pub use ahead::{AheadSource, FileReader};
 pub use push::{PushError, PushSource};
 pub use source::{FileSource, SilenceSource, Source, SourceError, ToneSource};
 

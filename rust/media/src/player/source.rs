@@ -1,5 +1,6 @@
 //! Sources with an end of their own: files, tones and silence.
 
+use super::AheadSource;
 use crate::wav::{WavError, WavReader};
 use std::f64::consts::TAU;
 use std::path::Path;
@@ -34,8 +35,10 @@ pub enum SourceError {
 /// A source of audio for [`Player`](super::Player).
 #[derive(Debug)]
 pub enum Source {
-    /// A WAV file.
+    /// A WAV file, read as it plays.
     File(Box<FileSource>),
+    /// A WAV file, read ahead by another thread.
+    Ahead(AheadSource),
     /// Sine tones in a cadence.
     Tone(ToneSource),
     /// Nothing, for a time.
@@ -46,7 +49,8 @@ impl Source {
     /// Returns its own rate; none when it can make any.
     pub(super) fn rate_hz(&self) -> Option<u32> {
         match self {
-            Self::File(file) => Some(file.reader.rate_hz()),
+            Self::File(file) => Some(file.rate_hz()),
+            Self::Ahead(file) => Some(file.rate_hz()),
             Self::Tone(_) | Self::Silence(_) => None,
         }
     }
@@ -60,6 +64,7 @@ impl Source {
     ) -> Result<(), SourceError> {
         match self {
             Self::File(file) => file.read(count, samples),
+            Self::Ahead(file) => file.read(count, samples),
             Self::Tone(tone) => {
                 tone.read(rate_hz, count, samples);
                 Ok(())
@@ -100,7 +105,11 @@ impl FileSource {
         self.reader.seconds()
     }
 
-    fn read(&mut self, count: usize, samples: &mut Vec<i16>) -> Result<(), SourceError> {
+    pub(super) fn rate_hz(&self) -> u32 {
+        self.reader.rate_hz()
+    }
+
+    pub(super) fn read(&mut self, count: usize, samples: &mut Vec<i16>) -> Result<(), SourceError> {
         let mut missing = count;
         loop {
             missing -= self.reader.read_mono(missing, samples)?;

@@ -272,3 +272,34 @@ fn with_its_own_sources_silent_only_what_is_beside_is_heard() {
     player.play_at(Place::Beside, tone(1.0)).unwrap();
     assert!(loudest(&run(&mut player, 8_000, 2)) > 9_000);
 }
+
+#[test]
+fn a_file_read_ahead_plays_whole_and_a_late_disk_is_silence_not_the_end() {
+    let path = path("ahead.wav");
+    let samples: Vec<i16> = (0..40_000).map(|n| (n % 1_000) as i16 + 1).collect();
+    let mut writer = WavWriter::create(&path, 16_000, 1).unwrap();
+    writer.write(&samples).unwrap();
+    drop(writer);
+    let reader = FileReader::start().unwrap();
+    let mut source = reader.read_ahead(FileSource::open(&path, false, 0.0).unwrap());
+
+    let mut heard = Vec::new();
+    let mut late = 0;
+    for _ in 0..100_000 {
+        let before = heard.len();
+        source.read(320, &mut heard).unwrap();
+        late += heard[before..]
+            .iter()
+            .filter(|sample| **sample == 0)
+            .count();
+        if heard.len() - before < 320 {
+            break;
+        }
+        if late > 0 {
+            std::thread::yield_now();
+        }
+    }
+
+    heard.retain(|sample| *sample != 0);
+    assert_eq!(heard, samples);
+}

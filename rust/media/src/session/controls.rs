@@ -4,7 +4,7 @@ use super::Session;
 use super::port::{Frame, Port};
 use super::sdp::Direction;
 use crate::MediaError;
-use crate::player::{FileSource, Place, PushSource, SilenceSource, Source, ToneSource};
+use crate::player::{Place, PushSource, SilenceSource, Source, ToneSource};
 use crate::recorder::Recorder;
 
 /// Seconds of pushed audio that may wait.
@@ -51,8 +51,8 @@ impl Session {
     ///
     /// # Errors
     /// `MediaError::Full` when too many playbacks wait.
-    pub fn play_file(&mut self, place: Place, source: FileSource) -> Result<u64, MediaError> {
-        self.play(place, Source::File(Box::new(source)))
+    pub fn play_file(&mut self, place: Place, source: Source) -> Result<u64, MediaError> {
+        self.play(place, source)
     }
 
     /// Places a tone; an infinite duration plays until stopped.
