@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import trio
 
@@ -9,6 +11,9 @@ import trivox
 
 from .far_ends.baresip import open_baresip
 from .tones import assert_tone
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = [pytest.mark.interop, pytest.mark.far_end("baresip"), pytest.mark.slow]
 
@@ -77,3 +82,43 @@ async def test_baresip_hangs_up_and_our_call_ends(run_dir):
             with trio.fail_after(5):
                 end = await call.wait_ended()
         assert end.reason is trivox.EndReason.REMOTE_ENDED
+
+
+async def test_hold_and_resume_by_either_end_stop_and_start_the_sound(run_dir, tmp_path):
+    async with open_baresip(run_dir, tone_hz=600) as baresip:
+        async with trivox.open_client(listen=LISTEN) as client:
+            async with client.dial(baresip.uri, RTP) as call, trio.open_nursery() as nursery:
+                nursery.start_soon(_play_on, call)
+                for cycle in range(2):
+                    await _record(call, tmp_path / f"before{cycle}.wav")
+                    await call.hold(music=trivox.ToneSource((1300.0,)))
+                    held = call.statistics().packets_received
+                    await trio.sleep(0.7)
+                    assert call.statistics().packets_received - held <= 10
+                    await call.hold(False)
+                    await _record(call, tmp_path / f"after{cycle}.wav")
+
+                    await baresip.order("hold")
+                    with trio.fail_after(5):
+                        await call.is_remotely_held.wait_value(True)
+                    sent = call.statistics().packets_sent
+                    await trio.sleep(0.7)
+                    assert call.statistics().packets_sent - sent <= 10
+                    await baresip.order("resume")
+                    with trio.fail_after(5):
+                        await call.is_remotely_held.wait_value(False)
+                nursery.cancel_scope.cancel()
+            await baresip.event("CALL_CLOSED")
+
+        for cycle in range(2):
+            assert_tone(tmp_path / f"before{cycle}.wav", 600, from_s=0.3, seconds=0.6)
+            assert_tone(tmp_path / f"after{cycle}.wav", 600, from_s=0.3, seconds=0.6)
+
+
+async def _play_on(call: trivox.Call) -> None:
+    await call.play(trivox.ToneSource((880.0,)))
+
+
+async def _record(call: trivox.Call, path: Path) -> None:
+    async with call.recording(path, side="received"):
+        await trio.sleep(1.0)
