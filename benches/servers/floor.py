@@ -11,10 +11,14 @@ from __future__ import annotations
 import gc
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 import trio
 
 from trivox._native import EVENT_REQUEST, MediaEngine, SipCore
+
+if TYPE_CHECKING:
+    from trivox._native import SipEvent
 
 FLOW = 1
 BATCH = 8192
@@ -53,17 +57,23 @@ class Floor:
                 await trio.lowlevel.wait_readable(self.socket)
                 now, descriptor = trio.current_time(), self.socket.fileno()
                 _, events = self.core.receive_ready(FLOW, descriptor, BATCH, now)
-                for kind, token, tx, method, _, message, _, _ in events:
-                    if kind != EVENT_REQUEST or message is None:
-                        continue
-                    if method == "INVITE":
-                        self.invited(nursery, tx, message.body.decode(), now)
-                    elif method == "BYE":
-                        self.core.respond(tx, 200, "OK", (), b"", "", token, now)
-                        key = message.key()
-                        self.core.forget(key[2], f"tag{token}", key[3])
-                        self.end(token)
+                self.take(nursery, events, now)
+                while self.core.waiting:
+                    self.take(nursery, self.core.admit(now), now)
                 self.core.send_ready(FLOW, descriptor)
+
+    def take(self, nursery: trio.Nursery, events: list[SipEvent], now: float) -> None:
+        """Answer what came in."""
+        for kind, token, tx, method, _, message, _, _ in events:
+            if kind != EVENT_REQUEST or message is None:
+                continue
+            if method == "INVITE":
+                self.invited(nursery, tx, message.body.decode(), now)
+            elif method == "BYE":
+                self.core.respond(tx, 200, "OK", (), b"", "", token, now)
+                key = message.key()
+                self.core.forget(key[2], f"tag{token}", key[3])
+                self.end(token)
 
     def invited(self, nursery: trio.Nursery, tx: int, offer: str, now: float) -> None:
         """Answer a call, now or in its task."""
