@@ -81,6 +81,8 @@ class Plan:
     ring_timeout: float
     speaks: bool
     """Whether both sides send INFO and MESSAGE while they talk."""
+    holds: bool
+    """Whether both sides put each other on hold and off again: their re-INVITEs cross at times."""
     is_forked: bool
     """Whether it is for the user that all callees are, so that all of them ring."""
     ring_apart: float
@@ -113,6 +115,7 @@ def draw_plans(seed: int, calls: int, *, per_second: float, patient: bool = Fals
                 patience=draw.choice((draw.uniform(0.0, 0.2), draw.uniform(0.0, 6.0))),
                 ring_timeout=90.0 if patient else draw.uniform(2.0, 8.0),
                 speaks=draw.random() < 0.3,
+                holds=draw.random() < 0.3,
                 is_forked=draw.random() < 0.2,
                 ring_apart=draw.choice((0.0, draw.uniform(0.0, 0.1), draw.uniform(0.0, 2.0))),
             )

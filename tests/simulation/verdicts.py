@@ -106,8 +106,8 @@ def _judge_caller(plan: Plan, caller: Side, is_harsh: bool) -> Iterator[str]:
     allowed = CALLER_MAY.get(plan.behaviour, set()) | {_UNANSWERED}
     if rejection is not None:
         allowed |= {(EndReason.FAILED, rejection)}
-    if plan.speaks:
-        allowed |= {_LOST}  # an INFO that crosses the BYE is answered 481
+    if plan.speaks or plan.holds:
+        allowed |= {_LOST}  # an INFO or a re-INVITE that crosses the BYE is answered 481
     if how not in allowed:
         yield f"{plan.behaviour} may not end so: {caller}"
 
@@ -143,7 +143,7 @@ def _callee_may(plan: Plan, caller: Side) -> set[tuple[EndReason, int]]:
     """Return how a callee's side may have ended, given how the caller's did."""
     assert caller.end is not None, "checked before"
     rejected = {(EndReason.LOCAL_ENDED, REJECTIONS.get(plan.behaviour, 603))}
-    lost = {_LOST} if plan.speaks else set()
+    lost = {_LOST} if plan.speaks or plan.holds else set()
     match caller.end.reason:
         case EndReason.REMOTE_ENDED:
             allowed = {_LOCAL} | lost

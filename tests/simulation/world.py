@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from trivox.call.settings import CallSettings, RejectMode
-from trivox.errors import CallError, TransportError
+from trivox.errors import CallError, TransportError, TrivoxError
 from trivox.testing import LinkFaults, run_repeatably
 
 from .plan import TALKING, Behaviour, Plan, draw_plans
@@ -245,10 +245,24 @@ class World:
             call.send_info("application/x-note", f"call {plan.number}")
             call.send_message("hello")
         if plan.behaviour in (ending, Behaviour.BOTH_END):
-            await trio.sleep(plan.talk)
+            with trio.move_on_after(plan.talk):
+                await self._hold(call, plan)
+                await trio.sleep_forever()
             call.hangup()
         else:
+            await self._hold(call, plan)
             await call.wait_ended()
+
+    async def _hold(self, call: Call, plan: Plan) -> None:
+        """Hold and resume, on both sides at once; a call that ends meanwhile just ends."""
+        if not plan.holds:
+            return
+        for is_held in (True, False):
+            try:
+                await call.hold(is_held)
+            except TrivoxError:
+                return
+            await trio.sleep(0.1 * (plan.number % 3))
 
 
 def simulate(seed: int, shape: Shape) -> Outcome:

@@ -134,8 +134,10 @@ class CallFacts(CallUpkeep):
 
     def _take_other_fact(self, fact: facts.SessionFact) -> None:
         match fact:
-            case facts.AcknowledgementTimedOut():
+            case facts.AcknowledgementTimedOut() if self._phase is Phase.IN_ANSWERED:
                 self._fail(408, "no ACK", None, Originator.SYSTEM, Trigger.ACK_TIMEOUT)
+            case facts.AcknowledgementTimedOut():  # of a change to the session (RFC 3261 §14.2)
+                self._lose("no ACK", Trigger.LOST)
             case facts.RemoteCancelled(message):
                 self._take_cancel(message)
             case facts.DialogLost(status):
@@ -377,6 +379,8 @@ class CallFacts(CallUpkeep):
         headers = farewell.headers
         if farewell.reason:
             headers = (("Reason", farewell.reason), *headers)
+        if session.is_over:  # nobody will tell that it ended
+            self._step(Trigger.FINISHED)
         self._carry_out(
             session.end(headers, status=farewell.status, reason=reason_of(farewell.status))
         )

@@ -85,7 +85,7 @@ impl SipCore {
                     is_invite.then_some(cancelled)
                 }
                 // As if the ACK had never come: whoever answered it gives the call up.
-                None => is_invite.then_some(EventKind::AckTimeout),
+                None => (is_invite && !server.is_acknowledged).then_some(EventKind::AckTimeout),
             },
         };
         events.extend(kind.map(|kind| self.event(kind, id, None)));
