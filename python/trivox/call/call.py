@@ -174,12 +174,16 @@ class Call(CallRedirecting):
         return self._session.dialogs if self._session is not None else ()
 
     def _late_answers(self) -> tuple[InviteSession, Route] | None:
-        """Return what is needed while a 2xx of another branch may still come, or None.
+        """Return what is needed while a 2xx may still come that we must acknowledge, or None.
 
-        Only an INVITE that was answered or cancelled can have one (RFC 3261 §13.2.2.4).
+        Of another branch, if our INVITE was answered or cancelled (RFC 3261 §13.2.2.4); or to a
+        re-INVITE of ours that the end of the call has overtaken.
         """
-        is_ours = self.direction is CallDirection.OUTGOING
-        if not is_ours or self._session is None or self._route is None:
+        if self._session is None or self._route is None:
+            return None
+        if self._session.is_modifying:
+            return self._session, self._route
+        if self.direction is not CallDirection.OUTGOING:
             return None
         was_answered = self.timings.answered is not None
         was_cancelled = self.end is not None and self.end.originator is not Originator.REMOTE
