@@ -111,7 +111,7 @@ async def test_what_cannot_be_sent_in_a_call_is_refused_and_the_call_goes_on(
                 call.send_message(body)
             with pytest.raises(InvalidArgumentsError, match="body"):
                 call.send_info("text/plain", body)
-        for mime_type in ("nope", 5, "a/b\r\nX: y"):
+        for mime_type in ("nope", 5, "a/b\r\nX: y", "a/b;c=\ud83d"):
             with pytest.raises(InvalidArgumentsError, match="type/subtype"):
                 call.send_info(mime_type)
         for headers in ({"X-A": 5}, {"X-A": "a\r\nb"}, {"X A": "b"}, {5: "a"}, "X-A", 5):

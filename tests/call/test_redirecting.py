@@ -35,6 +35,7 @@ async def test_redirect_names_the_targets_in_order(autojump_clock, world, record
         moved = await far.expect(302)
         end = await call.wait_ended()
 
+        assert moved.reason == "Moved Temporarily"
         assert moved.headers("Contact") == [
             "<sip:a@example.org>;q=1.0",
             "<sip:b@example.org;transport=tcp>;q=0.9",

@@ -15,6 +15,7 @@ from trivox.call.client_events import HandlerFailed
 from trivox.call.events import Connected, Disconnected, DtmfReceived, EndReason
 from trivox.call.states import CallState
 from trivox.errors import BusyError, CallEndedError
+from trivox.media.engine import EngineEventKind
 from trivox.media.sources import SilenceSource
 from trivox.testing.far_end import SDP
 
@@ -163,6 +164,33 @@ async def test_a_caller_who_hangs_up_is_no_failure_of_the_handler(autojump_clock
             nursery.cancel_scope.cancel()
 
         assert failures == []
+        assert not client.calls
+
+
+async def test_missing_media_is_no_failure_of_the_handler(autojump_clock, world) -> None:
+    own = world()
+    async with own.with_far_end() as (client, far):
+
+        async def handler(call) -> None:
+            await call.answer()
+            await call.collect_dtmf(first_timeout=100)
+
+        failures = []
+        client.on(HandlerFailed, failures.append)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(client.serve, handler)
+            far.invite(OWN_URI)
+            far.acknowledge(await far.expect(200))
+            await trio.sleep(1)
+            own.media.sessions._emit(1, EngineEventKind.MEDIA_TIMEOUT, 30.0, "")
+            bye = await far.expect("BYE")
+            await trio.sleep(1)
+            assert not failures  # the BYE is not answered yet
+            far.respond(bye, 200)
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+
+        assert not failures
         assert not client.calls
 
 

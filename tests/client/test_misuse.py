@@ -33,6 +33,8 @@ NAN = float("nan")
         (ClientConfig, {"listen": [5060]}, "must be a str, not int"),
         (ClientConfig, {"accounts": ["sip:bob@x"]}, "give an AccountConfig"),
         (ClientConfig, {"advertised": INJECTION}, "control character"),
+        (ClientConfig, {"advertised": "example.org:sip"}, "host or host:port"),
+        (ClientConfig, {"advertised": "[::1]:65536"}, "host or host:port"),
         (ClientConfig, {"outbound_proxy": f"sip:{INJECTION}"}, "control character"),
         (ClientConfig, {"outbound_proxy": "proxy"}, "no SIP URI"),
         (ClientConfig, {"user_agent": INJECTION}, "control character"),

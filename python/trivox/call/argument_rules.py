@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from trivox._native import Uri
@@ -21,6 +22,10 @@ T = TypeVar("T")
 
 MOST_BODY_BYTES: Final = 60_000
 """A message has at most 64 KiB, over UDP in one datagram: this leaves room for its headers."""
+
+_HOST: Final = re.compile(
+    r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?|[0-9A-Fa-f:.]+"
+)
 
 
 def checked_kind(value: object, kind: type[T], what: str) -> T:
@@ -97,6 +102,19 @@ def checked_uri(text: str, what: str) -> str:
         raise InvalidUriError(f"{text!r} is no SIP URI for {what}") from error
     if scheme not in ("sip", "sips") or set(text) & set('<>" '):
         raise InvalidUriError(f"{text!r} is no SIP URI for {what}")
+    return text
+
+
+def checked_host(text: str, what: str) -> str:
+    """Return a host or host:port, a name, an IPv4 or a bracketed IPv6 address.
+
+    Raises:
+        InvalidHeaderError: It holds a control character.
+        InvalidArgumentsError: It is neither.
+    """
+    found = _HOST.fullmatch(checked_text(text, what))
+    if found is None or not 0 < int(found["port"] or 1) < 65_536:
+        raise InvalidArgumentsError(f"{what} is {text!r}; it must be a host or host:port")
     return text
 
 

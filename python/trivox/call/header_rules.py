@@ -20,7 +20,8 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 # those that stand for an octet received.
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udc7f\udd00-\udfff]")
 _MIME_TYPE: Final = re.compile(
-    r"[A-Za-z0-9\-.!%*_+`'~]+/[A-Za-z0-9\-.!%*_+`'~]+(?: *;[^\x00-\x1f\x7f-\x9f\u2028\u2029]+)?"
+    r"[A-Za-z0-9\-.!%*_+`'~]+/[A-Za-z0-9\-.!%*_+`'~]+"
+    r"(?: *;[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udc7f\udd00-\udfff]+)?"
 )
 
 _DIALOG_CRITICAL: Final = frozenset(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from trivox.actor.isolation import ListenerErrorPolicy
 from trivox.call.argument_rules import (
     checked_choice,
+    checked_host,
     checked_kind,
     checked_names,
     checked_networks,
@@ -260,7 +261,8 @@ class ClientConfig:
         packages = checked_names(self.event_packages, "event_packages")
         object.__setattr__(self, "event_packages", packages)
         checked_text(self.user_agent, "user_agent")
-        checked_text(self.advertised or "", "advertised")
+        if self.advertised:
+            checked_host(self.advertised, "advertised")
         checked_kind(self.call_settings, CallSettings, "call_settings")
         checked_kind(self.door, DoorLimits, "door")
         if self.outbound_proxy:

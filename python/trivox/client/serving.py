@@ -14,7 +14,7 @@ from trivox.actor.correlation import call_id, log_fields
 from trivox.call.call import Call
 from trivox.call.client_events import HandlerFailed
 from trivox.client.nursery import PlainNursery
-from trivox.errors import CallError, InvalidArgumentsError, MediaNegotiationError
+from trivox.errors import CallEndedError, CallError, InvalidArgumentsError, MediaNegotiationError
 
 if TYPE_CHECKING:
     from trivox.client.arrivals import Arrivals
@@ -124,8 +124,10 @@ class _Server:
         """Log and emit what a handler raised; that its own call ended is no failure."""
         fields = log_fields(call.id)
         is_of_call = isinstance(error, CallError) and error.call_id == call.id
+        # One that is being hung up, for want of media or by its longest duration, has no `end` yet.
+        has_ended = call.end is not None or isinstance(error, CallEndedError)
         # An offer of no use is the far end's doing, and was refused with 488.
-        if call.end is not None and (is_of_call or isinstance(error, MediaNegotiationError)):
+        if has_ended and (is_of_call or isinstance(error, MediaNegotiationError)):
             _LOGGER.debug("call %s ended under its handler: %s", call.id, error, extra=fields)
             return
         _LOGGER.error("the handler of call %s raised", call.id, exc_info=error, extra=fields)
