@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from trivox.call.events import EndReason
+from trivox.call.events import EndReason, Originator
 from trivox.call.settings import CallSettings
 from trivox.call.states import CallState
 from trivox.errors import (
@@ -245,3 +245,16 @@ async def test_call_is_given_up_before_the_other_target_answers(autojump_clock, 
 def test_wrong_setting_is_refused(value) -> None:
     with pytest.raises(InvalidArgumentsError):
         CallSettings(redirects=value)
+
+
+async def test_a_target_that_is_refused_leaves_nothing_behind(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        call, invite = await _start(client, far, 1)
+        _move(far, invite, "sip:x@10.0.0.7;maddr=224.0.0.1")
+        end = await call.wait_ended()
+        await trio.sleep(70)
+
+        assert (end.sip_code, end.originator) == (503, Originator.SYSTEM)
+        figures = client.statistics()
+        assert (figures.calls, figures.timers, figures.tokens) == (0, 0, 0)
+        assert figures.sip.core["dialogs"] == figures.sip.core["transactions"] == 0

@@ -104,6 +104,7 @@ class CallRedirecting(CallTransfer):
             route = await self._host.route_on(self._face, target)
         except (TrivoxError, OSError) as error:
             if self._session is session and self._phase is Phase.OUT_INVITING:
+                self._session = None  # it has asked nobody, and would be waited for
                 self._fail(503, str(error), None, Originator.SYSTEM, Trigger.REFUSED)
             return
         if session is None or self._session is not session or session.is_over:
