@@ -122,6 +122,22 @@ def _move(far, invite, *targets: str) -> None:
     far.send("SIP/2.0 302 Moved", lines)
 
 
+async def test_a_target_that_cannot_be_asked_is_passed_over(autojump_clock, world) -> None:
+    here = world()
+    async with here.with_far_end() as (client, far):
+        with FarEnd(here.link.host(OTHER[0]), OTHER, NEAR) as other:
+            call, invite = await _start(client, far, 1)
+            _move(far, invite, "sip:nobody@10.0.0.7;maddr=224.0.0.1", ELSEWHERE)
+            again = await other.expect("INVITE")
+            other.respond(again, 200, body=SDP)
+            await other.expect("ACK")
+            await call.wait_connected()
+
+            assert again.key()[7] > invite.key()[7]
+            call.hangup()
+            await other.expect("BYE")
+
+
 async def test_program_decides_and_sees_the_targets(autojump_clock, world) -> None:
     asked = []
 

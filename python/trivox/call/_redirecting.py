@@ -98,14 +98,13 @@ class CallRedirecting(CallTransfer):
             return False
 
     async def _follow(self, target: str) -> None:
-        """Resolve the target and call it, unless the call is given up meanwhile."""
+        """Resolve the target and call it, or the next one, unless the call is given up meanwhile."""
         session = self._session
         try:
             route = await self._host.route_on(self._face, target)
         except (TrivoxError, OSError) as error:
             if self._session is session and self._phase is Phase.OUT_INVITING:
-                self._session = None  # it has asked nobody, and would be waited for
-                self._fail(503, str(error), None, Originator.SYSTEM, Trigger.REFUSED)
+                self._pass_over(error)
             return
         if session is None or self._session is not session or session.is_over:
             return
@@ -113,3 +112,14 @@ class CallRedirecting(CallTransfer):
         self._leg.screen = partial(self._host.screen, route)
         session.use(route.identity)
         self._carry_out(session.invite(self._leg.offer(), SDP))
+
+    def _pass_over(self, error: Exception) -> None:
+        """Go on with the next target after one that cannot be asked; fail if it was the last."""
+        assert self._redirection is not None, "a target was followed"
+        target = self._redirection.next(503)
+        if target is None or self._session is None:
+            self._session = None  # it has asked nobody, and would be waited for
+            self._fail(503, str(error), None, Originator.SYSTEM, Trigger.REFUSED)
+            return
+        self._session = self._session.redirected(target)
+        self._host.start_soon(self._follow, target, name=f"redirection of {self.id}")
