@@ -82,11 +82,13 @@ async def test_the_page_holds_and_resumes_three_times(page, tmp_path, library):
             with trio.fail_after(5):
                 await handler.call.is_remotely_held.wait_value(True)
             await browser.hears_nothing()
+            await browser.until("counters", lambda counters: counters["received"] == 0)
             await _hears(handler.call, -90, above=False)
             assert await browser.call("unhold")
             with trio.fail_after(5):
                 await handler.call.is_remotely_held.wait_value(False)
-            await browser.until("counters", lambda counters: counters["level"] > 0.1)
+            await browser.until("counters", lambda counters: counters["received"] > 20)
+            assert handler.call.statistics().level_sent_dbov > -40
             await _hears(handler.call, -40, above=True)
         await browser.call("hangup")
         await browser.status("ended")

@@ -61,16 +61,15 @@ export function heard() {
   return { hz: (peak * RATE) / analyser.fftSize, rms };
 }
 
-// Chromium's own counters of the audio it received and sent. `level` is 0 to 1, and still right
-// after a hold, when WebAudio hears no more of a track whose receiving was stopped and resumed.
+// Chromium's own counters of the audio it received and sent. They begin anew when receiving was
+// stopped and resumed; WebAudio hears no more of such a track, and its level may stay at zero.
 export async function counters() {
-  const result = { received: 0, lost: 0, sent: 0, samples: 0, concealed: 0, level: 0, roundTrip: 0 };
+  const result = { received: 0, lost: 0, sent: 0, samples: 0, concealed: 0, roundTrip: 0 };
   for (const entry of (await connection.getStats()).values()) {
     if (entry.type === "inbound-rtp" && entry.kind === "audio") {
       result.received = entry.packetsReceived;
       result.lost = entry.packetsLost;
       result.samples = entry.totalSamplesReceived ?? 0;
-      result.level = entry.audioLevel ?? 0;
       result.concealed = entry.concealedSamples ?? 0;
     }
     if (entry.type === "outbound-rtp" && entry.kind === "audio") result.sent = entry.packetsSent;

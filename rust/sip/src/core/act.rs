@@ -22,6 +22,10 @@ pub(super) struct Material {
     pub(super) source: Option<Address>,
 }
 
+/// Seconds a re-INVITE that was heard of may take: its dialog may end meanwhile and its answer be
+/// lost, and then nothing else ends it. As long as a proxy waits (RFC 3261 §16.6, Timer C).
+const LONGEST_REINVITE: f64 = 180.0;
+
 impl SipCore {
     /// Step one transaction by its table. Returns whether the input had a row.
     pub(super) fn step(
@@ -102,6 +106,9 @@ impl SipCore {
             Action::RepeatAtT2 => self.repeat_after(id, t2, now),
             Action::Release => self.release(id),
             Action::StopRepeat => transaction.repeat = 0,
+            Action::StopLimit if transaction.is_reinvite() => {
+                self.arm(id, Slot::Limit, LONGEST_REINVITE, now);
+            }
             Action::StopLimit => transaction.limit = 0,
             Action::Limit => self.arm(id, Slot::Limit, 64.0 * t1, now),
             Action::Linger => self.linger(id, 64.0 * t1, now),

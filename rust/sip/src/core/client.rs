@@ -28,6 +28,7 @@ impl SipCore {
             method: outgoing.method.to_owned(),
             branch,
             half_dialog,
+            is_reinvite: outgoing.method == "INVITE" && !is_new,
             ..Client::default()
         };
         if is_new && self.is_throttled(&outgoing.destination, now) {

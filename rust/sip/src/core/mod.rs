@@ -329,6 +329,10 @@ fn is_live(transactions: &Map<u64, Transaction>, timer: &Timer) -> bool {
 }
 
 impl Transaction {
+    fn is_reinvite(&self) -> bool {
+        matches!(&self.side, Side::Client(client) if client.is_reinvite)
+    }
+
     /// Whether a client still waits for a final response.
     fn is_waiting(&self) -> bool {
         use crate::transaction::tables::State;

@@ -40,9 +40,13 @@ impl Bench {
     }
 
     fn request(&mut self, method: &str) -> u64 {
+        self.request_to(method, b"<sip:b@b>")
+    }
+
+    fn request_to(&mut self, method: &str, to: &[u8]) -> u64 {
         let mut headers = vec![("Call-ID".to_owned(), b"c".to_vec())];
         headers.push(("From".to_owned(), b"<sip:a@a>;tag=f".to_vec()));
-        headers.push(("To".to_owned(), b"<sip:b@b>".to_vec()));
+        headers.push(("To".to_owned(), to.to_vec()));
         headers.push(("CSeq".to_owned(), format!("1 {method}").into_bytes()));
         let outgoing = Outgoing {
             method,
@@ -281,6 +285,21 @@ fn stored_ack_answers_each_repeated_success_until_timer_m() {
     assert!(bench.is_idle());
     let late = bench.answer(&branch, "INVITE", 200, "t");
     assert_eq!(late[0].kind, EventKind::StrayResponse);
+}
+
+#[test]
+fn reinvite_whose_answer_is_lost_ends_and_a_new_call_may_ring() {
+    for (to, expected) in [
+        (&b"<sip:b@b>;tag=t"[..], vec![(180.0, EventKind::Timeout)]),
+        (b"<sip:b@b>", vec![]),
+    ] {
+        let mut bench = Bench::new("udp");
+        bench.request_to("INVITE", to);
+        let branch = bench.branch();
+        bench.answer(&branch, "INVITE", 100, "t");
+        assert_eq!(bench.run(1_000.0).1, expected);
+        assert_eq!(bench.is_idle(), !expected.is_empty());
+    }
 }
 
 #[test]

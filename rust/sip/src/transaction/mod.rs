@@ -68,6 +68,8 @@ pub(crate) struct Client {
     pub(crate) branch: String,
     /// Of a request outside a dialog, whose responses make dialogs: the half they share with it.
     pub(crate) half_dialog: Option<u128>,
+    /// Whether it is an INVITE within a dialog (RFC 3261 §14).
+    pub(crate) is_reinvite: bool,
     /// Responses already passed up.
     pub(crate) seen: SmallVec<[u64; 4]>,
     /// Dialogs bound by responses: key and whether a 2xx confirmed it.

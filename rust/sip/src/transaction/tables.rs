@@ -112,7 +112,7 @@ fn client_invite(state: State, input: Input) -> Step {
         (State::Trying | State::Proceeding, Input::Failure) => {
             go(State::Completed, &[StopRepeat, Acknowledge, Report, Linger])
         }
-        // In Proceeding the limit runs only after a CANCEL (§9.1).
+        // In Proceeding the limit runs only after a CANCEL (§9.1), and for a re-INVITE.
         (State::Trying | State::Proceeding, Input::Limit) => {
             go(State::Terminated, &[ReportTimeout])
         }
