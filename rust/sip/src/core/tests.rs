@@ -27,8 +27,7 @@ impl Bench {
 
     fn receive(&mut self, text: &str) -> Vec<Event> {
         let mut events = Vec::new();
-        let data = text.replace('\n', "\r\n");
-        let source = address("192.0.2.2");
+        let (data, source) = (text.replace('\n', "\r\n"), address("192.0.2.2"));
         self.core.receive_datagram(
             FLOW,
             data.as_bytes(),
@@ -44,10 +43,10 @@ impl Bench {
     }
 
     fn request_to(&mut self, method: &str, to: &[u8]) -> u64 {
-        let mut headers = vec![("Call-ID".to_owned(), b"c".to_vec())];
-        headers.push(("From".to_owned(), b"<sip:a@a>;tag=f".to_vec()));
-        headers.push(("To".to_owned(), to.to_vec()));
-        headers.push(("CSeq".to_owned(), format!("1 {method}").into_bytes()));
+        let from = ("From".to_owned(), b"<sip:a@a>;tag=f".to_vec());
+        let to = ("To".to_owned(), to.to_vec());
+        let cseq = ("CSeq".to_owned(), format!("1 {method}").into_bytes());
+        let headers = vec![("Call-ID".to_owned(), b"c".to_vec()), from, to, cseq];
         let outgoing = Outgoing {
             method,
             uri: b"sip:b@b",
@@ -288,18 +287,13 @@ fn stored_ack_answers_each_repeated_success_until_timer_m() {
 }
 
 #[test]
-fn reinvite_whose_answer_is_lost_ends_and_a_new_call_may_ring() {
-    for (to, expected) in [
-        (&b"<sip:b@b>;tag=t"[..], vec![(180.0, EventKind::Timeout)]),
-        (b"<sip:b@b>", vec![]),
-    ] {
-        let mut bench = Bench::new("udp");
-        bench.request_to("INVITE", to);
-        let branch = bench.branch();
-        bench.answer(&branch, "INVITE", 100, "t");
-        assert_eq!(bench.run(1_000.0).1, expected);
-        assert_eq!(bench.is_idle(), !expected.is_empty());
-    }
+fn reinvite_whose_answer_is_lost_ends() {
+    let mut bench = Bench::new("udp");
+    bench.request_to("INVITE", b"<sip:b@b>;tag=t");
+    let branch = bench.branch();
+    bench.answer(&branch, "INVITE", 100, "t");
+    assert_eq!(bench.run(1_000.0).1, [(180.0, EventKind::Timeout)]);
+    assert!(bench.is_idle());
 }
 
 #[test]
@@ -321,8 +315,7 @@ fn shortened_wait_ends_earlier_unless_something_was_heard() {
         ("INVITE", true, vec![]),
     ] {
         let mut bench = Bench::new("udp");
-        let id = bench.request(method);
-        let branch = bench.branch();
+        let (id, branch) = (bench.request(method), bench.branch());
         if provisional {
             bench.answer(&branch, method, 100, "t");
         }
