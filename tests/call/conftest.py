@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from trivox.call.events import Event
+from trivox.call.settings import CallSettings
 from trivox.client.opening import open_client
 from trivox.testing import Link
 from trivox.testing.fake_engine import fake_media
@@ -51,11 +52,55 @@ class World:
                 nursery.cancel_scope.cancel()
 
 
+class Pair:
+    """Two connected calls of two clients, and the engine they share."""
+
+    def __init__(self, make_world) -> None:
+        self.make_world = make_world
+        self.world = None
+        self.far = None
+
+    async def run(self, body, **settings) -> None:
+        """Connect two calls, run `body(call, far)`, and end them."""
+        self.world = self.make_world()
+        arrived = trio.Event()
+
+        async def handler(call) -> None:
+            self.far = call
+            await call.answer()
+            await call.wait_connected()
+            arrived.set()
+            await call.wait_ended()
+
+        async with self.world.with_server(handler) as (client, uri):
+            async with client.dial(uri, CallSettings(**settings)) as call:
+                await arrived.wait()
+                await body(call, self.far)
+
+
+async def answered(client, far, uri: str):
+    """Let the far end call and answer it; returns the connected call and our 200."""
+    calls = client.incoming_calls()
+    far.invite(uri)
+    call = await calls.__anext__()
+    calls.close()
+    await call.answer()
+    ok = await far.expect(200)
+    far.acknowledge(ok)
+    await call.wait_connected()
+    return call, ok
+
+
 def record(call) -> list[str]:
     """Return a list that fills with the names of the call's events."""
     names: list[str] = []
     call.on(Event, lambda event: names.append(type(event).__name__))
     return names
+
+
+@pytest.fixture
+def pair():
+    return Pair(World)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from trivox.call.call import Call
 from trivox.call.streams import LocalStream
 from trivox.media.sources import SilenceSource, ToneSource
 
-from .test_media import Pair
+from .conftest import Pair
 
 ON_A_CONNECTED_CALL = {
     "wait_connected": lambda call, far: call.wait_connected(),

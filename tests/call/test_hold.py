@@ -6,7 +6,6 @@ import pytest
 import trio
 
 from trivox.call.events import HoldChanged
-from trivox.call.settings import CallSettings
 from trivox.errors import (
     CallEndedError,
     CallNotOnHoldError,
@@ -22,36 +21,6 @@ from trivox.media.sources import ToneSource
 from trivox.testing.far_end import SDP
 
 FAR_URI = "sip:far@10.0.0.9:5060"
-
-
-class Pair:
-    """Two connected calls of two clients, and the engine they share."""
-
-    def __init__(self, world) -> None:
-        self.make_world = world
-        self.world = None
-        self.far = None
-
-    async def run(self, body, **settings) -> None:
-        self.world = self.make_world()
-        arrived = trio.Event()
-
-        async def handler(call) -> None:
-            self.far = call
-            await call.answer()
-            await call.wait_connected()
-            arrived.set()
-            await call.wait_ended()
-
-        async with self.world.with_server(handler) as (client, uri):
-            async with client.dial(uri, CallSettings(**settings)) as call:
-                await arrived.wait()
-                await body(call, self.far)
-
-
-@pytest.fixture
-def pair(world):
-    return Pair(world)
 
 
 async def connected(client, far):

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from trivox.call.events import DtmfReceived
-from trivox.call.settings import CallSettings, DtmfMethod
+from trivox.call.settings import DtmfMethod
 from trivox.errors import (
     CallEndedError,
     CallWrongStateError,
@@ -18,36 +18,6 @@ from trivox.errors import (
     InvalidMimeTypeError,
 )
 from trivox.media.sources import SilenceSource, ToneSource
-
-
-class Pair:
-    """Two connected calls and the engine between them."""
-
-    def __init__(self, world) -> None:
-        self.make_world = world
-        self.world = None
-        self.far = None
-
-    async def run(self, body, *, settings=None) -> None:
-        self.world = self.make_world()
-        arrived = trio.Event()
-
-        async def handler(call) -> None:
-            self.far = call
-            await call.answer()
-            await call.wait_connected()
-            arrived.set()
-            await call.wait_ended()
-
-        async with self.world.with_server(handler) as (client, uri):
-            async with client.dial(uri, settings) as call:
-                await arrived.wait()
-                await body(call, self.far)
-
-
-@pytest.fixture
-def pair(world):
-    return Pair(world)
 
 
 def _press(pair, call, tone: str) -> None:
@@ -332,8 +302,6 @@ async def test_info_and_message_are_answered_and_bad_ones_refused(autojump_clock
 async def test_statistics_are_reported_at_the_interval_and_kept_after_the_end(
     autojump_clock, pair
 ) -> None:
-    settings = CallSettings(report_stats=True, stats_interval=1.2)
-
     async def body(call, far) -> None:
         from trivox.call.events import StatsReport
 
@@ -345,4 +313,4 @@ async def test_statistics_are_reported_at_the_interval_and_kept_after_the_end(
         assert second.report.packets_sent > first.report.packets_sent
         assert call.statistics().codec == "PCMU"
 
-    await pair.run(body, settings=settings)
+    await pair.run(body, report_stats=True, stats_interval=1.2)

@@ -9,18 +9,9 @@ from trivox.call.events import EndReason
 from trivox.sip.reason import Cause
 from trivox.testing.far_end import SDP
 
+from .conftest import answered
+
 OWN_URI = "sip:bot@10.0.0.1:5060"
-
-
-async def _connected(client, far):
-    calls = client.incoming_calls()
-    far.invite(OWN_URI)
-    call = await calls.__anext__()
-    await call.answer()
-    ok = await far.expect(200)
-    far.acknowledge(ok)
-    await call.wait_connected()
-    return call, ok
 
 
 def _ask(far, ok, method: str, value: str, *, body: str = "") -> None:
@@ -44,7 +35,7 @@ def _ask(far, ok, method: str, value: str, *, body: str = "") -> None:
 @pytest.mark.parametrize(("method", "body"), [("UPDATE", ""), ("INVITE", SDP)])
 async def test_party_changes_during_the_call(autojump_clock, world, method, body) -> None:
     async with world().with_far_end() as (client, far):
-        call, ok = await _connected(client, far)
+        call, ok = await answered(client, far, OWN_URI)
         seen = []
         call.remote_display_name.watch(lambda new, old: seen.append((old, new)))
         assert call.remote_display_name.value == "Far End"
@@ -60,7 +51,7 @@ async def test_party_changes_during_the_call(autojump_clock, world, method, body
 
 async def test_request_that_names_the_same_party_changes_nothing(autojump_clock, world) -> None:
     async with world().with_far_end() as (client, far):
-        call, ok = await _connected(client, far)
+        call, ok = await answered(client, far, OWN_URI)
         seen = []
         call.remote_sip_uri.watch(lambda new, old: seen.append((old, new)))
 
@@ -73,7 +64,7 @@ async def test_request_that_names_the_same_party_changes_nothing(autojump_clock,
 
 async def test_bye_with_a_reason_says_why(autojump_clock, world) -> None:
     async with world().with_far_end() as (client, far):
-        call, ok = await _connected(client, far)
+        call, ok = await answered(client, far, OWN_URI)
         reason = 'Q.850;cause=16;text="Normal", SIP;cause=480;text="gone"'
         far.request("BYE", OWN_URI, to_tag=ok.key()[4], cseq=2, headers=[("Reason", reason)])
         end = await call.wait_ended()
@@ -132,7 +123,7 @@ async def test_our_reason_goes_with_cancel_and_bye(autojump_clock, world) -> Non
         far.respond(invite, 487)
         await call.wait_ended()
 
-        other, _ = await _connected(client, far)
+        other, _ = await answered(client, far, OWN_URI)
         other.hangup(reason="SIP;cause=580")
         assert (await far.expect("BYE")).header("Reason") == "SIP;cause=580"
         assert other.end is None or other.end.causes == ()

@@ -9,6 +9,8 @@ from trivox.call.settings import CallSettings
 from trivox.call.states import CallState
 from trivox.testing.far_end import SDP
 
+from .conftest import answered
+
 OWN_URI = "sip:bot@10.0.0.1:5060"
 QUIET = CallSettings(media_timeout=None, session_expires=120)
 
@@ -124,13 +126,7 @@ async def test_422_to_our_call_is_met(autojump_clock, world) -> None:
 async def test_update_of_theirs_is_answered(autojump_clock, world) -> None:
     """RFC 3311 §5.2: with an offer an answer, without one none."""
     async with world().with_far_end() as (client, far):
-        calls = client.incoming_calls()
-        far.invite(OWN_URI)
-        call = await calls.__anext__()
-        await call.answer()
-        ok = await far.expect(200)
-        far.acknowledge(ok)
-        await call.wait_connected()
+        call, ok = await answered(client, far, OWN_URI)
         tag = ok.key()[4]
         held = SDP.replace("sendrecv", "sendonly")
 

@@ -12,6 +12,8 @@ from trivox.call.settings import DtmfMethod
 from trivox.media.sources import SilenceSource
 from trivox.testing.far_end import SDP
 
+from .conftest import answered
+
 FAR_URI = "sip:far@10.0.0.9:5060"
 OWN_URI = "sip:bot@10.0.0.1:5060"
 
@@ -139,13 +141,7 @@ async def test_an_offerless_reinvite_gets_our_offer_and_its_answer_counts(
     autojump_clock, world
 ) -> None:
     async with world().with_far_end() as (client, far):
-        calls = client.incoming_calls()
-        far.invite(OWN_URI)
-        call = await calls.__anext__()
-        await call.answer()
-        ok = await far.expect(200)
-        far.acknowledge(ok)
-        await call.wait_connected()
+        call, ok = await answered(client, far, OWN_URI)
         far.request("INVITE", ok.dialog()[5], to_tag=ok.key()[4], cseq=2)
         offer = await far.expect(200)
         assert b"m=audio" in offer.body
@@ -153,6 +149,5 @@ async def test_an_offerless_reinvite_gets_our_offer_and_its_answer_counts(
         await trio.sleep(0.1)
 
         assert call.is_remotely_held.value is True
-        calls.close()
         far.hang_up(ok, cseq=3)
         await call.wait_ended()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from functools import partial
 
 import pytest
@@ -10,6 +9,7 @@ import trio
 
 import trivox
 
+from .far_ends.ports import free_port
 from .far_ends.sipp import run_sipp
 
 pytestmark = [pytest.mark.interop, pytest.mark.far_end("sipp")]
@@ -55,7 +55,7 @@ async def test_two_hundred_calls_over_tcp_are_served(run_dir, nursery):
 
 
 async def test_sipp_uas_is_called_and_hung_up(run_dir, nursery):
-    port = _free_udp_port()
+    port = free_port()
     finished: list[object] = []
 
     async def far_end(task_status=trio.TASK_STATUS_IGNORED):
@@ -90,10 +90,3 @@ async def test_a_handler_that_rejects_is_seen_by_sipp_as_a_failed_call(run_dir, 
         assert (result.successful, result.failed) == (0, 5)
         assert "486" in result.errors
         nursery.cancel_scope.cancel()
-
-
-def _free_udp_port() -> int:
-    # sipp cannot tell which port it got, so it is given one that was free a moment ago.
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

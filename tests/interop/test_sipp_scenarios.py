@@ -5,7 +5,6 @@ Every file under far_ends/scenarios says in its first comment what it proves.
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import trio
 import trivox
 from trivox.sip import Uri
 
+from .far_ends.ports import free_port
 from .far_ends.sipp import run_sipp
 
 pytestmark = [pytest.mark.interop, pytest.mark.far_end("sipp"), pytest.mark.slow]
@@ -92,7 +92,7 @@ async def _far_end(run_dir, scenario, port, calls, results, task_status=trio.TAS
 async def _called(run_dir, scenario, act, calls=1):
     """Let sipp answer the calls by the scenario; `act` places them. Returns sipp's result."""
     results = []
-    port = _free_udp_port()
+    port = free_port()
     async with trivox.open_client(listen=LISTEN) as client, trio.open_nursery() as own:
         await own.start(_far_end, run_dir, scenario, port, calls, results)
         with trio.fail_after(40):
@@ -154,10 +154,3 @@ async def test_a_redirection_is_not_followed_without_a_yes(run_dir):
     result = await _called(run_dir, "uas_redirect", act)
 
     assert (result.successful, result.failed) == (1, 0), result.errors
-
-
-def _free_udp_port() -> int:
-    # sipp cannot tell which port it got, so it is given one that was free a moment ago.
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

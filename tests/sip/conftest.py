@@ -11,7 +11,7 @@ from trivox._native import Message
 from trivox.sip.digest import DigestClient
 from trivox.sip.identity import LocalIdentity
 from trivox.sip.invite_session import InviteSession
-from trivox.sip.outputs import SendRequest
+from trivox.sip.outputs import SendRequest, SendResponse
 
 if TYPE_CHECKING:
     from trivox._native import SipEvent
@@ -30,6 +30,26 @@ def header(output: object, name: str) -> str | None:
 def headers(output: object, name: str) -> list[str]:
     """Return all values of that name in an output."""
     return [value for key, value in output.headers if key == name]  # type: ignore[attr-defined]
+
+
+def said(outputs: tuple[object, ...]) -> list[str]:
+    """Return what is sent, by method or status, and the other outputs by their types."""
+    return [
+        output.method
+        if isinstance(output, SendRequest)
+        else str(output.status)
+        if isinstance(output, SendResponse)
+        else type(output).__name__
+        for output in outputs
+    ]
+
+
+def kinds(outputs: tuple[object, ...]) -> list[str]:
+    """Return the outputs by their types, requests by method."""
+    return [
+        output.method if isinstance(output, SendRequest) else type(output).__name__
+        for output in outputs
+    ]
 
 
 def write(start: str, lines: list[tuple[str, str]], body: bytes) -> Message:

@@ -19,17 +19,12 @@ from trivox.sip.invite_table import (
     InviteState,
 )
 from trivox.sip.offer_answer import OfferState
-from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest
+from trivox.sip.outputs import Forget, SendAck, SendCancel
 from trivox.sip.table import ignored_because
 
+from .conftest import kinds
+
 S = InviteState
-
-
-def kinds(outputs) -> list[str]:
-    return [
-        f"{output.method}" if isinstance(output, SendRequest) else type(output).__name__
-        for output in outputs
-    ]
 
 
 # The table

@@ -10,17 +10,12 @@ from trivox.sip.capabilities import ALLOW, SUPPORTED
 from trivox.sip.invite_session import InviteSession
 from trivox.sip.invite_table import InviteState
 from trivox.sip.offer_answer import OfferState
-from trivox.sip.outputs import Forget, SendRequest
+from trivox.sip.outputs import Forget
+
+from .conftest import kinds
 
 S = InviteState
 GONE = Forget("call-1", "us", "them")
-
-
-def kinds(outputs) -> list[str]:
-    return [
-        output.method if isinstance(output, SendRequest) else type(output).__name__
-        for output in outputs
-    ]
 
 
 @pytest.fixture

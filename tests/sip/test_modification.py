@@ -17,21 +17,10 @@ from trivox.sip.modification import (
     ModificationState,
 )
 from trivox.sip.offer_answer import OfferState
-from trivox.sip.outputs import SendAck, SendRequest, SendResponse
+from trivox.sip.outputs import SendAck, SendRequest
 from trivox.sip.table import ignored_because
 
-from .conftest import Driver
-
-
-def kinds(outputs) -> list[str]:
-    return [
-        f"{output.method}"
-        if isinstance(output, SendRequest)
-        else str(output.status)
-        if isinstance(output, SendResponse)
-        else type(output).__name__
-        for output in outputs
-    ]
+from .conftest import Driver, said
 
 
 def modify(driver, *given) -> tuple[int, SendRequest]:
@@ -78,7 +67,7 @@ def test_callee_may_change_the_session_too(answered, far_end) -> None:
 
     outputs = answered.hears(far_end.answers(tx, far_end.response(invite, 200, body=b"held")))
 
-    assert kinds(outputs) == ["SendAck", "ModificationAnswered"]
+    assert said(outputs) == ["SendAck", "ModificationAnswered"]
 
 
 def test_reinvite_without_body_gets_an_offer_and_answers_it_in_the_ack(called, far_end) -> None:
@@ -109,7 +98,7 @@ def test_refusal_leaves_the_session_as_it_was(called, far_end, status) -> None:
     assert (told.status, told.reason) == (status, "No")
     assert called.session.is_confirmed
     assert called.session.offer_state is OfferState.STABLE
-    assert kinds(called.carry(called.session.modify(b"again"))) == ["INVITE"]
+    assert said(called.carry(called.session.modify(b"again"))) == ["INVITE"]
 
 
 @pytest.mark.parametrize("status", [408, 481])
@@ -118,7 +107,7 @@ def test_final_response_that_says_the_dialog_is_gone_ends_it(called, far_end, st
 
     outputs = called.hears(far_end.answers(tx, far_end.response(invite, status)))
 
-    assert kinds(outputs) == ["ModificationRefused", "DialogLost", "BYE"]
+    assert said(outputs) == ["ModificationRefused", "DialogLost", "BYE"]
 
 
 def test_silence_ends_the_dialog_and_a_lost_flow_does_not(called, far_end) -> None:
@@ -129,7 +118,7 @@ def test_silence_ends_the_dialog_and_a_lost_flow_does_not(called, far_end) -> No
 
     outputs = called.hears(far_end.is_silent(tx))
 
-    assert kinds(outputs) == ["ModificationRefused", "DialogLost", "BYE"]
+    assert said(outputs) == ["ModificationRefused", "DialogLost", "BYE"]
     assert outputs[0].status == 408
 
 
@@ -174,13 +163,13 @@ def test_callee_may_update_an_early_dialog_that_is_agreed(far_end, identity) -> 
     [response] = driver.session.provisional(183, "Progress", body=b"answer")
     rack = f"{far_end.header(response, 'RSeq')} 1 INVITE"
     outputs = driver.hears(far_end.asks(50, far_end.request("PRACK", more=(("RAck", rack),))))
-    assert kinds(outputs) == ["200", "ModificationDue"]
+    assert said(outputs) == ["200", "ModificationDue"]
 
     driver.carry(driver.session.modify(b"new", method="UPDATE"))
     tx, update = driver.last
     outputs = driver.hears(far_end.answers(tx, far_end.response(update, 200, body=b"agreed")))
 
-    assert (update.method, kinds(outputs)) == ("UPDATE", ["ModificationAnswered"])
+    assert (update.method, said(outputs)) == ("UPDATE", ["ModificationAnswered"])
     assert driver.session.is_unanswered
 
 
@@ -201,7 +190,7 @@ def test_caller_may_update_the_early_dialog_of_a_branch(caller, far_end) -> None
 
     assert far_end.header(update, "To").endswith(";tag=a")
     assert crossed == (events.ModificationDeferred(491),)
-    assert kinds(outputs) == ["SendAck", "Answered"]
+    assert said(outputs) == ["SendAck", "Answered"]
     # The UPDATE is still out: its answer comes by itself.
     assert caller.session.offer_state is OfferState.LOCAL_OFFER
 
@@ -245,7 +234,7 @@ def test_glare_is_tried_again_later_by_who_owns_the_call_id(
     assert driver.session.handle_timeout(due - 0.001) == ()
     assert driver.session.handle_timeout(due) == (events.ModificationDue(),)
     assert driver.session.next_deadline() is None
-    assert kinds(driver.session.modify(b"hold again")) == ["INVITE"]
+    assert said(driver.session.modify(b"hold again")) == ["INVITE"]
 
 
 def test_modify_while_backing_off_waits_for_the_same_moment(called, far_end) -> None:
@@ -258,10 +247,10 @@ def test_modify_while_backing_off_waits_for_the_same_moment(called, far_end) -> 
 
 def test_glare_without_end_counts_as_refusal(called, far_end) -> None:
     for _ in range(8):
-        assert kinds(glare(called, far_end)) == ["ModificationDeferred"]
+        assert said(glare(called, far_end)) == ["ModificationDeferred"]
         called.session.handle_timeout(20.0)
 
-    assert kinds(glare(called, far_end)) == ["ModificationRefused"]
+    assert said(glare(called, far_end)) == ["ModificationRefused"]
 
 
 @pytest.mark.parametrize(
@@ -276,7 +265,7 @@ def test_server_error_that_says_when_to_come_back_is_tried_again(
 
     [told] = called.carry(called.session.handle(far_end.answers(tx, response), 10.0))
 
-    assert kinds([told]) == ["ModificationRefused" if delay is None else "ModificationDeferred"]
+    assert said([told]) == ["ModificationRefused" if delay is None else "ModificationDeferred"]
     expected = None if delay is None else 10.0 + delay
     assert called.session.next_deadline() == expected
 
@@ -301,8 +290,8 @@ def test_ours_waits_while_theirs_is_not_answered_and_acknowledged(called, far_en
 
     outputs = called.hears(far_end.acknowledges(50))
 
-    assert kinds(outputs) == ["Acknowledged", "ModificationDue"]
-    assert kinds(called.session.modify(b"hold")) == ["INVITE"]
+    assert said(outputs) == ["Acknowledged", "ModificationDue"]
+    assert said(called.session.modify(b"hold")) == ["INVITE"]
 
 
 def test_modify_before_the_ack_of_our_2xx_waits_for_it(callee, far_end) -> None:
@@ -311,7 +300,7 @@ def test_modify_before_the_ack_of_our_2xx_waits_for_it(callee, far_end) -> None:
 
     outputs = callee.hears(far_end.acknowledges(7))
 
-    assert kinds(outputs) == ["Acknowledged", "ModificationDue"]
+    assert said(outputs) == ["Acknowledged", "ModificationDue"]
 
 
 def test_deferred_change_may_be_sent_at_once_when_the_way_is_free(called, far_end) -> None:
@@ -319,7 +308,7 @@ def test_deferred_change_may_be_sent_at_once_when_the_way_is_free(called, far_en
     called.session.modify(b"hold")
     called.session.respond(50, 488, "Not Acceptable Here")
 
-    assert kinds(called.carry(called.session.modify(b"hold"))) == ["INVITE"]
+    assert said(called.carry(called.session.modify(b"hold"))) == ["INVITE"]
 
 
 def test_second_change_while_one_is_out_is_refused(called) -> None:
@@ -341,11 +330,11 @@ def test_session_that_is_not_answered_or_has_ended_cannot_be_changed(caller, cal
 
 def test_hanging_up_while_it_is_out_still_acknowledges_its_2xx(called, far_end) -> None:
     tx, invite = modify(called, b"hold")
-    assert kinds(called.carry(called.session.end())) == ["BYE"]
+    assert said(called.carry(called.session.end())) == ["BYE"]
 
     outputs = called.hears(far_end.answers(tx, far_end.response(invite, 200, body=b"held")))
 
-    assert kinds(outputs) == ["SendAck"]
+    assert said(outputs) == ["SendAck"]
     assert called.session.state is InviteState.ENDING
 
 
@@ -363,7 +352,7 @@ def test_hanging_up_while_it_is_out_makes_its_failure_of_no_interest(
 def test_their_bye_crossing_our_reinvite_ends_the_session(called, far_end) -> None:
     tx, invite = modify(called, b"hold")
     outputs = called.hears(far_end.asks(50, far_end.request("BYE")))
-    assert kinds(outputs) == ["200", "RemoteEnded", "Forget"]
+    assert said(outputs) == ["200", "RemoteEnded", "Forget"]
 
     assert called.hears(far_end.answers(tx, far_end.response(invite, 487))) == []
     assert called.hears(far_end.is_silent(tx)) == []
@@ -375,7 +364,7 @@ def test_hanging_up_before_our_answer_sends_the_ack_first(called, far_end) -> No
 
     outputs = called.carry(called.session.end())
 
-    assert kinds(outputs) == ["SendAck", "BYE"]
+    assert said(outputs) == ["SendAck", "BYE"]
 
 
 def test_end_while_backing_off_forgets_the_timer(called, far_end) -> None:

@@ -10,7 +10,6 @@ from trivox.sip import events
 from trivox.sip.invite_session import InviteSession
 from trivox.sip.invite_table import InviteState
 from trivox.sip.offer_answer import OfferState
-from trivox.sip.outputs import SendRequest, SendResponse
 from trivox.sip.reliable import (
     SENDER_IGNORED,
     SENDER_TABLE,
@@ -20,21 +19,10 @@ from trivox.sip.reliable import (
 )
 from trivox.sip.table import ignored_because
 
-from .conftest import Driver
+from .conftest import Driver, said
 
 SUPPORTS = ("Supported", "timer, 100rel")
 REQUIRES = ("Require", "100rel")
-
-
-def kinds(outputs) -> list[str]:
-    return [
-        f"{output.method}"
-        if isinstance(output, SendRequest)
-        else str(output.status)
-        if isinstance(output, SendResponse)
-        else type(output).__name__
-        for output in outputs
-    ]
 
 
 @pytest.mark.parametrize("state", SenderState)
@@ -81,7 +69,7 @@ def test_further_ones_are_acknowledged_in_order(calling, far_end) -> None:
     outputs = progress(calling, far_end, **reliable(8))
 
     assert held == []
-    assert kinds(outputs) == ["PRACK", "Progress", "PRACK", "Progress"]
+    assert said(outputs) == ["PRACK", "Progress", "PRACK", "Progress"]
     assert [far_end.header(o, "RAck") for o in outputs[::2]] == ["8 1 INVITE", "9 1 INVITE"]
     assert [far_end.header(o, "CSeq") for o in outputs[::2]] == ["3 PRACK", "4 PRACK"]
 
@@ -100,16 +88,16 @@ def test_what_is_kept_for_a_gap_is_bounded(calling, far_end) -> None:
 
     outputs = progress(calling, far_end, **reliable(2))
 
-    assert kinds(outputs) == ["PRACK", "Progress"] * 9
+    assert said(outputs) == ["PRACK", "Progress"] * 9
 
 
 @pytest.mark.parametrize("value", ["0", "x", "4294967296", "-1", "99999999999"])
 def test_response_whose_number_is_none_counts_as_a_plain_one(calling, far_end, value) -> None:
-    assert kinds(progress(calling, far_end, **reliable(value))) == ["Progress"]
+    assert said(progress(calling, far_end, **reliable(value))) == ["Progress"]
 
 
 def test_number_without_requirement_counts_as_a_plain_one(calling, far_end) -> None:
-    assert kinds(progress(calling, far_end, more=(("RSeq", "1"),))) == ["Progress"]
+    assert said(progress(calling, far_end, more=(("RSeq", "1"),))) == ["Progress"]
 
 
 def test_reliable_response_without_dialog_is_dropped(calling, far_end) -> None:
@@ -170,7 +158,7 @@ def test_offer_in_a_reliable_response_is_answered_by_the_prack(caller, far_end) 
     assert caller.session.acknowledge_progress("who", b"ours") == ()
 
     outputs = progress(caller, far_end, 200)
-    assert kinds(outputs) == ["SendAck", "Answered"]
+    assert said(outputs) == ["SendAck", "Answered"]
 
 
 def test_reliable_response_without_description_before_the_offer(caller, far_end) -> None:
@@ -279,7 +267,7 @@ def test_prack_is_answered_and_the_2xx_says_nothing_more(far_end, identity) -> N
 
     assert (ok.tx, ok.status) == (45, 200)
     assert (accepted.status, accepted.body) == (200, b"")
-    assert kinds(driver.hears(far_end.acknowledges(7))) == ["Acknowledged"]
+    assert said(driver.hears(far_end.acknowledges(7))) == ["Acknowledged"]
 
 
 def test_next_response_waits_for_the_prack(far_end, identity) -> None:
@@ -290,11 +278,11 @@ def test_next_response_waits_for_the_prack(far_end, identity) -> None:
 
     outputs = prack(driver, far_end, first)
 
-    assert kinds(outputs) == ["200", "180"]
+    assert said(outputs) == ["200", "180"]
     second = outputs[1]
     numbers = [int(far_end.header(response, "RSeq")) for response in (first, second)]
     assert numbers[1] == numbers[0] + 1
-    assert kinds(prack(driver, far_end, second, cseq=6)) == ["200", "181"]
+    assert said(prack(driver, far_end, second, cseq=6)) == ["200", "181"]
 
 
 def test_accept_waits_for_the_prack_of_a_description(far_end, identity) -> None:
@@ -307,7 +295,7 @@ def test_accept_waits_for_the_prack_of_a_description(far_end, identity) -> None:
 
     outputs = prack(driver, far_end, response)
 
-    assert kinds(outputs) == ["200", "200", "AcceptSent"]
+    assert said(outputs) == ["200", "200", "AcceptSent"]
     assert outputs[1].tx == 7
     assert driver.session.state is InviteState.ACCEPTED
 
@@ -320,7 +308,7 @@ def test_accept_does_not_wait_for_the_prack_of_a_plain_ringing(far_end, identity
     [accepted] = driver.session.accept((), b"answer")
 
     assert (accepted.status, accepted.body) == (200, b"answer")
-    assert kinds(prack(driver, far_end, ringing)) == ["200"]
+    assert said(prack(driver, far_end, ringing)) == ["200"]
 
 
 def test_call_that_is_ended_while_accept_waits(far_end, identity) -> None:
@@ -328,8 +316,8 @@ def test_call_that_is_ended_while_accept_waits(far_end, identity) -> None:
     [response] = ring(driver)
     driver.session.accept((), b"answer")
 
-    assert kinds(driver.hears(far_end.cancels(7)))[:2] == ["487", "RemoteCancelled"]
-    assert kinds(prack(driver, far_end, response)) == ["481"]
+    assert said(driver.hears(far_end.cancels(7)))[:2] == ["487", "RemoteCancelled"]
+    assert said(prack(driver, far_end, response)) == ["481"]
 
 
 @pytest.mark.parametrize("rack", ["1 4 INVITE", "{} 3 INVITE", "{} 4 UPDATE", "x", "{}"])
@@ -338,15 +326,15 @@ def test_prack_for_no_response_of_ours_gets_481(far_end, identity, rack) -> None
     [response] = ring(driver)
     rack = rack.format(far_end.header(response, "RSeq"))
 
-    assert kinds(prack(driver, far_end, response, rack=rack)) == ["481"]
-    assert kinds(prack(driver, far_end, response, cseq=6)) == ["200"]
-    assert kinds(prack(driver, far_end, response, cseq=7)) == ["481"]
+    assert said(prack(driver, far_end, response, rack=rack)) == ["481"]
+    assert said(prack(driver, far_end, response, cseq=6)) == ["200"]
+    assert said(prack(driver, far_end, response, cseq=7)) == ["481"]
 
 
 def test_prack_without_any_reliable_response_gets_481(callee, far_end) -> None:
     request = far_end.request("PRACK", cseq=2, more=(("RAck", "1 1 INVITE"),))
 
-    assert kinds(callee.hears(far_end.asks(50, request))) == ["481"]
+    assert said(callee.hears(far_end.asks(50, request))) == ["481"]
 
 
 def test_response_nobody_acknowledges_ends_the_invite_with_a_5xx(far_end, identity) -> None:
@@ -356,7 +344,7 @@ def test_response_nobody_acknowledges_ends_the_invite_with_a_5xx(far_end, identi
 
     outputs = driver.hears(event)
 
-    assert kinds(outputs) == ["504", "ProgressTimedOut", "Forget"]
+    assert said(outputs) == ["504", "ProgressTimedOut", "Forget"]
     assert driver.session.is_over
 
 
@@ -386,7 +374,7 @@ def test_offer_in_a_prack_is_answered_in_its_response(far_end, identity) -> None
     assert ok.body == b"new answer"
     # What has waited goes out when that is said.
     assert driver.session.next_deadline() == 0.0
-    assert kinds(driver.session.handle_timeout(0.0)) == ["200", "AcceptSent"]
+    assert said(driver.session.handle_timeout(0.0)) == ["200", "AcceptSent"]
 
 
 def test_who_requires_it_gets_every_response_reliably(far_end, identity) -> None:
@@ -421,7 +409,7 @@ def test_who_does_not_know_it_cannot_be_sent_one(far_end, identity) -> None:
 
     with pytest.raises(NotSupportedError, match="100rel"):
         ring(driver, is_reliable=True)
-    assert kinds(ring(driver)) == ["183"]
+    assert said(ring(driver)) == ["183"]
 
 
 def test_provisional_after_the_end_is_nothing(far_end, identity) -> None:

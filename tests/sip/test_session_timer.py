@@ -6,7 +6,6 @@ import pytest
 
 from trivox.sip import events
 from trivox.sip.invite_session import InviteSession
-from trivox.sip.outputs import SendRequest, SendResponse
 from trivox.sip.session_timer import (
     TIMER_ACTIONS,
     TIMER_IGNORED,
@@ -19,21 +18,10 @@ from trivox.sip.session_timer import (
 )
 from trivox.sip.table import ignored_because
 
-from .conftest import Driver
+from .conftest import Driver, said
 
 TIMER = ("Supported", "100rel, timer")
 UPDATES = ("Allow", "INVITE, ACK, BYE, UPDATE")
-
-
-def kinds(outputs) -> list[str]:
-    return [
-        f"{output.method}"
-        if isinstance(output, SendRequest)
-        else str(output.status)
-        if isinstance(output, SendResponse)
-        else type(output).__name__
-        for output in outputs
-    ]
 
 
 @pytest.mark.parametrize("state", TimerState)
@@ -118,7 +106,7 @@ def test_our_refresh_is_an_update_after_half_of_the_interval(identity, far_end, 
     outputs = driver.carry(driver.session.handle_timeout(1600.0))
 
     tx, update = driver.last
-    assert kinds(outputs) == ["UPDATE"]
+    assert said(outputs) == ["UPDATE"]
     assert (update.body, far_end.header(update, "Session-Expires")) == (b"", "1200;refresher=uac")
     # The answer starts the interval anew.
     ok = far_end.response(update, 200, more=(expires("1200;refresher=uac"),))
@@ -162,11 +150,11 @@ def test_refused_refresh_is_tried_again_until_the_session_expires(identity, far_
     tx, update = driver.last
     driver.carry(driver.session.handle(far_end.answers(tx, far_end.response(update, 500)), 1600.0))
     assert driver.session.next_deadline() == 1610.0
-    assert kinds(driver.carry(driver.session.handle_timeout(1610.0))) == ["UPDATE"]
+    assert said(driver.carry(driver.session.handle_timeout(1610.0))) == ["UPDATE"]
 
     outputs = driver.carry(driver.session.handle_timeout(2200.0))
 
-    assert kinds(outputs) == ["SessionExpired", "BYE"]
+    assert said(outputs) == ["SessionExpired", "BYE"]
 
 
 @pytest.mark.parametrize("sign", ["is_silent", 481])
@@ -182,7 +170,7 @@ def test_refresh_nobody_answers_ends_the_dialog(identity, far_end, sign) -> None
         else far_end.answers(tx, far_end.response(update, sign))
     )
 
-    assert kinds(driver.hears(event)) == ["DialogLost", "BYE"]
+    assert said(driver.hears(event)) == ["DialogLost", "BYE"]
 
 
 def test_refresh_over_a_lost_flow_is_tried_again(identity, far_end) -> None:
@@ -205,7 +193,7 @@ def test_refresh_with_too_short_an_interval_goes_out_again(identity, far_end) ->
     outputs = driver.hears(far_end.answers(tx, refusal))
 
     _, again = driver.last
-    assert kinds(outputs) == ["UPDATE"]
+    assert said(outputs) == ["UPDATE"]
     assert far_end.header(again, "Session-Expires") == "300;refresher=uac"
     assert far_end.header(again, "Min-SE") == "300"
 
@@ -218,7 +206,7 @@ def test_session_they_do_not_refresh_is_given_up_before_its_end(identity, far_en
     assert driver.session.handle_timeout(2167.9) == ()
     outputs = driver.carry(driver.session.handle_timeout(2168.0))
 
-    assert kinds(outputs) == ["SessionExpired", "BYE"]
+    assert said(outputs) == ["SessionExpired", "BYE"]
     assert driver.session.next_deadline() is None
 
 
@@ -272,7 +260,7 @@ def test_422_is_met_with_the_interval_they_want(identity, far_end) -> None:
     driver = refused(identity, far_end, "2000", "3600")
     _, invite = driver.last
 
-    assert kinds(driver.outputs) == ["INVITE", "Challenged"]
+    assert said(driver.outputs) == ["INVITE", "Challenged"]
     assert far_end.header(invite, "Session-Expires") == "3600"
     assert far_end.header(invite, "Min-SE") == "3600"
     assert far_end.header(invite, "CSeq") == "3 INVITE"
@@ -280,13 +268,13 @@ def test_422_is_met_with_the_interval_they_want(identity, far_end) -> None:
 
 @pytest.mark.parametrize("least", [("",), ("90",), ("2000", "1999")])
 def test_422_that_asks_for_nothing_new_is_final(identity, far_end, least) -> None:
-    assert kinds(refused(identity, far_end, *least).outputs)[0] == "Rejected"
+    assert said(refused(identity, far_end, *least).outputs)[0] == "Rejected"
 
 
 def test_422_without_end_is_final(identity, far_end) -> None:
     driver = refused(identity, far_end, "2000", "2001", "2002", "2003", "2004")
 
-    assert kinds(driver.outputs)[0] == "Rejected"
+    assert said(driver.outputs)[0] == "Rejected"
 
 
 def test_422_to_a_reinvite_lets_it_go_out_again_at_once(identity, far_end) -> None:

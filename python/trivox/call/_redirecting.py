@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trivox._native import Message
+    from trivox.sip.invite_session import InviteSession
 
 _LOGGER = logging.getLogger("trivox.call")
 _MOST_TARGETS = 10
@@ -65,7 +66,11 @@ class CallRedirecting(CallTransfer):
         if target is None or self._session is None or not is_wanted:
             self._fail(status, reason, message, Originator.REMOTE, Trigger.REFUSED)
             return
-        self._session = self._session.redirected(target)
+        self._send_on(self._session, target)
+
+    def _send_on(self, refused: InviteSession, target: str) -> None:
+        """Try another target in place of one that refused, or that cannot be asked."""
+        self._session = refused.redirected(target)
         self._host.start_soon(self._follow, target, name=f"redirection of {self.id}")
 
     def _may_be_sent_on(self, status: int) -> bool:
@@ -121,5 +126,4 @@ class CallRedirecting(CallTransfer):
             self._session = None  # it has asked nobody, and would be waited for
             self._fail(503, str(error), None, Originator.SYSTEM, Trigger.REFUSED)
             return
-        self._session = self._session.redirected(target)
-        self._host.start_soon(self._follow, target, name=f"redirection of {self.id}")
+        self._send_on(self._session, target)

@@ -146,7 +146,7 @@ class Arrivals:
         account = self.attribution.account_of(request, source, flow)
         wiring = self._wiring
         try:
-            route = wiring.route_back(request, event, account)
+            route = wiring.routes.back(request, event, account)
         except (ConnectionNetworkError, OSError):
             self._respond(tx, 503, "Service Unavailable")
             return

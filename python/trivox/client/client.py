@@ -240,7 +240,7 @@ class Client(ClientSubscribing, ClientListening):
             account = next(iter(self._accounts.values()), None)
         target = target_of(uri, account)
         await trio.lowlevel.checkpoint()
-        route = await self._wiring.route(target, account)
+        route = await self._wiring.routes.towards(target, account)
         token = self._wiring.exchange.new_token()
         request = OutsideRequest(
             route.identity,

@@ -128,7 +128,7 @@ class Subscriptions:
 
     async def route(self, asked: Asked) -> Route:
         """Resolve where it goes."""
-        return await self._wiring.route(asked.target, asked.account)
+        return await self._wiring.routes.towards(asked.target, asked.account)
 
     def wish(self, asked: Asked, route: Route) -> Wish:
         """Return what is asked for, with fresh names."""

@@ -56,7 +56,7 @@ class Watchers:
         if refusal is not None:
             return refusal
         try:
-            route = self._wiring.route_back(request, event, account)
+            route = self._wiring.routes.back(request, event, account)
         except (ConnectionNetworkError, OSError):
             return 503, "Service Unavailable", ()
         self._offer(request, tx, route, source[0])

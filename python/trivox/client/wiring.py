@@ -20,7 +20,7 @@ from trivox.sip.target_filter import TargetFilter
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from trivox._native import Message, SipEvent
+    from trivox._native import SipEvent
     from trivox.actor.isolation import Isolation
     from trivox.actor.listeners import StartSoon
     from trivox.actor.supervisor import Supervisor
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from trivox.media.engine import Media
     from trivox.net.dns_records import Dns
     from trivox.net.tracing import TraceHook
-    from trivox.net.transport import Address, SocketFactory
+    from trivox.net.transport import SocketFactory
     from trivox.sip.outputs import SendAck, SendCancel, SendRequest
 
 
@@ -211,12 +211,12 @@ class Wiring:
     async def route_to(self, call: Call) -> Route:
         """Resolve an outgoing call's destination."""
         account = self._account_of(call)
-        return await self.route(call.destination, account, call.settings, call._named_by)
+        return await self.routes.towards(call.destination, account, call.settings, call._named_by)
 
     async def route_on(self, call: Call, target: str) -> Route:
         """Resolve a target that the far end of a call has named."""
         named_by = self.exchange.hop_of(call)
-        return await self.route(target, self._account_of(call), call.settings, named_by)
+        return await self.routes.towards(target, self._account_of(call), call.settings, named_by)
 
     def target_of(self, call: Call, destination: str) -> str:
         """Return the URI of a destination within the call's account."""
@@ -230,17 +230,3 @@ class Wiring:
 
     def _account_of(self, call: Call) -> Account | None:
         return self.owner.accounts.get(call.account.uri) if call.account else None
-
-    async def route(
-        self,
-        target: str,
-        account: Account | None,
-        settings: CallSettings | None = None,
-        named_by: tuple[int, Address] | None = None,
-    ) -> Route:
-        """Resolve where a request to `target` goes; see `Routes.towards`."""
-        return await self.routes.towards(target, account, settings, named_by)
-
-    def route_back(self, request: Message, event: SipEvent, account: Account | None) -> Route:
-        """Return the route to where an incoming request came from."""
-        return self.routes.back(request, event, account)

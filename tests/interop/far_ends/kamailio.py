@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import trio
 import trustme
 
+from .ports import free_port
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -43,13 +45,6 @@ class Kamailio:
     def proxy(self, transport: str) -> str:
         """Return its address over that transport, as an outbound proxy."""
         return f"sip:127.0.0.1:{self.ports[transport]};transport={transport};lr"
-
-
-def _free_port(kind: socket.SocketKind) -> int:
-    # Kamailio cannot tell which port it got, so it is given one that was free a moment ago.
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _certify(folder: Path) -> Path:
@@ -99,7 +94,7 @@ async def _answering(folder: Path, process: trio.Process) -> None:
 async def open_kamailio(folder: Path, *, algorithm: str = "MD5") -> AsyncIterator[Kamailio]:
     """Start Kamailio in `folder` and end it, with its children, on leaving."""
     ports = {
-        name: _free_port(socket.SOCK_DGRAM if name == "udp" else socket.SOCK_STREAM)
+        name: free_port(socket.SOCK_DGRAM if name == "udp" else socket.SOCK_STREAM)
         for name in ("udp", "tcp", "tls", "ws", "wss")
     }
     ca = _certify(folder)
