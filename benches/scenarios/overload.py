@@ -17,7 +17,7 @@ from benches.scenarios import door
 
 ESTABLISHED = 100
 CAPACITY_CALLS = 6000
-WINDOW = 32
+WINDOW = 128
 SECONDS = 8.0
 SETTLE = 2.0
 LOADS = (1, 2, 5, 10)
