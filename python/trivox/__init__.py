@@ -23,9 +23,9 @@ from trivox.call.client_events import (
     IncomingMessage,
     ListenerFailed,
 )
+from trivox.call.event_names import CallEvent
 from trivox.call.events import (
     CallEnd,
-    CallEvent,
     CallUpgrade,
     Connected,
     Disconnected,

@@ -15,10 +15,9 @@ from trivox.actor.mailbox import Overflow
 from trivox.actor.registry import ListenerOptions, added_or_decorator, event_class
 from trivox.actor.watchable import assign
 from trivox.call._watched import WatchedValue
+from trivox.call.event_names import DROPPABLE_EVENTS, CallEvent
 from trivox.call.events import (
-    DROPPABLE_EVENTS,
     CallEnd,
-    CallEvent,
     Disconnected,
     Event,
     Failed,

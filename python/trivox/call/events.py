@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Final
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from trivox.sip.composing import IsComposing, composing_untrusted
 from trivox.sip.reason import read_causes_untrusted
@@ -365,36 +365,3 @@ class Replaced(Event):
     """Another call took this one's place (RFC 3891) and was answered; this one ends next."""
 
     new_call: Call
-
-
-class CallEvent(Enum):
-    """Names for the classes, for those who come from an interface with event names."""
-
-    CONNECTED = Connected
-    DISCONNECTED = Disconnected
-    FAILED = Failed
-    START_RINGING = StartRinging
-    STOP_RINGING = StopRinging
-    EARLY_MEDIA_STARTED = EarlyMediaStarted
-    FIRST_RTP_RECEIVED = FirstRtpReceived
-    MEDIA_NEGOTIATED = MediaNegotiated
-    REMOTE_MEDIA_ADDED = RemoteMediaAdded
-    REMOTE_MEDIA_REMOVED = RemoteMediaRemoved
-    MESSAGE_RECEIVED = MessageReceived
-    INFO_RECEIVED = InfoReceived
-    DTMF_RECEIVED = DtmfReceived
-    HOLD_CHANGED = HoldChanged
-    STREAM_ENDED = StreamEnded
-    CALL_UPGRADE = CallUpgrade
-    STATS_REPORT = StatsReport
-    RECONNECTING = Reconnecting
-    RECONNECTED = Reconnected
-    TRANSFER_REQUESTED = TransferRequested
-    TRANSFER_PROGRESS = TransferProgress
-    TRANSFER_COMPLETED = TransferCompleted
-    TRANSFER_FAILED = TransferFailed
-    REPLACED = Replaced
-
-
-DROPPABLE_EVENTS: Final = (StatsReport,)
-"""Reports whose newest value is all that counts: coalesced first when a queue fills up."""

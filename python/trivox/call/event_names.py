@@ -1,0 +1,66 @@
+"""Names for the events of a call, and what of them may be left out under load."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from trivox.call.events import (
+    CallUpgrade,
+    Connected,
+    Disconnected,
+    DtmfReceived,
+    EarlyMediaStarted,
+    Failed,
+    FirstRtpReceived,
+    HoldChanged,
+    InfoReceived,
+    MediaNegotiated,
+    MessageReceived,
+    Reconnected,
+    Reconnecting,
+    RemoteMediaAdded,
+    RemoteMediaRemoved,
+    Replaced,
+    StartRinging,
+    StatsReport,
+    StopRinging,
+    StreamEnded,
+    TransferCompleted,
+    TransferFailed,
+    TransferProgress,
+    TransferRequested,
+)
+
+
+class CallEvent(Enum):
+    """Names for the classes, for those who come from an interface with event names."""
+
+    CONNECTED = Connected
+    DISCONNECTED = Disconnected
+    FAILED = Failed
+    START_RINGING = StartRinging
+    STOP_RINGING = StopRinging
+    EARLY_MEDIA_STARTED = EarlyMediaStarted
+    FIRST_RTP_RECEIVED = FirstRtpReceived
+    MEDIA_NEGOTIATED = MediaNegotiated
+    REMOTE_MEDIA_ADDED = RemoteMediaAdded
+    REMOTE_MEDIA_REMOVED = RemoteMediaRemoved
+    MESSAGE_RECEIVED = MessageReceived
+    INFO_RECEIVED = InfoReceived
+    DTMF_RECEIVED = DtmfReceived
+    HOLD_CHANGED = HoldChanged
+    STREAM_ENDED = StreamEnded
+    CALL_UPGRADE = CallUpgrade
+    STATS_REPORT = StatsReport
+    RECONNECTING = Reconnecting
+    RECONNECTED = Reconnected
+    TRANSFER_REQUESTED = TransferRequested
+    TRANSFER_PROGRESS = TransferProgress
+    TRANSFER_COMPLETED = TransferCompleted
+    TRANSFER_FAILED = TransferFailed
+    REPLACED = Replaced
+
+
+DROPPABLE_EVENTS: Final = (StatsReport,)
+"""Reports whose newest value is all that counts: coalesced first when a queue fills up."""
