@@ -6,6 +6,7 @@ Two halves that do not know each other. `trivox.sip` and `trivox.net` use the SI
 
 import sys
 from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address
 from os import PathLike
 from typing import Final, TypeAlias, final
 
@@ -166,9 +167,14 @@ class SipCore:
         requests_per_source: float,
         source_ban: float,
         sources: int,
+        strangers_per_second: float,
         overload_control: bool,
     ) -> None:
         """Set the limits at the door: which requests from outside come in (0.0 a second: no limit)."""
+    def exempt_sources(self, networks: list[tuple[IPv4Address | IPv6Address, int]]) -> None:
+        """Name the networks, by address and prefix length, whose sources have no limit of their own."""
+    def is_throttled(self, destination: tuple[str, int], now: float) -> bool:
+        """Tell whether one more request outside of dialogs falls to the loss a neighbour asked for (RFC 7339)."""
     def shut_door(self, shut: bool) -> None:
         """Refuse every new INVITE from its raw bytes, or take them again."""
     @property

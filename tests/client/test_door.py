@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import trio
 
-from trivox import DoorLimits
+from trivox import DoorLimits, InvalidArgumentsError
+from trivox.testing.far_end import FarEnd
 
 OWN_URI = "sip:bot@10.0.0.1:5060"
 
@@ -159,3 +160,53 @@ async def test_a_crowd_on_connections_is_taken_in_turns_too(
                 nursery.start_soon(one)
 
         assert len(reached) == 50
+
+
+PUBLIC = ("203.0.113.9", 5060)
+PRIVATE = ("10.0.0.99", 5060)
+
+
+@pytest.mark.parametrize(("address", "bans"), [(PUBLIC, 1), (PRIVATE, 0)])
+async def test_by_default_a_public_source_has_a_limit_and_a_private_one_has_none(
+    autojump_clock, world, address, bans
+) -> None:
+    here = world()
+    async with here.client() as client, trio.open_nursery() as nursery:
+        await nursery.start(client.serve, _answer)
+        with FarEnd(here.link.host(address[0]), address, ("10.0.0.1", 5060)) as far:
+            for number in range(600):
+                _invite(far, number)
+            await trio.sleep(1)
+
+            assert _counted(client)["bans"] == bans
+            assert _counted(client)["refused_by_source"] == (100 if bans else 0)
+        nursery.cancel_scope.cancel()
+
+
+async def test_invented_dialogs_are_answered_481_and_cost_the_program_little(
+    autojump_clock, world
+) -> None:
+    """RFC 3261 §12.2.2; what is inside a dialog is not touched by it."""
+    door = DoorLimits(unknown_dialogs=3, refusals_per_second=10)
+    async with world().with_far_end(door=door) as (client, far), trio.open_nursery() as nursery:
+        await nursery.start(client.serve, _answer)
+        _invite(far, 1)
+        answer = await far.expect(200)
+        far.acknowledge(answer)
+
+        for number in range(100, 150):
+            far.request("INFO", OWN_URI, call_id=f"c{number}", from_tag="x", to_tag="invented")
+        far.request("BYE", OWN_URI, call_id="c1", from_tag="f1", to_tag=answer.key()[4], cseq=2)
+        seen = []
+        while 200 not in seen:
+            seen.append((await far.receive()).status)
+
+        assert seen.count(481) == 3 + 10
+        assert _counted(client)["refused_strangers"] == 47
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("networks", [("10.0.0.1/8",), ("everybody",), (7,), "10.0.0.0/8"])
+def test_what_is_no_network_is_refused(networks) -> None:
+    with pytest.raises(InvalidArgumentsError, match="unlimited_networks"):
+        DoorLimits(unlimited_networks=networks)

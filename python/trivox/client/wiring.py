@@ -142,6 +142,7 @@ class Wiring:
             self.endpoint.core,
             retry_after=config.retry_after,
             calls_per_second=config.max_calls_per_second,
+            has_dialogs=True,
         )
         supervisor.start_soon(self.timers.run, name="trivox timers")
         await supervisor.start(self.media.run)

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trivox.errors import InvalidArgumentsError
 
 if TYPE_CHECKING:
     from trivox._native import SipCore
+
+_REQUESTS_PER_SOURCE: Final = 500.0
+_OWN_NETWORKS: Final = (
+    "127.0.0.0/8",
+    "::1/128",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "fc00::/7",
+    "fe80::/10",
+)
+"""Loopback, and what is private or of the link: whoever is there is let in by its owner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +46,23 @@ class DoorLimits:
     """A wait above this for `overload_seconds` is overload: the room shrinks to two turns."""
     overload_seconds: float = 0.2
     """How long the wait may be above `target_delay`."""
-    requests_per_source: float | None = None
+    requests_per_source: float | None = _REQUESTS_PER_SOURCE
     """New requests a second from one IPv4 address or IPv6 /64; None: no limit."""
+    unlimited_networks: tuple[str, ...] | None = None
+    """Networks, "192.0.2.0/24", whose sources have no such limit.
+
+    None: loopback and private networks while that limit is the default one, and no network at a
+    limit of your own.
+    """
     source_ban: float = 10.0
     """How long new requests of a source that exceeds its limit are dropped."""
     sources: int = 4096
     """Sources remembered; the one longest unheard makes room."""
+    unknown_dialogs: float | None = 200.0
+    """Requests a second that name a dialog we do not have and yet reach the program's machines;
+    more are answered 481 from the SIP core, within `refusals_per_second`, or dropped; None: no limit."""
     overload_control: bool = True
-    """Offer in our Via to send fewer new requests to who asks for it, and do so (RFC 7339)."""
+    """Offer in our Via to send less outside of dialogs to who asks for it, and do so (RFC 7339)."""
     max_transactions: int = 1_000_000
     """Live transactions beyond which any request outside of them is answered 503."""
     receive_buffer: int = 8 * 1024 * 1024
@@ -47,15 +71,43 @@ class DoorLimits:
     def __post_init__(self) -> None:
         for entry in fields(self):
             value = getattr(self, entry.name)
-            if isinstance(entry.default, bool):
+            if isinstance(entry.default, bool) or entry.name == "unlimited_networks":
                 continue
             if not _is_fit(value, is_whole=isinstance(entry.default, int)):
                 raise InvalidArgumentsError(f"door.{entry.name} is {value!r}; give a number from 0")
+        self._networks()
+
+    def _networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """Return the networks without a limit. Raises InvalidArgumentsError for what is none."""
+        networks = self.unlimited_networks
+        if networks is None:
+            is_default = self.requests_per_source == _REQUESTS_PER_SOURCE
+            networks = _OWN_NETWORKS if is_default else ()
+        if isinstance(networks, str):
+            raise InvalidArgumentsError("door.unlimited_networks is a tuple of networks")
+        try:
+            return [ipaddress.ip_network(str(network)) for network in networks]
+        except ValueError as error:
+            raise InvalidArgumentsError(f"door.unlimited_networks: {error}") from error
 
     def apply(
-        self, core: SipCore, *, retry_after: int = 5, calls_per_second: float | None = None
+        self,
+        core: SipCore,
+        *,
+        retry_after: int = 5,
+        calls_per_second: float | None = None,
+        has_dialogs: bool = False,
     ) -> None:
-        """Set the limits at the door of a core."""
+        """Set the limits at the door of a core.
+
+        Args:
+            core: Of an endpoint.
+            retry_after: Seconds that a 503 tells.
+            calls_per_second: New calls let in; None for no limit.
+            has_dialogs: Whether every dialog is one of the core's; a proxy's are not.
+        """
+        core.exempt_sources([(net.network_address, net.prefixlen) for net in self._networks()])
+        strangers = self.unknown_dialogs if has_dialogs else None
         core.set_door(
             refusals_per_second=self.refusals_per_second,
             retry_after=retry_after,
@@ -67,6 +119,7 @@ class DoorLimits:
             requests_per_source=self.requests_per_source or 0.0,
             source_ban=self.source_ban,
             sources=self.sources,
+            strangers_per_second=math.inf if strangers is None else strangers,
             overload_control=self.overload_control,
         )
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from trivox._native import SipEvent
+    from trivox.net.door import DoorLimits
     from trivox.net.limits import StreamLimits
     from trivox.net.statistics import EndpointStatistics
     from trivox.net.tls import TlsConfig
@@ -253,6 +254,7 @@ def open_switchboard(
     origins: Collection[str] | None = None,
     tls: TlsConfig | None = None,
     limits: StreamLimits | None = None,
+    door: DoorLimits | None = None,
     advertised: str | None = None,
     guests: bool = False,
     timer_c: float = _TIMER_C,
@@ -271,6 +273,7 @@ def open_switchboard(
         origins: Origins of pages that may open a WebSocket; None allows all.
         tls: Our certificates and whom we trust; needed to listen by tls and wss.
         limits: How long connections may be slow or silent, and how many there may be.
+        door: How many new requests are let in.
         advertised: Host, or host:port, that peers are told in place of our own.
         guests: Let callers of other domains reach the users without a password.
         timer_c: Seconds an INVITE may ring before it is cancelled (RFC 3261 §16.6).
@@ -300,6 +303,7 @@ def open_switchboard(
         origins=origins,
         tls=tls,
         limits=limits,
+        door=door,
     )
     identity = Identity(domain or ("localhost" if is_wildcard(host) else host), users or {}, seed)
     relay.board = Switchboard(endpoint, identity, timer_c=timer_c, guests=guests)

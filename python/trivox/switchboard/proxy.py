@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
 from trivox._native import Uri
-from trivox.errors import InvalidHeaderError, InvalidUriError, NotSupportedError, TransportError
+from trivox.errors import InvalidHeaderError
 from trivox.net.route import host_port
 from trivox.sip.outputs import Headers, SendCancel, SendResponse
-from trivox.switchboard.flow_token import FlowTokens, Hop, Routes
+from trivox.switchboard.flow_token import FlowTokens, Hop
 from trivox.switchboard.identity import Refusal, Request, address_of_untrusted, unsupported
 from trivox.switchboard.response_context import (
     Answer,
@@ -24,13 +24,13 @@ from trivox.switchboard.response_context import (
     Upstream,
     WakeAt,
 )
+from trivox.switchboard.targets import Target, Targets
 
 if TYPE_CHECKING:
     from trivox._native import Message
     from trivox.net.endpoint import Endpoint
-    from trivox.net.transport import Address, Flow
     from trivox.switchboard.identity import Identity
-    from trivox.switchboard.location import Binding, LocationTable
+    from trivox.switchboard.location import LocationTable
 
 _DIALOG_METHODS: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 _SENT_BY: Final = re.compile(r"\s*SIP\s*/\s*2\.0\s*/\s*\w+\s+([^;\s]+)", re.IGNORECASE)
@@ -40,17 +40,6 @@ _AFTERLIFE: Final = 33.0  # 64·T1 and a little: repeated 2xx still find their w
 _COPIED: Final = frozenset(
     {"via", "from", "to", "call-id", "cseq", "record-route", "content-length"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """One place to forward to."""
-
-    uri: str
-    flow: Flow
-    destination: Address
-    path: tuple[str, ...] = ()
-    """Route values before those of the request (RFC 3327 §5.4)."""
 
 
 @dataclass(slots=True)
@@ -81,7 +70,7 @@ class Proxy:
         """Take the parts; an INVITE may ring `timer_c` seconds (§16.6 step 11)."""
         self._endpoint = endpoint
         self._identity = identity
-        self._location = location
+        self._targets = Targets(endpoint, identity, location)
         self._tokens = FlowTokens(endpoint, identity)
         self._timer_c = timer_c
         self._guests = guests
@@ -117,7 +106,7 @@ class Proxy:
             refusal = self._admit(request, now)
             if refusal is not None:
                 return refusal
-        targets = self._targets(message, uri, routes, now)
+        targets = self._targets.find(message, uri, routes, now)
         if isinstance(targets, Refusal):
             return targets
         rest = routes.rest if is_inside else ()
@@ -129,7 +118,7 @@ class Proxy:
         hops = _max_forwards(message)
         if hops < 1 or routes.hop is None:
             return
-        targets = self._targets(message, Uri.parse(message.uri), routes, now)
+        targets = self._targets.find(message, Uri.parse(message.uri), routes, now)
         if not isinstance(targets, Refusal):
             self._forward(message, targets[0], routes.rest, "", hops - 1, 0)
 
@@ -205,70 +194,13 @@ class Proxy:
             return user
         return Refusal(403) if is_local and caller.user != user else None
 
-    # Targets (§16.4, §16.5).
-
-    def _targets(
-        self, message: Message, uri: Uri, routes: Routes, now: float
-    ) -> list[_Target] | Refusal:
-        if message.to_tag:
-            return self._inside_target(message, uri, routes, now)
-        if not self._identity.is_own_uri(uri) or not self._identity.is_user(uri.user):
-            return Refusal(404)
-        found = [self._binding_target(one) for one in self._location.reachable(uri.user, now)]
-        return [target for target in found if target is not None] or Refusal(480)
-
-    def _inside_target(
-        self, message: Message, uri: Uri, routes: Routes, now: float
-    ) -> list[_Target] | Refusal:
-        """Find the other side of a dialog: by the flow we noted, or by its registered contact."""
-        if routes.hop is not None:
-            target = self._hop_target(message.uri, routes)
-        else:
-            binding = self._location.find_contact(uri, now)
-            if binding is None:
-                return Refusal(404)
-            target = self._binding_target(binding)
-        return [target] if target is not None else Refusal(480)
-
-    def _hop_target(self, uri: str, routes: Routes) -> _Target | None:
-        assert routes.hop is not None, "the caller has looked"
-        hop = routes.hop
-        flow = self._endpoint.flow(hop.flow)
-        if flow is not None and flow.remote is not None:
-            return _Target(uri, flow, flow.remote)
-        next_uri = routes.rest[0].partition("<")[2].partition(">")[0] if routes.rest else uri
-        try:
-            target = self._endpoint.resolve_now(next_uri)
-            if target is not None and target.address[0] == hop.address[0]:
-                return _Target(uri, self._endpoint.flow_to(target), target.address)
-        except (InvalidUriError, NotSupportedError, TransportError):
-            target = None
-        return _Target(uri, flow, hop.address) if flow is not None else None
-
-    def _binding_target(self, binding: Binding) -> _Target | None:
-        flow = self._endpoint.flow(binding.flow)
-        if binding.is_connection:
-            if flow is None or flow.remote is None:
-                return None
-            return _Target(binding.contact, flow, flow.remote, binding.path)
-        if binding.transport != "udp":
-            try:
-                target = self._endpoint.resolve_now(binding.hop)
-                found = None if target is None else self._endpoint.flow_to(target)
-            except (InvalidUriError, NotSupportedError, TransportError):
-                return None
-            flow = found
-        if flow is None:
-            return None
-        return _Target(binding.contact, flow, binding.destination, binding.path)
-
     # Forwarding (§16.6).
 
     def _fork(
         self,
         request: Request,
         key: tuple[str, str, int, str, str],
-        targets: list[_Target],
+        targets: list[Target],
         routes: tuple[str, ...],
         hops: int,
     ) -> Refusal | None:
@@ -301,7 +233,7 @@ class Proxy:
     def _forward(
         self,
         message: Message,
-        target: _Target,
+        target: Target,
         routes: tuple[str, ...],
         record_route: str,
         hops: int,

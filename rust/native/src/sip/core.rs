@@ -1,4 +1,5 @@
 //! `SipCore`: one mutex round the sans-I/O core, one crossing per batch.
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyValueError;
@@ -119,7 +120,8 @@ impl SipCore {
     }
 
     #[pyo3(signature = (*, refusals_per_second, retry_after, calls_per_second, waiting,
-        waiting_seconds, target_delay, overload_seconds, requests_per_source, source_ban, sources, overload_control))]
+        waiting_seconds, target_delay, overload_seconds, requests_per_source, source_ban, sources,
+        strangers_per_second, overload_control))]
     fn set_door(
         &self,
         refusals_per_second: u32,
@@ -132,6 +134,7 @@ impl SipCore {
         requests_per_source: f64,
         source_ban: f64,
         sources: usize,
+        strangers_per_second: f64,
         overload_control: bool,
     ) {
         self.lock().set_door(DoorSettings {
@@ -145,8 +148,17 @@ impl SipCore {
             requests_per_source,
             source_ban,
             sources,
+            strangers_per_second,
             overload_control,
         });
+    }
+
+    fn exempt_sources(&self, networks: Vec<(IpAddr, u8)>) {
+        self.lock().exempt_sources(&networks);
+    }
+
+    fn is_throttled(&self, destination: PyAddress, now: f64) -> bool {
+        self.lock().is_throttled(&address(destination), now)
     }
 
     fn shut_door(&self, shut: bool) {

@@ -31,7 +31,7 @@ impl SipCore {
             is_reinvite: outgoing.method == "INVITE" && !is_new,
             ..Client::default()
         };
-        if is_new && self.is_throttled(&outgoing.destination, now) {
+        if self.falls_to_loss(outgoing, now) {
             let (flow, to) = (outgoing.flow, outgoing.destination.clone());
             return Ok(self.fail_client(client, flow, to, token, now));
         }

@@ -1,6 +1,7 @@
 //! Overload control between neighbours, by loss (RFC 7339): what we ask for, and what we obey.
-use super::{Address, SipCore};
+use super::{Address, Outgoing, SipCore};
 use crate::hash::Map;
+use crate::message::lexer::{address_parameters, find_parameter};
 use crate::message::{Feedback, Message};
 
 /// Seconds over which the share of refusals is taken.
@@ -100,8 +101,16 @@ impl SipCore {
         }
     }
 
-    /// Whether a new dialog with a neighbour falls to the loss it asked for.
-    pub(super) fn is_throttled(&mut self, to: &Address, now: f64) -> bool {
+    /// Whether a request of ours is not sent because its neighbour asked for less. What is inside a
+    /// dialog is: leaving it out would waste what was spent on the dialog (RFC 7339 §5.10.1).
+    pub(super) fn falls_to_loss(&mut self, request: &Outgoing<'_>, now: f64) -> bool {
+        !self.throttles.0.is_empty()
+            && !is_inside(request)
+            && self.is_throttled(&request.destination, now)
+    }
+
+    /// Whether one more request outside of dialogs falls to the loss that a neighbour asked for.
+    pub fn is_throttled(&mut self, to: &Address, now: f64) -> bool {
         if self.throttles.0.is_empty() {
             return false;
         }
@@ -125,6 +134,13 @@ impl SipCore {
         self.hash
             .hash(&[b"neighbour", address.host.as_bytes(), &port])
     }
+}
+
+fn is_inside(request: &Outgoing<'_>) -> bool {
+    request.headers.iter().any(|(name, value)| {
+        name.eq_ignore_ascii_case("To")
+            && find_parameter(address_parameters(value), "tag").is_some()
+    })
 }
 
 #[cfg(test)]

@@ -144,6 +144,10 @@ impl SipCore {
             };
             return self.answer_statelessly(&message, refusal, arrival.flow, destination);
         }
+        let token = self.token_of(&message);
+        if self.is_stranger_too_many(&message, token, arrival.now) {
+            return self.turn_away(&message, arrival.flow, destination, arrival.now);
+        }
         if message.method() == b"CANCEL" {
             return self.receive_cancel(message, key, destination, arrival, events);
         }

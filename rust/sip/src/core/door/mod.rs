@@ -6,16 +6,24 @@
 //! limit is reached, new requests are refused from their bytes: the first of a second are answered
 //! 503, the rest are dropped and counted.
 mod bucket;
+mod networks;
 mod refusal;
+mod refusing;
 mod room;
 mod scan;
 mod settings;
 mod sources;
+mod strangers;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_sources;
 mod turns;
 
+use std::net::IpAddr;
+
 use bucket::Bucket;
+use networks::{Networks, customer};
 use room::{Room, Waiting};
 use scan::{Glance, Kind};
 use sources::{SourceLimit, Sources, Standing};
@@ -38,7 +46,10 @@ pub(super) struct Door {
     is_shut: bool,
     turns: Turns,
     calls: Bucket,
+    strangers: Bucket,
     sources: Sources,
+    /// Sources without a limit of their own.
+    unlimited: Networks,
     room: Room,
     /// 503s left in the second that began then.
     answers: (f64, u32),
@@ -56,7 +67,9 @@ impl Door {
             is_shut: false,
             turns: Turns::default(),
             calls: Bucket::full(0.0, 0.0),
+            strangers: Bucket::full(0.0, 0.0),
             sources: Sources::default(),
+            unlimited: Networks::default(),
             room: Room::default(),
             answers: (f64::NEG_INFINITY, 0),
             marked_until: f64::NEG_INFINITY,
@@ -70,19 +83,36 @@ impl Door {
     }
 
     /// Whether nothing is to be asked of a new request but whether the turn has room for it.
-    fn is_wide_open(&self) -> bool {
+    fn is_wide_open(&self, source: Origin<'_>) -> bool {
         let settings = &self.settings;
         !self.is_shut
             && self.room.is_empty()
             && settings.calls_per_second == 0.0
-            && settings.requests_per_source == 0.0
+            && (settings.requests_per_source == 0.0 || self.limited(source).is_none())
+    }
+
+    /// The address of a source that has a limit.
+    fn limited(&self, source: Origin<'_>) -> Option<IpAddr> {
+        source
+            .ip()
+            .filter(|&address| !self.unlimited.contain(address))
+    }
+
+    /// Take one of the answers of this second; false when there is none left.
+    fn has_answer(&mut self, now: f64) -> bool {
+        if now - self.answers.0 >= 1.0 {
+            self.answers = (now, self.settings.refusals_per_second);
+        }
+        let has_one = self.answers.1 > 0;
+        self.answers.1 -= u32::from(has_one);
+        has_one
     }
 
     pub(super) fn forget_flow(&mut self, flow: u64) {
         self.room.forget_flow(flow);
     }
 
-    pub(super) fn items(&self) -> [(&'static str, u64); 11] {
+    pub(super) fn items(&self) -> [(&'static str, u64); 12] {
         let all = &self.refusals;
         [
             ("waiting", self.room.len() as u64),
@@ -92,6 +122,7 @@ impl Door {
             ("refused_by_rate", all.by_rate),
             ("refused_by_calls", all.by_calls),
             ("refused_by_source", all.by_source),
+            ("refused_strangers", all.strangers),
             ("refusals_answered", all.answered),
             ("refusals_dropped", all.dropped),
             ("refusals_acknowledged", all.acknowledged),
@@ -115,6 +146,12 @@ impl SipCore {
     pub fn set_door(&mut self, settings: DoorSettings) {
         self.door.settings = settings;
         self.door.calls = Bucket::full(settings.calls_per_second, f64::NEG_INFINITY);
+        self.door.strangers = Bucket::full(settings.strangers_per_second, f64::NEG_INFINITY);
+    }
+
+    /// Name the networks, by address and prefix length, whose sources have no limit of their own.
+    pub fn exempt_sources(&mut self, networks: &[(IpAddr, u8)]) {
+        self.door.unlimited = Networks::new(networks);
     }
 
     /// Want no new calls, or want them again.
@@ -170,7 +207,7 @@ impl SipCore {
             }
             Kind::New => {
                 self.door.turns.renew(now, self.door.room.is_empty());
-                let comes = (self.door.is_wide_open() && self.door.turns.take())
+                let comes = (self.door.is_wide_open(source) && self.door.turns.take())
                     || self.is_admitted(flow, data, source, now);
                 self.loss.admitted += u64::from(comes);
                 comes
@@ -243,10 +280,15 @@ impl SipCore {
             return self.refuse(caller, Cause::Calls);
         }
         let has_turn = door.room.is_empty() && door.turns.take();
+        let customer = caller.source.ip().map_or(0, customer);
         if !has_turn && door.room.len() >= door.turns.room(&settings, now) {
             door.turns.extend(now);
-            return self.refuse(caller, Cause::Load);
+            let Some(guest) = door.room.give_place_to(customer) else {
+                return self.refuse(caller, Cause::Load);
+            };
+            self.refuse_waiting(&guest, true, now);
         }
+        let door = &mut self.door;
         let rate = settings.calls_per_second;
         if is_call && rate > 0.0 && !door.calls.take(rate, now) {
             return self.refuse(caller, Cause::Rate);
@@ -257,6 +299,7 @@ impl SipCore {
         door.refusals.waited += 1;
         door.room.push(Waiting {
             key: caller.key,
+            customer,
             flow: caller.flow,
             data: caller.data.into(),
             source: caller.source.address(),
@@ -272,7 +315,7 @@ impl SipCore {
             ban: settings.source_ban,
             capacity: settings.sources,
         };
-        let Some(address) = caller.source.ip() else {
+        let Some(address) = self.door.limited(caller.source) else {
             return true;
         };
         match self.door.sources.judge(address, limit, caller.now) {
@@ -283,68 +326,6 @@ impl SipCore {
             }
             Standing::Banned => !self.drop_silently(Cause::Source),
         }
-    }
-
-    /// Answer 503, or drop when this second has had its answers. Always false.
-    fn refuse(&mut self, caller: &Caller<'_>, cause: Cause) -> bool {
-        let feedback = self.feedback(caller.now);
-        let door = &mut self.door;
-        if caller.now - door.answers.0 >= 1.0 {
-            door.answers = (caller.now, door.settings.refusals_per_second);
-        }
-        if door.answers.1 == 0 {
-            return !self.drop_silently(cause);
-        }
-        let stamp = refusal::Stamp {
-            mark: &door.mark,
-            hash: &self.hash,
-            branch: caller.branch,
-            retry_after: door.settings.retry_after,
-            feedback,
-        };
-        let is_reliable = self.flows[&caller.flow].is_reliable;
-        let Some((to, data)) = refusal::write(caller.data, &stamp, caller.source, is_reliable)
-        else {
-            return !self.drop_silently(cause);
-        };
-        door.answers.1 -= 1;
-        door.refusals.answered += 1;
-        door.marked_until = caller.now + 64.0 * self.settings.t1;
-        self.count(cause);
-        self.send(caller.flow, to, data);
-        false
-    }
-
-    /// Always true.
-    fn drop_silently(&mut self, cause: Cause) -> bool {
-        self.door.refusals.dropped += 1;
-        self.count(cause);
-        true
-    }
-
-    fn count(&mut self, cause: Cause) {
-        let all = &mut self.door.refusals;
-        *match cause {
-            Cause::Load => &mut all.by_load,
-            Cause::Rate => &mut all.by_rate,
-            Cause::Calls => &mut all.by_calls,
-            Cause::Source => &mut all.by_source,
-        } += 1;
-        self.counters.refused += 1;
-        self.loss.refused += u64::from(cause != Cause::Source);
-    }
-
-    fn refuse_waiting(&mut self, waiting: &Waiting, is_late: bool, now: f64) {
-        let branch = scan::glance(&waiting.data).and_then(|glance| scan::via_key(glance.via));
-        let caller = Caller {
-            flow: waiting.flow,
-            data: &waiting.data,
-            branch: branch.map_or(b"", |(_, branch)| branch),
-            key: waiting.key,
-            source: Origin::Known(&waiting.source),
-            now,
-        };
-        self.refuse(&caller, if is_late { Cause::Load } else { Cause::Calls });
     }
 
     fn let_in(&mut self, waiting: &Waiting, now: f64, events: &mut Vec<Event>) {

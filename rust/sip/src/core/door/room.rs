@@ -3,11 +3,13 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::BuildHasherDefault;
 
 use crate::core::Address;
-use crate::hash::Spread;
+use crate::hash::{Map, Spread};
 
 /// One request that waits, as it came.
 pub(super) struct Waiting {
     pub(super) key: u128,
+    /// Whose it is, as far as its address says.
+    pub(super) customer: u128,
     pub(super) flow: u64,
     pub(super) data: Box<[u8]>,
     pub(super) source: Address,
@@ -19,6 +21,8 @@ pub(super) struct Waiting {
 pub(super) struct Room {
     queue: VecDeque<Waiting>,
     keys: HashSet<u128, BuildHasherDefault<Spread>>,
+    /// How many of each customer wait.
+    shares: Map<u128, usize>,
 }
 
 impl Room {
@@ -37,12 +41,13 @@ impl Room {
 
     pub(super) fn push(&mut self, waiting: Waiting) {
         self.keys.insert(waiting.key);
+        *self.shares.entry(waiting.customer).or_default() += 1;
         self.queue.push_back(waiting);
     }
 
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         let first = self.queue.pop_front()?;
-        self.keys.remove(&first.key);
+        self.let_go(&first);
         Some(first)
     }
 
@@ -53,22 +58,53 @@ impl Room {
 
     /// Take one out of its turn.
     pub(super) fn take(&mut self, key: u128) -> Option<Waiting> {
-        if !self.keys.remove(&key) {
+        if !self.keys.contains(&key) {
             return None;
         }
         let at = self.queue.iter().position(|waiting| waiting.key == key)?;
-        self.queue.remove(at)
+        self.take_at(at)
+    }
+
+    /// Take out the last of whoever has most places, if one more of `customer` is then no more
+    /// than its share: who brings little is not kept out by who brings much.
+    pub(super) fn give_place_to(&mut self, customer: u128) -> Option<Waiting> {
+        let own = self.shares.get(&customer).copied().unwrap_or(0);
+        let others = self.shares.len() + usize::from(own == 0);
+        if own >= self.len() / others {
+            return None;
+        }
+        let (&largest, &most) = self.shares.iter().max_by_key(|(_, count)| **count)?;
+        if most <= own + 1 {
+            return None;
+        }
+        let at = self.queue.iter().rposition(|one| one.customer == largest)?;
+        self.take_at(at)
     }
 
     /// Let go of what came by a flow that is gone.
     pub(super) fn forget_flow(&mut self, flow: u64) {
-        let keys = &mut self.keys;
-        self.queue.retain(|waiting| {
-            let stays = waiting.flow != flow;
-            if !stays {
-                keys.remove(&waiting.key);
+        for waiting in std::mem::take(&mut self.queue) {
+            if waiting.flow == flow {
+                self.let_go(&waiting);
+            } else {
+                self.queue.push_back(waiting);
             }
-            stays
-        });
+        }
+    }
+
+    fn take_at(&mut self, at: usize) -> Option<Waiting> {
+        let taken = self.queue.remove(at)?;
+        self.let_go(&taken);
+        Some(taken)
+    }
+
+    fn let_go(&mut self, waiting: &Waiting) {
+        self.keys.remove(&waiting.key);
+        if let Some(count) = self.shares.get_mut(&waiting.customer) {
+            *count -= 1;
+            if *count == 0 {
+                self.shares.remove(&waiting.customer);
+            }
+        }
     }
 }

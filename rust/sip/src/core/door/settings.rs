@@ -23,6 +23,9 @@ pub struct DoorSettings {
     pub source_ban: f64,
     /// Sources remembered.
     pub sources: usize,
+    /// Requests a second that name a dialog we do not have and are yet looked at; infinite for no
+    /// limit, as a proxy has no dialogs.
+    pub strangers_per_second: f64,
     /// Whether we offer to send less to who asks for it (RFC 7339).
     pub overload_control: bool,
 }
@@ -40,6 +43,7 @@ impl Default for DoorSettings {
             requests_per_source: 0.0,
             source_ban: 10.0,
             sources: 4096,
+            strangers_per_second: f64::INFINITY,
             overload_control: true,
         }
     }
@@ -61,6 +65,7 @@ pub(super) struct Refusals {
     pub(super) by_rate: u64,
     pub(super) by_calls: u64,
     pub(super) by_source: u64,
+    pub(super) strangers: u64,
     pub(super) answered: u64,
     pub(super) dropped: u64,
     pub(super) bans: u64,

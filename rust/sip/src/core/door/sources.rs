@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use super::bucket::Bucket;
+use super::networks::customer;
 use crate::hash::Map;
 
 struct Source {
@@ -45,7 +46,7 @@ impl Sources {
 
     /// Count one new request of a source.
     pub(super) fn judge(&mut self, address: IpAddr, limit: SourceLimit, now: f64) -> Standing {
-        let key = prefix(address);
+        let key = customer(address);
         self.serial += 1;
         let serial = self.serial;
         self.uses.push_back((key, serial));
@@ -83,12 +84,5 @@ impl Sources {
                 self.known.remove(&key);
             }
         }
-    }
-}
-
-fn prefix(address: IpAddr) -> u128 {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => u128::from(v4.to_bits()),
-        IpAddr::V6(v6) => v6.to_bits() >> 64 << 64,
     }
 }

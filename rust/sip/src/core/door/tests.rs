@@ -5,9 +5,9 @@ use crate::core::{Address, Settings};
 
 const FLOW: u64 = 1;
 
-struct Gate {
-    core: SipCore,
-    now: f64,
+pub(super) struct Gate {
+    pub(super) core: SipCore,
+    pub(super) now: f64,
 }
 
 fn address() -> Address {
@@ -17,7 +17,7 @@ fn address() -> Address {
     }
 }
 
-fn request(method: &str, number: usize, to_tag: &str) -> String {
+pub(super) fn request(method: &str, number: usize, to_tag: &str) -> String {
     format!(
         "{method} sip:a@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2:5062;branch=z9hG4bK{number}\r\n\
          Max-Forwards: 70\r\nFrom: <sip:b@b>;tag=f{number}\r\nTo: <sip:a@a>{to_tag}\r\n\
@@ -26,7 +26,7 @@ fn request(method: &str, number: usize, to_tag: &str) -> String {
 }
 
 impl Gate {
-    fn new(change: impl FnOnce(&mut DoorSettings)) -> Self {
+    pub(super) fn new(change: impl FnOnce(&mut DoorSettings)) -> Self {
         Self::over("udp", change)
     }
 
@@ -39,9 +39,12 @@ impl Gate {
         Self { core, now: 100.0 }
     }
 
-    fn receive(&mut self, text: &str) -> usize {
-        let (mut events, source) = (Vec::new(), address());
-        let source = Origin::Known(&source);
+    pub(super) fn receive(&mut self, text: &str) -> usize {
+        self.receive_from(text, &address())
+    }
+
+    pub(super) fn receive_from(&mut self, text: &str, source: &Address) -> usize {
+        let (mut events, source) = (Vec::new(), Origin::Known(source));
         let data = text.as_bytes();
         self.core
             .receive_datagram(FLOW, data, source, self.now, &mut events);
@@ -56,18 +59,23 @@ impl Gate {
 
     /// Call somebody.
     fn call(&mut self) {
+        self.ask("INVITE", "");
+    }
+
+    /// Send a request of ours.
+    fn ask(&mut self, method: &str, to_tag: &str) {
         let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
         let outgoing = crate::core::Outgoing {
-            method: "INVITE",
+            method,
             uri: b"sip:b@b",
             flow: FLOW,
             destination: address(),
             sent_by: "192.0.2.1",
             headers: vec![
                 header("From", "<sip:a@a>;tag=f"),
-                header("To", "<sip:b@b>"),
+                header("To", &format!("<sip:b@b>{to_tag}")),
                 header("Call-ID", "c"),
-                header("CSeq", "1 INVITE"),
+                header("CSeq", &format!("1 {method}")),
             ],
             body: b"",
         };
@@ -76,13 +84,13 @@ impl Gate {
             .expect("it is well made");
     }
 
-    fn sent(&mut self) -> Vec<String> {
+    pub(super) fn sent(&mut self) -> Vec<String> {
         let all = self.core.take_output().into_iter();
         all.map(|output| String::from_utf8_lossy(&output.data).into_owned())
             .collect()
     }
 
-    fn count(&self, wanted: &str) -> u64 {
+    pub(super) fn count(&self, wanted: &str) -> u64 {
         let all = self.core.statistics();
         all.iter()
             .find(|(name, _)| *name == wanted)
@@ -508,4 +516,38 @@ fn feedback_is_obeyed_until_it_runs_out_or_is_taken_back() {
         (25..75).contains(&half),
         "{half} of 100 are lost at 50 percent"
     );
+}
+
+#[test]
+fn what_is_outside_of_dialogs_obeys_feedback_and_what_is_inside_does_not() {
+    // RFC 7339 §5.10.1: requests within a dialog are the last to leave out.
+    let mut gate = Gate::new(|_| {});
+    gate.call();
+    let invite = gate.sent().remove(0);
+    let end = invite.find(";oc;").expect("our Via offers to listen");
+    let branch = &invite[invite.find("branch=").expect("a branch")..end];
+    gate.receive(&format!(
+        "SIP/2.0 503 X\r\nVia: SIP/2.0/UDP 192.0.2.1;{branch};oc=100;oc-validity=9000;oc-seq=1\r\n\
+         From: <sip:a@a>;tag=f\r\nTo: <sip:b@b>;tag=t\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\r\n"
+    ));
+    gate.sent();
+
+    let mut leaves = |method: &str, to_tag: &str| {
+        gate.ask(method, to_tag);
+        gate.sent().len()
+    };
+
+    for method in [
+        "INVITE",
+        "REGISTER",
+        "MESSAGE",
+        "SUBSCRIBE",
+        "OPTIONS",
+        "PUBLISH",
+    ] {
+        assert_eq!(leaves(method, ""), 0, "{method}");
+    }
+    for method in ["INVITE", "BYE", "INFO", "UPDATE", "NOTIFY", "REFER"] {
+        assert_eq!(leaves(method, ";tag=t"), 1, "{method}");
+    }
 }
