@@ -30,6 +30,7 @@ mod slot;
 mod socket;
 mod timers;
 pub mod transport;
+pub mod video;
 pub mod voice;
 pub mod wake;
 pub mod wav;

@@ -73,6 +73,7 @@ impl Call {
             rtp_port: self.local.port(),
             rtcp_port: self.local.port(),
             ice: Some(ice),
+            lines: Vec::new(),
         }
     }
 

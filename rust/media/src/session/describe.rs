@@ -146,6 +146,7 @@ impl Session {
             rtp_port: first.port(),
             rtcp_port,
             ice,
+            lines: Vec::new(),
         })
     }
 

@@ -5,8 +5,10 @@
 
 mod controls;
 mod describe;
+mod exchange;
 mod flow;
 mod forks;
+pub mod lines;
 mod negotiation;
 pub mod offer_answer;
 pub mod packet;

@@ -234,7 +234,11 @@ fn receivable(codec: CodecKind, ours: &Ours<'_>, theirs: &Theirs<'_>) -> Vec<(u8
     own(codec).into_iter().chain(others).collect()
 }
 
-fn remote_plain(description: &Description, media: &Media, rtcp_mux: bool) -> RemotePlain {
+pub(super) fn remote_plain(
+    description: &Description,
+    media: &Media,
+    rtcp_mux: bool,
+) -> RemotePlain {
     let rtp = description.rtp_address(media);
     let named = media.section.attribute("rtcp").and_then(|value| {
         let mut fields = value.split_ascii_whitespace();

@@ -4,28 +4,16 @@
 //! whoever owns both gives `Negotiated::transport` to the transport after each `set_remote`, and
 //! tells `create_offer` and `create_answer` what the transport's own half is.
 
-use std::net::IpAddr;
-
+use super::lines::{Exchange, FurtherLines};
 use super::negotiation::{Ours, Theirs, negotiate, offered_direction, protocol_kind};
 use super::payload::PayloadTypes;
 use super::sdp::{Description, Direction, Media};
-use super::sdp_writer::{Answering, write_answer, write_offer};
+use super::sdp_writer::{Answering, Offering, offered_mid, write_answer, write_offer};
 use crate::MediaError;
 use crate::codec::CodecKind;
-use crate::transport::IceDescription;
 
+pub use super::exchange::{Applied, DescriptionKind, LocalMedia};
 pub use super::negotiation::{Negotiated, RemoteTransport, TelephoneEvent, TransportKind, detect};
-
-/// What kind of description the peer sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DescriptionKind {
-    /// An offer, to be answered.
-    Offer,
-    /// The final answer to ours.
-    Answer,
-    /// An answer in a provisional response: media may flow, another answer may follow.
-    Provisional,
-}
 
 /// What does not change in a session's life.
 #[derive(Debug, Clone)]
@@ -46,29 +34,6 @@ pub struct Settings {
     pub cname: String,
 }
 
-/// The transport's half of our description.
-#[derive(Debug, Clone)]
-pub struct LocalMedia {
-    /// The address peers reach us at.
-    pub address: IpAddr,
-    /// The port of RTP.
-    pub rtp_port: u16,
-    /// The port of RTCP without rtcp-mux.
-    pub rtcp_port: u16,
-    /// ICE credentials and candidates, and the fingerprint, for the ice transport.
-    pub ice: Option<IceDescription>,
-}
-
-/// The result of `set_remote`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
-    /// What is agreed; for an offer, what the answer will say.
-    pub negotiated: Negotiated,
-    /// Another fork of our offer answered before: make the transport anew from the same offer
-    /// (`IceTransport::fork`) before giving it `negotiated.transport`.
-    pub is_other_fork: bool,
-}
-
 #[derive(Debug, Clone)]
 enum State {
     Stable,
@@ -87,8 +52,10 @@ pub struct OfferAnswer {
     wish: Direction,
     /// Payload types in use; fixed once both know them (RFC 3264 §8.3.2).
     payload_types: PayloadTypes,
-    /// The wish and the payload types of the last whole exchange, for `rollback`.
-    agreed: Option<(Direction, PayloadTypes)>,
+    /// The lines beside the audio.
+    pub(super) further: FurtherLines,
+    /// What was in force after the last whole exchange, for `rollback`.
+    agreed: Option<(Direction, PayloadTypes, FurtherLines)>,
     remote: Option<Description>,
     /// Which m-line is the call's; fixed by the first exchange.
     index: Option<usize>,
@@ -108,6 +75,7 @@ impl OfferAnswer {
             state: State::Stable,
             wish: Direction::SendReceive,
             payload_types: PayloadTypes::default(),
+            further: FurtherLines::default(),
             agreed: None,
             remote: None,
             index: None,
@@ -127,8 +95,9 @@ impl OfferAnswer {
     /// Forgets an offer of ours that was refused or crossed the peer's: all is as it was agreed
     /// before (RFC 3261 §14.1). Without an offer out it forgets a wish that was not offered yet.
     pub fn rollback(&mut self) {
-        if let Some((wish, payload_types)) = &self.agreed {
+        if let Some((wish, payload_types, further)) = &self.agreed {
             self.wish = *wish;
+            self.further = further.clone();
             if matches!(self.state, State::LocalOffer { .. }) {
                 self.payload_types = payload_types.clone();
                 self.state = State::Stable;
@@ -156,15 +125,23 @@ impl OfferAnswer {
         let payload_types = self
             .payload_types
             .offering(&self.settings.codecs, self.settings.dtmf);
-        let body = write_offer(
-            &self.settings,
+        let index = self.index.unwrap_or(0);
+        let remote = self.remote.as_ref();
+        let mid = offered_mid(self.settings.kind, self.mid.as_deref(), index, remote);
+        let further = self
+            .further
+            .offering(index, remote, &payload_types, mid.is_some());
+        let body = write_offer(&Offering {
+            settings: &self.settings,
             local,
-            &payload_types,
-            self.wish,
-            self.mid.as_deref(),
-            self.index.unwrap_or(0),
-            self.remote.as_ref(),
-        );
+            payload_types: &payload_types,
+            direction: self.wish,
+            mid,
+            index,
+            remote,
+            further: &further,
+        });
+        self.further = further;
         self.payload_types = payload_types;
         self.state = State::LocalOffer { applied: None };
         Ok(self.stamped(local, body))
@@ -197,6 +174,7 @@ impl OfferAnswer {
         let codec = self.choose(&theirs)?;
         // In an answer the offer's numbers serve both ways (RFC 3264 §6.1).
         let negotiated = self.negotiate((&description, media, &theirs), &theirs, codec, true)?;
+        self.further = self.further.offered(self.exchange(&description, index));
         self.mid = media.section.attribute("mid").map(str::to_owned);
         self.index = Some(index);
         self.payload_types = theirs;
@@ -237,6 +215,7 @@ impl OfferAnswer {
             self.is_dtls_client = None;
         }
         let negotiated = self.negotiate((&description, media, &theirs), &ours, codec, false)?;
+        self.further = self.further.answered(self.exchange(&description, index));
         self.index = Some(index);
         self.remote = Some(description);
         self.state = match kind {
@@ -244,7 +223,7 @@ impl OfferAnswer {
                 applied: Some(dialog.to_owned()),
             },
             _ => {
-                self.agreed = Some((self.wish, self.payload_types.clone()));
+                self.keep_agreed();
                 State::Stable
             }
         };
@@ -301,16 +280,33 @@ impl OfferAnswer {
         let media = &remote.media[index];
         let offered = offered_direction(remote, media, self.settings.kind);
         negotiated.direction = self.wish.and(offered.reversed());
+        let is_held = !self.wish.receives();
+        self.further.settle(is_held);
         let body = write_answer(&Answering {
             settings: &self.settings,
             local,
             remote,
             index,
             negotiated,
+            further: &self.further,
+            is_held,
         });
         self.state = State::Stable;
-        self.agreed = Some((self.wish, self.payload_types.clone()));
+        self.keep_agreed();
         Ok(self.stamped(local, body))
+    }
+
+    fn keep_agreed(&mut self) {
+        self.agreed = Some((self.wish, self.payload_types.clone(), self.further.clone()));
+    }
+
+    fn exchange<'a>(&self, description: &'a Description, audio: usize) -> Exchange<'a> {
+        Exchange {
+            kind: self.settings.kind,
+            description,
+            audio,
+            is_held: !self.wish.receives(),
+        }
     }
 
     /// Puts the first lines before a body; the version grows when the body differs.

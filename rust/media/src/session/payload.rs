@@ -132,7 +132,7 @@ impl PayloadTypes {
     }
 }
 
-fn rtpmap(media: &Media, payload_type: u8) -> Option<&str> {
+pub(super) fn rtpmap(media: &Media, payload_type: u8) -> Option<&str> {
     media.section.attributes("rtpmap").find_map(|value| {
         let (number, encoding) = value.split_once(' ')?;
         (number.parse() == Ok(payload_type)).then_some(encoding.trim())

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
+use super::lines::{FurtherLines, Writing, bundle, write_answered, write_offered};
 use super::negotiation::{Negotiated, RemoteTransport, TransportKind};
 use super::offer_answer::{LocalMedia, Settings};
 use super::payload::{PayloadTypes, encoding};
@@ -20,14 +21,29 @@ pub(super) struct Answering<'a> {
     pub(super) remote: &'a Description,
     pub(super) index: usize,
     pub(super) negotiated: &'a Negotiated,
+    pub(super) further: &'a FurtherLines,
+    pub(super) is_held: bool,
+}
+
+/// What an offer is made of.
+pub(super) struct Offering<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) local: &'a LocalMedia,
+    pub(super) payload_types: &'a PayloadTypes,
+    pub(super) direction: Direction,
+    pub(super) mid: Option<&'a str>,
+    /// The place of the audio.
+    pub(super) index: usize,
+    pub(super) remote: Option<&'a Description>,
+    pub(super) further: &'a FurtherLines,
 }
 
 /// Lines of a description; each `line` ends with CR LF.
 #[derive(Default)]
-struct Lines(String);
+pub(super) struct Lines(String);
 
 impl Lines {
-    fn line(&mut self, text: std::fmt::Arguments<'_>) {
+    pub(super) fn line(&mut self, text: std::fmt::Arguments<'_>) {
         // Writing to a String cannot fail.
         self.0.write_fmt(text).ok();
         self.0.push_str("\r\n");
@@ -37,55 +53,75 @@ impl Lines {
 macro_rules! line {
     ($lines:expr, $($part:tt)+) => { $lines.line(format_args!($($part)+)) };
 }
+pub(super) use line;
 
 /// Writes an offer; m-lines of earlier exchanges that are not ours stay refused in their places.
-pub(super) fn write_offer(
-    settings: &Settings,
-    local: &LocalMedia,
-    payload_types: &PayloadTypes,
-    direction: Direction,
-    mid: Option<&str>,
-    index: usize,
-    remote: Option<&Description>,
-) -> String {
+pub(super) fn write_offer(offering: &Offering<'_>) -> String {
+    let Offering {
+        settings,
+        local,
+        index,
+        remote,
+        further,
+        ..
+    } = *offering;
     let mut out = Lines::default();
-    let mid = offered_mid(settings.kind, mid, index, remote);
-    write_session(&mut out, settings, local, mid);
-    let count = remote.map_or(1, |remote| remote.media.len().max(index + 1));
-    for place in 0..count {
-        if place != index {
-            if let Some(media) = remote.and_then(|remote| remote.media.get(place)) {
-                write_refused(&mut out, media);
-            }
-            continue;
+    let mid = offering.mid;
+    let mids: Vec<&str> = mid.into_iter().chain(bundle(further)).collect();
+    write_session(&mut out, settings, local, &mids);
+    let writing = Writing {
+        settings,
+        local,
+        role: "actpass",
+        is_bundled: mid.is_some_and(|mid| remote.is_some_and(|r| r.bundle_of(mid).is_some())),
+        is_held: !offering.direction.receives(),
+    };
+    let length = remote.map_or(1, |remote| remote.media.len()).max(index + 1);
+    for place in 0..length.max(further.end()) {
+        if place == index {
+            write_offered_audio(&mut out, offering, mid);
+        } else if !write_offered(&mut out, further, place, &writing)
+            && let Some(media) = remote.and_then(|remote| remote.media.get(place))
+        {
+            write_refused(&mut out, media);
         }
-        let codecs = payload_types.codecs.iter().map(|(number, _)| *number);
-        let events = payload_types.telephone_events.iter();
-        let numbers = codecs.chain(events.map(|(number, _)| *number));
-        let protocol = match settings.kind {
-            TransportKind::Plain => "RTP/AVP",
-            TransportKind::Ice => "UDP/TLS/RTP/SAVPF",
-        };
-        write_media(&mut out, local, protocol, numbers);
-        write_common(&mut out, mid, direction, true, settings, local);
-        if let Some(ice) = &local.ice {
-            write_ice(&mut out, ice, local.address, "actpass");
-        }
-        for (number, codec) in &payload_types.codecs {
-            write_codec(&mut out, *number, *codec);
-        }
-        for (number, clock) in &payload_types.telephone_events {
-            write_telephone_event(&mut out, *number, *clock);
-        }
-        line!(out, "a=ptime:{}", settings.ptime_ms);
-        write_source(&mut out, settings, direction);
     }
     out.0
 }
 
+fn write_offered_audio(out: &mut Lines, offering: &Offering<'_>, mid: Option<&str>) {
+    let Offering {
+        settings,
+        local,
+        payload_types,
+        direction,
+        ..
+    } = *offering;
+    let codecs = payload_types.codecs.iter().map(|(number, _)| *number);
+    let events = payload_types.telephone_events.iter();
+    let numbers = codecs.chain(events.map(|(number, _)| *number));
+    let protocol = match settings.kind {
+        TransportKind::Plain => "RTP/AVP",
+        TransportKind::Ice => "UDP/TLS/RTP/SAVPF",
+    };
+    write_media(out, local, protocol, numbers);
+    write_common(out, mid, direction, true, settings, local);
+    if let Some(ice) = &local.ice {
+        write_ice(out, ice, local.address, "actpass");
+    }
+    for (number, codec) in &payload_types.codecs {
+        write_codec(out, *number, *codec);
+    }
+    for (number, clock) in &payload_types.telephone_events {
+        write_telephone_event(out, *number, *clock);
+    }
+    line!(out, "a=ptime:{}", settings.ptime_ms);
+    write_source(out, settings, direction);
+}
+
 /// The mid of an offer: the one in use, or the first one for a browser. A peer that answered
 /// without mids gets none in later offers either.
-fn offered_mid<'a>(
+pub(super) fn offered_mid<'a>(
     kind: TransportKind,
     in_use: Option<&'a str>,
     index: usize,
@@ -107,58 +143,74 @@ pub(super) fn write_answer(answering: &Answering<'_>) -> String {
         remote,
         index,
         negotiated,
-    } = answering;
+        further,
+        is_held,
+    } = *answering;
     let mut out = Lines::default();
-    let ours = &remote.media[*index];
-    let mid = ours.section.attribute("mid");
+    let mid = remote.media[index].section.attribute("mid");
     let bundled = mid.filter(|mid| remote.bundle_of(mid).is_some());
-    write_session(&mut out, settings, local, bundled);
+    let mids: Vec<&str> = bundled.into_iter().chain(bundle(further)).collect();
+    write_session(&mut out, settings, local, &mids);
+    let writing = Writing {
+        settings,
+        local,
+        role: role_of(negotiated),
+        is_bundled: true,
+        is_held,
+    };
     for (place, media) in remote.media.iter().enumerate() {
-        if place != *index {
+        if place == index {
+            write_answered_audio(&mut out, answering, media);
+        } else if !write_answered(&mut out, further, (place, media), &writing) {
             write_refused(&mut out, media);
-            continue;
         }
-        let number = negotiated.send_payload_type;
-        let event = negotiated.telephone_event;
-        let numbers = [Some(number), event.map(|event| event.receive_payload_type)];
-        write_media(
-            &mut out,
-            local,
-            &media.protocol,
-            numbers.into_iter().flatten(),
-        );
-        let direction = negotiated.direction;
-        write_common(
-            &mut out,
-            mid,
-            direction,
-            negotiated.rtcp_mux,
-            settings,
-            local,
-        );
-        if let (Some(ice), RemoteTransport::Ice { is_dtls_client, .. }) =
-            (&local.ice, &negotiated.transport)
-        {
-            let role = if *is_dtls_client { "active" } else { "passive" };
-            write_ice(&mut out, ice, local.address, role);
-        }
-        write_codec(&mut out, number, negotiated.codec);
-        if let Some(event) = event {
-            write_telephone_event(&mut out, event.receive_payload_type, event.clock_rate_hz);
-        }
-        line!(out, "a=ptime:{}", settings.ptime_ms);
-        write_source(&mut out, settings, direction);
     }
     out.0
 }
 
-fn write_session(out: &mut Lines, settings: &Settings, local: &LocalMedia, bundled: Option<&str>) {
+fn write_answered_audio(out: &mut Lines, answering: &Answering<'_>, media: &Media) {
+    let Answering {
+        settings,
+        local,
+        negotiated,
+        ..
+    } = *answering;
+    let number = negotiated.send_payload_type;
+    let event = negotiated.telephone_event;
+    let numbers = [Some(number), event.map(|event| event.receive_payload_type)];
+    let numbers = numbers.into_iter().flatten();
+    write_media(out, local, &media.protocol, numbers);
+    let (mid, direction) = (media.section.attribute("mid"), negotiated.direction);
+    write_common(out, mid, direction, negotiated.rtcp_mux, settings, local);
+    if let (Some(ice), RemoteTransport::Ice { .. }) = (&local.ice, &negotiated.transport) {
+        write_ice(out, ice, local.address, role_of(negotiated));
+    }
+    write_codec(out, number, negotiated.codec);
+    if let Some(event) = event {
+        write_telephone_event(out, event.receive_payload_type, event.clock_rate_hz);
+    }
+    line!(out, "a=ptime:{}", settings.ptime_ms);
+    write_source(out, settings, direction);
+}
+
+/// Our DTLS role, as an answer names it.
+fn role_of(negotiated: &Negotiated) -> &'static str {
+    match negotiated.transport {
+        RemoteTransport::Ice {
+            is_dtls_client: true,
+            ..
+        } => "active",
+        _ => "passive",
+    }
+}
+
+fn write_session(out: &mut Lines, settings: &Settings, local: &LocalMedia, bundled: &[&str]) {
     line!(out, "s=-");
     line!(out, "c=IN {}", network_address(local.address));
     line!(out, "t=0 0");
     if settings.kind == TransportKind::Ice {
-        if let Some(mid) = bundled {
-            line!(out, "a=group:BUNDLE {mid}");
+        if !bundled.is_empty() {
+            line!(out, "a=group:BUNDLE {}", bundled.join(" "));
         }
         line!(out, "a=ice-options:ice2");
     }
@@ -175,7 +227,7 @@ fn write_media(
     line!(out, "m=audio {port} {protocol} {numbers}");
 }
 
-fn write_common(
+pub(super) fn write_common(
     out: &mut Lines,
     mid: Option<&str>,
     direction: Direction,
@@ -209,6 +261,16 @@ fn write_ice(out: &mut Lines, ice: &IceDescription, advertised: IpAddr, role: &s
     line!(out, "a=end-of-candidates");
     line!(out, "a=fingerprint:sha-256 {}", ice.fingerprint);
     line!(out, "a=setup:{role}");
+}
+
+/// What a further line of a bundle repeats of its first one; the candidates stand there alone.
+pub(super) fn write_ice_of_bundle(out: &mut Lines, local: &LocalMedia, role: &str) {
+    if let Some(ice) = &local.ice {
+        line!(out, "a=ice-ufrag:{}", ice.ufrag);
+        line!(out, "a=ice-pwd:{}", ice.password);
+        line!(out, "a=fingerprint:sha-256 {}", ice.fingerprint);
+        line!(out, "a=setup:{role}");
+    }
 }
 
 /// Our candidates; an advertised address that no socket has comes first, with the first port.

@@ -68,6 +68,7 @@ fn side(number: u8, kind: TransportKind, codecs: Vec<CodecKind>) -> Side {
             rtp_port: port,
             rtcp_port: port + 1,
             ice: (kind == TransportKind::Ice).then_some(ice),
+            lines: Vec::new(),
         },
     }
 }

@@ -1,0 +1,198 @@
+//! What one m-line of the far end says, as far as both sides know it.
+
+use super::formats::{self, Formats};
+use super::{AgreedLine, Exchange};
+use crate::session::negotiation::{
+    RemoteTransport, TransportKind, offered_direction, protocol_kind, remote_plain,
+};
+use crate::session::sdp::{Direction, Media};
+
+/// Sources of one line that are looked at: a browser announces two for each layer.
+const MOST_SOURCES: usize = 16;
+/// Simulcast layers of one line.
+const MOST_LAYERS: usize = 8;
+
+pub(super) const TRANSPORT_WIDE: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+pub(super) const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+pub(super) const LAYER: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+pub(super) const REPAIRED_LAYER: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
+
+/// A source the far end sends with, and the one it repeats lost packets with (RFC 5576).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoteSource {
+    /// Of the video.
+    pub ssrc: u32,
+    /// Of its retransmissions.
+    pub retransmission: Option<u32>,
+}
+
+/// Numbers of the header extensions that are used (RFC 8285).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extensions {
+    /// Counts all packets of the transport, for congestion control.
+    pub transport_wide: Option<u8>,
+    /// Names the m-line.
+    pub mid: Option<u8>,
+    /// Names the simulcast layer.
+    pub layer: Option<u8>,
+    /// Names the simulcast layer a retransmission belongs to.
+    pub repaired_layer: Option<u8>,
+}
+
+impl Extensions {
+    /// The numbers of an offer of ours.
+    pub(super) fn offered() -> Self {
+        Self {
+            transport_wide: Some(1),
+            mid: Some(2),
+            ..Self::default()
+        }
+    }
+
+    /// Number and name of each.
+    pub(super) fn named(&self) -> impl Iterator<Item = (u8, &'static str)> {
+        let all = [
+            (self.transport_wide, TRANSPORT_WIDE),
+            (self.mid, MID),
+            (self.layer, LAYER),
+            (self.repaired_layer, REPAIRED_LAYER),
+        ];
+        all.into_iter()
+            .filter_map(|(number, name)| Some((number?, name)))
+    }
+
+    fn read(media: &Media) -> Self {
+        let mut found = Self::default();
+        for value in media.section.attributes("extmap") {
+            let mut fields = value.split_ascii_whitespace();
+            // A direction may follow the number: "3/sendonly".
+            let number = fields.next().and_then(|field| field.split('/').next());
+            let number = number.and_then(|number| number.parse().ok());
+            let place = match fields.next() {
+                Some(TRANSPORT_WIDE) => &mut found.transport_wide,
+                Some(MID) => &mut found.mid,
+                Some(LAYER) => &mut found.layer,
+                Some(REPAIRED_LAYER) => &mut found.repaired_layer,
+                _ => continue,
+            };
+            // One-byte headers hold the numbers 1 to 14.
+            *place = number.filter(|number| (1..=14).contains(number));
+        }
+        found
+    }
+}
+
+/// Reads an m-line; None where it is refused, or nothing in it suits us.
+///
+/// `choose` gives, of the far end's formats, those to send with and those to receive.
+pub(super) fn read(
+    exchange: Exchange<'_>,
+    media: &Media,
+    choose: impl FnOnce(&Formats) -> (Formats, Formats),
+) -> Option<AgreedLine> {
+    let description = exchange.description;
+    if media.is_refused()
+        || media.kind != "video"
+        || protocol_kind(&media.protocol) != Some(exchange.kind)
+    {
+        return None;
+    }
+    let (send, receive) = choose(&formats::read(media));
+    if send.is_empty() {
+        return None;
+    }
+    let transport = match exchange.kind {
+        // One transport carries all (RFC 9143); a line outside of the bundle is refused.
+        TransportKind::Ice => {
+            let mid = media.section.attribute("mid")?;
+            let audio = description
+                .media
+                .get(exchange.audio)?
+                .section
+                .attribute("mid")?;
+            let bundle = description.bundle_of(audio)?;
+            bundle.contains(&mid).then_some(None)?
+        }
+        TransportKind::Plain => {
+            let has_mux = media.section.attribute("rtcp-mux").is_some();
+            Some(RemoteTransport::Plain(remote_plain(
+                description,
+                media,
+                has_mux,
+            )))
+        }
+    };
+    Some(AgreedLine {
+        direction: Direction::Inactive,
+        send,
+        receive,
+        sources: sources(media),
+        layers: layers(media),
+        extensions: Extensions::read(media),
+        transport,
+        theirs: offered_direction(description, media, exchange.kind),
+    })
+}
+
+fn sources(media: &Media) -> Vec<RemoteSource> {
+    let numbers = |value: &str| -> Vec<u32> {
+        let fields = value.split_ascii_whitespace();
+        fields.filter_map(|field| field.parse().ok()).collect()
+    };
+    let pairs: Vec<(u32, u32)> = media
+        .section
+        .attributes("ssrc-group")
+        .filter_map(|value| value.strip_prefix("FID "))
+        .filter_map(|value| match numbers(value)[..] {
+            [ssrc, retransmission] => Some((ssrc, retransmission)),
+            _ => None,
+        })
+        .take(MOST_SOURCES)
+        .collect();
+    let mut found: Vec<RemoteSource> = Vec::new();
+    for value in media.section.attributes("ssrc") {
+        let Some(&ssrc) = numbers(value.split(' ').next().unwrap_or_default()).first() else {
+            continue;
+        };
+        let is_known = found.iter().any(|source| source.ssrc == ssrc);
+        let is_repeater = pairs
+            .iter()
+            .any(|(_, retransmission)| *retransmission == ssrc);
+        if is_known || is_repeater || found.len() == MOST_SOURCES {
+            continue;
+        }
+        let pair = pairs.iter().find(|(original, _)| *original == ssrc);
+        found.push(RemoteSource {
+            ssrc,
+            retransmission: pair.map(|(_, retransmission)| *retransmission),
+        });
+    }
+    found
+}
+
+/// The layers of `a=simulcast:send` (RFC 8853), first alternatives only.
+fn layers(media: &Media) -> Vec<String> {
+    let Some(value) = media.section.attribute("simulcast") else {
+        return Vec::new();
+    };
+    let mut fields = value.split_ascii_whitespace();
+    while let (Some(direction), Some(list)) = (fields.next(), fields.next()) {
+        if direction == "send" {
+            let first = |layer: &str| {
+                layer
+                    .split(',')
+                    .next()
+                    .map(|l| l.trim_start_matches('~').to_owned())
+            };
+            let is_name = |layer: &String| {
+                !layer.is_empty()
+                    && layer.len() <= 16
+                    && layer.bytes().all(|b| b.is_ascii_alphanumeric())
+            };
+            let all = list.split(';').filter_map(first).filter(is_name);
+            return all.take(MOST_LAYERS).collect();
+        }
+    }
+    Vec::new()
+}
