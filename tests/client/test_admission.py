@@ -18,7 +18,7 @@ STRANGER, TRUNK = "10.0.0.66", "10.0.0.9"
 URI = "sip:us@10.0.0.1"
 ADMITTED = {
     "INVITE": 486, "MESSAGE": 200, "NOTIFY": 481, "PUBLISH": 405, "REFER": 403, "SUBSCRIBE": 489,
-    "BYE": 481, "INFO": 481, "PRACK": 405, "UPDATE": 405,
+    "BYE": 481, "INFO": 481, "PRACK": 481, "UPDATE": 481,
 }  # fmt: skip
 """What an admitted request without a dialog is answered."""
 ANYBODY = {"OPTIONS": 200, "REGISTER": 405, "PARTY": 501}

@@ -52,7 +52,9 @@ async def test_methods_not_taken_are_405_and_unknown_ones_501(
         assert "INVITE" in response.header("Allow")
 
 
-@pytest.mark.parametrize("method", ["BYE", "INFO", "INVITE", "MESSAGE", "OPTIONS"])
+@pytest.mark.parametrize(
+    "method", ["BYE", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "REFER", "UPDATE"]
+)
 async def test_a_request_in_a_dialog_we_do_not_know_is_481(autojump_clock, world, method) -> None:
     async with world().with_far_end() as (_client, far):
         assert (await _answer(far, method, to_tag="gone")).status == 481

@@ -141,7 +141,9 @@ class OutgoingTransfer:
             text = f"the far end did not say how the transfer went: {change.reason}"
             self.receipt.fail(CallTransferTimeoutError(text, call_id=call_id))
             return
-        text = f"the transfer was refused with {change.status} {change.reason}".rstrip()
+        # Without a status nobody refused it: the far end hung up before it said anything.
+        how = f"was refused with {change.status}" if change.status else "had no answer:"
+        text = f"the transfer {how} {change.reason}".rstrip()
         self.receipt.fail(CallTransferFailedError(text, sip_code=change.status, call_id=call_id))
 
     def _release(self) -> None:

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from trivox.sip.outputs import Headers
 
 _IN_DIALOGS: Final = frozenset(
-    {"INVITE", "OPTIONS", "MESSAGE", "BYE", "INFO", "SUBSCRIBE", "NOTIFY", "REFER"}
+    {
+        *("INVITE", "OPTIONS", "MESSAGE", "BYE", "INFO", "SUBSCRIBE", "NOTIFY", "REFER"),
+        *("PRACK", "UPDATE"),
+    }
 )
 
 
@@ -118,7 +121,7 @@ class Arrivals:
         match method:
             case "ACK":
                 return
-            case "BYE" | "INFO" | "NOTIFY":
+            case "BYE" | "INFO" | "NOTIFY" | "PRACK" | "UPDATE":
                 self._respond(tx, 481, "Call/Transaction Does Not Exist")
             case _:
                 self._respond(tx, 405, "Method Not Allowed", (ALLOW,))
