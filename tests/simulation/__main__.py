@@ -69,9 +69,10 @@ def _figures_shape(arguments: argparse.Namespace) -> Shape:
 
 
 def _report(name: str, outcome: Outcome, faults: list[str], seconds: float) -> None:
+    counts = ", ".join(f"{what} {count}" for what, count in sorted(outcome.happened.items()))
     print(
         f"{name} seed {outcome.seed}: {len(outcome.plans)} calls, "
-        f"{len(outcome.trace.messages)} messages, {seconds:.1f} s, {len(faults)} faults",
+        f"{len(outcome.trace.messages)} messages, {seconds:.1f} s, {len(faults)} faults; {counts}",
         flush=True,
     )
     if faults:

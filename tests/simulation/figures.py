@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trivox.call.events import EndReason
 from trivox.call.states import CallDirection
 
-from .plan import PATIENT
+from .plan import CONSULTED, PATIENT
 
 if TYPE_CHECKING:
     from .trace import Side
@@ -48,7 +48,7 @@ class Figures:
             places.add((side.party, side.number))
             self.lost_records += ends == 0
             self.doubled_records += ends > 1 or is_again
-            if side.call.direction is CallDirection.OUTGOING:
+            if side.call.direction is CallDirection.OUTGOING and side.number < CONSULTED:
                 self._add_call(outcome, side, is_good=side.number in hung_up)
 
     def _add_call(self, outcome: Outcome, side: Side, *, is_good: bool) -> None:

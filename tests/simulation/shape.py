@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from trivox.testing import LinkFaults
 
+from .names import DnsFaults
+
 CLEAR = LinkFaults()
 
 
@@ -35,6 +37,20 @@ class Shape:
     """What else the network and the sockets do wrong."""
     restarts: int = 0
     """Programs that lose their network, end, and come back."""
+    board_restarts: int = 0
+    """The same of the proxies; with the callees' goes what is registered there."""
+    cancellations: float = 0.0
+    """Cancellations a call: of a handler, a dial, or a single wait of one, whatever is open at that time."""
+    registered: int = 3600
+    """Seconds a registration lasts."""
+    session_expires: int = 1800
+    """Seconds a session lives without refresh."""
+    callee_refreshes: float = 0.0
+    """Share of the INVITEs that say, by a device in the callers' network, that the callee refreshes."""
+    talk: tuple[float, float] | None = None
+    """Least and most seconds all calls talk; None: mostly short ones."""
+    dns: DnsFaults | None = None
+    """What the DNS does wrong; None: names are looked up by the system."""
     panics: int = 0
     """Panics in the extension, in programs and proxies."""
     listener_errors: bool = False
@@ -54,6 +70,9 @@ class Shape:
             or self.outage > 0.0
             or self.faults != CLEAR
             or self.restarts > 0
+            or self.board_restarts > 0
+            or self.cancellations > 0.0
+            or self.dns is not None
             or self.panics > 0
         )
 
@@ -72,7 +91,7 @@ WEATHER: dict[str, Shape] = {
         transport="tcp",
         largest_piece=900,
         per_second=2.0,
-        faults=LinkFaults(reset=0.003, connect=0.05, open=0.02, accept=0.05),
+        faults=LinkFaults(reset=0.01, connect=0.12, open=0.12, accept=0.2),
         max_duration=60.0,
     ),
     "lossy": Shape(loss=0.4, per_second=5.0, max_duration=60.0),
@@ -81,9 +100,31 @@ WEATHER: dict[str, Shape] = {
     "corrupt": Shape(faults=LinkFaults(corrupt=0.05), loss=0.05, max_duration=60.0),
     "spikes": Shape(faults=LinkFaults(spike=0.02, spike_delay=5.0), max_duration=60.0),
     "names": Shape(
-        by_name=True, faults=LinkFaults(resolve=0.3, resolve_delay=3.0), max_duration=60.0
+        by_name=True,
+        faults=LinkFaults(resolve=0.5, resolve_delay=3.0),
+        per_second=1.0,
+        max_duration=60.0,
     ),
     "restarts": Shape(restarts=6, per_second=10.0, max_duration=60.0),
+    "reboots": Shape(board_restarts=4, per_second=5.0, max_duration=60.0, registered=60),
+    "cancellations": Shape(cancellations=0.5, loss=0.05, max_duration=60.0),
+    "dns": Shape(
+        by_name=True,
+        dns=DnsFaults(silent=0.12, broken=0.12, missing=0.12, late=0.2),
+        per_second=4.0,
+        max_duration=60.0,
+    ),
+    "refreshers": Shape(
+        talk=(30.0, 300.0), session_expires=90, callee_refreshes=0.5, loss=0.05, per_second=10.0
+    ),
+    "widows": Shape(
+        talk=(30.0, 300.0),
+        session_expires=90,
+        callee_refreshes=0.5,
+        loss=0.02,
+        per_second=10.0,
+        restarts=4,
+    ),
     "panics": Shape(panics=30, loss=0.02, max_duration=60.0),
 }
 """The kinds of run that are played, by name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ from trivox.switchboard.location import Binding
 from trivox.testing import Link
 from trivox.testing.fake_engine import fake_media
 
+from .names import SimulatedDns
+from .refreshers import Refreshers
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AsyncExitStack
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
 NUMBER = "X-Number"
 EDGE, HOME = "10.0.0.2", "10.0.0.1"
 """Where the callers' proxy is, and the callees' registrar and proxy."""
-EDGE_NAME = "edge.example"
+EDGE_NAME, HOME_NAME = "edge.example", "home.example"
 TEAM = "team"
 """The user that all callees are."""
 WARM_UP = "warm-up"
@@ -91,7 +95,12 @@ class Stage:
         self.boards: dict[str, Switchboard] = {}
         self._lives: dict[str, trio.CancelScope] = {}
         self._is_over = False
-        self.restarted: set[str] = set()
+        self.restarted: list[tuple[float, str]] = []
+        """Who ended, and when."""
+        self.addresses: dict[str, str] = {}
+        self.users: dict[str, list[str]] = {}
+        self.dns: list[SimulatedDns] = []
+        self.refreshers = Refreshers(self.link, shape) if shape.callee_refreshes else None
 
     @property
     def callers(self) -> list[Client]:
@@ -114,13 +123,11 @@ class Stage:
         """Open everybody; they live until the nursery is cancelled."""
         callers = [f"caller{number}" for number in range(self.shape.callers)]
         callees = [f"callee{number}" for number in range(self.shape.callees)]
-        home = await stack.enter_async_context(self._board("home", HOME, [*callees, TEAM]))
-        edge = await stack.enter_async_context(
-            self._board("edge", EDGE, [*callers, *callees, TEAM])
-        )
-        self.boards = {"home": home, "edge": edge}
-        for user in (*callees, TEAM):
-            self._lead_home(user)
+        self.users = {"home": [*callees, TEAM], "edge": [*callers, *callees, TEAM]}
+        boards = await stack.enter_async_context(trio.open_nursery())
+        stack.callback(boards.cancel_scope.cancel)
+        for name, address in (("home", HOME), ("edge", EDGE)):
+            await boards.start(self._live, name, self._host_of(address))
         nursery = await stack.enter_async_context(trio.open_nursery())
         for index, name in enumerate([*callers, *callees]):
             await nursery.start(self._live, name, self.address_of(index))
@@ -135,11 +142,10 @@ class Stage:
         """Return the address of a program."""
         return "127.0.0.1" if self.is_real else f"10.0.1.{index + 1}"
 
-    def restart(self, index: int) -> None:
-        """Take a program's network away and end it; it comes back by itself."""
-        name = list(self.clients)[index]
-        self.restarted.add(name)
-        self.link.unplug(self.address_of(index))
+    def restart(self, name: str) -> None:
+        """Take a party's network away and end it; it comes back by itself."""
+        self.restarted.append((trio.current_time(), name))
+        self.link.unplug(self.addresses[name])
         self._lives[name].cancel()
 
     def holdings(self) -> Holdings:
@@ -151,26 +157,28 @@ class Stage:
             trio.lowlevel.current_statistics().tasks_living,
         )
 
+    def _host_of(self, address: str) -> str:
+        return "127.0.0.1" if self.is_real else address
+
     def _sockets(self, address: str) -> SocketFactory | None:
         return None if self.is_real else self.link.host(address)
 
     def _listen(self, address: str) -> list[str]:
         port = 0 if self.is_real else 5060
-        host = "127.0.0.1" if self.is_real else address
-        return [f"sip:{host}:{port};transport={self.shape.transport}"]
+        return [f"sip:{self._host_of(address)}:{port};transport={self.shape.transport}"]
 
     def _seed_of(self, name: str) -> bytes:
         return f"{self.seed} {name}".encode().ljust(32, b".")
 
-    def _board(self, name: str, address: str, users: list[str]):
+    def _board(self, name: str, address: str, incarnation: int):
         return open_switchboard(
             listen=self._listen(address),
-            users={user: f"secret of {user}" for user in users},
+            users={user: f"secret of {user}" for user in self.users[name]},
             domain=f"{name}.example",
             guests=True,
             sockets=self._sockets(address),
             trace=self.trace.hook(name),
-            seed=self._seed_of(name),
+            seed=self._seed_of(f"{name}.{incarnation}"),
         )
 
     def _lead_home(self, user: str) -> None:
@@ -199,23 +207,42 @@ class Stage:
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Run a program, and again after each restart."""
-        is_first = True
+        """Run a party, and again after each restart."""
+        run = self._serve_board if name in ("home", "edge") else self._run_program
+        self.addresses[name] = address
         for incarnation in itertools.count():
             if self._is_over:
                 return
             with trio.CancelScope() as life:
-                async with self._client(name, address, incarnation) as client:
-                    self.clients[name] = client
-                    self._lives[name] = life
-                    self._watch(name, client)
-                    if is_first:
-                        await self._register(client)
-                        task_status.started()
-                        is_first = False
-                    await self._work(name, client)
+                self._lives[name] = life
+                await run(name, address, incarnation, task_status)
             await trio.sleep(DOWN)
             self.link.unplug(address, unplugged=False)
+
+    async def _serve_board(
+        self, name: str, address: str, incarnation: int, task_status: trio.TaskStatus[None]
+    ) -> None:
+        async with self._board(name, address, incarnation) as board:
+            self.boards[name] = board
+            if name == "edge":
+                # Callers and callees know the callees by one name, so that a Refer-To means the same.
+                board._identity.add_address((HOME_NAME, 5060))
+                for user in self.users["home"]:
+                    self._lead_home(user)
+            if incarnation == 0:
+                task_status.started()
+            await trio.sleep_forever()
+
+    async def _run_program(
+        self, name: str, address: str, incarnation: int, task_status: trio.TaskStatus[None]
+    ) -> None:
+        async with self._client(name, address, incarnation) as client:
+            self.clients[name] = client
+            self._watch(name, client)
+            if incarnation == 0:
+                await self._register(client)
+                task_status.started()
+            await self._work(name, client)
 
     async def _work(self, name: str, client: Client) -> None:
         if name.startswith("callee"):
@@ -241,21 +268,33 @@ class Stage:
             engine=self.media,
             sockets=self._sockets(address),
             trace=self.trace.hook(name),
+            dns=self._dns(name, incarnation) if self.shape.dns and not is_callee else None,
             seed=self._seed_of(f"{name}.{incarnation}"),
         )
 
+    def _dns(self, name: str, incarnation: int) -> SimulatedDns:
+        draw = random.Random(f"dns {self.seed} {name} {incarnation}")
+        dns = SimulatedDns(EDGE_NAME, f"sip.{EDGE_NAME}", EDGE, draw)
+        self.dns.append(dns)
+        return dns
+
     def _account(self, known: BoardAccount) -> AccountConfig:
-        settings = CallSettings(max_duration=self.shape.max_duration)
+        shape = self.shape
+        settings = CallSettings(
+            max_duration=shape.max_duration, session_expires=shape.session_expires
+        )
         is_caller = known.uri.startswith("sip:caller")
         proxy = known.proxy
-        if self.shape.by_name and is_caller:
-            proxy = proxy.replace(EDGE, EDGE_NAME)
+        if shape.by_name and is_caller:
+            # With the port only its address is asked for (RFC 3263 §4.2).
+            proxy = proxy.replace(f"{EDGE}:5060" if shape.dns else EDGE, EDGE_NAME)
         return AccountConfig(
             known.uri,
             password=known.password,
             # Callers are called by nobody.
             registrar="" if is_caller else known.registrar,
             proxy=proxy,
+            expires=shape.registered,
             settings=settings,
         )
 

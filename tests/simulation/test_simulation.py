@@ -23,7 +23,7 @@ from .world import Outcome, simulate, simulate_for_real
 
 ROOT = Path(__file__).parents[2]
 SEED = int(os.environ.get("SIM_SEED", random.SystemRandom().randrange(1_000_000)))
-LONG = {name: 50 if name == "bytewise" else 800 for name in WEATHER}
+LONG = {name: 50 if name == "bytewise" else 570 for name in WEATHER}
 """Calls of a long run: ten thousand in all."""
 
 

@@ -2,7 +2,7 @@
 
 One section for each invariant: (1) one end, agreed; (2) timers; (3) INVITE and ACK; (4) CSeq and
 ended dialogs; (5) nothing left; (6) form; (7) offers; (8) queues; (9) order of events; (10) the same
-trace, which `test_simulation` shows with two processes.
+trace, which `test_simulation` shows with two processes. Then transfers, and that a weather has its storm.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import logging
 import pytest
 
 from trivox._native import Message as SipMessage
+from trivox.call.events import EndReason
 
-from .plan import Behaviour
-from .shape import Shape
+from .happenings import wanted
+from .plan import REFERRED, Behaviour, Transfer
+from .shape import WEATHER, Shape
 from .trace import Message
 from .verdicts import judge
 from .world import simulate
@@ -267,3 +269,113 @@ def test_events_out_of_order_are_found(outcome):
     side.events[:2] = reversed(side.events[:2])
 
     _judged(outcome, "events out of order")
+
+
+# Transfers.
+
+
+@pytest.fixture
+def handed():
+    """A run with a transfer that was done, and how it was told."""
+    logging.getLogger("trivox.serve").setLevel(logging.CRITICAL)
+    outcome = simulate(5, Shape(calls=60, loss=0.0))
+    logging.getLogger("trivox.serve").setLevel(logging.NOTSET)
+    done = next(each for each in outcome.trace.handovers if each.told == "done")
+    return outcome, done
+
+
+def _as_transfer(outcome, number, transfer):
+    plans = list(outcome.plans)
+    plans[number] = dataclasses.replace(plans[number], transfer=transfer)
+    return dataclasses.replace(outcome, plans=plans)
+
+
+def test_a_run_with_transfers_has_no_fault(handed):
+    assert judge(handed[0]) == []
+
+
+def test_a_transfer_to_nobody_told_as_done_is_found(handed):
+    outcome, done = handed
+
+    _judged(_as_transfer(outcome, done.number, Transfer.BUSY), "to nobody is told as done")
+
+
+def test_a_transfer_that_reached_no_third_party_is_found(handed):
+    outcome, done = handed
+    sides = outcome.trace.sides
+    sides[:] = [side for side in sides if side.number != done.number + REFERRED]
+
+    _judged(outcome, "transferred to nobody")
+
+
+def test_who_stays_in_a_call_that_was_handed_over_is_found(handed):
+    outcome, done = handed
+    side = next(
+        each
+        for each in outcome.trace.sides
+        if (each.party, each.number) == (done.party, done.number)
+    )
+    side.call.end = dataclasses.replace(side.call.end, reason=EndReason.CONNECTION_LOST)
+
+    _judged(outcome, "was transferred and stayed")
+
+
+def test_two_outcomes_of_one_transfer_are_found(handed):
+    outcome, done = handed
+    outcome.trace.handovers.append(done)
+
+    _judged(outcome, "had two outcomes")
+
+
+def test_an_unforeseen_outcome_of_a_transfer_is_found(handed):
+    outcome, done = handed
+    outcome.trace.handovers[:] = [done._replace(told="ValueError")]
+
+    _judged(outcome, "a transfer may not end so")
+
+
+def test_a_refusal_with_another_status_is_found(handed):
+    outcome, done = handed
+    sides = outcome.trace.sides
+    sides[:] = [side for side in sides if side.number != done.number + REFERRED]
+    refused = done._replace(told="CallTransferFailedError", code=500)
+    outcome.trace.handovers[:] = [refused]
+
+    _judged(_as_transfer(outcome, done.number, Transfer.BUSY), "refused with 500")
+
+
+# The weather.
+
+
+def test_a_weather_without_its_storm_is_found(outcome):
+    assert outcome.happened["lost"] > 0
+    for name in ("lost", "doubled", "held back"):
+        calm = outcome.happened.copy()
+        del calm[name]
+        _judged(dataclasses.replace(outcome, happened=calm), f"this weather is without {name}")
+
+
+@pytest.mark.parametrize("name", WEATHER)
+def test_every_weather_claims_what_it_sets(name):
+    claimed = wanted(WEATHER[name])
+
+    assert set(claimed) >= _CLAIMS.get(name, set())
+    assert len(claimed) > 1
+
+
+_CLAIMS = {
+    "resets": {"reset", "connect", "open", "accept", "pieces"},
+    "outage": {"cut off"},
+    "restarts": {"restarts"},
+    "reboots": {"board restarts"},
+    "cancellations": {"cancelled dial", "cancelled handler", "cancelled transfer"},
+    "dns": {"dns silent", "dns broken", "dns missing", "dns late"},
+    "refreshers": {"other refresher", "refresh", "attended transfer", "PRACK"},
+    "widows": {"other refresher", "refresh", "restarts"},
+    "names": {"resolve"},
+    "panics": {"panics"},
+    "corrupt": {"corrupt"},
+    "sockets": {"send"},
+    "spikes": {"spike"},
+    "listeners": {"ListenerFailed", "HandlerFailed"},
+}

@@ -28,6 +28,17 @@ class Message(NamedTuple):
     data: bytes
 
 
+class Handover(NamedTuple):
+    """One transfer that a program asked for, and what it was told."""
+
+    at: float
+    party: str
+    number: int
+    told: str
+    """"done", "left" (the far end went without a word), or the name of the error."""
+    code: int
+
+
 @dataclass(slots=True)
 class Side:
     """One end of one call, and what it was told."""
@@ -60,6 +71,7 @@ class Trace:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.sides: list[Side] = []
+        self.handovers: list[Handover] = []
         self.failures: Counter[str] = Counter()
         """What handlers and listeners raised, as the clients told it."""
         self._hash = hashlib.sha256()

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from trivox.call.events import EndReason
 from trivox.call.states import CallDirection
 
-from .plan import Behaviour
+from .handovers import judge_handovers
+from .happenings import judge_happenings
+from .plan import Behaviour, Transfer
 from .wire_rules import judge_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .plan import Plan
+    from .shape import Shape
     from .stage import Holdings
     from .trace import Side
     from .world import Outcome
@@ -32,6 +35,7 @@ REJECTIONS = {
 _LOCAL = (EndReason.LOCAL_ENDED, 0)
 _REMOTE = (EndReason.REMOTE_ENDED, 0)
 _CANCELLED = (EndReason.REMOTE_ENDED, 487)
+_TRANSFERRED = (EndReason.TRANSFERRED, 0)
 _LOST = (EndReason.CONNECTION_LOST, 0)
 _UNANSWERED = (EndReason.FAILED, 408)
 _UNAVAILABLE = (EndReason.FAILED, 480)
@@ -58,6 +62,8 @@ def judge(outcome: Outcome) -> list[str]:
         *_judge_sides(outcome),
         *_judge_agreement(outcome),
         *judge_messages(outcome),
+        *judge_handovers(outcome),
+        *judge_happenings(outcome),
         *_judge_queues(outcome),
         *_judge_holdings(outcome),
     ]
@@ -106,10 +112,18 @@ def _judge_caller(plan: Plan, caller: Side, is_harsh: bool) -> Iterator[str]:
     allowed = CALLER_MAY.get(plan.behaviour, set()) | {_UNANSWERED}
     if rejection is not None:
         allowed |= {(EndReason.FAILED, rejection)}
-    if plan.speaks or plan.holds:
-        allowed |= {_LOST}  # an INFO or a re-INVITE that crosses the BYE is answered 481
+    if _is_busy(plan):
+        allowed |= {_LOST}  # a request that crosses the BYE is answered 481
+    if plan.transfer:
+        # Either side, as who hands over leaves, and the far end at the latest after that.
+        allowed |= {_TRANSFERRED, _REMOTE}
     if how not in allowed:
         yield f"{plan.behaviour} may not end so: {caller}"
+
+
+def _is_busy(plan: Plan) -> bool:
+    """Whether requests go to and fro while it talks."""
+    return plan.speaks or plan.holds or bool(plan.transfer)
 
 
 def _judge_pair(plan: Plan, caller: Side, callees: list[Side], outcome: Outcome) -> Iterator[str]:
@@ -133,17 +147,26 @@ def _judge_pair(plan: Plan, caller: Side, callees: list[Side], outcome: Outcome)
         how = (side.end.reason, side.end.sip_code)
         if how not in _callee_may(plan, caller):
             yield f"the ends do not agree: {caller} || {side}"
-        apart = abs(caller.end.at - side.end.at)
-        is_late = apart > AGREEMENT + outcome.shape.round_trip
-        if side in connected and is_late:
-            yield f"one side went on for {apart:.1f} s: {caller} || {side}"
+    if not outcome.shape.is_harsh:
+        yield from _judge_time(caller, connected, outcome.shape)
+
+
+def _judge_time(caller: Side, connected: list[Side], shape: Shape) -> Iterator[str]:
+    """Judge how long one side went on alone; of a fork's sides only the last was not hung up."""
+    if caller.end is None or any(side.end is None for side in connected) or not connected:
+        return
+    callee = max(connected, key=lambda side: side.end.at if side.end is not None else 0.0)
+    assert callee.end is not None, "looked at above"
+    apart = abs(caller.end.at - callee.end.at)
+    if apart > AGREEMENT + shape.round_trip:
+        yield f"one side went on for {apart:.1f} s: {caller} || {callee}"
 
 
 def _callee_may(plan: Plan, caller: Side) -> set[tuple[EndReason, int]]:
     """Return how a callee's side may have ended, given how the caller's did."""
     assert caller.end is not None, "checked before"
     rejected = {(EndReason.LOCAL_ENDED, REJECTIONS.get(plan.behaviour, 603))}
-    lost = {_LOST} if plan.speaks or plan.holds else set()
+    lost = {_LOST} if _is_busy(plan) else set()
     match caller.end.reason:
         case EndReason.REMOTE_ENDED:
             allowed = {_LOCAL} | lost
@@ -156,6 +179,8 @@ def _callee_may(plan: Plan, caller: Side) -> set[tuple[EndReason, int]]:
             allowed = {_CANCELLED, _REMOTE, _LOCAL} | rejected | lost
     if plan.behaviour is Behaviour.CALLEE_CANCELLED:
         allowed |= {_NOT_ANSWERED}
+    if plan.transfer is Transfer.BLIND_BY_CALLEE:
+        allowed |= {_TRANSFERRED}
     if plan.is_forked:
         allowed |= {_CANCELLED, _ELSEWHERE, _REMOTE} | rejected
     return allowed
@@ -167,12 +192,15 @@ def _judge_holdings(outcome: Outcome) -> Iterator[str]:
     if outcome.sockets_left:
         yield f"{outcome.sockets_left} sockets are left"
     before, after = _live(outcome.before), _live(outcome.after)
+    # Registrations that are refreshed every minute are under way at any time.
+    refreshes = 0 if outcome.shape.registered > outcome.shape.settled else 2 * outcome.shape.callees
     for name, count in after.items():
         # What the weather has broken is opened again when it is wanted, by either side.
         is_of_streams = outcome.shape.transport != "udp" and outcome.shape.is_harsh
         if is_of_streams and name.endswith(("flows", "tasks", "bindings of home", " timers")):
             continue
-        if count != before[name]:
+        slack = refreshes if name.endswith(("transactions", "timers")) else 0
+        if abs(count - before[name]) > slack:
             yield f"{name}: {count} at the end, {before[name]} at the beginning"
     for holdings in (*outcome.after.clients,):
         for name in () if outcome.shape.is_harsh else ("panics", "malformed", "refused"):

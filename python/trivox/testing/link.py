@@ -42,6 +42,12 @@ class LinkStatistics:
     lost: int = 0
     """Drawn to be lost, or sent where nobody listens, or to a full socket."""
     doubled: int = 0
+    held_back: int = 0
+    """Delayed so that later ones overtake them."""
+    cut_off: int = 0
+    """Lost because their way was cut."""
+    pieces: int = 0
+    """Reads of a stream that ended in the middle of what was written."""
 
 
 @final
@@ -145,11 +151,9 @@ class Link:
         loss = self.loss
         if self._losses:
             loss = self._losses.get(frozenset((source[0], destination[0])), loss)
-        if (
-            socket is None
-            or self.is_cut(source[0], destination[0])
-            or (loss and self.draw.random() < loss)
-        ):
+        is_cut = self.is_cut(source[0], destination[0])
+        self.statistics.cut_off += is_cut
+        if socket is None or is_cut or (loss and self.draw.random() < loss):
             self.statistics.lost += 1
             return
         data = self.faults.change(data, self.draw)
@@ -160,6 +164,7 @@ class Link:
         for _ in range(copies):
             travel = self.travel() + self.faults.hold_up(self.draw)
             if self.reorder and self.draw.random() < self.reorder:
+                self.statistics.held_back += 1
                 travel += 10 * self.delay
             if not socket.put(trio.current_time() + travel, data, source):
                 self.statistics.lost += 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, final
 
 if TYPE_CHECKING:
@@ -43,47 +44,56 @@ class LinkFaults:
     """Names that are not found."""
     resolve_delay: float = 0.0
     """Most seconds a name takes to be found or not, evenly drawn."""
+    happened: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
+    """How often each has happened, by the name of its share."""
 
     def change(self, data: bytes, draw: random.Random) -> bytes:
         """Return a datagram as it arrives."""
         if not self.corrupt or not data or draw.random() >= self.corrupt:
             return data
+        self.happened["corrupt"] += 1
         at = draw.randrange(len(data))
         return data[:at] + bytes((draw.randrange(256),)) + data[at + 1 :]
 
     def hold_up(self, draw: random.Random) -> float:
         """Return the seconds a datagram takes more."""
-        return self.spike_delay if self.spike and draw.random() < self.spike else 0.0
+        if not self.spike or draw.random() >= self.spike:
+            return 0.0
+        self.happened["spike"] += 1
+        return self.spike_delay
 
     def broken_at(self, size: int, draw: random.Random) -> int | None:
         """Return after how many bytes of a write the connection is reset; None: it is not."""
         if not self.reset or draw.random() >= self.reset:
             return None
+        self.happened["reset"] += 1
         return draw.randint(0, size)
 
     def try_send(self, draw: random.Random) -> None:
         """Raise OSError when this send is refused."""
-        _fail(self.send, _SEND_ERRORS, draw)
+        self._fail("send", _SEND_ERRORS, draw)
 
     def try_open(self, draw: random.Random) -> None:
         """Raise OSError when no stream socket can be had."""
-        _fail(self.open, _OPEN_ERRORS, draw)
+        self._fail("open", _OPEN_ERRORS, draw)
 
     def try_connect(self, draw: random.Random) -> None:
         """Raise OSError when this connection fails."""
-        _fail(self.connect, _CONNECT_ERRORS, draw)
+        self._fail("connect", _CONNECT_ERRORS, draw)
 
     def try_accept(self, draw: random.Random) -> None:
         """Raise OSError when this accept fails."""
-        _fail(self.accept, _ACCEPT_ERRORS, draw)
+        self._fail("accept", _ACCEPT_ERRORS, draw)
 
     def try_resolve(self, host: str, draw: random.Random) -> None:
         """Raise OSError when this look-up fails."""
         if self.resolve and draw.random() < self.resolve:
+            self.happened["resolve"] += 1
             raise OSError(f"no such host: {host}")
 
-
-def _fail(share: float, codes: tuple[int, ...], draw: random.Random) -> None:
-    if share and draw.random() < share:
-        code = draw.choice(codes)
-        raise OSError(code, os.strerror(code))
+    def _fail(self, name: str, codes: tuple[int, ...], draw: random.Random) -> None:
+        share = getattr(self, name)
+        if share and draw.random() < share:
+            self.happened[name] += 1
+            code = draw.choice(codes)
+            raise OSError(code, os.strerror(code))

@@ -76,6 +76,7 @@ class _Pipe:
         size = min(max_bytes, self._link.draw.randint(1, largest) if largest else max_bytes)
         self._pieces.popleft()
         if len(data) > size:
+            self._link.statistics.pieces += 1
             self._pieces.appendleft((arrival, data[size:]))
         taken = data[:size]
         self._size -= len(taken)
