@@ -14,6 +14,7 @@ from trivox.actor.receipt import Receipt
 from trivox.actor.registry import ListenerHandle, ListenerOptions
 from trivox.actor.subscription import EventSubscription
 from trivox.actor.watchable import ReadonlyWatchable, Watchable
+from trivox.call.audio_events import LevelReport, VoiceActivity
 from trivox.call.call import Call
 from trivox.call.client_events import (
     ClientEvent,
@@ -126,7 +127,9 @@ from trivox.errors import (
     TrivoxError,
     UnavailableError,
 )
+from trivox.media.detection import Detection
 from trivox.media.frames import AudioFrame
+from trivox.media.marks import Mark, PassedMarks
 from trivox.media.port import AudioPort, Cleared
 from trivox.media.sources import AudioSource, FileSource, SilenceSource, ToneSource
 from trivox.media.statistics import AudioStatistics
@@ -194,6 +197,7 @@ __all__ = [
     "ConnectionTimeoutError",
     "Credentials",
     "DeclinedError",
+    "Detection",
     "DialogEntry",
     "DialogInfo",
     "Disconnected",
@@ -226,11 +230,13 @@ __all__ = [
     "InvalidMimeTypeError",
     "InvalidUriError",
     "IsComposing",
+    "LevelReport",
     "ListenerErrorPolicy",
     "ListenerFailed",
     "ListenerHandle",
     "ListenerOptions",
     "LocalStream",
+    "Mark",
     "MediaNegotiated",
     "MediaNegotiationError",
     "MessageCounts",
@@ -244,6 +250,7 @@ __all__ = [
     "Overflow",
     "ParseError",
     "Party",
+    "PassedMarks",
     "Played",
     "ReadonlyWatchable",
     "Receipt",
@@ -294,6 +301,7 @@ __all__ = [
     "TrivoxError",
     "UnavailableError",
     "UpgradeStatus",
+    "VoiceActivity",
     "WatchOptions",
     "Watchable",
     "Watcher",

@@ -351,8 +351,6 @@ class MediaEngine:
     def event_fd(self) -> int:
         """Readable while events wait; -1 when driven."""
     def drain(self, limit: int) -> list[_EngineEvent]: ...
-    def take_frames(self, port: int, limit: int) -> list[tuple[float, float, int, bytes]]:
-        """(pts s, level dBov, flags bit0 concealed bit1 speech bit2 speech_started, int16 mono little-endian) of an audio port."""
     def open_session(
         self,
         *,
@@ -405,13 +403,25 @@ class MediaEngine:
         """WAV, 16 kHz; "both" is stereo: left received, right sent. Gap-true to wall time."""
     def stop_recording(self, session: int, recording: int) -> float:
         """Finalise the file; returns its seconds. RECORDING_ENDED follows when it is on disk."""
-    def open_audio(self, session: int, rate_hz: int, frame_ms: int, batch: int) -> int:
+    def open_audio(
+        self, session: int, rate_hz: int, frame_ms: int, batch: int, ahead: float = 0.2
+    ) -> int:
         """Subscribe to received audio and open a way to send; FRAMES_READY events follow."""
     def close_audio(self, port: int) -> None: ...
-    def send_audio(self, port: int, samples: bytes) -> float:
-        """Queue int16 mono samples whole; returns seconds now queued ahead. AUDIO_LOW follows when under half the limit."""
+    def send_audio(self, port: int, samples: bytes) -> float | None:
+        """Queue int16 mono samples whole; seconds queued, or None while they do not fit: AUDIO_LOW tells when they do."""
     def clear_audio(self, port: int, fade: float) -> float:
-        """Drop what is queued; returns seconds really sent since the last clear."""
+        """Drop what is queued; returns seconds that left in packets since the last clear."""
+    def mark_audio(self, port: int) -> int:
+        """Put a mark behind what is queued; MARK_PASSED follows."""
+    def audio_state(self, port: int) -> tuple[float, int]:
+        """Seconds queued, and how often the queue ran dry within a packet."""
+    def take_frames(self, port: int, limit: int) -> list[AudioFrame]:
+        """Frames of an audio port, oldest first."""
+    def set_listening(
+        self, session: int, *, voice: bool, hang_over: float, level_interval: float
+    ) -> None:
+        """Say what is listened for; VOICE_ACTIVITY and LEVEL follow."""
     def send_dtmf(self, session: int, tones: str, duration: float, gap: float) -> int:
         """Queue RFC 4733 events; DTMF_SENT follows when played out. ',' pauses."""
     def cancel_dtmf(self, session: int, sending: int) -> None: ...

@@ -108,8 +108,8 @@ async def test_frames_come_in_batches_as_asked_for(made: Made, autojump_clock: M
     frames = made.media.sessions.take_frames(port, 50)
 
     assert len(frames) == 5
-    assert all(len(data) == 640 for _, _, _, data in frames)
-    assert [pts for pts, _, _, _ in frames] == pytest.approx([0, 0.02, 0.04, 0.06, 0.08])
+    assert all(len(bytes(frame)) == 640 for frame in frames)
+    assert [frame.pts for frame in frames] == pytest.approx([0, 0.02, 0.04, 0.06, 0.08])
     made.media.sessions.close_audio(port)
     assert made.media.sessions.take_frames(port, 50) == []
 
@@ -123,23 +123,53 @@ async def test_what_is_pushed_queues_and_clear_tells_what_was_sent(
 
     queued = sessions.send_audio(port, bytes(16_000 * 2))
     await trio.sleep(0.5)
+    left, underruns = sessions.audio_state(port)
     sent = sessions.clear_audio(port, 0.0)
 
     assert queued == pytest.approx(2.0)
-    assert sent == pytest.approx(0.5, abs=0.041)
+    assert left == pytest.approx(1.5, abs=0.041)
+    assert underruns == 0
+    assert sent == pytest.approx(2.0 - left, abs=0.005)
+    assert sessions.audio_state(port)[0] == 0.0
 
 
-async def test_room_for_pushed_audio_is_told_once(made: Made, autojump_clock: MockClock) -> None:
+async def test_what_does_not_fit_is_refused_and_room_for_it_told_once(
+    made: Made, autojump_clock: MockClock
+) -> None:
     caller, _ = await connect_pair(made.media, made.transport, HOSTS)
-    port = made.media.sessions.open_audio(caller.session, 8000, 20, 50)
+    port = made.media.sessions.open_audio(caller.session, 8000, 20, 50, 0.4)
     begin = trio.current_time()
+    made.media.sessions.send_audio(port, bytes(8000 * 2))
 
-    made.media.sessions.send_audio(port, bytes(16_000 * 2))
+    refused = made.media.sessions.send_audio(port, bytes(800 * 2))
     await caller.wait_for(Kind.AUDIO_LOW, port)
 
-    assert trio.current_time() - begin == pytest.approx(1.0, abs=0.05)
+    assert refused is None
+    assert trio.current_time() - begin == pytest.approx(0.7, abs=0.041)
+    assert made.media.sessions.send_audio(port, bytes(800 * 2)) == pytest.approx(0.4, abs=0.021)
     await trio.sleep(2)
     assert [kind for kind, _, _ in caller.events].count(Kind.AUDIO_LOW) == 1
+
+
+async def test_a_mark_is_past_when_what_lies_before_it_has_left(
+    made: Made, autojump_clock: MockClock
+) -> None:
+    caller, _ = await connect_pair(made.media, made.transport, HOSTS)
+    sessions = made.media.sessions
+    port = sessions.open_audio(caller.session, 8000, 20, 50, 2.0)
+    begin = trio.current_time()
+    sessions.send_audio(port, bytes(4000 * 2))
+    heard = sessions.mark_audio(port)
+    sessions.send_audio(port, bytes(4000 * 2))
+    cut = sessions.mark_audio(port)
+
+    first = await caller.wait_for(Kind.MARK_PASSED, port)
+    assert first[2] == f"{heard} heard"
+    assert trio.current_time() - begin == pytest.approx(0.5, abs=0.041)
+    sessions.clear_audio(port, 0.02)
+    await trio.sleep(0.1)
+    texts = [text for kind, _, text in caller.events if kind == Kind.MARK_PASSED]
+    assert texts == [f"{heard} heard", str(cut)]
 
 
 async def test_a_closed_session_takes_everything_with_it(
@@ -178,6 +208,10 @@ async def test_misuse_is_told_by_type(
         sessions.set_impairment(side.session, 2.0)
     with pytest.raises(InvalidArgumentsError):
         sessions.open_audio(side.session, 1, 20, 1)
+    with pytest.raises(InvalidArgumentsError):
+        sessions.open_audio(side.session, 8000, 20, 1, 100.0)
+    with pytest.raises(InvalidArgumentsError):
+        sessions.set_listening(side.session, voice=True, hang_over=0.0, level_interval=0.0)
 
 
 async def test_statistics_count_fifty_packets_a_second(

@@ -33,7 +33,7 @@ class Wired:
 
     def handle_engine_event(self, kind: int, number: float, text: str) -> None:
         if number == self.port.number:
-            self.port.handle_engine_event(kind)
+            self.port.handle_engine_event(kind, text)
 
 
 @pytest.fixture
@@ -48,15 +48,43 @@ async def port(autojump_clock: MockClock) -> AsyncIterator[AudioPort]:
     media.close()
 
 
-async def test_sending_waits_while_two_seconds_are_queued(
+async def test_sending_keeps_two_hundred_milliseconds_ahead(
     port: AudioPort, autojump_clock: MockClock
 ) -> None:
     begin = trio.current_time()
+    most = 0.0
 
-    await port.send(bytes(2 * 8000 * 10))
+    for _ in range(100):
+        await port.send(bytes(2 * 160))
+        most = max(most, port.queued)
 
-    # Ten pieces of a second: each waits for the queue to fall under one second.
-    assert trio.current_time() - begin == pytest.approx(8.0, abs=0.1)
+    assert trio.current_time() - begin == pytest.approx(1.8, abs=0.01)
+    assert most == pytest.approx(0.2)
+
+
+async def test_a_long_block_is_queued_whole_before_the_last_one_has_run_dry(
+    port: AudioPort, autojump_clock: MockClock
+) -> None:
+    await port.send(bytes(2 * 8000))
+    begin = trio.current_time()
+
+    await port.send(bytes(2 * 8000))
+
+    assert trio.current_time() - begin == pytest.approx(0.9, abs=0.01)
+    assert port.queued == pytest.approx(1.1, abs=0.01)
+    assert port.underruns == 0
+
+
+async def test_a_cancelled_send_has_queued_nothing(
+    port: AudioPort, autojump_clock: MockClock
+) -> None:
+    await port.send(bytes(2 * 8000))
+
+    with trio.move_on_after(0.5) as limit:
+        await port.send(bytes(2 * 8000))
+
+    assert limit.cancelled_caught
+    assert port.queued == pytest.approx(0.5)
 
 
 async def test_sending_without_waiting_says_when_it_would_block(
@@ -68,6 +96,11 @@ async def test_sending_without_waiting_says_when_it_would_block(
         port.send_nowait(bytes(2))
     port.clear()
     port.send_nowait(bytes(2))
+
+
+async def test_more_than_a_minute_at_once_is_refused(port: AudioPort) -> None:
+    with pytest.raises(InvalidArgumentsError):
+        await port.send(bytes(2 * 8000 * 61))
 
 
 async def test_clearing_tells_what_was_heard_and_ends_the_playing(
@@ -83,6 +116,56 @@ async def test_clearing_tells_what_was_heard_and_ends_the_playing(
     assert cleared.heard_ms == pytest.approx(500, abs=25)
     assert cleared.heard == pytest.approx(0.5, abs=0.025)
     assert not port.is_playing
+
+
+async def test_clearing_lets_a_send_that_waits_go_on(
+    port: AudioPort, autojump_clock: MockClock
+) -> None:
+    await port.send(bytes(2 * 8000))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(port.send, bytes(2 * 160))
+        await trio.sleep(0.1)
+        begin = trio.current_time()
+        port.clear()
+
+    assert trio.current_time() == begin
+    assert port.queued == pytest.approx(0.02)
+
+
+async def test_marks_are_played_when_what_lies_before_them_was_sent(
+    port: AudioPort, autojump_clock: MockClock
+) -> None:
+    begin = trio.current_time()
+    marks = port.played_marks()
+    await port.send(bytes(2 * 8000))
+    word = port.mark("word")
+    await port.send(bytes(2 * 1600))
+    sentence = port.mark("sentence")
+
+    assert await port.played(word)
+    assert trio.current_time() - begin == pytest.approx(1.0, abs=0.01)
+    assert await port.played(sentence)
+    assert trio.current_time() - begin == pytest.approx(1.2, abs=0.01)
+    assert [(await anext(marks)).name, (await anext(marks)).name] == ["word", "sentence"]
+    assert await port.wait_played()
+
+
+async def test_marks_that_are_cleared_or_cut_off_were_not_heard(
+    port: AudioPort, autojump_clock: MockClock
+) -> None:
+    await port.send(bytes(2 * 8000))
+    first, marks = port.mark("first"), port.played_marks()
+    port.clear()
+    await port.send(bytes(2 * 8000))
+    second = port.mark("second")
+
+    assert not await port.played(first)
+    port.close()
+    assert not await port.played(second)
+    assert [mark.name async for mark in marks] == ["first", "second"]
+    assert repr(second) == "<Mark second unheard>"
+    with pytest.raises(trio.ClosedResourceError):
+        port.mark()
 
 
 async def test_what_was_sent_is_playing_until_it_was_heard(
@@ -137,4 +220,4 @@ def test_other_formats_are_refused(wrong: object) -> None:
 
 
 def test_kinds_of_events_are_those_of_the_engine() -> None:
-    assert [kind.value for kind in Kind] == list(range(1, 13))
+    assert {kind.value for kind in Kind} >= {*range(1, 13), 20, 21, 22}

@@ -103,6 +103,7 @@ class CallEarly(CallChanges):
             local_hosts=self._host.media_hosts(self._route, wanted),
             advertised=self._host.advertised,
             codecs=self.settings.audio_codecs,
+            detection=self.settings.detection,
         )
         self._tell(media_state="connecting")
         return self._leg.answer(offer, "") if offer else self._leg.offer()

@@ -10,6 +10,7 @@ import trio
 from trivox.call._digits import RFC4733, checked_entry
 from trivox.call._listening import CallListening
 from trivox.call._machine import CallMachine
+from trivox.call.audio_events import LevelReport, VoiceActivity
 from trivox.call.events import DtmfReceived, FirstRtpReceived, Originator, StatsReport
 from trivox.call.playback import Played, play_out
 from trivox.call.recording import Recording
@@ -70,13 +71,16 @@ class CallMedia(CallMachine):
         """
         return Recording(self._leg, path, side, self._wait_flowing)
 
-    def audio(self, *, rate: int = 16_000, frame: float = 0.02, batch: int = 1) -> AudioPort:
+    def audio(
+        self, *, rate: int = 16_000, frame: float = 0.02, batch: int = 1, ahead: float = 0.2
+    ) -> AudioPort:
         """Open the call's audio to the program: iterate frames in, `send` samples out.
 
         Args:
-            rate: Samples a second, both ways.
-            frame: Seconds of a received frame.
-            batch: Frames handed over for each wake-up.
+            rate: Samples a second, both ways; 8000 to 48 000.
+            frame: Seconds of a received frame, 0.01 to 0.12.
+            batch: Frames handed over for each wake-up, 1 to 50.
+            ahead: Seconds that may be queued before `send` waits, 0.02 to 10.
 
         Raises:
             CallWrongStateError: There is no media session yet: start or answer first.
@@ -86,8 +90,11 @@ class CallMedia(CallMachine):
         self._refuse_reconnecting("audio()")
         if not self._leg.is_open:
             raise self._wrong_state("audio() needs a started or answered call")
-        port = AudioPort(self._leg.sessions, self._leg.session, rate=rate, frame=frame, batch=batch)
-        self._leg.add_port(port)
+        leg = self._leg
+        port = AudioPort(
+            leg.sessions, leg.session, rate=rate, frame=frame, batch=batch, ahead=ahead
+        )
+        leg.add_port(port)
         return port
 
     def mute_microphone(self) -> None:
@@ -209,6 +216,22 @@ class CallMedia(CallMachine):
                 self._take_digit(text, number, RFC4733)
             case EngineEventKind.MEDIA_TIMEOUT:
                 self._note_silence(number)
+            case _:
+                self._tell_heard(kind, number, text)
+
+    def _tell_heard(self, kind: int, number: float, text: str) -> None:
+        """Emit what a detector has told of."""
+        match kind:
+            case EngineEventKind.VOICE_ACTIVITY:
+                self._emit(
+                    VoiceActivity,
+                    Originator.REMOTE,
+                    is_speaking=text == "start",
+                    duration=number,
+                )
+            case EngineEventKind.LEVEL:
+                sent = float(text)
+                self._emit(LevelReport, Originator.SYSTEM, received_dbov=number, sent_dbov=sent)
 
     def _take_digit(self, tone: str, duration: float, method: str) -> None:
         if self._leg.digits.take(tone, method, self._now()):

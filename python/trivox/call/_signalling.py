@@ -89,6 +89,7 @@ class CallSignalling(CallEarly):
             local_hosts=self._host.media_hosts(route, wanted),
             advertised=self._host.advertised,
             codecs=settings.audio_codecs,
+            detection=settings.detection,
         )
         offer = self._leg.offer()
         self._session = InviteSession.outgoing(

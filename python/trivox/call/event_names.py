@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+from trivox.call.audio_events import LevelReport, VoiceActivity
 from trivox.call.events import (
     CallUpgrade,
     Connected,
@@ -53,6 +54,8 @@ class CallEvent(Enum):
     STREAM_ENDED = StreamEnded
     CALL_UPGRADE = CallUpgrade
     STATS_REPORT = StatsReport
+    VOICE_ACTIVITY = VoiceActivity
+    LEVEL_REPORT = LevelReport
     RECONNECTING = Reconnecting
     RECONNECTED = Reconnected
     TRANSFER_REQUESTED = TransferRequested
@@ -62,5 +65,5 @@ class CallEvent(Enum):
     REPLACED = Replaced
 
 
-DROPPABLE_EVENTS: Final = (StatsReport,)
+DROPPABLE_EVENTS: Final = (StatsReport, LevelReport)
 """Reports whose newest value is all that counts: coalesced first when a queue fills up."""

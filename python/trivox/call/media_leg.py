@@ -9,6 +9,7 @@ import trio
 
 from trivox.call._digits import Digits
 from trivox.errors import EngineError
+from trivox.media.detection import NO_DETECTION, Detection
 from trivox.media.engine import EngineEventKind
 from trivox.media.statistics import AudioStatistics
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from trivox.media.port import AudioPort
 
 _PTIME_MS: Final = 20
-_OF_PORTS: Final = frozenset({EngineEventKind.FRAMES_READY, EngineEventKind.AUDIO_LOW})
+_OF_PORTS: Final = frozenset(
+    {EngineEventKind.FRAMES_READY, EngineEventKind.AUDIO_LOW, EngineEventKind.MARK_PASSED}
+)
 _NO_REPORT: Final[dict[str, float | str]] = {}
 _WAITED: Final = frozenset(
     {
@@ -126,6 +129,7 @@ class MediaLeg:
         local_hosts: Sequence[str],
         advertised: str,
         codecs: Sequence[str],
+        detection: Detection = NO_DETECTION,
     ) -> None:
         """Open the session on local addresses, best first. Raises EngineError when no port is left."""
         assert self._sink is not None, "a released leg is not opened again"
@@ -141,6 +145,8 @@ class MediaLeg:
         self._media.attach(self._session, self._sink)
         if self.is_muted:
             self.mute(is_muted=True)
+        if detection.is_on:
+            detection.begin(self.sessions, self._session)
         if self.audio is not None:
             self.audio.begin()
 
@@ -219,7 +225,7 @@ class MediaLeg:
         if kind in _OF_PORTS:
             port = self._ports.get(int(number))
             if port is not None:
-                port.handle_engine_event(kind)
+                port.handle_engine_event(kind, text)
             return True
         return False
 

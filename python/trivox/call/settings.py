@@ -17,6 +17,7 @@ from trivox.call.argument_rules import (
 from trivox.call.header_rules import checked_headers, checked_text
 from trivox.call.streams import LocalStream, checked_streams
 from trivox.errors import InvalidArgumentsError
+from trivox.media.detection import NO_DETECTION, Detection
 from trivox.sip.reliable import Reliability
 from trivox.sip.session_timer import LEAST_INTERVAL, TimerOffer
 
@@ -75,6 +76,7 @@ class CallSettings:
         video_upgrade: ask: emit CallUpgrade, and refuse the video after 8 s; accept, reject: answer
             at once. Video is not carried yet: each answer keeps the audio and refuses the video.
         mute_audio: Start muted.
+        detection: What is listened for in received audio and told by events; nothing by default.
         report_stats: Emit a StatsReport every `stats_interval`.
         stats_interval: Seconds, brought down to a multiple of 0.5; at least 0.5.
         ring_timeout: Seconds an outgoing call may stay unanswered; None: for ever.
@@ -104,6 +106,7 @@ class CallSettings:
     allow_no_audio: bool = False
     video_upgrade: VideoUpgrade = "ask"
     mute_audio: bool = False
+    detection: Detection = NO_DETECTION
     report_stats: bool = False
     stats_interval: float = 1.0
     ring_timeout: float | None = 60.0

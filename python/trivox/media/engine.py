@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
+from trivox.media.engine_audio import AudioSessions
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -51,9 +53,15 @@ class EngineEventKind(IntEnum):
     """number is the seconds without RTP and RTCP while receiving was agreed; reported each second from 5 s on."""
     DTMF_STARTED = 12
     """A key went down: text is the tone (for barge-in)."""
+    MARK_PASSED = 20
+    """number is the audio port; text is its mark that is past, and " heard" where it was heard."""
+    VOICE_ACTIVITY = 21
+    """text is "start" or "end" of speech; with the end, number is how many seconds it lasted."""
+    LEVEL = 22
+    """number is the level of what is received, text of what is sent, both in dBov."""
 
 
-class MediaSessions(Protocol):
+class MediaSessions(AudioSessions, Protocol):
     """The methods of `trivox._native.MediaEngine` that a call uses; fakes implement these."""
 
     def open_session(
@@ -92,11 +100,6 @@ class MediaSessions(Protocol):
     def stop_playback(self, session: int, playback: int) -> float: ...
     def start_recording(self, session: int, path: str, side: str) -> int: ...
     def stop_recording(self, session: int, recording: int) -> float: ...
-    def open_audio(self, session: int, rate_hz: int, frame_ms: int, batch: int) -> int: ...
-    def close_audio(self, port: int) -> None: ...
-    def send_audio(self, port: int, samples: bytes) -> float: ...
-    def clear_audio(self, port: int, fade: float) -> float: ...
-    def take_frames(self, port: int, limit: int) -> list[tuple[float, float, int, bytes]]: ...
     def send_dtmf(self, session: int, tones: str, duration: float, gap: float) -> int: ...
     def cancel_dtmf(self, session: int, sending: int) -> None: ...
     def statistics(self, session: int) -> Report: ...

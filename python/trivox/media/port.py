@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
-from trivox.errors import InvalidArgumentsError
+from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
-from trivox.media.frames import AudioFrame, pcm_bytes
+from trivox.media.frames import pcm_bytes
+from trivox.media.marks import Mark, Marks, PassedMarks
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from trivox.media.engine import MediaSessions
+    from trivox.media.frames import AudioFrame
 
-SEND_LIMIT: Final = 2.0
-"""Seconds the engine queues ahead before `send` waits; the engine enforces the same figure."""
-_TAKE: Final = 50
+_TAKE: Final = 200
 
 
 @final
@@ -31,7 +31,9 @@ class Cleared:
     """What was heard of what `AudioPort.clear` has cut short.
 
     Attributes:
-        heard: Seconds that were really sent since the last clear().
+        heard: Seconds of sent audio that left in packets to the far end since the last clear(): not
+            what was muted or kept back by a hold, and not the fade. The encoder's delay (Opus:
+            6.5 ms) and the way to the far end's loudspeaker are not in it.
     """
 
     heard: float
@@ -48,6 +50,11 @@ class AudioPort:
 
     The engine keeps what is heard and not yet taken for 2 seconds, then drops the oldest. Close it
     (or leave its `with` block) when done; closing the call closes it too.
+
+    Attributes:
+        rate: Samples a second, both ways.
+        ahead: Seconds that may be queued before `send` waits.
+        number: The engine's number for it.
     """
 
     def __init__(
@@ -58,25 +65,35 @@ class AudioPort:
         rate: int = 16_000,
         frame: float = 0.02,
         batch: int = 1,
+        ahead: float = 0.2,
     ) -> None:
         if not math.isfinite(frame):
             raise InvalidArgumentsError(f"frame is {frame}; it must be 0.01 to 0.12 seconds")
         self._sessions: Final = sessions
         self.rate: Final = rate
-        self.number: Final = sessions.open_audio(session, rate, round(frame * 1000), batch)
+        self.ahead: Final = ahead
+        self.number: Final = sessions.open_audio(session, rate, round(frame * 1000), batch, ahead)
         self._frames: Final[deque[AudioFrame]] = deque()
         self._ready: Final = trio.lowlevel.ParkingLot()
         self._room: Final = trio.lowlevel.ParkingLot()
-        self._queued = 0.0
-        self._dry_at = -math.inf
+        self._marks: Final = Marks()
         self._is_closed = False
         self._has_ended = False
 
     @property
+    def queued(self) -> float:
+        """Seconds that were sent and have not left yet; 0.0 on a closed port."""
+        return self._state()[0]
+
+    @property
     def is_playing(self) -> bool:
-        """Whether some of what was sent is still to be heard, going by the clock."""
-        is_open = not self._is_closed and not self._has_ended
-        return is_open and trio.current_time() < self._dry_at
+        """Whether some of what was sent has not left yet."""
+        return self._state()[0] > 0.0
+
+    @property
+    def underruns(self) -> int:
+        """How often the queue ran dry in the middle of a packet; 0 on a closed port."""
+        return self._state()[1]
 
     def __enter__(self) -> AudioPort:
         return self
@@ -105,50 +122,67 @@ class AudioPort:
         return self._frames.popleft()
 
     async def send(self, samples: Buffer) -> None:
-        """Queue int16 or float32 mono samples; waits while 2 seconds are queued ahead.
+        """Queue int16 or float32 mono samples; waits while they do not fit into `ahead` seconds.
 
-        More than a second is queued in pieces of a second. On cancellation a piece is either
-        queued whole or not at all.
+        A block is queued whole or not at all, also on cancellation. One that is longer than `ahead`
+        is queued once half of `ahead` is left, so that nothing runs dry.
 
         Raises:
             trio.ClosedResourceError: The port or its call was closed.
-            InvalidArgumentsError: The samples have another format.
+            InvalidArgumentsError: Another format, or more than 60 seconds at once.
         """
         data = pcm_bytes(samples)
-        piece = 2 * self.rate
-        for start in range(0, max(len(data), 1), piece):
-            await trio.lowlevel.checkpoint_if_cancelled()
-            while not self._is_closed and not self._has_ended and self._queued >= SEND_LIMIT:
-                await self._room.park()
-            self._send(data[start : start + piece])
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while not self._send(data):
+            await self._room.park()
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     def send_nowait(self, samples: Buffer) -> None:
-        """Queue at most 2 seconds of samples, or raise trio.WouldBlock while 2 seconds wait.
-
-        Raises:
-            BufferOverflowError: More than 2 seconds at once while others wait.
-        """
-        if not self._is_closed and not self._has_ended and self._queued >= SEND_LIMIT:
+        """Queue samples whole, or raise trio.WouldBlock where `send` would wait."""
+        if not self._send(pcm_bytes(samples)):
             raise trio.WouldBlock
-        self._send(pcm_bytes(samples))
 
-    def clear(self, *, fade: float = 0.0) -> Cleared:
-        """Drop what is queued, fading out over `fade` seconds; return what was really sent.
-
-        Counted since the last clear(): what the far end may have heard, for barge-in. Nothing on a
-        closed port.
+    def mark(self, name: str = "") -> Mark:
+        """Put a mark behind what was sent so far, to be told when that has been heard.
 
         Raises:
-            InvalidArgumentsError: The fade is negative or not finite.
+            trio.ClosedResourceError: The port or its call was closed.
+            BufferOverflowError: 1024 marks wait.
         """
-        if not 0.0 <= fade < math.inf:
-            raise InvalidArgumentsError(f"fade is {fade}; it must be 0 or more seconds")
+        self._refuse_closed()
+        mark = Mark(name)
+        self._marks.add(self._sessions.mark_audio(self.number), mark)
+        return mark
+
+    async def played(self, mark: Mark) -> bool:
+        """Wait until a mark is past; True when what lies before it was sent to the far end.
+
+        False when that was muted, kept back by a hold, cleared, or cut off by the end of the call.
+        """
+        return await self._marks.wait(mark)
+
+    def played_marks(self) -> PassedMarks:
+        """Iterate this for the marks that pass from now on, in order, heard or not."""
+        return self._marks.subscribe()
+
+    async def wait_played(self) -> bool:
+        """Wait until all that was sent so far is past; True when it was heard to its end."""
+        return await self.played(self.mark())
+
+    def clear(self, *, fade: float = 0.02) -> Cleared:
+        """Drop what is queued and return what was really sent of it, for barge-in.
+
+        What was being heard fades to silence over `fade` seconds: with the default it stops within
+        one frame. Marks that wait are past, unheard. A `send` that waits goes on afterwards.
+
+        Raises:
+            InvalidArgumentsError: The fade is not from 0 to 1 second.
+        """
+        if not 0.0 <= fade <= 1.0:
+            raise InvalidArgumentsError(f"fade is {fade}; it must be 0 to 1 seconds")
         if self._is_closed or self._has_ended:
             return Cleared(0.0)
         heard = self._sessions.clear_audio(self.number, fade)
-        self._queued = 0.0
-        self._dry_at = -math.inf
         self._room.unpark_all()
         return Cleared(heard)
 
@@ -158,16 +192,16 @@ class AudioPort:
             self._is_closed = True
             if not self._has_ended:
                 self._sessions.close_audio(self.number)
-            self._ready.unpark_all()
-            self._room.unpark_all()
+            self._wake_all()
 
-    def handle_engine_event(self, kind: int) -> None:
-        """Take FRAMES_READY or AUDIO_LOW of this port; the call passes them on."""
+    def handle_engine_event(self, kind: int, text: str = "") -> None:
+        """Take an event of this port; the call passes them on."""
         if kind == EngineEventKind.FRAMES_READY:
             self._ready.unpark_all()
         elif kind == EngineEventKind.AUDIO_LOW:
-            self._queued = 0.0
             self._room.unpark_all()
+        else:
+            self._marks.take(text)
 
     def handle_end(self) -> None:
         """Note that the session is closed: what was taken can be read, then iteration ends.
@@ -177,17 +211,30 @@ class AudioPort:
         if not self._is_closed and not self._has_ended:
             self._take()
             self._has_ended = True
-            self._ready.unpark_all()
-            self._room.unpark_all()
+            self._wake_all()
+
+    def _wake_all(self) -> None:
+        self._marks.end()
+        self._ready.unpark_all()
+        self._room.unpark_all()
 
     def _take(self) -> None:
-        for pts, level, flags, data in self._sessions.take_frames(self.number, _TAKE):
-            self._frames.append(AudioFrame(data, self.rate, pts, level, flags))
+        self._frames.extend(self._sessions.take_frames(self.number, _TAKE))
 
-    def _send(self, data: bytes) -> None:
+    def _refuse_closed(self) -> None:
         if self._is_closed or self._has_ended:
             raise trio.ClosedResourceError(
                 "this audio port is closed: open a new one on a live call"
             )
-        self._queued = self._sessions.send_audio(self.number, data)
-        self._dry_at = trio.current_time() + self._queued
+
+    def _send(self, data: bytes) -> bool:
+        self._refuse_closed()
+        return self._sessions.send_audio(self.number, data) is not None
+
+    def _state(self) -> tuple[float, int]:
+        if self._is_closed or self._has_ended:
+            return (0.0, 0)
+        try:
+            return self._sessions.audio_state(self.number)
+        except EngineError:  # the session has ended this instant
+            return (0.0, 0)

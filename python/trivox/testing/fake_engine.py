@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Final, final
 from trivox.errors import EngineError, InvalidArgumentsError, MediaNegotiationError
 from trivox.media.driven import DrivenMedia
 from trivox.media.engine import EngineEventKind
+from trivox.testing.fake_audio import FakeAudio, FakePort
 from trivox.testing.fake_playback import FakePlayer
 from trivox.testing.fake_session import (
-    FakePort,
     FakeSession,
-    check_audio,
     check_direction,
     check_opening,
     check_tones,
@@ -37,11 +36,10 @@ if TYPE_CHECKING:
     from trivox.media.engine import EngineEvent
 
 _FIRST_PORT: Final = 20_000
-_SEND_LIMIT: Final = 2.0
 
 
 @final
-class FakeEngine:
+class FakeEngine(FakeAudio):
     """A `SteppedEngine` whose sessions connect `set_up` seconds after offer and answer are known."""
 
     def __init__(self, *, now: float = 0.0, set_up: float = 0.0) -> None:
@@ -204,53 +202,6 @@ class FakeEngine:
         self._emit(session, EngineEventKind.RECORDING_ENDED, recording)
         return self._now - started
 
-    def open_audio(self, session: int, rate_hz: int, frame_ms: int, batch: int) -> int:
-        """Open a port; frames of silence come once the session is connected."""
-        self._session(session)
-        check_audio(rate_hz, frame_ms, batch)
-        number = next(self._numbers)
-        self._ports[number] = FakePort(session, rate_hz, frame_ms / 1000, batch, opened=self._now)
-        self._at(self._now + batch * frame_ms / 1000, lambda: self._tick_port(number))
-        return number
-
-    def close_audio(self, port: int) -> None:
-        """Close a port. A closed one is ignored."""
-        self._ports.pop(port, None)
-
-    def send_audio(self, port: int, samples: bytes) -> float:
-        """Queue samples; they play out in time."""
-        own = self._port(port)
-        seconds = len(samples) / 2 / own.rate
-        own.queued_until = max(own.queued_until, self._now) + seconds
-        own.sent_since_clear += seconds
-        queued = own.queued_until - self._now
-        if queued > _SEND_LIMIT / 2 and own.is_low:
-            own.is_low = False
-            self._at(own.queued_until - _SEND_LIMIT / 2, lambda: self._report_low(port))
-        return queued
-
-    def clear_audio(self, port: int, fade: float) -> float:
-        """Drop what is queued; returns the seconds sent since the last clear."""
-        own = self._port(port)
-        left = max(0.0, own.queued_until - self._now - fade)
-        heard = own.sent_since_clear - left
-        own.queued_until, own.sent_since_clear = self._now, 0.0
-        return heard
-
-    def take_frames(self, port: int, limit: int) -> list[tuple[float, float, int, bytes]]:
-        """Return the frames of silence since the last take."""
-        own = self._ports.get(port)
-        if own is None:
-            return []
-        start = max(own.opened, self._sessions[own.session].connected)
-        if math.isnan(start):
-            return []
-        whole = int((self._now - start) / own.frame + 1e-6)
-        numbers = range(own.taken, min(whole, own.taken + limit))
-        own.taken += len(numbers)
-        silence = bytes(2 * round(own.rate * own.frame))
-        return [(number * own.frame, -127.0, 0, silence) for number in numbers]
-
     def send_dtmf(self, session: int, tones: str, duration: float, gap: float) -> int:
         """Send tones one after the other; the far session reports them."""
         own = self._session(session)
@@ -333,9 +284,6 @@ class FakeEngine:
     def _session(self, number: int) -> FakeSession:
         return find(self._sessions, number, "session")
 
-    def _port(self, number: int) -> FakePort:
-        return find(self._ports, number, "port")
-
     def _emit(
         self, session: int, kind: EngineEventKind, number: float = 0.0, text: str = ""
     ) -> None:
@@ -374,20 +322,6 @@ class FakeEngine:
         session = self._sendings.pop(number, None)
         if session is not None:
             self._emit(session, EngineEventKind.DTMF_SENT, number)
-
-    def _tick_port(self, number: int) -> None:
-        port = self._ports.get(number)
-        if port is None:
-            return
-        if self._sessions[port.session].connected <= self._now:
-            self._emit(port.session, EngineEventKind.FRAMES_READY, number)
-        self._at(self._now + port.batch * port.frame, lambda: self._tick_port(number))
-
-    def _report_low(self, number: int) -> None:
-        port = self._ports.get(number)
-        if port is not None:
-            port.is_low = True
-            self._emit(port.session, EngineEventKind.AUDIO_LOW, number)
 
 
 def fake_media(*, now: float = 0.0, set_up: float = 0.0) -> tuple[DrivenMedia, FakeEngine]:

@@ -18,21 +18,6 @@ _Found = TypeVar("_Found")
 
 
 @dataclass(slots=True)
-class FakePort:
-    """An audio port: what is queued, as a time, and what was taken, as a count."""
-
-    session: int
-    rate: int
-    frame: float
-    batch: int
-    queued_until: float = 0.0
-    sent_since_clear: float = 0.0
-    taken: int = 0
-    opened: float = 0.0
-    is_low: bool = True
-
-
-@dataclass(slots=True)
 class FakeSession:
     """A session and what runs on it."""
 
@@ -127,12 +112,14 @@ def check_opening(
         )
 
 
-def check_audio(rate_hz: int, frame_ms: int, batch: int) -> None:
+def check_audio(rate_hz: int, frame_ms: int, batch: int, ahead: float) -> None:
     """Refuse what no audio port can have."""
     if not 8000 <= rate_hz <= 48_000 or not 10 <= frame_ms <= 120 or not 1 <= batch <= 50:
         raise InvalidArgumentsError(
             "audio has 8000-48000 Hz, 10-120 ms a frame and 1-50 frames a batch"
         )
+    if not 0.02 <= ahead <= 10.0:
+        raise InvalidArgumentsError("0.02-10 s are queued ahead")
 
 
 def check_tones(tones: str) -> None:

@@ -33,6 +33,13 @@ pub enum EventKind {
     MediaTimeout = 11,
     /// A key went down: text is the tone.
     DtmfStarted = 12,
+    /// Number is the audio port; text is a mark of it that is past, with " heard" behind where what
+    /// lies before it left in packets.
+    MarkPassed = 20,
+    /// Text is "start" or "end" of speech; with the end, number is how long it lasted.
+    VoiceActivity = 21,
+    /// Number is the level of what is received, text of what is sent, both in dBov.
+    Level = 22,
 }
 
 /// One event of one session.

@@ -81,10 +81,11 @@ impl Engine {
         rate_hz: u32,
         frame_ms: u32,
         batch: usize,
+        ahead: f64,
     ) -> Result<u64, MediaError> {
         let port = self.number();
         self.command(session, |open, _| {
-            open.open_audio(port, rate_hz, frame_ms, batch)
+            open.open_audio(port, rate_hz, frame_ms, batch, ahead)
         })?;
         lock(&self.ports).insert(port, session);
         Ok(port)
@@ -100,6 +101,30 @@ impl Engine {
             session.close_audio(port);
             Ok(())
         });
+    }
+
+    /// Puts a mark behind what is queued on an audio port; returns its number, unique to the engine.
+    ///
+    /// # Errors
+    /// `MediaError::Full` when too many wait, `MediaError::Unknown` for a closed port.
+    pub fn mark_audio(&self, port: u64) -> Result<u64, MediaError> {
+        let mark = self.number();
+        self.on_port(port, |session| session.mark_audio(port, mark))?;
+        Ok(mark)
+    }
+
+    /// Drops what is queued on an audio port; see `Session::clear_audio`.
+    ///
+    /// # Errors
+    /// `MediaError::Unknown` for a closed port.
+    pub fn clear_audio(&self, port: u64, fade: f64) -> Result<f64, MediaError> {
+        let owner = lock(&self.ports).get(&port).copied();
+        let session = owner.ok_or(MediaError::Unknown {
+            kind: "audio port",
+            number: port,
+        })?;
+        // Served, so that what it tells of is told at once.
+        self.command(session, |open, _| open.clear_audio(port, fade))
     }
 
     /// Runs a command on the session of an audio port, which is not served for it.
@@ -119,8 +144,8 @@ impl Engine {
         self.slot(session)?.command(run)
     }
 
-    /// Takes frames of an audio port; none of a closed one.
-    pub fn take_frames(&self, port: u64, limit: usize) -> Vec<Frame> {
+    /// Takes frames of an audio port, and their rate; none of a closed one.
+    pub fn take_frames(&self, port: u64, limit: usize) -> (u32, Vec<Frame>) {
         self.on_port(port, |session| Ok(session.take_frames(port, limit)))
             .unwrap_or_default()
     }

@@ -6,7 +6,7 @@ mod push;
 mod source;
 
 pub use ahead::{AheadSource, FileReader};
-pub use push::{PushError, PushSource};
+pub use push::{MarkPassed, PushError, PushSource};
 pub use source::{FileSource, SilenceSource, Source, SourceError, ToneSource};
 
 use playback::Playback;
@@ -142,11 +142,25 @@ impl Player {
         Some(self.pushes.remove(index).1)
     }
 
-    /// Returns the ports whose queue has fallen under half of its limit since last asked.
+    /// Returns a port that has room now for what it refused.
     pub fn poll_low(&mut self) -> Option<u64> {
         self.pushes
             .iter_mut()
             .find_map(|(port, source)| source.take_low().then_some(*port))
+    }
+
+    /// Returns the port and a mark of its pushed audio that is past.
+    pub fn poll_mark(&mut self) -> Option<(u64, MarkPassed)> {
+        self.pushes
+            .iter_mut()
+            .find_map(|(port, source)| source.poll_mark().map(|mark| (*port, mark)))
+    }
+
+    /// Says what became of what was pulled since last told: whether it left in a packet.
+    pub fn confirm(&mut self, is_sent: bool) {
+        for (_, source) in &mut self.pushes {
+            source.confirm(is_sent);
+        }
     }
 
     /// Returns a playback that ended by itself.
@@ -166,6 +180,9 @@ impl Player {
         if self.is_own_silent {
             frame.fill(0);
             is_active = false;
+        }
+        if self.is_own_silent || self.is_holding || is_muted {
+            self.confirm(false);
         }
         if !self.beside.is_empty() {
             is_active |= self.pull_all(Place::Beside, frame);

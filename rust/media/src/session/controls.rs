@@ -1,14 +1,11 @@
 //! What a program does with a connected session: play, record, push audio, send digits, mute.
 
 use super::Session;
-use super::port::{Frame, Port};
 use super::sdp::Direction;
 use crate::MediaError;
-use crate::player::{Place, PushSource, SilenceSource, Source, ToneSource};
+use crate::player::{Place, SilenceSource, Source, ToneSource};
 use crate::recorder::Recorder;
 
-/// Seconds of pushed audio that may wait.
-const PUSH_LIMIT: f64 = 2.0;
 /// Stands for "until stopped".
 const FOREVER: f64 = 1e9;
 
@@ -121,73 +118,6 @@ impl Session {
             kind: "recording",
             number: recording,
         })
-    }
-
-    /// Subscribes to received audio and opens a way to send.
-    ///
-    /// # Errors
-    /// `MediaError::Argument` for figures out of range.
-    pub fn open_audio(
-        &mut self,
-        port: u64,
-        rate_hz: u32,
-        frame_ms: u32,
-        batch: usize,
-    ) -> Result<(), MediaError> {
-        let is_good = (8000..=48_000).contains(&rate_hz)
-            && (10..=120).contains(&frame_ms)
-            && (1..=50).contains(&batch)
-            && (u64::from(rate_hz) * u64::from(frame_ms)).is_multiple_of(1000);
-        if !is_good {
-            return Err(MediaError::Argument(
-                "audio has 8000-48000 Hz, 10-120 ms a frame and 1-50 frames a batch".to_owned(),
-            ));
-        }
-        self.ports.push(Port::new(port, rate_hz, frame_ms, batch));
-        self.sender
-            .player
-            .add_push(port, PushSource::new(rate_hz, PUSH_LIMIT));
-        Ok(())
-    }
-
-    /// Ends a subscription; what is queued is dropped.
-    pub fn close_audio(&mut self, port: u64) {
-        self.ports.retain(|open| open.number != port);
-        self.sender.player.remove_push(port);
-    }
-
-    /// Takes received frames of a port.
-    pub fn take_frames(&mut self, port: u64, limit: usize) -> Vec<Frame> {
-        let found = self.ports.iter_mut().find(|open| open.number == port);
-        found.map(|open| open.take(limit)).unwrap_or_default()
-    }
-
-    /// Queues samples whole; returns the seconds now queued.
-    ///
-    /// # Errors
-    /// `MediaError::Full` when 2 seconds wait, `MediaError::Unknown` for a closed port.
-    pub fn send_audio(&mut self, port: u64, samples: &[i16]) -> Result<f64, MediaError> {
-        self.push_source(port)?
-            .send(samples)
-            .map_err(|error| MediaError::Full(error.to_string()))
-    }
-
-    /// Drops what is queued; returns the seconds sent since the last clear.
-    ///
-    /// # Errors
-    /// `MediaError::Unknown` for a closed port.
-    pub fn clear_audio(&mut self, port: u64, fade: f64) -> Result<f64, MediaError> {
-        Ok(self.push_source(port)?.clear(fade))
-    }
-
-    fn push_source(&mut self, port: u64) -> Result<&mut PushSource, MediaError> {
-        self.sender
-            .player
-            .push_source(port)
-            .ok_or(MediaError::Unknown {
-                kind: "audio port",
-                number: port,
-            })
     }
 
     /// Queues digits; returns the sending's number.

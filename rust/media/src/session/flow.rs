@@ -46,6 +46,10 @@ impl Session {
             for recorder in self.recordings.values_mut() {
                 recorder.push_received(now, rate_hz, samples);
             }
+            let flags = flags
+                | self
+                    .listening
+                    .push(rate_hz, samples, !self.ports.is_empty());
             let told = self
                 .ports
                 .iter_mut()
@@ -66,6 +70,7 @@ impl Session {
             });
         }
         self.report_sources();
+        self.report_heard();
     }
 
     fn report_sources(&mut self) {
@@ -76,9 +81,7 @@ impl Session {
                 format!("{:.6}", ended.seconds),
             );
         }
-        while let Some(port) = self.sender.player.poll_low() {
-            self.emit(EventKind::AudioLow, port as f64, "");
-        }
+        self.report_pushed();
         while let Some(sending) = self
             .sender
             .dtmf

@@ -3,12 +3,14 @@
 //! Drain rule: after every command, `input` and `tick`, take `poll_transmit` and `poll_event` until
 //! both are empty, then come again with a datagram or at `next_deadline`.
 
+mod audio;
 mod controls;
 mod describe;
 mod exchange;
 mod flow;
 mod forks;
 pub mod lines;
+pub mod listening;
 mod negotiation;
 pub mod offer_answer;
 pub mod packet;
@@ -37,6 +39,7 @@ use crate::random::Random;
 use crate::recorder::Recorder;
 use crate::transport::{Identity, Transmit, Transport, TransportEvent};
 use forks::Forks;
+use listening::Listening;
 use offer_answer::{OfferAnswer, Settings};
 use port::Port;
 use receive::Receiver;
@@ -84,6 +87,7 @@ pub struct Session {
     ice_state: &'static str,
     recordings: BTreeMap<u64, Recorder>,
     ports: Vec<Port>,
+    listening: Listening,
     events: VecDeque<Event>,
     is_ended: bool,
 }
@@ -133,6 +137,7 @@ impl Session {
             ice_state: "",
             recordings: BTreeMap::new(),
             ports: Vec::new(),
+            listening: Listening::default(),
             events: VecDeque::new(),
             is_ended: false,
         }

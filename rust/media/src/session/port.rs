@@ -59,6 +59,10 @@ impl Port {
         }
     }
 
+    pub(crate) fn rate_hz(&self) -> u32 {
+        self.rate_hz
+    }
+
     /// Takes 20 ms; true when the program is to be told that a batch waits.
     pub(crate) fn push(&mut self, rate_hz: u32, samples: &[i16], flags: u8) -> bool {
         if self

@@ -9,8 +9,7 @@ use crate::codec::{CodecKind, Decoder};
 use crate::dtmf::{DtmfReceiver, ReceivedDtmf};
 use crate::jitter::{JitterBuffer, JitterSettings};
 use crate::level::{SILENCE_DBOV, level_dbov};
-use crate::session::port::{CONCEALED, SPEECH, SPEECH_STARTED};
-use crate::voice::VoiceDetector;
+use crate::session::port::CONCEALED;
 
 /// What we expect to receive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +30,6 @@ pub(crate) struct Receiver {
     stream: Option<ReceivedStream>,
     /// A sequence number that jumped, and what would follow it (RFC 3550 §A.1).
     jumped: Option<u16>,
-    voice: VoiceDetector,
     level_dbov: f64,
     frame: Vec<i16>,
     has_received: bool,
@@ -77,7 +75,6 @@ impl Receiver {
             dtmf: None,
             stream: None,
             jumped: None,
-            voice: VoiceDetector::default(),
             level_dbov: SILENCE_DBOV,
             frame: Vec::new(),
             has_received: false,
@@ -181,15 +178,7 @@ impl Receiver {
         self.frame.clear();
         let is_concealed = jitter.pull(now, &mut self.frame).is_concealed();
         self.level_dbov = level_dbov(&self.frame);
-        let voice = self.voice.push_level(self.level_dbov);
-        let mut flags = 0;
-        for (is_set, flag) in [
-            (is_concealed, CONCEALED),
-            (voice.is_speech, SPEECH),
-            (voice.has_started, SPEECH_STARTED),
-        ] {
-            flags |= if is_set { flag } else { 0 };
-        }
+        let flags = if is_concealed { CONCEALED } else { 0 };
         Some((jitter.sample_rate_hz(), &self.frame, flags))
     }
 

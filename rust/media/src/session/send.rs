@@ -192,6 +192,7 @@ impl Sender {
         if !may_send {
             // Sequence numbers stand still, time goes on, and what comes next begins a spurt.
             self.waiting.clear();
+            self.player.confirm(false);
             self.is_first = true;
             return;
         }
@@ -203,6 +204,7 @@ impl Sender {
         };
         if let Some((payload_type, digit)) = digit {
             self.waiting.clear();
+            self.player.confirm(false);
             self.emit(
                 payload_type,
                 digit.marker,
@@ -225,9 +227,10 @@ impl Sender {
             .as_mut()
             .is_some_and(|encoder| encoder.encode(&self.waiting, &mut payload).is_ok());
         self.waiting.clear();
+        let mut is_sent = false;
         if is_encoded {
             let marker = std::mem::take(&mut self.is_first);
-            self.emit(
+            is_sent = self.emit(
                 settings.payload_type,
                 marker,
                 began,
@@ -235,6 +238,7 @@ impl Sender {
                 &mut transmit,
             );
         }
+        self.player.confirm(is_sent);
         self.payload = payload;
     }
 
@@ -245,7 +249,7 @@ impl Sender {
         timestamp: u32,
         payload: &[u8],
         transmit: &mut impl FnMut(&[u8]) -> bool,
-    ) {
+    ) -> bool {
         let header = RtpHeader {
             marker,
             payload_type,
@@ -258,10 +262,12 @@ impl Sender {
         header.write(payload, &mut self.packet);
         // A dropped packet counts as sent: the network between is what is played.
         let is_dropped = self.drop_share > 0.0 && self.random.unit() < self.drop_share;
-        if is_dropped || transmit(&self.packet) {
+        let is_sent = is_dropped || transmit(&self.packet);
+        if is_sent {
             self.packets += 1;
             self.bytes += payload.len() as u64;
         }
+        is_sent
     }
 
     /// Playbacks, pushed sources and digits that are over or low are told by these.

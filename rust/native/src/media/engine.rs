@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::PyDict;
 use trivox_media::MediaError;
 use trivox_media::engine::{Engine, EngineSettings, PortRange};
 use trivox_media::link::LinkSettings;
@@ -16,12 +16,11 @@ use super::errors::raise;
 use super::figures::Figures;
 
 type EngineEvent = (u64, u8, f64, String);
-type FrameTuple<'py> = (f64, f64, u8, Bound<'py, PyBytes>);
 
 /// Media sessions on shards with threads of their own, or driven in virtual time.
 #[pyclass(frozen, module = "trivox._native")]
 pub(crate) struct MediaEngine {
-    engine: Engine,
+    pub(super) engine: Engine,
 }
 
 #[pymethods]
@@ -60,20 +59,6 @@ impl MediaEngine {
         let plain = events
             .into_iter()
             .map(|e| (e.session, e.kind as u8, e.number, e.text));
-        plain.collect()
-    }
-
-    fn take_frames<'py>(&self, py: Python<'py>, port: u64, limit: usize) -> Vec<FrameTuple<'py>> {
-        let frames = py.detach(|| self.engine.take_frames(port, limit));
-        let plain = frames.into_iter().map(|frame| {
-            let bytes: Vec<u8> = frame.samples.iter().flat_map(|s| s.to_le_bytes()).collect();
-            (
-                frame.pts,
-                frame.level,
-                frame.flags,
-                PyBytes::new(py, &bytes),
-            )
-        });
         plain.collect()
     }
 
@@ -237,42 +222,6 @@ impl MediaEngine {
             .map_err(raise)
     }
 
-    fn open_audio(
-        &self,
-        py: Python<'_>,
-        session: u64,
-        rate_hz: u32,
-        frame_ms: u32,
-        batch: usize,
-    ) -> PyResult<u64> {
-        py.detach(|| self.engine.open_audio(session, rate_hz, frame_ms, batch))
-            .map_err(raise)
-    }
-
-    fn close_audio(&self, py: Python<'_>, port: u64) {
-        py.detach(|| self.engine.close_audio(port));
-    }
-
-    fn send_audio(&self, py: Python<'_>, port: u64, samples: &[u8]) -> PyResult<f64> {
-        let pairs = samples.chunks_exact(2);
-        let samples: Vec<i16> = pairs
-            .map(|two| i16::from_le_bytes([two[0], two[1]]))
-            .collect();
-        py.detach(|| {
-            self.engine
-                .on_port(port, |open| open.send_audio(port, &samples))
-        })
-        .map_err(raise)
-    }
-
-    fn clear_audio(&self, py: Python<'_>, port: u64, fade: f64) -> PyResult<f64> {
-        py.detach(|| {
-            self.engine
-                .on_port(port, |open| open.clear_audio(port, fade))
-        })
-        .map_err(raise)
-    }
-
     fn send_dtmf(
         &self,
         py: Python<'_>,
@@ -352,7 +301,7 @@ impl MediaEngine {
 }
 
 impl MediaEngine {
-    fn run<R: Send>(
+    pub(super) fn run<R: Send>(
         &self,
         py: Python<'_>,
         session: u64,

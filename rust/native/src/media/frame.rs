@@ -27,7 +27,13 @@ pub(crate) struct AudioFrame {
 #[pymethods]
 impl AudioFrame {
     #[new]
-    fn new(data: &Bound<'_, PyBytes>, rate: u32, pts: f64, level: f64, flags: u8) -> Self {
+    pub(super) fn new(
+        data: &Bound<'_, PyBytes>,
+        rate: u32,
+        pts: f64,
+        level: f64,
+        flags: u8,
+    ) -> Self {
         let samples = (data.as_bytes().len() / 2) as ffi::Py_ssize_t;
         let data = data.clone().unbind();
         Self {

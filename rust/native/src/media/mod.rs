@@ -2,6 +2,7 @@
 use pyo3::prelude::*;
 
 mod arguments;
+mod audio;
 mod compare;
 mod descriptions;
 mod engine;

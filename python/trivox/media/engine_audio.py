@@ -1,0 +1,31 @@
+"""What the engine does with audio in the hands of the program: ports, marks, listening."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from trivox._native import AudioFrame
+
+
+class AudioSessions(Protocol):
+    """The part of `MediaSessions` that is about samples; all numbers are the engine's own."""
+
+    def open_audio(
+        self, session: int, rate_hz: int, frame_ms: int, batch: int, ahead: float = 0.2
+    ) -> int: ...
+    def close_audio(self, port: int) -> None: ...
+    def send_audio(self, port: int, samples: bytes) -> float | None:
+        """Queue int16 samples whole; seconds queued, or None while they do not fit."""
+        ...
+
+    def clear_audio(self, port: int, fade: float) -> float: ...
+    def mark_audio(self, port: int) -> int: ...
+    def audio_state(self, port: int) -> tuple[float, int]:
+        """Seconds queued, and how often the queue ran dry within a packet."""
+        ...
+
+    def take_frames(self, port: int, limit: int) -> list[AudioFrame]: ...
+    def set_listening(
+        self, session: int, *, voice: bool, hang_over: float, level_interval: float
+    ) -> None: ...

@@ -1,0 +1,165 @@
+"""Audio ports of a FakeEngine: frames of silence in, times instead of samples out."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from trivox.errors import InvalidArgumentsError
+from trivox.media.engine import EngineEventKind
+from trivox.media.frames import AudioFrame
+from trivox.testing.fake_session import check_audio, find
+
+if TYPE_CHECKING:
+    import itertools
+    from collections.abc import Callable
+
+    from trivox.testing.fake_session import FakeSession
+
+_LONGEST_BLOCK: Final = 60.0
+_NEAR: Final = 1e-6
+
+
+@dataclass(slots=True)
+class FakePort:
+    """An audio port: what is queued, as a time, and what was taken, as a count."""
+
+    session: int
+    rate: int
+    frame: float
+    batch: int
+    ahead: float
+    queued_until: float = 0.0
+    sent_since_clear: float = 0.0
+    taken: int = 0
+    opened: float = 0.0
+    marks: deque[int] = field(default_factory=deque)
+    awaited: float = math.nan
+
+
+class FakeAudio:
+    """The part of a FakeEngine that is about samples."""
+
+    _now: float
+    _numbers: itertools.count[int]
+    _sessions: dict[int, FakeSession]
+    _ports: dict[int, FakePort]
+
+    @abstractmethod
+    def _session(self, number: int) -> FakeSession: ...
+    @abstractmethod
+    def _emit(
+        self, session: int, kind: EngineEventKind, number: float = 0.0, text: str = ""
+    ) -> None: ...
+    @abstractmethod
+    def _at(self, moment: float, action: Callable[[], None]) -> None: ...
+
+    def open_audio(
+        self, session: int, rate_hz: int, frame_ms: int, batch: int, ahead: float = 0.2
+    ) -> int:
+        """Open a port; frames of silence come once the session is connected."""
+        self._session(session)
+        check_audio(rate_hz, frame_ms, batch, ahead)
+        number = next(self._numbers)
+        port = FakePort(session, rate_hz, frame_ms / 1000, batch, ahead, opened=self._now)
+        self._ports[number] = port
+        self._at(self._now + batch * frame_ms / 1000, lambda: self._tick_port(number))
+        return number
+
+    def close_audio(self, port: int) -> None:
+        """Close a port. A closed one is ignored."""
+        self._ports.pop(port, None)
+
+    def send_audio(self, port: int, samples: bytes) -> float | None:
+        """Queue samples, if they fit; they play out in time."""
+        own = self._port(port)
+        seconds = len(samples) / 2 / own.rate
+        if seconds > _LONGEST_BLOCK:
+            raise InvalidArgumentsError("a block has at most 60 s: send a longer one in pieces")
+        queued = max(0.0, own.queued_until - self._now)
+        room = own.ahead - seconds if seconds <= own.ahead else own.ahead / 2
+        if queued > room + _NEAR:
+            own.awaited = room
+            moment = own.queued_until - room
+            self._at(moment, lambda: self._report_low(port))
+            return None
+        own.queued_until = max(own.queued_until, self._now) + seconds
+        own.sent_since_clear += seconds
+        return queued + seconds
+
+    def clear_audio(self, port: int, fade: float) -> float:
+        """Drop what is queued; returns the seconds sent since the last clear."""
+        del fade
+        own = self._port(port)
+        heard = own.sent_since_clear - max(0.0, own.queued_until - self._now)
+        own.queued_until, own.sent_since_clear = self._now, 0.0
+        while own.marks:
+            self._emit(own.session, EngineEventKind.MARK_PASSED, port, str(own.marks.popleft()))
+        return heard
+
+    def mark_audio(self, port: int) -> int:
+        """Put a mark behind what is queued."""
+        own = self._port(port)
+        mark = next(self._numbers)
+        own.marks.append(mark)
+        self._at(max(self._now, own.queued_until), lambda: self._pass_mark(port, mark))
+        return mark
+
+    def audio_state(self, port: int) -> tuple[float, int]:
+        """Return the seconds queued; a fake never runs dry."""
+        return (max(0.0, self._port(port).queued_until - self._now), 0)
+
+    def take_frames(self, port: int, limit: int) -> list[AudioFrame]:
+        """Return the frames of silence since the last take."""
+        own = self._ports.get(port)
+        if own is None:
+            return []
+        start = max(own.opened, self._sessions[own.session].connected)
+        if math.isnan(start):
+            return []
+        whole = int((self._now - start) / own.frame + _NEAR)
+        numbers = range(own.taken, min(whole, own.taken + limit))
+        own.taken += len(numbers)
+        silence = bytes(2 * round(own.rate * own.frame))
+        return [AudioFrame(silence, own.rate, number * own.frame, -127.0, 0) for number in numbers]
+
+    def set_listening(
+        self, session: int, *, voice: bool, hang_over: float, level_interval: float
+    ) -> None:
+        """Check what is to be listened for; `hear` says what is heard."""
+        del voice
+        self._session(session)
+        if not 0.02 <= hang_over <= 10.0 or not (level_interval == 0 or level_interval >= 0.1):
+            raise InvalidArgumentsError("the hang-over is 0.02 to 10 s, the interval 0.1 to 60 s")
+
+    def hear(
+        self, session: int, kind: EngineEventKind, number: float = 0.0, text: str = ""
+    ) -> None:
+        """Let a session hear what a detector of the engine would tell of."""
+        self._emit(session, kind, number, text)
+
+    def _port(self, number: int) -> FakePort:
+        return find(self._ports, number, "port")
+
+    def _tick_port(self, number: int) -> None:
+        port = self._ports.get(number)
+        if port is None:
+            return
+        if self._sessions[port.session].connected <= self._now:
+            self._emit(port.session, EngineEventKind.FRAMES_READY, number)
+        self._at(self._now + port.batch * port.frame, lambda: self._tick_port(number))
+
+    def _report_low(self, number: int) -> None:
+        port = self._ports.get(number)
+        if port is not None and port.queued_until - self._now <= port.awaited + _NEAR:
+            port.awaited = math.nan
+            self._emit(port.session, EngineEventKind.AUDIO_LOW, number)
+
+    def _pass_mark(self, number: int, mark: int) -> None:
+        port = self._ports.get(number)
+        if port is not None and mark in port.marks:
+            port.marks.remove(mark)
+            self._emit(port.session, EngineEventKind.MARK_PASSED, number, f"{mark} heard")
