@@ -265,6 +265,8 @@ class SipCore:
     def bind(self, call_id: str, local_tag: str, remote_tag: str, token: int) -> None: ...
     def forget(self, call_id: str, local_tag: str, remote_tag: str) -> None:
         """Drop a dialog's token: later requests in it come with token 0."""
+    def undelivered(self, quoted: bytes, is_final: bool) -> bool:
+        """Fail the request that an error of the network quotes, with the next `handle_timeout`."""
     def send_ready(self, flow: int, descriptor: int) -> tuple[int, int]:
         """Send what is queued for a flow by its UDP socket, without waiting: (messages, of these refused)."""
     def take_output(self) -> list[tuple[int, _Address, bytes]]:

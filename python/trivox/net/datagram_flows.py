@@ -81,7 +81,7 @@ class DatagramFlows:
         owner = self._table.owner
         if isinstance(socket, WildcardSocket):
             receiver = WildcardReceiver(flow, socket, self._table.enter_datagram)
-            self._table.start_task(receiver.run, owner.receive_datagrams)
+            self._table.start_task(receiver.run, owner.receive_datagrams, owner.sent_back)
         else:
             self._table.start_task(flow.run, owner.datagrams_wait)
         return flow

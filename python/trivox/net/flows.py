@@ -59,6 +59,10 @@ class FlowOwner(Protocol):
         """Datagrams wait at a UDP socket: take them."""
         ...
 
+    def sent_back(self, flow: UdpFlow) -> None:
+        """The network may have sent datagrams of a UDP socket back: fail what they were."""
+        ...
+
     def receive_datagrams(self, flow: AnyFlow, batch: list[tuple[bytes, Address]]) -> None:
         """Take datagrams, or WebSocket messages."""
         ...

@@ -73,12 +73,24 @@ class Intake:
             batch = flow.receive()
             if batch:
                 self.receive_datagrams(flow, batch)
+            else:
+                self.sent_back(flow)
             return
         now = trio.current_time()
         core = self._loop.core
         taken, events = core.receive_ready(flow.id, descriptor, _MOST_DATAGRAMS, now)
         if taken:
             self._loop.turn(events, now)
+        else:
+            self.sent_back(flow)
+
+    def sent_back(self, flow: UdpFlow) -> None:
+        """Fail what the network could not deliver (RFC 3261 §18.4)."""
+        core = self._loop.core
+        known = [core.undelivered(quoted, is_final) for quoted, is_final in flow.undelivered()]
+        if any(known):
+            now = trio.current_time()
+            self._loop.turn(core.handle_timeout(now), now)
 
     def receive_datagrams(self, flow: AnyFlow, batch: list[tuple[bytes, Address]]) -> None:
         """Take datagrams, or WebSocket messages."""

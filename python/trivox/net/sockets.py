@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import sys
@@ -27,6 +28,19 @@ _SO_MEMINFO: Final = 55
 _MEMINFO_FORMAT: Final = "9I"
 _MEMINFO_DROPS: Final = 8
 _LARGEST_DATAGRAM_BYTES: Final = 65_535
+# Linux: ICMP errors are kept with what they quote (ip(7), IP_RECVERR). Of those, destination
+# unreachable and parameter problem count (RFC 3261 §18.4), as the ICMP of each family numbers them.
+_MSG_ERRQUEUE: Final = 0x2000
+_RECVERR: Final = {
+    socket.AF_INET: (socket.IPPROTO_IP, 11),
+    socket.AF_INET6: (socket.IPPROTO_IPV6, 25),
+}
+_EXTENDED_ERROR: Final = struct.Struct("=IBBBxII")
+_UNREACHABLE: Final = {2: (3, 12), 3: (1, 4)}
+_NOBODY_LISTENS: Final = frozenset({errno.ECONNREFUSED, errno.ENOPROTOOPT, errno.EPROTO})
+_NO_WAY: Final = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH})
+_MOST_ERRORS: Final = 64
+_QUOTED_BYTES: Final = 1024
 _BACKLOG: Final = 1024
 # A far end that is gone without a word is noticed by what it does not acknowledge in 30 s, and on a
 # silent connection by probes after a minute. Not every system has these options.
@@ -46,6 +60,7 @@ class UdpSocket:
         self._socket = _new_socket(local[0], socket.SOCK_DGRAM)
         try:
             _widen(self._socket, receive_buffer)
+            _ask_for_errors(self._socket)
             self.share(enable=is_shared)
             self._socket.bind(local)
         except OSError:
@@ -65,6 +80,8 @@ class UdpSocket:
 
     async def wait_readable(self) -> None:
         """Wait until a datagram waits."""
+        if self._socket.fileno() == -1:
+            raise trio.ClosedResourceError
         await trio.lowlevel.wait_readable(self._socket)
 
     def descriptor(self) -> int | None:
@@ -98,9 +115,30 @@ class UdpSocket:
             batch.append((bytes(room[:length]), source[:2]))
         return batch
 
+    def undelivered(self) -> list[tuple[bytes, bool]]:
+        """Take the errors that the kernel keeps, a batch at a time."""
+        found: list[tuple[bytes, bool]] = []
+        if sys.platform != "linux" or self._socket.fileno() == -1:
+            return found
+        for _ in range(_MOST_ERRORS):
+            try:
+                quoted, control, _, _ = self._socket.recvmsg(_QUOTED_BYTES, 256, _MSG_ERRQUEUE)
+            except OSError:
+                break
+            verdict = _verdict(control)
+            if verdict is not None:
+                found.append((quoted, verdict))
+        return found
+
     def send(self, data: bytes, destination: Address) -> None:
         """Send one datagram without waiting."""
-        self._socket.sendto(data, destination)
+        try:
+            self._socket.sendto(data, destination)
+        except OSError as error:
+            if error.errno not in _NOBODY_LISTENS | _NO_WAY:
+                raise
+            # As a rule that of an earlier datagram, which the network sent back.
+            self._socket.sendto(data, destination)
 
     def close(self) -> None:
         """Close; a task in wait_readable gets trio.ClosedResourceError."""
@@ -237,6 +275,23 @@ class SystemSockets:
         """Ask the system's resolver, in a thread of Trio's."""
         found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
         return [(str(address[0]), port) for *_, address in found]
+
+
+def _ask_for_errors(made: socket.socket) -> None:
+    """Have the kernel keep what the network says it could not deliver, where it can."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            made.setsockopt(*_RECVERR[made.family], 1)
+
+
+def _verdict(control: list[tuple[int, int, bytes]]) -> bool | None:
+    """Tell whether nobody listens where a datagram went; None: it may yet have arrived."""
+    for level, kind, data in control:
+        if (level, kind) in _RECVERR.values() and len(data) >= _EXTENDED_ERROR.size:
+            number, origin, icmp_type, *_ = _EXTENDED_ERROR.unpack_from(data)
+            if icmp_type in _UNREACHABLE.get(origin, ()) and number in _NOBODY_LISTENS | _NO_WAY:
+                return number in _NOBODY_LISTENS
+    return None
 
 
 def _widen(made: socket.socket, receive_buffer: int) -> None:

@@ -31,6 +31,13 @@ class DatagramSocket(Protocol):
         """Datagrams lost because the receive buffer was full."""
         ...
 
+    def undelivered(self) -> list[tuple[bytes, bool]]:
+        """Take what the network sent back: its first bytes, and whether nobody listens there.
+
+        A network that has no way just now is no final word.
+        """
+        ...
+
     def receive(self, limit: int) -> list[tuple[bytes, Address]]:
         """Take up to `limit` waiting datagrams with their sources, without waiting."""
         ...

@@ -52,6 +52,10 @@ class UdpFlow:
         """Take a batch of what waits."""
         return self._socket.receive(_BATCH)
 
+    def undelivered(self) -> list[tuple[bytes, bool]]:
+        """Take what the network sent back."""
+        return self._socket.undelivered()
+
     @property
     def overflows(self) -> int:
         """Datagrams that the system lost for want of room."""

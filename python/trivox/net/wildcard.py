@@ -91,6 +91,10 @@ class WildcardSocket:
         """Ask the kernel how many datagrams it had no room for."""
         return self._inner.overflows()
 
+    def undelivered(self) -> list[tuple[bytes, bool]]:
+        """Take what the network sent back."""
+        return self._inner.undelivered()
+
     def receive(self, limit: int) -> list[tuple[bytes, Address]]:
         """Take datagrams without asking what they came to."""
         return self._inner.receive(limit)
@@ -161,6 +165,10 @@ class WildcardEnd:
         """Return 0: the wildcard socket counts."""
         return 0
 
+    def undelivered(self) -> list[tuple[bytes, bool]]:
+        """Return nothing: the wildcard socket is told."""
+        return []
+
     def receive(self, limit: int) -> list[tuple[bytes, Address]]:
         """Return nothing."""
         return []
@@ -195,12 +203,18 @@ class WildcardReceiver:
         self._flows: dict[WildcardEnd, UdpFlow] = {}
 
     @trio.lowlevel.enable_ki_protection
-    async def run(self, deliver: Callable[[UdpFlow, list[tuple[bytes, Address]]], None]) -> None:
-        """Deliver batches until the socket is closed."""
+    async def run(
+        self,
+        deliver: Callable[[UdpFlow, list[tuple[bytes, Address]]], None],
+        send_back: Callable[[UdpFlow], None],
+    ) -> None:
+        """Deliver batches, and what the network sent back, until the socket is closed."""
         try:
             while True:
                 await self._socket.wait_readable()
                 taken = self._socket.receive_by_end(_BATCH)
+                if not taken:
+                    send_back(self._flow)
                 for end, run in itertools.groupby(taken, key=lambda one: one[0]):
                     deliver(self._flow_of(end), [(data, source) for _, data, source in run])
         except trio.ClosedResourceError:

@@ -344,8 +344,16 @@ impl SipCore {
     fn send_ready(&self, py: Python<'_>, flow: u64, descriptor: i32) -> (usize, usize) {
         py.detach(|| {
             let output = self.lock().take_output_of(flow);
-            (output.len(), send_all(descriptor, &output))
+            let sent = send_all(descriptor, &output);
+            for index in sent.without_a_way {
+                self.lock().undelivered(&output[index].data, false);
+            }
+            (output.len(), sent.refused)
         })
+    }
+
+    fn undelivered(&self, quoted: &[u8], is_final: bool) -> bool {
+        self.lock().undelivered(quoted, is_final)
     }
 
     fn next_deadline(&self) -> Option<f64> {

@@ -2,32 +2,59 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::RawFd;
 
+use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, SockaddrStorage};
 use trivox_sip::Output;
 
 /// Messages given to the system at a time.
 const BATCH: usize = 64;
 
-/// Send without waiting; returns how many the system refused, which are lost as on any network.
-pub(super) fn send_all(descriptor: RawFd, output: &[Output]) -> usize {
-    let messages: Vec<_> = output.iter().filter_map(addressed).collect();
-    let mut refused = output.len() - messages.len();
-    for batch in messages.chunks(BATCH) {
-        let mut left = batch;
-        while !left.is_empty() {
-            // What is refused is the first one: the others go on.
-            let sent = send_some(descriptor, left).unwrap_or(0);
-            refused += usize::from(sent == 0);
-            left = left.get(sent.max(1)..).unwrap_or_default();
-        }
-    }
-    refused
+/// What became of messages that were not taken.
+#[derive(Default)]
+pub(super) struct Sent {
+    /// How many the system refused: lost, as on any network.
+    pub(super) refused: usize,
+    /// Which of them have no way at all, or are too long for any.
+    pub(super) without_a_way: Vec<usize>,
 }
 
-fn addressed(output: &Output) -> Option<(SockaddrStorage, &[u8])> {
+/// Send without waiting.
+pub(super) fn send_all(descriptor: RawFd, output: &[Output]) -> Sent {
+    let addressed: Vec<_> = output.iter().enumerate().filter_map(addressed).collect();
+    let mut sent = Sent {
+        refused: output.len() - addressed.len(),
+        ..Sent::default()
+    };
+    let (indices, messages): (Vec<usize>, Vec<_>) = addressed.into_iter().unzip();
+    let mut done = 0;
+    while done < messages.len() {
+        let batch = &messages[done..messages.len().min(done + BATCH)];
+        // The first error may be that of an earlier message, which the network sent back.
+        let taken = send_some(descriptor, batch).or_else(|_| send_some(descriptor, batch));
+        // What is refused is the first one: the others go on.
+        if let Err(error) = taken {
+            sent.refused += 1;
+            if is_for_good(error) {
+                sent.without_a_way.push(indices[done]);
+            }
+        }
+        done += taken.unwrap_or(1).max(1);
+    }
+    sent
+}
+
+fn is_for_good(error: Errno) -> bool {
+    use Errno::{EADDRNOTAVAIL, EAFNOSUPPORT, EHOSTUNREACH, EINVAL, EMSGSIZE, ENETUNREACH};
+    matches!(
+        error,
+        EADDRNOTAVAIL | EAFNOSUPPORT | EHOSTUNREACH | EINVAL | EMSGSIZE | ENETUNREACH
+    )
+}
+
+fn addressed((index, output): (usize, &Output)) -> Option<(usize, (SockaddrStorage, &[u8]))> {
     let host: IpAddr = output.destination.host.parse().ok()?;
     let to = SocketAddr::new(host, output.destination.port);
-    Some((to.into(), &output.data))
+    Some((index, (to.into(), &output.data)))
 }
 
 #[cfg(target_os = "linux")]

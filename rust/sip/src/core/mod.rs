@@ -17,6 +17,7 @@ mod stateless;
 #[cfg(test)]
 mod tests;
 mod types;
+mod undelivered;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
