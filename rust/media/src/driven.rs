@@ -108,6 +108,16 @@ impl Driven {
             ring.push(outcome.events);
         }
         self.timers.set(slot.id, outcome.deadline);
+        for woken in outcome.wakes {
+            self.wake(woken);
+        }
+    }
+
+    /// Has a session served at once: another has left something for it.
+    fn wake(&mut self, session: u64) {
+        if self.sessions.contains_key(&session) {
+            self.timers.set(session, Some(self.now));
+        }
     }
 
     pub(crate) fn next_deadline(&mut self) -> Option<Instant> {

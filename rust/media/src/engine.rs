@@ -19,8 +19,10 @@ use crate::shard;
 use crate::slot::Slot;
 pub use crate::socket::PortRange;
 use crate::transport::Identity;
+use bridge::Bridge;
 
 mod audio;
+mod bridge;
 mod stepping;
 
 /// Events that may wait; enough for a second of 10,000 calls setting up at once.
@@ -50,6 +52,7 @@ pub struct Counts {
     pub playbacks: usize,
     pub recordings: usize,
     pub ports: usize,
+    pub bridges: usize,
     pub events_waiting: usize,
     pub events_lost: u64,
     pub datagrams_unrouted: u64,
@@ -69,6 +72,7 @@ pub struct Engine {
     mode: Mode,
     sessions: Mutex<BTreeMap<u64, Arc<Slot>>>,
     ports: Mutex<HashMap<u64, u64>>,
+    bridges: Mutex<HashMap<u64, Bridge>>,
     ring: Arc<EventRing>,
     recordings: Arc<Recordings>,
     /// Reads files that play; None when driven, where they are read as they play.
@@ -112,6 +116,7 @@ impl Engine {
             mode,
             sessions: Mutex::default(),
             ports: Mutex::default(),
+            bridges: Mutex::default(),
             ring,
             recordings,
             reader,
@@ -206,6 +211,7 @@ impl Engine {
             return;
         };
         lock(&self.ports).retain(|_, owner| *owner != session);
+        self.close_bridges_of(session);
         let now = self.now();
         let recorders = slot.command(|session| Ok(session.close(now)));
         for recorder in recorders.unwrap_or_default() {
@@ -277,6 +283,7 @@ impl Engine {
         let mut counts = Counts {
             sessions: slots.len(),
             recordings: self.recordings.active(),
+            bridges: lock(&self.bridges).len(),
             ..Counts::default()
         };
         (counts.sockets, counts.datagrams_unrouted) = match &self.mode {

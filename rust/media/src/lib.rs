@@ -15,6 +15,7 @@ pub mod event;
 mod inbox;
 mod intake;
 pub mod jitter;
+pub mod lane;
 pub mod level;
 pub mod link;
 mod live;

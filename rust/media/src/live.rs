@@ -11,7 +11,7 @@ use crate::event::EventRing;
 use crate::random::Random;
 use crate::recordings::Recordings;
 use crate::session::TransportKind;
-use crate::shard::Shard;
+use crate::shard::{Neighbours, Shard};
 use crate::slot::Slot;
 use crate::socket::{PortRange, bind_own, bind_pair, bind_shared};
 use crate::transport::mux::Mux;
@@ -25,6 +25,7 @@ type Home = (usize, IpAddr);
 /// Shards, and the sockets that browser calls of a shard share.
 pub(crate) struct Live {
     shards: Mutex<Vec<Shard>>,
+    neighbours: Arc<Neighbours>,
     ports: PortRange,
     random: Mutex<Random>,
     shared: Mutex<HashMap<Home, (Arc<BoundSocket>, usize)>>,
@@ -40,10 +41,15 @@ impl Live {
         ring: &Arc<EventRing>,
         recordings: &Arc<Recordings>,
     ) -> Result<Self, MediaError> {
+        let neighbours = Arc::new(Neighbours::default());
         let shards = (0..threads)
-            .map(|number| Shard::start(number, Arc::clone(ring), Arc::clone(recordings)))
+            .map(|number| {
+                let (ring, recordings) = (Arc::clone(ring), Arc::clone(recordings));
+                Shard::start(number, ring, recordings, Arc::clone(&neighbours))
+            })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
+            neighbours,
             shards: Mutex::new(shards),
             ports,
             random: Mutex::new(Random::new(!seed)),
@@ -86,6 +92,9 @@ impl Live {
         transmit(slot, outcome.transmits);
         if !outcome.events.is_empty() {
             ring.push(outcome.events);
+        }
+        for woken in outcome.wakes {
+            self.neighbours.wake(woken);
         }
         if let (Some(deadline), Some(shard)) =
             (outcome.deadline, lock(&self.shards).get(self.home(slot.id)))

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token};
 
-use crate::bound::{BoundSocket, Outgoing, Owner};
+use crate::bound::{BoundSocket, Owner};
 use crate::error::MediaError;
 use crate::event::EventRing;
 use crate::inbox::{Change, Inbox};
@@ -29,6 +29,10 @@ use crate::slot::Slot;
 use crate::socket::Socket;
 use crate::timers::Timers;
 use crate::wake::Wake;
+pub(crate) use neighbours::Neighbours;
+
+mod neighbours;
+mod serve;
 
 /// From this many sessions on a shard wakes on the grid instead of on each arrival.
 const GRID_SESSIONS: usize = 50;
@@ -68,6 +72,7 @@ pub(crate) fn not_before(deadline: Option<Instant>, now: Instant) -> Option<Inst
     })
 }
 
+/// What a thread and those who ask something of it share.
 struct Shared {
     inbox: Mutex<Inbox>,
     wake: Wake,
@@ -88,6 +93,7 @@ impl Shard {
         number: usize,
         ring: Arc<EventRing>,
         recordings: Arc<Recordings>,
+        neighbours: Arc<Neighbours>,
     ) -> Result<Self, MediaError> {
         let fault = |error| MediaError::system("cannot start a media thread", error);
         let poll = Poll::new().map_err(fault)?;
@@ -103,7 +109,11 @@ impl Shard {
             next_token: AtomicUsize::new(0),
             unrouted: AtomicU64::new(0),
         });
-        let worker = Worker::new(Arc::clone(&shared), ring, recordings, poll);
+        neighbours.add(Arc::downgrade(&shared));
+        let worker = Worker {
+            neighbours,
+            ..Worker::new(Arc::clone(&shared), ring, recordings, poll)
+        };
         let thread = std::thread::Builder::new()
             .name(format!("trivox-media-{number}"))
             .spawn(move || worker.run())
@@ -170,16 +180,20 @@ impl Shard {
         self.shared.unrouted.load(Ordering::Relaxed)
     }
 
-    /// Hands a change to the thread, and wakes it if it would sleep past the moment it is due.
     fn change(&self, change: Change, due: Option<Instant>) {
-        let mut inbox = self.shared.inbox();
-        if inbox.put(change, due) {
-            self.shared.wake.signal();
-        }
+        self.shared.change(change, due);
     }
 }
 
 impl Shared {
+    /// Hands a change to the thread, and wakes it if it would sleep past the moment it is due.
+    fn change(&self, change: Change, due: Option<Instant>) {
+        let mut inbox = self.inbox();
+        if inbox.put(change, due) {
+            self.wake.signal();
+        }
+    }
+
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
         self.inbox
             .lock()
@@ -201,6 +215,7 @@ struct Worker {
     shared: Arc<Shared>,
     ring: Arc<EventRing>,
     recordings: Arc<Recordings>,
+    neighbours: Arc<Neighbours>,
     poll: Poll,
     sockets: HashMap<Token, Weak<BoundSocket>>,
     sessions: HashMap<u64, Arc<Slot>>,
@@ -223,6 +238,7 @@ impl Worker {
             shared,
             ring,
             recordings,
+            neighbours: Arc::default(),
             poll,
             sockets: HashMap::new(),
             sessions: HashMap::new(),
@@ -360,33 +376,6 @@ impl Worker {
         slot.run(|session| session.input(now, local, from, data));
         if self.touched.last() != Some(&slot.id) {
             self.touched.push(slot.id);
-        }
-    }
-
-    /// Gives every session that has input, a command or a deadline behind it its turn.
-    fn serve(&mut self) {
-        let now = now();
-        while let Some(due) = self.timers.pop(now) {
-            self.touched.push(due);
-        }
-        let mut touched = std::mem::take(&mut self.touched);
-        touched.sort_unstable();
-        touched.dedup();
-        let (mut events, mut outgoing) = (Vec::new(), Outgoing::default());
-        for id in touched.drain(..) {
-            let Some(slot) = self.sessions.get(&id) else {
-                continue;
-            };
-            slot.run(|session| session.tick(now));
-            let outcome = slot.collect();
-            outgoing.add(slot, outcome.transmits);
-            events.extend(outcome.events);
-            self.timers.set(id, not_before(outcome.deadline, now));
-        }
-        outgoing.flush();
-        self.touched = touched;
-        if !events.is_empty() {
-            self.ring.push(events);
         }
     }
 }

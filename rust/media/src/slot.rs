@@ -35,6 +35,8 @@ pub(crate) struct Outcome {
     pub(crate) transmits: Vec<Transmit>,
     pub(crate) events: Vec<Event>,
     pub(crate) deadline: Option<Instant>,
+    /// Sessions it has left something for.
+    pub(crate) wakes: Vec<u64>,
 }
 
 impl Slot {
@@ -102,6 +104,7 @@ impl Slot {
                 outcome.events.push(event);
             }
             outcome.deadline = session.next_deadline();
+            outcome.wakes.extend(session.poll_wake());
             Ok(outcome)
         });
         collected.unwrap_or_else(|error| self.report_fault(&error))

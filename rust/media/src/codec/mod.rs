@@ -76,6 +76,12 @@ impl CodecKind {
             Self::L16 => 16_000,
         }
     }
+
+    /// Returns the clock its RTP timestamps count in.
+    #[must_use]
+    pub fn rtp_clock_hz(self) -> u32 {
+        self.sample_rate_hz()
+    }
 }
 
 /// Turns 16-bit mono samples into payloads.

@@ -123,6 +123,18 @@ impl Player {
         self.queue.len() + self.beside.len() + self.music.len()
     }
 
+    /// Whether the far end is on hold and hears the music alone.
+    #[must_use]
+    pub fn is_holding(&self) -> bool {
+        self.is_holding
+    }
+
+    /// Whether there is nothing that could be heard, now or by and by.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.playbacks() == 0 && self.pushes.is_empty() && !self.is_holding
+    }
+
     /// Adds a pushed source under a number of the caller's.
     pub fn add_push(&mut self, port: u64, source: PushSource) {
         self.pushes.push((port, source));
@@ -265,7 +277,8 @@ impl Player {
     }
 }
 
-fn mix(frame: &mut [i16], samples: &[i16]) {
+/// Adds samples to a frame.
+pub(crate) fn mix(frame: &mut [i16], samples: &[i16]) {
     for (sum, &sample) in frame.iter_mut().zip(samples) {
         *sum = sum.saturating_add(sample);
     }

@@ -19,7 +19,9 @@ impl Session {
             // On its way while it was agreed that nothing more is: counted, not heard.
             return self.receiver.skip_untrusted(packet);
         }
-        if self.receiver.packet_untrusted(now, packet) == Received::First {
+        let received = self.give_untrusted(now, packet);
+        let received = received.unwrap_or_else(|| self.receiver.packet_untrusted(now, packet));
+        if received == Received::First {
             self.emit(EventKind::FirstRtp, 0.0, "");
         }
         self.timeout_told = 0;
@@ -33,6 +35,7 @@ impl Session {
                     self.emit(EventKind::DtmfStarted, 0.0, digit);
                 }
                 ReceivedDtmf::Ended { digit, duration } => {
+                    self.joined.give_digit(digit, duration);
                     self.emit(EventKind::Dtmf, duration, digit);
                 }
             }
@@ -42,7 +45,11 @@ impl Session {
     /// 20 ms of both directions.
     pub(super) fn frame(&mut self, now: Instant) {
         let mut ready = Vec::new();
-        if let Some((rate_hz, samples, flags)) = self.receiver.pull(now) {
+        self.fetch();
+        if !self.joined.is_giving()
+            && let Some((rate_hz, samples, flags)) = self.receiver.pull(now)
+        {
+            self.joined.give(rate_hz, samples);
             for recorder in self.recordings.values_mut() {
                 recorder.push_received(now, rate_hz, samples);
             }
@@ -59,12 +66,18 @@ impl Session {
         for port in ready {
             self.emit(EventKind::FramesReady, port as f64, "");
         }
-        if let Some((rate_hz, samples)) = self.sender.pull() {
+        let joined = &mut self.joined;
+        let frame = self
+            .sender
+            .pull(|rate_hz, frame| joined.mix_into(rate_hz, frame));
+        if let Some((rate_hz, samples)) = frame {
             for recorder in self.recordings.values_mut() {
                 recorder.push_sent(now, rate_hz, samples);
             }
         }
-        if let Some(transport) = &mut self.transport {
+        if self.is_sending_given(now) {
+            self.sender.skip();
+        } else if let Some(transport) = &mut self.transport {
             self.sender.send(self.direction.sends(), |packet| {
                 transport.send_rtp(now, packet)
             });

@@ -9,6 +9,7 @@ mod describe;
 mod exchange;
 mod flow;
 mod forks;
+pub(crate) mod joined;
 pub mod lines;
 pub mod listening;
 mod negotiation;
@@ -39,6 +40,7 @@ use crate::random::Random;
 use crate::recorder::Recorder;
 use crate::transport::{Identity, Transmit, Transport, TransportEvent};
 use forks::Forks;
+use joined::Joined;
 use listening::Listening;
 use offer_answer::{OfferAnswer, Settings};
 use port::Port;
@@ -89,6 +91,8 @@ pub struct Session {
     ports: Vec<Port>,
     listening: Listening,
     events: VecDeque<Event>,
+    /// The other sessions it is in a bridge or a room with.
+    joined: Joined,
     is_ended: bool,
 }
 
@@ -139,6 +143,7 @@ impl Session {
             ports: Vec::new(),
             listening: Listening::default(),
             events: VecDeque::new(),
+            joined: Joined::Alone,
             is_ended: false,
         }
     }
@@ -168,6 +173,7 @@ impl Session {
             transport.close(now);
         }
         self.ports.clear();
+        self.leave();
         std::mem::take(&mut self.recordings).into_values().collect()
     }
 
@@ -194,6 +200,7 @@ impl Session {
             self.frame(due.max(now.checked_sub(FRAME).unwrap_or(due)));
             self.next_frame = Some(Sender::next_tick_after(now, due));
         }
+        self.send_given(now);
         if self.connected.is_some() && self.rtcp.next_deadline() <= now {
             self.send_report(now);
         }

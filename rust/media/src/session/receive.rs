@@ -11,6 +11,8 @@ use crate::jitter::{JitterBuffer, JitterSettings};
 use crate::level::{SILENCE_DBOV, level_dbov};
 use crate::session::port::CONCEALED;
 
+mod pass;
+
 /// What we expect to receive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReceiveSettings {

@@ -10,6 +10,10 @@ use crate::dtmf::DtmfSender;
 use crate::level::{SILENCE_DBOV, level_dbov};
 use crate::player::Player;
 use crate::random::Random;
+use renumber::Renumbering;
+
+mod pass;
+mod renumber;
 
 /// The grid of a session: one frame is pulled, heard and sent in each.
 pub(super) const FRAME: Duration = Duration::from_millis(20);
@@ -72,6 +76,9 @@ pub(crate) struct Sender {
     drop_share: f64,
     expected_loss_percent: u8,
     random: Random,
+    /// Packets of another session that are sent on, and the timestamp after the last of them.
+    passing: Renumbering,
+    passed_until: Option<u32>,
 }
 
 impl Sender {
@@ -97,6 +104,8 @@ impl Sender {
             drop_share: 0.0,
             expected_loss_percent: LEAST_EXPECTED_LOSS,
             random,
+            passing: Renumbering::default(),
+            passed_until: None,
         }
     }
 
@@ -173,10 +182,14 @@ impl Sender {
     }
 
     /// Makes the samples of one frame; (rate, samples) also for the recording of what was sent.
-    pub(crate) fn pull(&mut self) -> Option<(u32, &[i16])> {
+    /// `others` adds what comes of other sessions.
+    pub(crate) fn pull(&mut self, others: impl FnOnce(u32, &mut [i16])) -> Option<(u32, &[i16])> {
         let rate_hz = self.encoder.as_ref()?.sample_rate_hz();
         self.frame.resize((rate_hz / 50) as usize, 0);
         self.player.pull(rate_hz, self.is_muted, &mut self.frame);
+        if !self.is_muted && !self.player.is_holding() {
+            others(rate_hz, &mut self.frame);
+        }
         self.level_dbov = level_dbov(&self.frame);
         Some((rate_hz, &self.frame))
     }
@@ -186,6 +199,7 @@ impl Sender {
         let Some(settings) = self.settings else {
             return;
         };
+        self.end_passing();
         let ticks = self.frame.len() as u32;
         let start = self.timestamp;
         self.timestamp = start.wrapping_add(ticks);
@@ -259,6 +273,15 @@ impl Sender {
             payload: 0..0,
         };
         self.sequence = self.sequence.wrapping_add(1);
+        self.transmit(&header, payload, transmit);
+    }
+
+    fn transmit(
+        &mut self,
+        header: &RtpHeader,
+        payload: &[u8],
+        transmit: &mut impl FnMut(&[u8]) -> bool,
+    ) {
         header.write(payload, &mut self.packet);
         // A dropped packet counts as sent: the network between is what is played.
         let is_dropped = self.drop_share > 0.0 && self.random.unit() < self.drop_share;

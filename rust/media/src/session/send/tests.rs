@@ -18,7 +18,7 @@ fn sender(packet_ms: u32) -> Sender {
 fn run(sender: &mut Sender, frames: usize) -> Vec<RtpHeader> {
     let mut sent = Vec::new();
     for _ in 0..frames {
-        sender.pull();
+        sender.pull(|_, _| {});
         sender.send(true, |packet| {
             sent.extend(RtpHeader::parse_untrusted(packet));
             true
@@ -124,7 +124,7 @@ fn digits_nobody_would_understand_are_dropped_and_reported() {
 #[test]
 fn nothing_is_sent_where_only_receiving_was_agreed() {
     let mut sender = sender(20);
-    sender.pull();
+    sender.pull(|_, _| {});
     sender.send(false, |_| panic!("a packet left"));
     assert_eq!(sender.packets(), 0);
 }
