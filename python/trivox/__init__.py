@@ -15,6 +15,7 @@ from trivox.actor.registry import ListenerHandle, ListenerOptions
 from trivox.actor.subscription import EventSubscription
 from trivox.actor.watchable import ReadonlyWatchable, Watchable
 from trivox.call.audio_events import LevelReport, VoiceActivity
+from trivox.call.bridge import Bridge, BridgeStatistics, LaneStatistics
 from trivox.call.call import Call
 from trivox.call.client_events import (
     ClientEvent,
@@ -85,6 +86,7 @@ from trivox.errors import (
     CallError,
     CallFailedError,
     CallInternalError,
+    CallJoinedError,
     CallNotFoundError,
     CallNotOnHoldError,
     CallOnHoldError,
@@ -158,6 +160,8 @@ __all__ = [
     "AudioStreamRequiredError",
     "AuthenticationError",
     "BoardAccount",
+    "Bridge",
+    "BridgeStatistics",
     "BufferOverflowError",
     "BusyError",
     "Call",
@@ -168,6 +172,7 @@ __all__ = [
     "CallEvent",
     "CallFailedError",
     "CallInternalError",
+    "CallJoinedError",
     "CallNotFoundError",
     "CallNotOnHoldError",
     "CallOnHoldError",
@@ -230,6 +235,7 @@ __all__ = [
     "InvalidMimeTypeError",
     "InvalidUriError",
     "IsComposing",
+    "LaneStatistics",
     "LevelReport",
     "ListenerErrorPolicy",
     "ListenerFailed",

@@ -405,6 +405,11 @@ class MediaEngine:
         """WAV, 16 kHz; "both" is stereo: left received, right sent. Gap-true to wall time."""
     def stop_recording(self, session: int, recording: int) -> float:
         """Finalise the file; returns its seconds. RECORDING_ENDED follows when it is on disk."""
+    def bridge(self, one: int, other: int) -> int:
+        """Let two sessions hear each other, undecoded where their codecs agree. Raises EngineError when one is joined."""
+    def end_bridge(self, bridge: int) -> None: ...
+    def bridge_figures(self, bridge: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        """(packets passed, frames transcoded, dropped) from the first to the second, and back."""
     def open_audio(
         self, session: int, rate_hz: int, frame_ms: int, batch: int, ahead: float = 0.2
     ) -> int:

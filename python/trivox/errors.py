@@ -192,6 +192,10 @@ class CallNotOnHoldError(CallError):
     """The call is not on hold, so it cannot be taken off."""
 
 
+class CallJoinedError(CallError, advice="let it leave that first"):
+    """The call is in a bridge or conference, and can be in one at a time."""
+
+
 class CallNotFoundError(CallError):
     """No live call has that id."""
 
@@ -382,14 +386,7 @@ _FAILURES: Final[dict[int, type[CallFailedError]]] = {
 def call_failed(
     sip_code: int, reason: str = "", *, headers: Headers | None = None, call_id: str | None = None
 ) -> CallFailedError:
-    """Return the error of a call attempt that ended with this status.
-
-    Args:
-        sip_code: The final status, or 0 when the attempt failed without a response.
-        reason: The reason phrase, or what happened.
-        headers: The response's headers.
-        call_id: `Call.id`.
-    """
+    """Return the error of an attempt that ended with this status, or 0 where there was none."""
     kind = _FAILURES.get(sip_code, CallFailedError)
     return kind(sip_code=sip_code, reason=reason, headers=headers, call_id=call_id)
 

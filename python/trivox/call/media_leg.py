@@ -16,6 +16,7 @@ from trivox.media.statistics import AudioStatistics
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from trivox.call.joining import Joint
     from trivox.call.local_audio import LocalAudio
     from trivox.media.engine import EngineEventSink, Media, MediaSessions, Report
     from trivox.media.port import AudioPort
@@ -88,6 +89,8 @@ class MediaLeg:
         self._digits: Digits | None = None
         self.audio: LocalAudio | None = None
         """The streams sent beside the call's own; None as long as there are none."""
+        self.joint: Joint | None = None
+        """The bridge or conference it is in."""
         self.local_sdp = ""
         self.remote_sdp = ""
         self.screen: Callable[[str], str] = _unchanged
@@ -236,6 +239,8 @@ class MediaLeg:
         audio, self.audio = self.audio, None
         if audio is not None:
             audio.release()
+        if self.joint is not None:
+            self.joint.handle_released(self)
         if self._session is not None:
             self._last_report = self._report()
             for port in self._ports.values():

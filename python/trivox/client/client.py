@@ -23,6 +23,7 @@ from trivox.call.header_rules import (
 )
 from trivox.call.settings import CallSettings
 from trivox.call.states import CallDirection
+from trivox.client._joining import ClientJoining
 from trivox.client._listening import ClientListening
 from trivox.client._subscribing import ClientSubscribing
 from trivox.client.account import Account
@@ -64,7 +65,7 @@ class ClientStatistics:
 
 
 @final
-class Client(ClientSubscribing, ClientListening):
+class Client(ClientSubscribing, ClientJoining, ClientListening):
     """Places and takes calls. Made by `open_client`."""
 
     def __init__(

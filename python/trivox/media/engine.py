@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
 from trivox.media.engine_audio import AudioSessions
+from trivox.media.engine_joining import JoiningSessions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +62,7 @@ class EngineEventKind(IntEnum):
     """number is the level of what is received, text of what is sent, both in dBov."""
 
 
-class MediaSessions(AudioSessions, Protocol):
+class MediaSessions(AudioSessions, JoiningSessions, Protocol):
     """The methods of `trivox._native.MediaEngine` that a call uses; fakes implement these."""
 
     def open_session(

@@ -16,6 +16,7 @@ from trivox.errors import EngineError, InvalidArgumentsError, MediaNegotiationEr
 from trivox.media.driven import DrivenMedia
 from trivox.media.engine import EngineEventKind
 from trivox.testing.fake_audio import FakeAudio, FakePort
+from trivox.testing.fake_joining import FakeJoining
 from trivox.testing.fake_playback import FakePlayer
 from trivox.testing.fake_session import (
     FakeSession,
@@ -39,7 +40,7 @@ _FIRST_PORT: Final = 20_000
 
 
 @final
-class FakeEngine(FakeAudio):
+class FakeEngine(FakeAudio, FakeJoining):
     """A `SteppedEngine` whose sessions connect `set_up` seconds after offer and answer are known."""
 
     def __init__(self, *, now: float = 0.0, set_up: float = 0.0) -> None:
@@ -50,6 +51,7 @@ class FakeEngine(FakeAudio):
         self._player = FakePlayer(now=lambda: self._now, at=self._at, emit=self._emit)
         self._ports: dict[int, FakePort] = {}
         self._sendings: dict[int, int] = {}
+        self._bridges = {}
         self._events: list[EngineEvent] = []
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -241,6 +243,7 @@ class FakeEngine(FakeAudio):
             "playbacks": len(self._player),
             "recordings": sum(len(own.recordings) for own in self._sessions.values()),
             "ports": len(self._ports),
+            **self._joined_counts(),
             "events_waiting": len(self._events),
             "events_lost": 0,
             "datagrams_unrouted": 0,

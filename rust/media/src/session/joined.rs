@@ -151,10 +151,10 @@ impl Session {
 
     /// Gives a packet away as it is; None when it is to be heard here.
     pub(super) fn give_untrusted(&mut self, now: Instant, packet: &[u8]) -> Option<Received> {
+        let is_heard_here = self.is_heard_here();
         let Joined::Bridge(end) = &mut self.joined else {
             return None;
         };
-        let is_heard_here = !self.ports.is_empty() || !self.recordings.is_empty();
         let takes = end.out.takes().filter(|_| !is_heard_here);
         let given = takes.and_then(|takes| self.receiver.pass_untrusted(now, packet, takes));
         let Some((received, passed)) = given else {
@@ -220,9 +220,14 @@ impl Session {
     }
 
     fn takes(&self) -> Option<Takes> {
-        let is_silent_here = self.ports.is_empty() && self.recordings.is_empty();
         let may_send = self.direction.sends() && self.connected.is_some();
-        self.sender.takes().filter(|_| is_silent_here && may_send)
+        let may_pass = may_send && !self.is_heard_here();
+        self.sender.takes().filter(|_| may_pass)
+    }
+
+    /// Whether somebody records or listens here.
+    fn is_heard_here(&self) -> bool {
+        !self.ports.is_empty() || !self.recordings.is_empty() || self.listening.is_wanted()
     }
 
     fn notice_leaving(&mut self) {

@@ -101,6 +101,11 @@ impl Listening {
         }
     }
 
+    /// Whether somebody wants to be told of what is received.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.settings.voice || self.settings.level_interval > 0.0
+    }
+
     /// Takes 20 ms of what is heard; returns the flags of its frame. `has_ports` says that a
     /// program reads frames, and their flags.
     pub(crate) fn push(&mut self, rate_hz: u32, samples: &[i16], has_ports: bool) -> u8 {

@@ -273,7 +273,7 @@ impl Sender {
             payload: 0..0,
         };
         self.sequence = self.sequence.wrapping_add(1);
-        self.transmit(&header, payload, transmit);
+        self.transmit(&header, payload, transmit)
     }
 
     fn transmit(
@@ -281,7 +281,7 @@ impl Sender {
         header: &RtpHeader,
         payload: &[u8],
         transmit: &mut impl FnMut(&[u8]) -> bool,
-    ) {
+    ) -> bool {
         header.write(payload, &mut self.packet);
         // A dropped packet counts as sent: the network between is what is played.
         let is_dropped = self.drop_share > 0.0 && self.random.unit() < self.drop_share;

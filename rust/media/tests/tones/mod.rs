@@ -93,7 +93,7 @@ impl World {
         let ours = self.open(transport, &all, "10.0.0.1");
         let far = self.open(transport, codecs, "10.0.0.2");
         self.exchange(far, ours);
-        let port = self.engine.open_audio(far, RATE_HZ, 20, 50).unwrap();
+        let port = self.engine.open_audio(far, RATE_HZ, 20, 50, 0.2).unwrap();
         Call { ours, far, port }
     }
 
@@ -129,7 +129,7 @@ impl World {
             self.engine.advance(self.now);
             self.events.extend(self.engine.drain(10_000));
             for (port, heard) in &mut self.heard {
-                for frame in self.engine.take_frames(*port, 1000) {
+                for frame in self.engine.take_frames(*port, 1000).1 {
                     heard.extend(frame.samples);
                 }
             }

@@ -253,6 +253,7 @@ impl MediaEngine {
         all.set_item("playbacks", counts.playbacks)?;
         all.set_item("recordings", counts.recordings)?;
         all.set_item("ports", counts.ports)?;
+        all.set_item("bridges", counts.bridges)?;
         all.set_item("events_waiting", counts.events_waiting)?;
         all.set_item("events_lost", counts.events_lost)?;
         all.set_item("datagrams_unrouted", counts.datagrams_unrouted)?;

@@ -3,6 +3,7 @@ use pyo3::prelude::*;
 
 mod arguments;
 mod audio;
+mod bridge;
 mod compare;
 mod descriptions;
 mod engine;

@@ -61,6 +61,7 @@ impl Sender {
     pub(crate) fn skip(&mut self) {
         self.timestamp = self.timestamp.wrapping_add(self.frame.len() as u32);
         self.waiting.clear();
+        self.player.confirm(false);
     }
 
     /// Goes on with packets of our own: after the last that was sent on, as a new spurt.
