@@ -59,6 +59,12 @@ from trivox.call.events import (
 from trivox.call.messages import Headers, SipResponse
 from trivox.call.origin import CallOrigin
 from trivox.call.playback import Played
+from trivox.call.quality import (
+    QualityIssue,
+    QualityIssueCleared,
+    QualityIssueRaised,
+    QualityLevel,
+)
 from trivox.call.recording import Recording
 from trivox.call.settings import CallSettings, DtmfMethod, RejectMode
 from trivox.call.states import CallDirection, CallState
@@ -134,7 +140,7 @@ from trivox.media.frames import AudioFrame
 from trivox.media.marks import Mark, PassedMarks
 from trivox.media.port import AudioPort, Cleared
 from trivox.media.sources import AudioSource, FileSource, SilenceSource, ToneSource
-from trivox.media.statistics import AudioStatistics
+from trivox.media.statistics import ConnectionStatistics, StatisticsReport, StatisticsSample
 from trivox.net.door import DoorLimits
 from trivox.net.limits import StreamLimits
 from trivox.net.tls import TlsConfig
@@ -156,7 +162,6 @@ __all__ = [
     "AudioFrame",
     "AudioPort",
     "AudioSource",
-    "AudioStatistics",
     "AudioStreamRequiredError",
     "AuthenticationError",
     "BoardAccount",
@@ -199,6 +204,7 @@ __all__ = [
     "ConnectionInternalError",
     "ConnectionInterruptedError",
     "ConnectionNetworkError",
+    "ConnectionStatistics",
     "ConnectionTimeoutError",
     "Credentials",
     "DeclinedError",
@@ -258,6 +264,10 @@ __all__ = [
     "Party",
     "PassedMarks",
     "Played",
+    "QualityIssue",
+    "QualityIssueCleared",
+    "QualityIssueRaised",
+    "QualityLevel",
     "ReadonlyWatchable",
     "Receipt",
     "Reconnected",
@@ -277,6 +287,8 @@ __all__ = [
     "SipResponse",
     "SipResponseError",
     "StartRinging",
+    "StatisticsReport",
+    "StatisticsSample",
     "StatsReport",
     "StopRinging",
     "StreamAlreadySendingError",

@@ -37,6 +37,7 @@ __all__ = [
     "detect_hold",
     "detect_transport",
     "detect_video",
+    "quality_rules",
 ]
 
 __version__: str
@@ -450,11 +451,13 @@ class MediaEngine:
 
 @final
 class Figures:
-    """A session's statistics by the names of `AudioStatistics`; a figure is made when asked for."""
+    """A session's statistics by the names of `StatisticsReport`; a figure is made when asked for."""
 
     def __getitem__(self, name: str, /) -> float | str: ...
     def __contains__(self, name: str, /) -> bool: ...
     def get(self, name: str, default: float | str | None, /) -> float | str | None: ...
+    def seconds(self) -> list[tuple[float, float, float, float, float, float, float]]:
+        """The last seconds: at, packets, loss, jitter, buffer_delay, round_trip and level or NaN."""
 
 @final
 class AudioFrame:
@@ -493,6 +496,9 @@ class AudioFrame:
     def __bytes__(self) -> bytes: ...
     if sys.version_info >= (3, 12):
         def __buffer__(self, flags: int, /) -> memoryview: ...
+
+def quality_rules() -> list[tuple[str, float, float, float, int, int]]:
+    """Issue, warning, critical, cleared at, seconds that raise it, seconds that clear it."""
 
 def detect_hold(sdp: str) -> bool:
     """Whether the author of a description has put us on hold, in any dialect."""

@@ -8,6 +8,12 @@ import pytest
 import trio
 
 from trivox.call.events import DtmfReceived
+from trivox.call.quality import (
+    QualityIssue,
+    QualityIssueCleared,
+    QualityIssueRaised,
+    QualityLevel,
+)
 from trivox.call.settings import DtmfMethod
 from trivox.errors import (
     CallEndedError,
@@ -17,6 +23,7 @@ from trivox.errors import (
     InvalidHeaderError,
     InvalidMimeTypeError,
 )
+from trivox.media.engine import EngineEventKind
 from trivox.media.sources import SilenceSource, ToneSource
 
 
@@ -314,3 +321,22 @@ async def test_statistics_are_reported_at_the_interval_and_kept_after_the_end(
         assert call.statistics().codec == "PCMU"
 
     await pair.run(body, report_stats=True, stats_interval=1.2)
+
+
+async def test_an_issue_is_told_when_it_is_raised_and_when_it_is_over(autojump_clock, pair) -> None:
+    async def body(call, far) -> None:
+        engine, session = pair.world.media.sessions, call._leg.session
+        events = call.events(QualityIssueRaised, QualityIssueCleared)
+        engine._emit(session, EngineEventKind.QUALITY_RAISED, 0.2, "packet_loss critical 0.1")
+        raised = await anext(events)
+        held = dict(call.quality_issues)
+        engine._emit(session, EngineEventKind.QUALITY_CLEARED, 0.0, "packet_loss fine 0.01")
+        cleared = await anext(events)
+
+        assert (raised.kind, raised.level) == (QualityIssue.PACKET_LOSS, QualityLevel.CRITICAL)
+        assert (raised.value, raised.threshold) == (0.2, 0.1)
+        assert held == {QualityIssue.PACKET_LOSS: QualityLevel.CRITICAL}
+        assert (cleared.kind, cleared.threshold) == (QualityIssue.PACKET_LOSS, 0.01)
+        assert call.quality_issues == {}
+
+    await pair.run(body)

@@ -13,7 +13,7 @@ from tests.media.pairs import connect_pair, open_side, read_wav, tone_power
 from trivox.media.engine import EngineEventKind as Kind
 from trivox.media.native_engine import driven_media
 from trivox.media.port import AudioPort
-from trivox.media.statistics import AudioStatistics
+from trivox.media.statistics import StatisticsReport
 
 if TYPE_CHECKING:
     from trio.testing import MockClock
@@ -56,8 +56,8 @@ async def test_statistics_know_the_round_trip_of_the_link(autojump_clock: MockCl
         await nursery.start(media.run)
         caller, callee = await connect_pair(media, "plain", HOSTS)
         await trio.sleep(20)
-        ours = AudioStatistics.from_report(media.sessions.statistics(caller.session))
-        theirs = AudioStatistics.from_report(media.sessions.statistics(callee.session))
+        ours = StatisticsReport.from_report(media.sessions.statistics(caller.session))
+        theirs = StatisticsReport.from_report(media.sessions.statistics(callee.session))
         nursery.cancel_scope.cancel()
     media.close()
 
@@ -75,8 +75,8 @@ async def test_a_lossy_link_is_counted_on_both_sides(autojump_clock: MockClock) 
         caller, callee = await connect_pair(media, "plain", HOSTS)
         media.sessions.set_impairment(caller.session, 0.3)
         await trio.sleep(30)
-        ours = AudioStatistics.from_report(media.sessions.statistics(caller.session))
-        theirs = AudioStatistics.from_report(media.sessions.statistics(callee.session))
+        ours = StatisticsReport.from_report(media.sessions.statistics(caller.session))
+        theirs = StatisticsReport.from_report(media.sessions.statistics(callee.session))
         nursery.cancel_scope.cancel()
     media.close()
 

@@ -15,7 +15,7 @@ from tests.media.pairs import connect_pair, open_side, read_wav, speech_like, wr
 from trivox.errors import EngineError, InvalidArgumentsError, MediaNegotiationError
 from trivox.media.engine import EngineEventKind as Kind
 from trivox.media.native_engine import LiveMedia
-from trivox.media.statistics import AudioStatistics
+from trivox.media.statistics import StatisticsReport
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,7 +79,7 @@ async def test_statistics_tell_of_a_clean_line(live: LiveMedia, transport: str) 
     caller, callee = await connect_pair(live, transport)
 
     await trio.sleep(3.5)
-    statistics = AudioStatistics.from_report(live.sessions.statistics(callee.session))
+    statistics = StatisticsReport.from_report(live.sessions.statistics(callee.session))
 
     assert statistics.codec == {"plain": "PCMU", "ice": "opus"}[transport]
     assert 150 <= statistics.packets_received <= 200
@@ -144,7 +144,7 @@ async def test_muting_sends_silence_and_sources_run_on(live: LiveMedia) -> None:
     live.sessions.set_muted(caller.session, True)
 
     await trio.sleep(0.3)
-    statistics = AudioStatistics.from_report(live.sessions.statistics(callee.session))
+    statistics = StatisticsReport.from_report(live.sessions.statistics(callee.session))
 
     assert statistics.level_received_dbov < -60
     assert live.sessions.counts()["playbacks"] == 1

@@ -9,7 +9,7 @@ import pytest
 
 from trivox.errors import InvalidArgumentsError
 from trivox.media.sources import FileSource, SilenceSource, ToneSource
-from trivox.media.statistics import AudioStatistics
+from trivox.media.statistics import StatisticsReport
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,13 @@ def test_equal_sources_are_equal_and_hashable() -> None:
 
 
 def test_an_empty_report_is_all_unknown() -> None:
-    assert AudioStatistics.from_report({}) == AudioStatistics()
+    assert StatisticsReport.from_report({}) == StatisticsReport()
 
 
 def test_a_report_is_read_by_name() -> None:
     report = {"codec": "opus", "packets_sent": 50.0, "round_trip": 0.02, "new": 1.0}
 
-    statistics = AudioStatistics.from_report(report)
+    statistics = StatisticsReport.from_report(report)
 
     assert (statistics.codec, statistics.packets_sent) == ("opus", 50)
     assert statistics.round_trip == 0.02

@@ -302,6 +302,7 @@ class CallListening:
         kind: type[Event],
         originator: Originator,
         message: Message | None = None,
+        /,
         **payload: Any,  # noqa: ANN401 (the fields of that class)
     ) -> None:
         """Build and emit an event, if anybody would hear it."""
@@ -318,10 +319,10 @@ class CallListening:
         kind: type[Event],
         originator: Originator,
         message: Message | None = None,
+        /,
         **payload: Any,  # noqa: ANN401 (as above)
     ) -> None:
-        common = self._common(originator, headers_of(message))
-        self._emitting().emit(kind(**common, **payload))
+        self._emitting().emit(kind(**self._common(originator, headers_of(message)), **payload))
 
     def _common(self, originator: Originator, headers: Any) -> dict[str, Any]:  # noqa: ANN401
         return {

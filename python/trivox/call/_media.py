@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import trio
@@ -13,6 +14,7 @@ from trivox.call._machine import CallMachine
 from trivox.call.audio_events import LevelReport, VoiceActivity
 from trivox.call.events import DtmfReceived, FirstRtpReceived, Originator, StatsReport
 from trivox.call.playback import Played, play_out
+from trivox.call.quality import QualityIssueCleared, QualityIssueRaised, read_issue
 from trivox.call.recording import Recording
 from trivox.call.states import Phase, Trigger
 from trivox.media.engine import EngineEventKind
@@ -20,12 +22,14 @@ from trivox.media.port import AudioPort
 from trivox.media.sources import FileSource, start_playback
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from os import PathLike
     from typing import Literal
 
     from trivox.call.media_leg import MediaLeg
+    from trivox.call.quality import QualityIssue, QualityLevel
     from trivox.media.sources import AudioSource
-    from trivox.media.statistics import AudioStatistics
+    from trivox.media.statistics import StatisticsReport, StatisticsSample
 
 _ICE = "ice"
 _ICE_GRACE = 2.0
@@ -36,6 +40,8 @@ class CallMedia(CallMachine):
     """What a call does with sound."""
 
     _leg: MediaLeg
+    quality_issues: Mapping[QualityIssue, QualityLevel] = MappingProxyType({})
+    """What is wrong with the media now, as `QualityIssueRaised` told."""
 
     async def play(
         self, source: AudioSource | str | PathLike[str], *, loop: bool = False
@@ -110,9 +116,13 @@ class CallMedia(CallMachine):
         self._mute(is_muted=not self._leg.is_muted)
         return self._leg.is_muted
 
-    def statistics(self) -> AudioStatistics:
-        """Return the figures of the call's audio; the last ones after its end."""
+    def statistics(self) -> StatisticsReport:
+        """Return the figures of the call's media; the last ones after its end."""
         return self._leg.statistics()
+
+    def statistics_history(self) -> tuple[StatisticsSample, ...]:
+        """Return one sample a second for the last 300 seconds, oldest first; also after the end."""
+        return self._leg.history()
 
     async def collect_dtmf(
         self,
@@ -216,6 +226,8 @@ class CallMedia(CallMachine):
                 self._take_digit(text, number, RFC4733)
             case EngineEventKind.MEDIA_TIMEOUT:
                 self._note_silence(number)
+            case EngineEventKind.QUALITY_RAISED | EngineEventKind.QUALITY_CLEARED:
+                self._note_quality(number, text)
             case _:
                 self._tell_heard(kind, number, text)
 
@@ -242,6 +254,29 @@ class CallMedia(CallMachine):
         is_held = CallListening.is_remotely_held.of(self) or CallListening.is_on_hold.of(self)
         if limit is not None and seconds >= limit and not is_held:
             self._lose("no media was received", Trigger.MEDIA_TIMEOUT)
+
+    def _note_quality(self, value: float, text: str) -> None:
+        kind, level, threshold = read_issue(text)
+        issues = {known: held for known, held in self.quality_issues.items() if known != kind}
+        if level is None:
+            self.quality_issues = MappingProxyType(issues)
+            self._emit(
+                QualityIssueCleared,
+                Originator.SYSTEM,
+                kind=kind,
+                value=value,
+                threshold=threshold,
+            )
+            return
+        self.quality_issues = MappingProxyType({**issues, kind: level})
+        self._emit(
+            QualityIssueRaised,
+            Originator.SYSTEM,
+            kind=kind,
+            level=level,
+            value=value,
+            threshold=threshold,
+        )
 
     def _take_ice_state(self, state: str) -> None:
         CallListening.ice_state.set(self, to=state)

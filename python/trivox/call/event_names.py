@@ -32,6 +32,7 @@ from trivox.call.events import (
     TransferProgress,
     TransferRequested,
 )
+from trivox.call.quality import QualityIssueCleared, QualityIssueRaised
 
 
 class CallEvent(Enum):
@@ -56,6 +57,8 @@ class CallEvent(Enum):
     STATS_REPORT = StatsReport
     VOICE_ACTIVITY = VoiceActivity
     LEVEL_REPORT = LevelReport
+    QUALITY_ISSUE_RAISED = QualityIssueRaised
+    QUALITY_ISSUE_CLEARED = QualityIssueCleared
     RECONNECTING = Reconnecting
     RECONNECTED = Reconnected
     TRANSFER_REQUESTED = TransferRequested

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trivox.call.settings import CallSettings
     from trivox.call.streams import LocalStream, RemoteStream
     from trivox.call.upgrade import UpgradeRequest, UpgradeStatus
-    from trivox.media.statistics import AudioStatistics
+    from trivox.media.statistics import StatisticsReport
     from trivox.sip.reason import Cause
 
 
@@ -277,7 +277,7 @@ class CallUpgrade(Event):
 class StatsReport(Event):
     """Statistics of the call's media, at the interval its settings ask for."""
 
-    report: AudioStatistics
+    report: StatisticsReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

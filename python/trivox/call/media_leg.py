@@ -11,7 +11,7 @@ from trivox.call._digits import Digits
 from trivox.errors import EngineError
 from trivox.media.detection import NO_DETECTION, Detection
 from trivox.media.engine import EngineEventKind
-from trivox.media.statistics import AudioStatistics
+from trivox.media.statistics import KnownReport, StatisticsReport, StatisticsSample, history_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ _PTIME_MS: Final = 20
 _OF_PORTS: Final = frozenset(
     {EngineEventKind.FRAMES_READY, EngineEventKind.AUDIO_LOW, EngineEventKind.MARK_PASSED}
 )
-_NO_REPORT: Final[dict[str, float | str]] = {}
+_NO_REPORT: Final = KnownReport()
 _WAITED: Final = frozenset(
     {
         EngineEventKind.PLAYBACK_ENDED,
@@ -210,11 +210,15 @@ class MediaLeg:
         """Pass the engine's events on to an audio port from now on."""
         self._ports[port.number] = port
 
-    def statistics(self) -> AudioStatistics:
+    def statistics(self) -> StatisticsReport:
         """Return the figures now, or the last ones of a released session."""
         if self.is_open:
             self._last_report = self.sessions.statistics(self.session)
-        return AudioStatistics.from_report(self._last_report)
+        return StatisticsReport.from_report(self._last_report)
+
+    def history(self) -> tuple[StatisticsSample, ...]:
+        """Return the last seconds, also of a released session."""
+        return history_of(self._report() if self.is_open else self._last_report)
 
     def handle(self, kind: int, number: float, text: str) -> bool:
         """Take an event that belongs to a playback, recording or port; False for others."""

@@ -18,12 +18,16 @@ EngineEvent = tuple[int, int, float, str]
 
 
 class Report(Protocol):
-    """Figures of a session by the names of `AudioStatistics`; those that are not known are absent."""
+    """Figures of a session by the names of `StatisticsReport`; those that are not known are absent."""
 
     def __getitem__(self, name: str, /) -> float | str: ...
     def __contains__(self, name: str, /) -> bool: ...
     def get(self, name: str, default: float | str | None, /) -> float | str | None:
         """Return a figure, or `default` where it is not known."""
+        ...
+
+    def seconds(self) -> Sequence[tuple[float, float, float, float, float, float, float]]:
+        """Return the last seconds, oldest first, as the fields of `StatisticsSample`."""
         ...
 
 
@@ -60,6 +64,10 @@ class EngineEventKind(IntEnum):
     """text is "start" or "end" of speech; with the end, number is how many seconds it lasted."""
     LEVEL = 22
     """number is the level of what is received, text of what is sent, both in dBov."""
+    QUALITY_RAISED = 50
+    """number is the value; text is the issue, its level and the threshold."""
+    QUALITY_CLEARED = 51
+    """number is the value; text is the issue, "fine" and the threshold."""
 
 
 class MediaSessions(AudioSessions, JoiningSessions, Protocol):

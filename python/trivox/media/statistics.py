@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
@@ -10,9 +11,62 @@ if TYPE_CHECKING:
 
 
 @final
+class KnownReport(dict[str, float | str]):
+    """Figures that are known without an engine, and no history."""
+
+    def seconds(self) -> tuple[()]:
+        """Return no seconds."""
+        return ()
+
+
+@final
 @dataclass(frozen=True, slots=True)
-class AudioStatistics:
-    """One audio session so far. Received is what we hear, `remote_*` what the far end reports.
+class StatisticsSample:
+    """One second of a call's audio.
+
+    Attributes:
+        at: Seconds since the media was connected.
+        packets: Packets received in that second.
+        loss: Share of the packets expected in the last 5 seconds that did not come, 0 to 1.
+        jitter: Interarrival jitter in seconds (RFC 3550 §6.4.1).
+        buffer_delay: Seconds the jitter buffer held back.
+        round_trip: Seconds; None while no report of the far end told it.
+        level_dbov: The loudest 20 ms of that second, -127 is silence; None while it is passed on undecoded.
+    """
+
+    at: float
+    packets: int
+    loss: float
+    jitter: float
+    buffer_delay: float
+    round_trip: float | None
+    level_dbov: float | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ConnectionStatistics:
+    """How the media of a call travels, and what was turned away.
+
+    Attributes:
+        ice_state: "checking", "connected", "disconnected" or "failed"; "" without ICE.
+        refused_source: Datagrams from addresses this call does not take media from.
+        refused_stun: STUN messages without the call's credentials.
+        refused_srtp: Packets that failed authentication or were replayed.
+        malformed: Datagrams that were no packets at all.
+    """
+
+    ice_state: str = ""
+    refused_source: int = 0
+    refused_stun: int = 0
+    refused_srtp: int = 0
+    malformed: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StatisticsReport:
+    """A call's media so far. Received is what we hear, `remote_*` what the far end reports.
 
     Attributes:
         codec: Name of the codec in use, "" before it is agreed.
@@ -30,9 +84,13 @@ class AudioStatistics:
         remote_jitter: Jitter of ours at the far end, seconds.
         concealed: Share of the heard audio that was made up for missing packets, 0 to 1.
         buffer_delay: Seconds the jitter buffer holds back now.
-        mos: Estimated listening quality of the received audio, 1 to 4.5 (E-model, ITU-T G.107).
+        mos: Estimated quality of the received audio, 1 to 4.5 (E-model, ITU-T G.107), as the
+            conversational score of RFC 3611 §4.7.5.
+        r_factor: The rating it was made from, 0 to 93.2.
         level_received_dbov: Level of the last 20 ms heard; -127 is silence.
         level_sent_dbov: Level of the last 20 ms sent.
+        packets_malformed: RTP packets of no agreed format, or out of any order.
+        connection: How it travels.
     """
 
     codec: str = ""
@@ -51,15 +109,18 @@ class AudioStatistics:
     concealed: float = 0.0
     buffer_delay: float = 0.0
     mos: float = 0.0
+    r_factor: float = 0.0
     level_received_dbov: float = -127.0
     level_sent_dbov: float = -127.0
+    packets_malformed: int = 0
+    connection: ConnectionStatistics = field(default_factory=ConnectionStatistics)
 
     @classmethod
-    def from_report(cls, report: Report) -> AudioStatistics:
+    def from_report(cls, report: Report) -> StatisticsReport:
         """Read the engine's report; names it does not know keep their defaults."""
 
         def number(name: str) -> float:
-            value = report.get(name, getattr(_UNKNOWN, name))
+            value = report.get(name, getattr(_UNKNOWN, name, 0.0))
             return float(value) if value is not None else 0.0
 
         return cls(
@@ -79,9 +140,30 @@ class AudioStatistics:
             concealed=number("concealed"),
             buffer_delay=number("buffer_delay"),
             mos=number("mos"),
+            r_factor=number("rating"),
             level_received_dbov=number("level_received_dbov"),
             level_sent_dbov=number("level_sent_dbov"),
+            packets_malformed=int(number("packets_malformed")),
+            connection=ConnectionStatistics(
+                ice_state=str(report.get("ice_state", "")),
+                refused_source=int(number("refused_source")),
+                refused_stun=int(number("refused_stun")),
+                refused_srtp=int(number("refused_srtp")),
+                malformed=int(number("datagrams_malformed")),
+            ),
         )
 
 
-_UNKNOWN = AudioStatistics()
+_UNKNOWN = StatisticsReport()
+
+
+def history_of(report: Report) -> tuple[StatisticsSample, ...]:
+    """Read the last seconds of a report, oldest first."""
+    return tuple(
+        StatisticsSample(at, int(packets), loss, jitter, buffer, _known(trip), _known(level))
+        for at, packets, loss, jitter, buffer, trip, level in report.seconds()
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

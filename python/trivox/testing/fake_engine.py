@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, final
 from trivox.errors import EngineError, InvalidArgumentsError, MediaNegotiationError
 from trivox.media.driven import DrivenMedia
 from trivox.media.engine import EngineEventKind
+from trivox.media.statistics import KnownReport
 from trivox.testing.fake_audio import FakeAudio, FakePort
 from trivox.testing.fake_joining import FakeJoining
 from trivox.testing.fake_playback import FakePlayer
@@ -228,12 +229,12 @@ class FakeEngine(FakeAudio, FakeJoining):
         self._session(session).dtmf_free = self._now
         self._sendings.pop(sending, None)
 
-    def statistics(self, session: int) -> dict[str, float | str]:
+    def statistics(self, session: int) -> KnownReport:
         """Return what 50 packets a second both ways on a clean line would give."""
         own = self._session(session)
         sent, received = (int(seconds * 50) for seconds in own.flowed(self._now))
         codec = "opus" if own.transport == "ice" else "PCMU"
-        return {"codec": codec, "packets_sent": sent, "packets_received": received, "mos": 4.4}
+        return KnownReport(codec=codec, packets_sent=sent, packets_received=received, mos=4.4)
 
     def counts(self) -> dict[str, int]:
         """Return what is alive."""

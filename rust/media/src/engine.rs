@@ -19,6 +19,7 @@ use crate::shard;
 use crate::slot::Slot;
 pub use crate::socket::PortRange;
 use crate::transport::Identity;
+use crate::watch::Sample;
 use bridge::Bridge;
 
 mod audio;
@@ -42,6 +43,9 @@ pub struct EngineSettings {
     /// Ports for plain RTP; (0, 0) lets the system choose.
     pub ports: PortRange,
 }
+
+/// A session's figures, and one sample for each of its last seconds.
+pub type SessionReport = (Vec<(&'static str, Value)>, Vec<Sample>);
 
 /// What is alive in an engine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -266,6 +270,15 @@ impl Engine {
             TransportKind::Ice => live.touch(&slot),
         }
         result
+    }
+
+    /// A session's statistics and its last seconds.
+    ///
+    /// # Errors
+    /// `MediaError::Unknown` when it has ended.
+    pub fn report(&self, session: u64) -> Result<SessionReport, MediaError> {
+        self.slot(session)?
+            .command(|session| Ok((session.statistics(), session.history())))
     }
 
     /// A session's statistics.

@@ -40,6 +40,10 @@ pub enum EventKind {
     VoiceActivity = 21,
     /// Number is the level of what is received, text of what is sent, both in dBov.
     Level = 22,
+    /// Number is the value, text "issue level threshold".
+    QualityRaised = 50,
+    /// As `QualityRaised`; the level is "fine".
+    QualityCleared = 51,
 }
 
 /// One event of one session.

@@ -34,6 +34,7 @@ pub mod transport;
 pub mod video;
 pub mod voice;
 pub mod wake;
+pub mod watch;
 pub mod wav;
 
 pub use error::MediaError;

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from trivox.call.call import Call
     from trivox.errors import TrivoxError
-    from trivox.media.statistics import AudioStatistics
+    from trivox.media.statistics import StatisticsReport
 
 Party = Literal["caller", "callee"]
 INTERVAL = 0.2
@@ -69,7 +69,7 @@ async def follow(party: Party, name: str, call: Call, show: Callable[[Snapshot],
         await trio.sleep(INTERVAL)
 
 
-def figures_of(statistics: AudioStatistics) -> dict[str, Any]:
+def figures_of(statistics: StatisticsReport) -> dict[str, Any]:
     """Return statistics as plain values for JSON."""
     return asdict(statistics)
 

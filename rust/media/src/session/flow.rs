@@ -62,6 +62,7 @@ impl Session {
                 .iter_mut()
                 .filter_map(|port| port.push(rate_hz, samples, flags).then_some(port.number));
             ready.extend(told);
+            self.watch.hear(self.receiver.level_dbov());
         }
         for port in ready {
             self.emit(EventKind::FramesReady, port as f64, "");

@@ -13,6 +13,7 @@ pub(crate) mod joined;
 pub mod lines;
 pub mod listening;
 mod negotiation;
+mod observe;
 pub mod offer_answer;
 pub mod packet;
 mod payload;
@@ -39,6 +40,7 @@ use crate::event::{Event, EventKind};
 use crate::random::Random;
 use crate::recorder::Recorder;
 use crate::transport::{Identity, Transmit, Transport, TransportEvent};
+use crate::watch::Watch;
 use forks::Forks;
 use joined::Joined;
 use listening::Listening;
@@ -90,6 +92,9 @@ pub struct Session {
     recordings: BTreeMap<u64, Recorder>,
     ports: Vec<Port>,
     listening: Listening,
+    watch: Watch,
+    /// When its next second is over.
+    next_second: Option<Instant>,
     events: VecDeque<Event>,
     /// The other sessions it is in a bridge or a room with.
     joined: Joined,
@@ -142,6 +147,8 @@ impl Session {
             recordings: BTreeMap::new(),
             ports: Vec::new(),
             listening: Listening::default(),
+            watch: Watch::default(),
+            next_second: None,
             events: VecDeque::new(),
             joined: Joined::Alone,
             is_ended: false,
@@ -205,6 +212,7 @@ impl Session {
             self.send_report(now);
         }
         self.watch_silence(now);
+        self.watch_quality(now);
     }
 
     /// When `tick` wants to be called next; may lie in the past.

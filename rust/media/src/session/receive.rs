@@ -39,6 +39,7 @@ pub(crate) struct Receiver {
     /// Packets and bytes of sources before the present one.
     earlier: (u64, u64, u64),
     malformed: u64,
+    unagreed: u64,
 }
 
 /// What a payload type stands for.
@@ -83,6 +84,7 @@ impl Receiver {
             last_heard: None,
             earlier: (0, 0, 0),
             malformed: 0,
+            unagreed: 0,
         }
     }
 
@@ -159,7 +161,10 @@ impl Receiver {
     /// Reads and counts a packet; None for what is no RTP, of no agreed format or out of order.
     fn admit_untrusted(&mut self, packet: &[u8]) -> Option<(RtpHeader, Format)> {
         let header = RtpHeader::parse_untrusted(packet)?;
-        let format = self.settings.as_ref()?.format(header.payload_type)?;
+        let Some(format) = self.settings.as_ref()?.format(header.payload_type) else {
+            self.unagreed += 1;
+            return None;
+        };
         self.count(&header, header.payload.len())?;
         Some((header, format))
     }
@@ -227,6 +232,11 @@ impl Receiver {
         self.stream
             .as_ref()
             .map_or(Duration::ZERO, ReceivedStream::jitter)
+    }
+
+    /// RTP packets of formats that nobody agreed on.
+    pub(crate) fn unagreed(&self) -> u64 {
+        self.unagreed
     }
 
     /// Packets that are none, of no agreed format, or out of any order.

@@ -1,4 +1,4 @@
-//! A session's statistics, by the names `AudioStatistics` has in Python.
+//! A session's statistics, by the names `StatisticsReport` has in Python.
 
 use super::Session;
 use super::send::FRAME;

@@ -241,8 +241,9 @@ impl MediaEngine {
     }
 
     fn statistics(&self, py: Python<'_>, session: u64) -> PyResult<Figures> {
-        let report = py.detach(|| self.engine.statistics(session));
-        report.map(Figures).map_err(raise)
+        let report = py.detach(|| self.engine.report(session));
+        let (figures, seconds) = report.map_err(raise)?;
+        Ok(Figures { figures, seconds })
     }
 
     fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

@@ -2,13 +2,19 @@
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use trivox_media::session::Value;
+use trivox_media::watch::Sample;
 
 #[pyclass(frozen, module = "trivox._native")]
-pub(super) struct Figures(pub(super) Vec<(&'static str, Value)>);
+pub(super) struct Figures {
+    pub(super) figures: Vec<(&'static str, Value)>,
+    pub(super) seconds: Vec<Sample>,
+}
+
+type SampleTuple = (f32, f32, f32, f32, f32, f32, f32);
 
 impl Figures {
     fn find(&self, name: &str) -> Option<&Value> {
-        let found = self.0.iter().find(|(known, _)| *known == name);
+        let found = self.figures.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| value)
     }
 }
@@ -39,5 +45,27 @@ impl Figures {
         let py = default.py();
         self.find(name)
             .map_or(Ok(default), |value| object(py, value))
+    }
+
+    fn seconds(&self) -> Vec<SampleTuple> {
+        let plain = self.seconds.iter().map(|one| {
+            let Sample {
+                at,
+                packets,
+                loss,
+                jitter,
+                ..
+            } = *one;
+            (
+                at,
+                packets,
+                loss,
+                jitter,
+                one.buffer_delay,
+                one.round_trip,
+                one.level,
+            )
+        });
+        plain.collect()
     }
 }

@@ -10,6 +10,7 @@ mod engine;
 mod errors;
 mod figures;
 mod frame;
+mod quality;
 
 /// Adds the engine classes to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -17,6 +18,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<figures::Figures>()?;
     module.add_class::<frame::AudioFrame>()?;
     module.add_function(wrap_pyfunction!(compare::compare_recordings, module)?)?;
+    module.add_function(wrap_pyfunction!(quality::quality_rules, module)?)?;
     module.add_function(wrap_pyfunction!(descriptions::detect_hold, module)?)?;
     module.add_function(wrap_pyfunction!(descriptions::detect_video, module)?)?;
     module.add_function(wrap_pyfunction!(descriptions::detect_transport, module)?)
