@@ -25,6 +25,7 @@ use bridge::Bridge;
 mod audio;
 mod bridge;
 mod stepping;
+mod video;
 
 /// Events that may wait; enough for a second of 10,000 calls setting up at once.
 const EVENTS: usize = 65_536;
@@ -178,6 +179,7 @@ impl Engine {
     /// `MediaError::System` when no port is free, `MediaError::State` out of turn.
     pub fn create_offer(&self, session: u64, ice_restart: bool) -> Result<String, MediaError> {
         self.attach(session, true)?;
+        self.attach_lines(session)?;
         let offer = self.describe(session, |session, _| session.create_offer(ice_restart))?;
         self.register_ufrags(session)?;
         Ok(offer)
@@ -206,6 +208,7 @@ impl Engine {
     /// # Errors
     /// `MediaError::State` when there is none.
     pub fn create_answer(&self, session: u64) -> Result<String, MediaError> {
+        self.attach_lines(session)?;
         self.describe(session, |session, now| session.create_answer(now))
     }
 

@@ -44,6 +44,16 @@ pub enum EventKind {
     QualityRaised = 50,
     /// As `QualityRaised`; the level is "fine".
     QualityCleared = 51,
+    /// Number is the video line the far end sends on now, text what it is: "video VP8".
+    VideoAdded = 40,
+    /// Number is the video line the far end no longer sends on.
+    VideoRemoved = 41,
+    /// Number is the push of video that is to make a key frame.
+    KeyFrameWanted = 42,
+    /// Number is the tap that has encoded frames to take.
+    EncodedReady = 43,
+    /// Number is the video file that was played out.
+    VideoEnded = 44,
 }
 
 /// One event of one session.

@@ -103,6 +103,9 @@ impl Slot {
             while let Some(event) = session.poll_event() {
                 outcome.events.push(event);
             }
+            while let Some(woken) = session.poll_video_wake() {
+                outcome.wakes.push(woken);
+            }
             outcome.deadline = session.next_deadline();
             outcome.wakes.extend(session.poll_wake());
             Ok(outcome)

@@ -1,6 +1,6 @@
 //! A session's descriptions: sockets in, offers and answers out, what is agreed put to use.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -146,8 +146,25 @@ impl Session {
             rtp_port: first.port(),
             rtcp_port,
             ice,
-            lines: Vec::new(),
+            lines: self.line_media(address),
         })
+    }
+
+    /// The same of lines with sockets of their own.
+    fn line_media(&self, address: IpAddr) -> Vec<(u64, LocalMedia)> {
+        let sockets = self.videos.iter().flat_map(|videos| &videos.sockets);
+        let media = sockets.filter_map(|(number, locals)| {
+            let rtp = locals.first()?;
+            let local = LocalMedia {
+                address,
+                rtp_port: rtp.port(),
+                rtcp_port: locals.get(1).unwrap_or(rtp).port(),
+                ice: None,
+                lines: Vec::new(),
+            };
+            Some((*number, local))
+        });
+        media.collect()
     }
 
     fn take_direction(&mut self, now: Instant) {
@@ -158,6 +175,7 @@ impl Session {
             self.receiving_since = Some(now);
         }
         self.direction = negotiated.direction;
+        self.take_lines(now);
     }
 
     fn apply(

@@ -15,6 +15,9 @@ impl Session {
         if self.is_ended {
             return;
         }
+        if self.videos.is_some() && self.receive_video(now, packet) {
+            return;
+        }
         if !self.direction.receives() {
             // On its way while it was agreed that nothing more is: counted, not heard.
             return self.receiver.skip_untrusted(packet);

@@ -25,6 +25,7 @@ mod sdp;
 mod sdp_writer;
 mod send;
 pub mod statistics;
+pub mod video;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -98,6 +99,12 @@ pub struct Session {
     events: VecDeque<Event>,
     /// The other sessions it is in a bridge or a room with.
     joined: Joined,
+    cname: String,
+    video_seed: u64,
+    videos: Option<Box<video::Videos>>,
+    /// Sessions that something was left for.
+    wakes: Vec<u64>,
+    ready_taps: Vec<u64>,
     is_ended: bool,
 }
 
@@ -113,6 +120,7 @@ impl Session {
         let has_feedback = settings.transport == TransportKind::Ice;
         let (schedule, session_id) = (random.bits(), random.bits() >> 2);
         let cname = format!("{:016x}", random.bits());
+        let video_seed = Random::new(schedule ^ session_id).bits();
         let sender = Sender::new(random);
         let offer_answer = OfferAnswer::new(Settings {
             kind: settings.transport,
@@ -125,7 +133,12 @@ impl Session {
         });
         Self {
             id,
-            rtcp: Rtcp::new(now, sender.ssrc(), cname, has_feedback, schedule),
+            rtcp: Rtcp::new(now, sender.ssrc(), cname.clone(), has_feedback, schedule),
+            cname,
+            video_seed,
+            videos: None,
+            wakes: Vec::new(),
+            ready_taps: Vec::new(),
             settings,
             identity,
             offer_answer,
@@ -181,11 +194,15 @@ impl Session {
         }
         self.ports.clear();
         self.leave();
+        self.close_videos(now);
         std::mem::take(&mut self.recordings).into_values().collect()
     }
 
     /// Takes one datagram that came to the socket `local`.
     pub fn input(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, data: &[u8]) {
+        if self.videos.is_some() && self.line_input(now, local, from, data) {
+            return;
+        }
         if let Some(transport) = &mut self.transport {
             transport.handle_datagram(now, local, from, data);
             self.drain_transport(now);
@@ -211,6 +228,7 @@ impl Session {
         if self.connected.is_some() && self.rtcp.next_deadline() <= now {
             self.send_report(now);
         }
+        self.tick_videos(now);
         self.watch_silence(now);
         self.watch_quality(now);
     }
@@ -222,7 +240,7 @@ impl Session {
             return transport;
         }
         let report = self.connected.map(|_| self.rtcp.next_deadline());
-        [transport, self.next_frame, report]
+        [transport, self.next_frame, report, self.video_deadline()]
             .into_iter()
             .flatten()
             .min()
@@ -230,7 +248,13 @@ impl Session {
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.transport.as_mut()?.poll_transmit()
+        let shared = self.transport.as_mut().and_then(Transport::poll_transmit);
+        shared.or_else(|| self.poll_video_transmit())
+    }
+
+    /// The next session that video was left for: it is to be served at once.
+    pub(crate) fn poll_video_wake(&mut self) -> Option<u64> {
+        self.wakes.pop()
     }
 
     /// The next event.
@@ -265,6 +289,7 @@ impl Session {
                 TransportEvent::Rtp(packet) => self.receive(now, &packet),
                 TransportEvent::Rtcp(packet) => {
                     self.receiver.heard(now);
+                    self.video_rtcp(now, &packet);
                     self.rtcp.handle_untrusted(now, &packet);
                     if let Some(remote) = self.rtcp.remote() {
                         self.sender.expect_loss(remote.loss);

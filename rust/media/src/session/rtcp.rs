@@ -55,6 +55,8 @@ pub struct Rtcp {
     interval: Duration,
     origin: Instant,
     next: Instant,
+    /// The one source whose sender reports are meant, where several share a transport.
+    source: Option<u32>,
     /// Middle 32 bits of the NTP time of the far end's last sender report, and when it came.
     last_sender_report: Option<(u32, Instant)>,
     remote: Option<RemoteReport>,
@@ -77,6 +79,7 @@ impl Rtcp {
             interval,
             origin: now,
             next: now,
+            source: None,
             last_sender_report: None,
             remote: None,
             has_reported: false,
@@ -96,6 +99,23 @@ impl Rtcp {
     #[must_use]
     pub fn remote(&self) -> Option<RemoteReport> {
         self.remote
+    }
+
+    /// Takes the sender reports of one source only: others share the transport.
+    pub fn listen_to(&mut self, source: Option<u32>) {
+        if self.source != source {
+            self.source = source;
+            self.last_sender_report = None;
+        }
+    }
+
+    /// The beginning of a compound packet that is sent between two reports, for feedback.
+    #[must_use]
+    pub fn between_reports(&self) -> Vec<u8> {
+        let mut packet = vec![0x80, RECEIVER_REPORT, 0, 1];
+        packet.extend(self.ssrc.to_be_bytes());
+        self.describe(&mut packet);
+        packet
     }
 
     /// Whether a report was made.
@@ -146,7 +166,12 @@ impl Rtcp {
                 let Some(middle) = be_u32(packet, 10) else {
                     return;
                 };
-                self.last_sender_report = Some((middle, now));
+                if self
+                    .source
+                    .is_none_or(|source| be_u32(packet, 4) == Some(source))
+                {
+                    self.last_sender_report = Some((middle, now));
+                }
                 offset = 28;
             }
             RECEIVER_REPORT => {}

@@ -1,5 +1,28 @@
-//! Video as it travels: its codecs, and frames in packets. Nothing here decodes a picture.
+//! Video as it travels: codecs, packets, losses, feedback, files. Nothing here decodes a picture.
+//!
+//! `receiver` and `sender` are the two halves of a video line; between them go `VideoPacket`s, also
+//! from one session to another through a `relay`.
 
+mod assemble;
+mod clip;
 mod codec;
+pub(crate) mod feed;
+pub mod feedback;
+mod missing;
+mod packet;
+mod packetise;
+mod payload;
+pub(crate) mod receiver;
+pub(crate) mod relay;
+pub(crate) mod sender;
+pub mod transport_wide;
+mod window;
 
+pub(crate) use assemble::Assembler;
+pub use assemble::EncodedFrame;
+pub use clip::Clip;
 pub use codec::VideoCodec;
+pub use packet::VideoPacket;
+pub use payload::begins_key_frame_untrusted;
+pub use receiver::VideoReceived;
+pub use sender::VideoSent;

@@ -88,6 +88,11 @@ impl Line {
         own.is_some()
     }
 
+    /// Its name in a bundle.
+    pub fn mid(&self) -> Option<&str> {
+        self.mid.as_deref()
+    }
+
     /// Takes it out of descriptions: the far end does not want it.
     fn lose(&mut self) {
         self.agreed = None;

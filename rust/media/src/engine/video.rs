@@ -1,0 +1,143 @@
+//! Video of sessions: what needs files, sockets, or two sessions at once.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Engine, Mode, lock};
+use crate::MediaError;
+use crate::session::Session;
+use crate::session::TransportKind;
+use crate::session::video::TappedFrame;
+use crate::video::relay::Relay;
+use crate::video::{Clip, VideoCodec};
+
+impl Engine {
+    /// Sends a file of video on a line; returns the number its end is told by.
+    ///
+    /// # Errors
+    /// `MediaError::File` for what is no clip, `MediaError::State` where its codec is not agreed.
+    pub fn play_clip(
+        &self,
+        session: u64,
+        line: u64,
+        path: &Path,
+        is_loop: bool,
+        rate: f64,
+    ) -> Result<u64, MediaError> {
+        // The disk may be slow, and a shard waits for whoever holds a session: read it before.
+        self.slot(session)?;
+        let clip = Arc::new(Clip::open(path, rate)?);
+        let number = self.number();
+        self.command(session, |open, now| {
+            open.play_clip(now, line, number, clip, is_loop)
+        })?;
+        Ok(number)
+    }
+
+    /// Sends on a line what another session receives on one, packet by packet.
+    ///
+    /// # Errors
+    /// `MediaError::Unknown` without such sessions or lines.
+    pub fn relay_video(
+        &self,
+        (session, line): (u64, u64),
+        (source, source_line): (u64, u64),
+    ) -> Result<(), MediaError> {
+        let relay = Arc::new(Relay::new(source, session));
+        self.command(session, |open, now| {
+            open.send_relay(now, line, Arc::clone(&relay))
+        })?;
+        let given = self.command(source, |open, now| {
+            open.give_relay(now, source_line, Arc::clone(&relay))
+        });
+        if given.is_err() {
+            self.command(session, |open, _| {
+                open.stop_feed(line);
+                Ok(())
+            })?;
+        }
+        given
+    }
+
+    /// Lets the program push frames on a line; returns the push's number.
+    ///
+    /// # Errors
+    /// `MediaError::Unknown` without such a line.
+    pub fn open_video_push(&self, session: u64, line: u64) -> Result<u64, MediaError> {
+        let number = self.number();
+        self.command(session, |open, now| open.open_frame_push(now, line, number))?;
+        lock(&self.ports).insert(number, session);
+        Ok(number)
+    }
+
+    /// Sends a frame of the program's; false when nothing may be sent now.
+    ///
+    /// # Errors
+    /// See `Session::push_frame`.
+    pub fn push_video_frame(
+        &self,
+        (line, push): (u64, u64),
+        codec: VideoCodec,
+        pts: f64,
+        frame: &[u8],
+    ) -> Result<bool, MediaError> {
+        let session = self.owner(push)?;
+        self.command(session, |open, now| {
+            open.push_frame(now, (line, push), codec, pts, frame)
+        })
+    }
+
+    /// Subscribes to the encoded frames of a line; returns the subscription's number.
+    ///
+    /// # Errors
+    /// See `Session::open_tap`.
+    pub fn open_video_tap(&self, session: u64, line: u64) -> Result<u64, MediaError> {
+        let number = self.number();
+        self.command(session, |open, now| open.open_tap(now, line, number))?;
+        lock(&self.ports).insert(number, session);
+        Ok(number)
+    }
+
+    /// Takes encoded frames, and how many were lost so far; none of a closed subscription.
+    pub fn take_encoded(&self, tap: u64, limit: usize) -> (Vec<TappedFrame>, u64) {
+        self.on_port(tap, |session| Ok(session.take_encoded(tap, limit)))
+            .unwrap_or_default()
+    }
+
+    /// Ends a subscription; a closed one is ignored.
+    pub fn close_video_tap(&self, tap: u64) {
+        let Some(session) = lock(&self.ports).remove(&tap) else {
+            return;
+        };
+        // A session that has ended has let go of it.
+        let _ = self.command(session, |open, _| {
+            open.close_tap(tap);
+            Ok(())
+        });
+    }
+
+    fn owner(&self, number: u64) -> Result<u64, MediaError> {
+        let owner = lock(&self.ports).get(&number).copied();
+        owner.ok_or(MediaError::Unknown {
+            kind: "push of video",
+            number,
+        })
+    }
+
+    /// Binds sockets for lines that do not share the audio's.
+    pub(super) fn attach_lines(&self, session: u64) -> Result<(), MediaError> {
+        let slot = self.slot(session)?;
+        let lines = slot.command(|open| Ok(open.lines_without_sockets()))?;
+        for line in lines {
+            let locals = match &self.mode {
+                Mode::Live(live) => live.bind(&slot, TransportKind::Plain, false)?,
+                Mode::Driven(driven) => lock(driven).bind(&slot, TransportKind::Plain),
+            };
+            slot.command(|open: &mut Session| {
+                open.attach_line(line, locals);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}

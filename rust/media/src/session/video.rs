@@ -1,0 +1,365 @@
+//! The video of a session: its lines at work, between the transports and what feeds and takes them.
+
+mod commands;
+mod line;
+mod taps;
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+pub use line::LineFigures;
+pub use taps::TappedFrame;
+
+use super::Session;
+use super::packet::RtpHeader;
+use crate::event::EventKind;
+use crate::random::Random;
+use crate::transport::{PlainTransport, Transmit, Transport, TransportEvent};
+use crate::video::feedback::{self, Feedback};
+use crate::video::receiver::extension_untrusted;
+use crate::video::transport_wide::Arrivals;
+use line::VideoLine;
+
+use super::negotiation::RemoteTransport;
+
+/// What a session with video has; others have none of it.
+pub(crate) struct Videos {
+    pub(super) lines: Vec<VideoLine>,
+    arrivals: Arrivals,
+    random: Random,
+    /// Sockets of lines that have their own, by the lines' numbers.
+    pub(super) sockets: Vec<(u64, Vec<SocketAddr>)>,
+}
+
+impl Videos {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            lines: Vec::new(),
+            arrivals: Arrivals::default(),
+            random: Random::new(seed),
+            sockets: Vec::new(),
+        }
+    }
+
+    /// The line a packet on the shared transport belongs to: by source, by mid, by format.
+    fn route_untrusted(&self, header: &RtpHeader, packet: &[u8]) -> Option<usize> {
+        let shared = || {
+            self.lines
+                .iter()
+                .enumerate()
+                .filter(|(_, line)| line.transport.is_none())
+        };
+        let of_type = |line: &VideoLine| line.receiver.has(header.payload_type);
+        let mut fitting = shared().filter(|(_, line)| of_type(line));
+        let first = fitting.next()?.0;
+        if fitting.next().is_none() {
+            return Some(first);
+        }
+        let known = shared().find(|(_, line)| line.receiver.knows(header.ssrc));
+        let named = || {
+            shared().find(|(_, line)| {
+                let id = line.receiver.extensions().mid;
+                let mid = id.and_then(|id| extension_untrusted(packet, id));
+                mid.is_some() && mid == line.mid.as_deref().map(str::as_bytes)
+            })
+        };
+        known.or_else(named).map(|(place, _)| place).or(Some(first))
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let lines = self.lines.iter().filter_map(VideoLine::next_deadline);
+        lines.chain(self.arrivals.next_deadline()).min()
+    }
+}
+
+/// The way out of a line: its own transport, or the one all share.
+pub(super) struct Way<'a> {
+    transport: Option<&'a mut Transport>,
+    /// What arrived on the shared transport.
+    arrivals: Option<&'a mut Arrivals>,
+    /// Sessions that something was left for.
+    wakes: &'a mut Vec<u64>,
+}
+
+impl Way<'_> {
+    pub(super) fn send_rtp(&mut self, now: Instant, packet: &[u8]) -> bool {
+        let transport = self.transport.as_mut();
+        transport.is_some_and(|transport| transport.send_rtp(now, packet))
+    }
+
+    fn send_rtcp(&mut self, now: Instant, packet: &[u8]) -> bool {
+        let transport = self.transport.as_mut();
+        transport.is_some_and(|transport| transport.send_rtcp(now, packet))
+    }
+}
+
+impl Session {
+    /// Takes an RTP packet if it is video's.
+    pub(super) fn receive_video(&mut self, now: Instant, packet: &[u8]) -> bool {
+        let Some(videos) = &mut self.videos else {
+            return false;
+        };
+        let Some(header) = RtpHeader::parse_untrusted(packet) else {
+            return false;
+        };
+        let Some(place) = videos.route_untrusted(&header, packet) else {
+            return false;
+        };
+        let line = &mut videos.lines[place];
+        let counted = line.receiver.extensions().transport_wide;
+        if let Some(&[high, low]) = counted.and_then(|id| extension_untrusted(packet, id)) {
+            videos.arrivals.add(now, u16::from_be_bytes([high, low]));
+        }
+        self.take_video(now, place, &header, packet);
+        true
+    }
+
+    fn take_video(&mut self, now: Instant, place: usize, header: &RtpHeader, packet: &[u8]) {
+        self.receiver.heard(now);
+        let Some(line) = self
+            .videos
+            .as_mut()
+            .and_then(|videos| videos.lines.get_mut(place))
+        else {
+            return;
+        };
+        if line.is_receiving
+            && let Some(taken) = line.receiver.packet_untrusted(now, header, packet)
+        {
+            line.pass_on(taken, &mut self.wakes, &mut self.ready_taps);
+        }
+        self.flush_video(now, place);
+        self.report_taps();
+    }
+
+    /// Takes a compound RTCP packet of the shared transport.
+    pub(super) fn video_rtcp(&mut self, now: Instant, packet: &[u8]) {
+        let Some(videos) = &mut self.videos else {
+            return;
+        };
+        let source = self.receiver.stream().map(|stream| stream.ssrc);
+        self.rtcp.listen_to(source);
+        let shared = videos
+            .lines
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| line.transport.is_none());
+        for place in shared.map(|(place, _)| place).collect::<Vec<_>>() {
+            self.line_rtcp(now, place, packet);
+        }
+    }
+
+    fn line_rtcp(&mut self, now: Instant, place: usize, packet: &[u8]) {
+        self.on_line(place, |line, way| {
+            line.rtcp.listen_to(line.receiver.latest());
+            line.rtcp.handle_untrusted(now, packet);
+            let ssrc = line.sender.ssrc();
+            for feedback in feedback::read_untrusted(packet) {
+                match feedback {
+                    Feedback::KeyFrame(of) if of == ssrc => line.sender.ask_key_frame(),
+                    Feedback::Lost(of, numbers) if of == ssrc => {
+                        line.sender
+                            .repeat(now, &numbers, |packet| way.send_rtp(now, packet));
+                    }
+                    Feedback::Bound(bits_per_second) => line.take_bound(bits_per_second, way.wakes),
+                    Feedback::KeyFrame(_) | Feedback::Lost(..) => {}
+                }
+            }
+        });
+        self.flush_video(now, place);
+    }
+
+    /// Runs something on a line together with its way out.
+    fn on_line<R>(
+        &mut self,
+        place: usize,
+        run: impl FnOnce(&mut VideoLine, &mut Way<'_>) -> R,
+    ) -> Option<R> {
+        let videos = self.videos.as_mut()?;
+        let line = videos.lines.get_mut(place)?;
+        let mut own = line.transport.take();
+        let is_shared = own.is_none();
+        let mut way = Way {
+            transport: own.as_mut().or(self.transport.as_mut()),
+            arrivals: is_shared.then_some(&mut videos.arrivals),
+            wakes: &mut self.wakes,
+        };
+        let result = run(line, &mut way);
+        line.transport = own;
+        Some(result)
+    }
+
+    /// Does what is due on all lines.
+    pub(super) fn tick_videos(&mut self, now: Instant) {
+        let count = self.videos.as_ref().map_or(0, |videos| videos.lines.len());
+        for place in 0..count {
+            self.tick_line(now, place);
+        }
+        self.report_taps();
+    }
+
+    fn tick_line(&mut self, now: Instant, place: usize) {
+        let is_connected = self.connected.is_some();
+        self.on_line(place, |_, way| {
+            if let (None, Some(own)) = (&way.arrivals, &mut way.transport) {
+                own.handle_timeout(now);
+            }
+        });
+        self.drain_line(now, place);
+        let ended = self.on_line(place, |line, way| {
+            if !is_connected {
+                return None;
+            }
+            if line.rtcp.next_deadline() <= now {
+                let received = line.receiver.report();
+                let packet = line
+                    .rtcp
+                    .report(now, line.sender.information(now), received);
+                way.send_rtcp(now, &packet);
+            }
+            line.feed_due(now, way)
+        });
+        if let Some(ended) = ended.flatten() {
+            self.emit(EventKind::VideoEnded, ended as f64, "");
+        }
+        self.flush_video(now, place);
+    }
+
+    /// Sends the feedback that is due, and tells who feeds a line that a key frame is wanted.
+    pub(super) fn flush_video(&mut self, now: Instant, place: usize) {
+        let wish = self.on_line(place, |line, way| {
+            let wish = line.pass_wishes(now, way.wakes);
+            if let Some(packet) = line.feedback(now, way.arrivals.as_deref_mut()) {
+                way.send_rtcp(now, &packet);
+            }
+            wish
+        });
+        if let Some(push) = wish.flatten() {
+            self.emit(EventKind::KeyFrameWanted, push as f64, "");
+        }
+    }
+
+    /// Takes a datagram if it came to a socket of a line's own.
+    pub(super) fn line_input(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        from: SocketAddr,
+        data: &[u8],
+    ) -> bool {
+        let Some(videos) = &mut self.videos else {
+            return false;
+        };
+        let sockets = videos
+            .sockets
+            .iter()
+            .find(|(_, locals)| locals.contains(&local));
+        let Some(number) = sockets.map(|(number, _)| *number) else {
+            return false;
+        };
+        let found = videos.lines.iter().position(|line| line.number == number);
+        if let Some(place) = found {
+            if let Some(transport) = &mut videos.lines[place].transport {
+                transport.handle_datagram(now, local, from, data);
+            }
+            self.drain_line(now, place);
+        }
+        true
+    }
+
+    fn drain_line(&mut self, now: Instant, place: usize) {
+        loop {
+            let lines = self.videos.as_mut().map(|videos| &mut videos.lines);
+            let line = lines.and_then(|lines| lines.get_mut(place));
+            let transport = line.and_then(|line| line.transport.as_mut());
+            match transport.and_then(Transport::poll_event) {
+                Some(TransportEvent::Rtp(packet)) => {
+                    if let Some(header) = RtpHeader::parse_untrusted(&packet) {
+                        self.take_video(now, place, &header, &packet);
+                    }
+                }
+                Some(TransportEvent::Rtcp(packet)) => self.line_rtcp(now, place, &packet),
+                Some(_) => {}
+                None => return,
+            }
+        }
+    }
+
+    pub(super) fn video_deadline(&self) -> Option<Instant> {
+        self.videos.as_ref()?.next_deadline()
+    }
+
+    pub(super) fn poll_video_transmit(&mut self) -> Option<Transmit> {
+        let lines = &mut self.videos.as_mut()?.lines;
+        let mut own = lines.iter_mut().filter_map(|line| line.transport.as_mut());
+        own.find_map(Transport::poll_transmit)
+    }
+
+    /// Brings the lines at work in step with what was agreed.
+    pub(super) fn take_lines(&mut self, now: Instant) {
+        if self.offer_answer.lines().is_empty() {
+            return;
+        }
+        let videos = self
+            .videos
+            .get_or_insert_with(|| Box::new(Videos::new(self.video_seed)));
+        let cname = &self.cname;
+        let mut told = Vec::new();
+        for agreed in self.offer_answer.lines() {
+            let known = videos
+                .lines
+                .iter()
+                .position(|line| line.number == agreed.number);
+            let place = known.unwrap_or_else(|| {
+                let seed = videos.random.bits();
+                videos
+                    .lines
+                    .push(VideoLine::new(now, agreed, cname.clone(), seed));
+                videos.lines.len() - 1
+            });
+            let line = &mut videos.lines[place];
+            let sockets = videos
+                .sockets
+                .iter()
+                .find(|(number, _)| *number == agreed.number);
+            let remote = agreed
+                .agreed
+                .as_ref()
+                .and_then(|agreed| agreed.transport.as_ref());
+            if let (Some((_, locals)), Some(RemoteTransport::Plain(remote))) = (sockets, remote)
+                && let [rtp, rest @ ..] = &locals[..]
+            {
+                let transport = line.transport.get_or_insert_with(|| {
+                    let rtcp = rest.first().unwrap_or(rtp);
+                    Transport::Plain(Box::new(PlainTransport::new(*rtp, *rtcp)))
+                });
+                if let Transport::Plain(plain) = transport {
+                    plain.set_remote(now, *remote);
+                }
+            }
+            told.extend(line.agree(agreed));
+        }
+        for (kind, number, text) in told {
+            self.emit(kind, number as f64, text);
+        }
+    }
+
+    fn report_taps(&mut self) {
+        while let Some(tap) = self.ready_taps.pop() {
+            self.emit(EventKind::EncodedReady, tap as f64, "");
+        }
+    }
+
+    /// Lets go of what other sessions give and take.
+    pub(super) fn close_videos(&mut self, now: Instant) {
+        let Some(mut videos) = self.videos.take() else {
+            return;
+        };
+        for line in &mut videos.lines {
+            line.close(&mut self.wakes);
+            if let Some(transport) = &mut line.transport {
+                transport.close(now);
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Frames put together from packets, for files and for programs; never on the way through.
+
+use std::collections::BTreeMap;
+
+use super::VideoCodec;
+use super::packet::VideoPacket;
+use super::payload::append_untrusted;
+
+/// Packets that may wait for a missing one; then all begins anew with a key frame.
+const MOST_WAITING: usize = 512;
+/// How far ahead of a missing packet time may run: half a second at 90 kHz.
+const LONGEST_WAIT_TICKS: u32 = 45_000;
+/// A frame larger than this is given up.
+const MOST_BYTES: usize = 4 << 20;
+
+/// One encoded picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedFrame {
+    /// Its codec.
+    pub codec: VideoCodec,
+    /// Its time at 90 kHz.
+    pub timestamp: u32,
+    /// It can be decoded alone.
+    pub is_key: bool,
+    /// VP8, VP9: the frame; H.264: units with start codes (Annex B).
+    pub data: Vec<u8>,
+}
+
+/// Puts the frames of one source together, in order, from a key frame on.
+#[derive(Debug, Default)]
+pub(crate) struct Assembler {
+    source: Option<u64>,
+    waiting: BTreeMap<u64, VideoPacket>,
+    /// Where the next frame begins; None while a key frame is awaited.
+    next: Option<u64>,
+    wants_key_frame: bool,
+}
+
+impl Assembler {
+    /// Takes a packet and adds the frames that are whole with it.
+    pub(crate) fn push(&mut self, packet: &VideoPacket, frames: &mut Vec<EncodedFrame>) {
+        if self.source != Some(packet.source) {
+            self.source = Some(packet.source);
+            self.begin_anew();
+        }
+        if self.next.is_none() && packet.begins_key_frame {
+            self.waiting.retain(|number, _| *number > packet.sequence);
+            self.next = Some(packet.sequence);
+        }
+        if self.next.is_some_and(|next| packet.sequence < next) {
+            return;
+        }
+        self.waiting.insert(packet.sequence, packet.clone());
+        while let Some(end) = self.end_of_next() {
+            self.take_frame(end, frames);
+        }
+        if self.is_stuck() {
+            self.begin_anew();
+        }
+    }
+
+    /// Whether frames were lost and only a key frame helps; told once.
+    pub(crate) fn take_key_frame_wish(&mut self) -> bool {
+        std::mem::take(&mut self.wants_key_frame)
+    }
+
+    fn begin_anew(&mut self) {
+        self.next = None;
+        self.waiting.clear();
+        self.wants_key_frame = true;
+    }
+
+    fn is_stuck(&self) -> bool {
+        let (Some((_, first)), Some((_, last))) = (
+            self.waiting.first_key_value(),
+            self.waiting.last_key_value(),
+        ) else {
+            return false;
+        };
+        let passed = last.timestamp.wrapping_sub(first.timestamp);
+        self.waiting.len() > MOST_WAITING || (LONGEST_WAIT_TICKS..0x8000_0000).contains(&passed)
+    }
+
+    /// The last packet of the next frame, if all up to it are there.
+    fn end_of_next(&self) -> Option<u64> {
+        let waiting = self.waiting.range(self.next?..);
+        for (expected, (number, packet)) in (self.next?..).zip(waiting) {
+            if *number != expected {
+                return None;
+            }
+            if packet.marker {
+                return Some(expected);
+            }
+        }
+        None
+    }
+
+    fn take_frame(&mut self, end: u64, frames: &mut Vec<EncodedFrame>) {
+        let rest = self.waiting.split_off(&(end + 1));
+        let packets = std::mem::replace(&mut self.waiting, rest);
+        self.next = Some(end + 1);
+        let Some((_, last)) = packets.last_key_value() else {
+            return;
+        };
+        let mut frame = EncodedFrame {
+            codec: last.codec,
+            timestamp: last.timestamp,
+            is_key: packets.values().any(|packet| packet.begins_key_frame),
+            data: Vec::new(),
+        };
+        let mut is_whole = true;
+        for packet in packets.values().filter(|packet| !packet.payload.is_empty()) {
+            is_whole &= append_untrusted(frame.codec, &packet.payload, &mut frame.data)
+                && frame.data.len() <= MOST_BYTES;
+        }
+        if !is_whole {
+            self.begin_anew();
+        } else if !frame.data.is_empty() {
+            frames.push(frame);
+        }
+    }
+}

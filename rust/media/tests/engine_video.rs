@@ -1,0 +1,350 @@
+//! Video between sessions of an engine in virtual time: pushed, played, relayed, lost and repaired.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use trivox_media::MediaError;
+use trivox_media::codec::CodecKind;
+use trivox_media::engine::{Engine, EngineSettings, PortRange};
+use trivox_media::event::{Event, EventKind};
+use trivox_media::link::LinkSettings;
+use trivox_media::session::lines::LineKind;
+use trivox_media::session::offer_answer::DescriptionKind;
+use trivox_media::session::video::TappedFrame;
+use trivox_media::session::{Direction, SessionSettings, TransportKind};
+use trivox_media::video::VideoCodec;
+
+struct World {
+    engine: Engine,
+    now: f64,
+    events: Vec<Event>,
+}
+
+impl World {
+    fn new(loss: f64) -> Self {
+        let ports = PortRange { first: 0, last: 0 };
+        let (seed, threads) = (b"video".to_vec(), 1);
+        let settings = EngineSettings {
+            seed,
+            threads,
+            is_driven: true,
+            now: 0.0,
+            ports,
+        };
+        let engine = Engine::new(&settings).unwrap();
+        engine.set_link(LinkSettings {
+            loss,
+            delay: std::time::Duration::from_millis(10),
+            ..LinkSettings::default()
+        });
+        Self {
+            engine,
+            now: 0.0,
+            events: Vec::new(),
+        }
+    }
+
+    fn open(&self, kind: TransportKind, host: &str) -> u64 {
+        let settings = SessionSettings {
+            transport: kind,
+            codecs: vec![CodecKind::Pcmu],
+            dtmf: true,
+            ptime_ms: 20,
+            advertised: None,
+        };
+        let host: IpAddr = host.parse().unwrap();
+        let session = self.engine.open_session(settings, vec![host]).unwrap();
+        self.command(session, |open| {
+            open.prepare_video(vec![VideoCodec::Vp8, VideoCodec::H264], true);
+        });
+        session
+    }
+
+    fn command<R>(
+        &self,
+        session: u64,
+        run: impl FnOnce(&mut trivox_media::session::Session) -> R,
+    ) -> R {
+        self.engine
+            .command(session, |open, _| Ok(run(open)))
+            .unwrap()
+    }
+
+    fn exchange(&self, from: u64, to: u64) {
+        let engine = &self.engine;
+        let offer = engine.create_offer(from, false).unwrap();
+        engine
+            .set_remote(to, &offer, DescriptionKind::Offer, "")
+            .unwrap();
+        let answer = engine.create_answer(to).unwrap();
+        engine
+            .set_remote(from, &answer, DescriptionKind::Answer, "t")
+            .unwrap();
+    }
+
+    /// A call in which the first sends video; its line at both ends.
+    fn call(&mut self, kind: TransportKind, hosts: [&str; 2]) -> [(u64, u64); 2] {
+        let [caller, callee] = hosts.map(|host| self.open(kind, host));
+        let line = self.command(caller, |open| open.open_line(LineKind::Video).unwrap());
+        self.exchange(caller, callee);
+        self.run(1.0);
+        let far = self.command(callee, |open| open.line_directions()[0].0);
+        [(caller, line), (callee, far)]
+    }
+
+    fn run(&mut self, seconds: f64) {
+        let until = self.now + seconds;
+        while let Some(next) = self.engine.next_deadline().filter(|next| *next <= until) {
+            self.engine.advance(next);
+            self.events.extend(self.engine.drain(10_000));
+        }
+        self.engine.advance(until);
+        self.now = until;
+        self.events.extend(self.engine.drain(10_000));
+    }
+
+    fn count(&self, kind: EventKind) -> usize {
+        self.events
+            .iter()
+            .filter(|event| event.kind == kind)
+            .count()
+    }
+
+    fn tap(&self, (session, line): (u64, u64)) -> u64 {
+        self.engine.open_video_tap(session, line).unwrap()
+    }
+
+    fn taken(&self, tap: u64) -> Vec<TappedFrame> {
+        self.engine.take_encoded(tap, 1000).0
+    }
+}
+
+fn frame(number: u16, is_key: bool, length: usize) -> Vec<u8> {
+    let mut data = vec![if is_key { 0x10 } else { 0x31 }];
+    data.extend(number.to_be_bytes());
+    data.resize(length, number as u8);
+    data
+}
+
+fn picture(number: u16, is_key: bool) -> Vec<u8> {
+    let unit = |header: u8, length: usize| {
+        let mut unit = vec![0, 0, 0, 1, header, 0x80];
+        unit.extend([1 + (number >> 8) as u8 % 200, 7, 1 + number as u8 % 200]);
+        unit.resize(4 + length, 0x55);
+        unit
+    };
+    if is_key {
+        [unit(0x67, 12), unit(0x68, 8), unit(0x65, 5000)].concat()
+    } else {
+        unit(0x41, 1500)
+    }
+}
+
+/// Sends 25 frames a second, a key frame first and whenever one is wanted.
+fn send(
+    world: &mut World,
+    (line, push): (u64, u64),
+    codec: VideoCodec,
+    frames: u16,
+) -> Vec<Vec<u8>> {
+    let mut sent = Vec::new();
+    let mut seen = world.count(EventKind::KeyFrameWanted);
+    let mut is_key = true;
+    for number in 0..frames {
+        let data = match codec {
+            VideoCodec::H264 => picture(number, is_key),
+            _ => frame(number, is_key, if is_key { 9000 } else { 2000 }),
+        };
+        let pts = f64::from(number) / 25.0;
+        let target = (line, push);
+        assert!(
+            world
+                .engine
+                .push_video_frame(target, codec, pts, &data)
+                .unwrap()
+        );
+        sent.push(data);
+        world.run(0.04);
+        let wanted = world.count(EventKind::KeyFrameWanted);
+        is_key = std::mem::replace(&mut seen, wanted) < wanted;
+    }
+    sent
+}
+
+#[test]
+fn pushed_frames_come_out_as_they_went_in_over_every_transport() {
+    for kind in [TransportKind::Plain, TransportKind::Ice] {
+        for codec in [VideoCodec::Vp8, VideoCodec::H264] {
+            let mut world = World::new(0.0);
+            let [near, far] = world.call(kind, ["10.0.0.1", "10.0.0.2"]);
+            let tap = world.tap(far);
+            let push = world.engine.open_video_push(near.0, near.1).unwrap();
+            let sent = send(&mut world, (near.1, push), codec, 30);
+            world.run(0.2);
+
+            let taken = world.taken(tap);
+            let data: Vec<_> = taken.iter().map(|frame| frame.data.clone()).collect();
+            assert_eq!(data.len(), sent.len(), "{kind:?} {codec:?}");
+            assert_eq!(data, sent, "{kind:?} {codec:?}");
+            assert!((taken[29].pts - 29.0 / 25.0).abs() < 1e-6);
+            assert!(taken[0].is_key && !taken[5].is_key);
+            assert_eq!(world.count(EventKind::VideoAdded), 1);
+        }
+    }
+}
+
+#[test]
+fn losses_are_asked_for_and_repaired_both_in_and_out_of_a_relay() {
+    let mut world = World::new(0.05);
+    let [near, middle] = world.call(TransportKind::Ice, ["10.0.0.1", "10.0.0.2"]);
+    let [out, end] = world.call(TransportKind::Ice, ["10.0.0.3", "10.0.0.4"]);
+    world.engine.relay_video(out, middle).unwrap();
+    let tap = world.tap(end);
+    let push = world.engine.open_video_push(near.0, near.1).unwrap();
+    let sent = send(&mut world, (near.1, push), VideoCodec::Vp8, 60);
+    world.run(1.0);
+
+    let taken: BTreeSet<_> = world
+        .taken(tap)
+        .into_iter()
+        .map(|frame| frame.data)
+        .collect();
+    let first = sent.iter().position(|frame| taken.contains(frame)).unwrap();
+    let missing = sent[first..]
+        .iter()
+        .filter(|frame| !taken.contains(*frame))
+        .count();
+    assert!(first <= 13, "the first picture was number {first}");
+    assert_eq!(missing, 0);
+    let figures = world.command(middle.0, |open| open.video_figures());
+    let received = figures[0].received;
+    assert!(received.repaired > 3 && received.asked > 3, "{received:?}");
+    let figures = world.command(out.0, |open| open.video_figures());
+    assert!(figures[0].sent.repeated > 3, "{:?}", figures[0].sent);
+}
+
+#[test]
+fn a_late_joiner_sees_a_picture_within_a_second_and_wishes_are_bounded() {
+    let mut world = World::new(0.0);
+    let [near, middle] = world.call(TransportKind::Ice, ["10.0.0.1", "10.0.0.2"]);
+    let push = world.engine.open_video_push(near.0, near.1).unwrap();
+    send(&mut world, (near.1, push), VideoCodec::Vp8, 50);
+    let ends: Vec<_> = (0..5)
+        .map(|number| {
+            let hosts = [format!("10.0.1.{number}"), format!("10.0.2.{number}")];
+            let [out, end] = world.call(TransportKind::Ice, [&hosts[0], &hosts[1]]);
+            world.engine.relay_video(out, middle).unwrap();
+            world.tap(end)
+        })
+        .collect();
+    let before = world.count(EventKind::KeyFrameWanted);
+    send(&mut world, (near.1, push), VideoCodec::Vp8, 25);
+
+    for tap in ends {
+        let taken = world.taken(tap);
+        assert!(taken.len() >= 10, "{}", taken.len());
+        assert!(taken[0].is_key);
+    }
+    let wishes = world.count(EventKind::KeyFrameWanted) - before;
+    assert!(
+        (1..=3).contains(&wishes),
+        "{wishes} key frames were wanted in a second"
+    );
+}
+
+#[test]
+fn a_file_is_sent_at_its_pace_and_its_end_is_told() {
+    let mut world = World::new(0.0);
+    let [near, far] = world.call(TransportKind::Plain, ["10.0.0.1", "10.0.0.2"]);
+    let mut file = b"DKIF\0\0\x20\0VP80\x40\x01\xf0\0\x14\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0".to_vec();
+    for number in 0..10_u16 {
+        let data = frame(number, number == 0, 500);
+        file.extend((data.len() as u32).to_le_bytes());
+        file.extend(u64::from(number).to_le_bytes());
+        file.extend(data);
+    }
+    let path = std::env::temp_dir().join(format!("trivox-clip-{}.ivf", std::process::id()));
+    std::fs::write(&path, file).unwrap();
+    let tap = world.tap(far);
+    world
+        .engine
+        .play_clip(near.0, near.1, &path, false, 30.0)
+        .unwrap();
+    std::fs::remove_file(&path).unwrap();
+    world.run(0.4);
+    assert_eq!(world.count(EventKind::VideoEnded), 0);
+    world.run(0.2);
+
+    assert_eq!(world.count(EventKind::VideoEnded), 1);
+    let taken = world.taken(tap);
+    assert_eq!(taken.len(), 10);
+    assert!((taken[9].pts - 0.45).abs() < 0.001, "{}", taken[9].pts);
+}
+
+#[test]
+fn a_line_that_is_closed_is_told_and_opens_again() {
+    let mut world = World::new(0.0);
+    let [near, far] = world.call(TransportKind::Ice, ["10.0.0.1", "10.0.0.2"]);
+    for round in 1..4 {
+        world.command(near.0, |open| open.close_line(near.1));
+        world.exchange(near.0, far.0);
+        world.run(0.1);
+        assert_eq!(world.count(EventKind::VideoRemoved), round);
+        let line = world.command(near.0, |open| open.open_line(LineKind::Video).unwrap());
+        assert_eq!(line, near.1);
+        world.exchange(far.0, near.0);
+        world.run(0.1);
+        assert_eq!(world.count(EventKind::VideoAdded), 1 + round);
+    }
+    let directions = world.command(near.0, |open| open.line_directions());
+    assert_eq!(
+        directions,
+        [(near.1, LineKind::Video, Some(Direction::SendOnly))]
+    );
+}
+
+#[test]
+fn what_cannot_be_sent_is_told_at_once() {
+    let mut world = World::new(0.0);
+    let [near, far] = world.call(TransportKind::Ice, ["10.0.0.1", "10.0.0.2"]);
+    let push = world.engine.open_video_push(near.0, near.1).unwrap();
+    let try_codec = |codec, data: &[u8]| {
+        world
+            .engine
+            .push_video_frame((near.1, push), codec, 0.0, data)
+    };
+    assert!(matches!(
+        try_codec(VideoCodec::Vp9, &[0]),
+        Err(MediaError::State(_))
+    ));
+    assert!(matches!(
+        try_codec(VideoCodec::Vp8, &[]),
+        Err(MediaError::Argument(_))
+    ));
+    assert!(matches!(
+        world.engine.relay_video(near, (far.0, 99)),
+        Err(MediaError::Unknown { .. })
+    ));
+    assert!(matches!(
+        world.engine.play_clip(
+            near.0,
+            near.1,
+            std::path::Path::new("/nowhere"),
+            false,
+            30.0
+        ),
+        Err(MediaError::File(_))
+    ));
+}
+
+#[test]
+fn the_audio_beside_video_flows_as_ever() {
+    let mut world = World::new(0.0);
+    let [near, far] = world.call(TransportKind::Ice, ["10.0.0.1", "10.0.0.2"]);
+    let push = world.engine.open_video_push(near.0, near.1).unwrap();
+    send(&mut world, (near.1, push), VideoCodec::Vp8, 50);
+    let report = world.engine.statistics(far.0).unwrap();
+    let text = format!("{report:?}");
+    assert!(text.contains("(\"packets_lost\", Number(0.0))"), "{text}");
+}
