@@ -17,7 +17,7 @@ import sys
 import time
 
 from .figures import Figures
-from .shape import WEATHER, Shape, replay
+from .shape import WEATHER, Shape, on_real_sockets, replay
 from .verdicts import judge
 from .world import Outcome, simulate, simulate_for_real
 
@@ -82,12 +82,7 @@ def _report(name: str, outcome: Outcome, faults: list[str], seconds: float) -> N
 
 
 def _run_for_real(arguments: argparse.Namespace) -> int:
-    shape = Shape(
-        calls=arguments.calls,
-        loss=0.0,
-        transport=arguments.transport,
-        settled=33.0,
-    )
+    shape = on_real_sockets(arguments.calls, arguments.transport)
     outcome = simulate_for_real(arguments.seed, shape)
     faults = judge(outcome)
     _report("real", outcome, faults, time.process_time())

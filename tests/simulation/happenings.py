@@ -54,7 +54,7 @@ def wanted(shape: Shape) -> list[str]:
         "panics": shape.panics,
         "ListenerFailed": shape.listener_errors,
         "other refresher": shape.callee_refreshes,
-        "refresh": shape.session_expires < 200 and shape.talk,
+        "refresh": shape.is_refreshed,
     }
     if shape.calls < MANY:
         return [name for name, share in claims.items() if share]

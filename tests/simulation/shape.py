@@ -77,6 +77,11 @@ class Shape:
         )
 
     @property
+    def is_refreshed(self) -> bool:
+        """Whether calls talk for so long that their sessions are refreshed meanwhile."""
+        return self.talk is not None and self.talk[1] > self.session_expires / 2
+
+    @property
     def round_trip(self) -> float:
         """The longest way there and back over three hops, in seconds."""
         return 6 * 12 * self.delay
@@ -133,3 +138,10 @@ WEATHER: dict[str, Shape] = {
 def replay(name: str, seed: int, calls: int) -> str:
     """Return the command that plays a run again."""
     return f"python -m tests.simulation --seed {seed} --calls {calls} --weather {name}"
+
+
+def on_real_sockets(calls: int, transport: str) -> Shape:
+    """Return the shape of a run on this machine: its network loses, doubles and delays nothing."""
+    return Shape(
+        calls=calls, loss=0.0, duplicate=0.0, reorder=0.0, transport=transport, settled=33.0
+    )

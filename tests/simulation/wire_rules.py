@@ -237,29 +237,50 @@ FORGOTTEN = (EndedDialogs, Offers)
 """Rules that a party which forgot a dialog, by a restart or a fault of its own, cannot keep."""
 
 
-def judge_messages(outcome: Outcome) -> Iterator[str]:
-    """Say what is wrong with the messages of a run."""
-    shape = outcome.shape
-    is_forged = shape.faults.corrupt > 0.0
-    forgets = shape.restarts or shape.panics
-    rules: list[Rule] = [rule(shape) for rule in RULES if not (forgets and rule in FORGOTTEN)]
-    for at, party, direction, data in outcome.trace.messages:
+class Judge:
+    """Looks at messages one after the other, by all rules.
+
+    Args:
+        shape: What weather they go through.
+        is_forgetful: Whether a party has forgotten dialogs.
+    """
+
+    def __init__(self, shape: Shape, *, is_forgetful: bool = False) -> None:
+        self._is_forged = shape.faults.corrupt > 0.0
+        self._rules: list[Rule] = [
+            rule(shape) for rule in RULES if not (is_forgetful and rule in FORGOTTEN)
+        ]
+
+    def look(self, at: float, party: str, direction: str, data: bytes) -> Iterator[str]:
+        """Say what is wrong with the next message."""
         is_out = direction == "out"
         try:
             message = Message.parse(data)
         except ParseError as error:
-            if not is_forged or (is_out and party not in BOARDS):
+            if not self._is_forged or (is_out and party not in BOARDS):
                 yield f"{at} {party} {direction} does not parse ({error}): {data!r}"
-            continue
-        if is_forged:
-            continue  # nobody can tell who sent what, and a proxy passes on what it got
+            return
+        if self._is_forged:
+            return  # nobody can tell who sent what, and a proxy passes on what it got
         seen = Seen(at, party, is_out, data, message, *_facts(message))
-        for rule in rules:
+        for rule in self._rules:
             for fault in rule.look(seen):
                 yield f"{at} {party} {fault}: {data!r}"
-    for rule in rules:
-        if isinstance(rule, Acknowledgement):
-            yield from rule.end()
+
+    def end(self) -> Iterator[str]:
+        """Say what is missing at the end."""
+        for rule in self._rules:
+            if isinstance(rule, Acknowledgement):
+                yield from rule.end()
+
+
+def judge_messages(outcome: Outcome) -> Iterator[str]:
+    """Say what is wrong with the messages of a run."""
+    shape = outcome.shape
+    judge = Judge(shape, is_forgetful=bool(shape.restarts or shape.panics))
+    for message in outcome.trace.messages:
+        yield from judge.look(*message)
+    yield from judge.end()
 
 
 def _facts(message: Message) -> tuple[str, int, str, str, str, str, int]:
