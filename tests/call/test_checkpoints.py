@@ -30,6 +30,7 @@ ON_A_CONNECTED_CALL = {
     "wait_event": lambda call, far: _told(call, far),
 }
 ELSEWHERE = {
+    "restart_ice": "test_paths",
     "start": "here, below",
     "wait_ended": "here, below",
     "answer": "test_trio_rules",

@@ -10,6 +10,7 @@ import trio
 
 from trivox.call._facts import ACCEPTED, CallFacts
 from trivox.call._listening import CallListening
+from trivox.call._media import ICE
 from trivox.call.argument_rules import checked_kind
 from trivox.call.events import CallUpgrade, Event, HoldChanged, Originator, StreamEnded
 from trivox.call.local_audio import LocalAudio
@@ -234,11 +235,12 @@ class CallChanges(CallFacts):
 
     # What the renegotiation asks of its call.
 
-    def may_offer(self) -> bool:
-        """Whether a re-INVITE may go out now: connected, no path is lost, none is out."""
+    def may_offer(self, *, mends_path: bool) -> bool:
+        """Whether a re-INVITE may go out now: connected, no path is lost but one, none is out."""
         session = self._session
         is_free = session is not None and not session.is_modifying
-        return is_free and self._state_now() is CallState.CONNECTED
+        lost = self._lost_paths - {ICE} if mends_path else self._lost_paths
+        return is_free and self._phase is Phase.CONNECTED and not lost
 
     def soon(self) -> None:
         """Go on with the changes when this turn is over."""
@@ -248,13 +250,13 @@ class CallChanges(CallFacts):
         if self._changes is not None:
             self._changes.go_on()
 
-    def offer(self, direction: str) -> None:
-        """Send a re-INVITE that offers this direction."""
+    def offer(self, direction: str, *, restarts_ice: bool) -> None:
+        """Send a re-INVITE that offers this direction, and a new ICE generation if asked for."""
         assert self._session is not None, "a connected call has its session"
         leg = self._leg
         try:
             leg.sessions.set_direction(leg.session, direction)
-            offer = leg.offer()
+            offer = leg.offer(restarts_ice=restarts_ice)
         except (StreamError, EngineError) as error:
             self._refuse_change(error)
             return

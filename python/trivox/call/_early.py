@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from trivox.call._changes import CallChanges
 from trivox.call._listening import CallListening
+from trivox.call._paths import CallPaths
 from trivox.call.events import EarlyMediaStarted, Originator
 from trivox.call.header_rules import HeaderArguments, checked_headers
 from trivox.call.messages import reason_of
@@ -35,7 +35,7 @@ _PROVISIONAL = range(101, 200)
 _EARLY = 183
 
 
-class CallEarly(CallChanges):
+class CallEarly(CallPaths):
     """A call on its way to be answered."""
 
     async def progress(

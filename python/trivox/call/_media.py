@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from trivox.media.sources import AudioSource
     from trivox.media.statistics import StatisticsReport, StatisticsSample
 
-_ICE = "ice"
+ICE: Final = "ice"
+"""The path of a call's media, among those that can be lost."""
 _ICE_GRACE = 2.0
 """Seconds an ICE path may be away before the call says so."""
 
@@ -281,10 +282,10 @@ class CallMedia(CallMachine):
     def _take_ice_state(self, state: str) -> None:
         CallListening.ice_state.set(self, to=state)
         if state == "disconnected":
-            self._after("ice", _ICE_GRACE, partial(self._begin_reconnecting, _ICE))
+            self._after("ice", _ICE_GRACE, partial(self._begin_reconnecting, ICE))
         elif state == "connected":
             self._withdraw("ice")
-            self._end_reconnecting(_ICE)
+            self._end_reconnecting(ICE)
 
     def _report_statistics(self) -> None:
         if self._leg.is_open:

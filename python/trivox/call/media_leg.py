@@ -153,9 +153,14 @@ class MediaLeg:
         if self.audio is not None:
             self.audio.begin()
 
-    def offer(self) -> bytes:
+    @property
+    def is_ice(self) -> bool:
+        """Whether media travels by ICE."""
+        return self._is_ice
+
+    def offer(self, *, restarts_ice: bool = False) -> bytes:
         """Return an offer of ours."""
-        self.local_sdp = self.sessions.create_offer(self.session)
+        self.local_sdp = self.sessions.create_offer(self.session, ice_restart=restarts_ice)
         return self.local_sdp.encode()
 
     def answer(self, offer: bytes, dialog: str) -> bytes:

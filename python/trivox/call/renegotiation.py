@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 class Line(Protocol):
     """The call, seen from its changes."""
 
-    def may_offer(self) -> bool:
-        """Whether an offer may go out now (RFC 3261 §14.1)."""
+    def may_offer(self, *, mends_path: bool) -> bool:
+        """Whether an offer may go out now (RFC 3261 §14.1), or one that looks for a path."""
         ...
 
     def soon(self) -> None:
         """Call `Renegotiation.go_on` when this turn is over."""
         ...
 
-    def offer(self, direction: str) -> None:
-        """Send a re-INVITE that offers this direction."""
+    def offer(self, direction: str, *, restarts_ice: bool) -> None:
+        """Send a re-INVITE that offers this direction, and a new ICE generation if asked for."""
         ...
 
     def publish(self, before: MediaWish, after: MediaWish) -> None:
@@ -62,7 +62,10 @@ class Renegotiation:
 
     def ask(self, change: Change) -> Receipt[None]:
         """Take a change in; the receipt says what came of it."""
-        self._waiting.append(change)
+        if change.mends_path:
+            self._waiting.appendleft(change)
+        else:
+            self._waiting.append(change)
         if not self._running:
             self._line.soon()
         return change.receipt
@@ -71,15 +74,16 @@ class Renegotiation:
         """Begin what waits, if it may begin; call it whenever that may have changed."""
         if self._running or self.is_backing_off or not self._waiting:
             return
-        if not self._line.may_offer():
+        if not self._line.may_offer(mends_path=self._waiting[0].mends_path):
             return
         self._running, self._wish = self._next_batch()
         if not self._running:
             return
-        if self._wish.direction == self._audio.told:
+        restarts_ice = self._wish.ice_restarts != self._audio.wish.ice_restarts
+        if self._wish.direction == self._audio.told and not restarts_ice:
             self.accept()
         else:
-            self._line.offer(self._wish.direction)
+            self._line.offer(self._wish.direction, restarts_ice=restarts_ice)
 
     def accept(self) -> None:
         """Put in force what was offered."""

@@ -30,6 +30,8 @@ class MediaWish:
     streams: frozenset[LocalStream]
     is_held: bool = False
     has_music: bool = False
+    ice_restarts: int = 0
+    """How many times ICE was to begin anew."""
 
     @property
     def direction(self) -> str:
@@ -48,6 +50,11 @@ class Change(Protocol):
     @property
     def is_alone(self) -> bool:
         """Whether it goes into an offer of its own."""
+        ...
+
+    @property
+    def mends_path(self) -> bool:
+        """Whether it goes before others, also while the media have no path."""
         ...
 
     def check(self, wish: MediaWish) -> None:
@@ -72,6 +79,7 @@ class Hold:
     """Put the far end on hold, with music or without."""
 
     is_alone = True
+    mends_path = False
 
     def __init__(self, call_id: str, music: AudioSource | None) -> None:
         self.receipt: OpenReceipt[None] = OpenReceipt()
@@ -101,6 +109,7 @@ class Resume:
     """Take the far end off hold."""
 
     is_alone = True
+    mends_path = False
 
     def __init__(self, call_id: str) -> None:
         self.receipt: OpenReceipt[None] = OpenReceipt()
@@ -127,6 +136,7 @@ class Add:
     """Send a stream too."""
 
     is_alone = False
+    mends_path = False
 
     def __init__(self, call_id: str, stream: LocalStream) -> None:
         self.receipt: OpenReceipt[None] = OpenReceipt()
@@ -157,6 +167,7 @@ class Remove:
     """Send a stream no longer."""
 
     is_alone = False
+    mends_path = False
 
     def __init__(self, call_id: str, stream: LocalStream, *, is_closed: bool = False) -> None:
         self.receipt: OpenReceipt[None] = OpenReceipt()
@@ -182,10 +193,35 @@ class Remove:
 
 
 @final
+class RestartIce:
+    """Look for a media path anew; what flows goes on meanwhile."""
+
+    is_alone = True
+    mends_path = True
+
+    def __init__(self) -> None:
+        self.receipt: OpenReceipt[None] = OpenReceipt()
+
+    def check(self, wish: MediaWish) -> None:
+        """Refuse nothing."""
+
+    def prepare(self, audio: LocalAudio) -> None:
+        """Need nothing."""
+
+    def apply(self, wish: MediaWish) -> MediaWish:
+        """Return the wish with another generation of ICE."""
+        return replace(wish, ice_restarts=wish.ice_restarts + 1)
+
+    def discard(self, audio: LocalAudio) -> None:
+        """Need nothing."""
+
+
+@final
 class Catch:
     """Change nothing: tell the far end what changed while it could not be told."""
 
     is_alone = False
+    mends_path = False
 
     def __init__(self) -> None:
         self.receipt: OpenReceipt[None] = OpenReceipt()

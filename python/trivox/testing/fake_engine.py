@@ -76,9 +76,9 @@ class FakeEngine(FakeAudio, FakeJoining):
         return number
 
     def create_offer(self, session: int, *, ice_restart: bool = False) -> str:
-        """Return an offer with the session's port."""
-        del ice_restart
+        """Return an offer with the session's port, and another user fragment for a restart."""
         own = self._session(session)
+        own.ice_restarts += ice_restart
         own.has_local = own.has_open_offer = True
         return describe(own, own.wish)
 

@@ -37,6 +37,7 @@ class FakeSession:
     agreed_wish: str = "sendrecv"
     direction: str = "sendrecv"
     has_open_offer: bool = False
+    ice_restarts: int = 0
     playbacks: list[int] = field(default_factory=list)
     recordings: dict[int, tuple[str, str, float]] = field(default_factory=dict)
     dtmf_free: float = 0.0
@@ -153,6 +154,8 @@ def describe(own: FakeSession, direction: str, offer: str = "") -> str:
     place = next((n for n, line in enumerate(lines) if _is_audio(line)), 0)
     refused = [f"{line[0]} 0 {' '.join(line[2:])}\r\na=inactive\r\n" for line in lines]
     media = f"m=audio {own.port} {profile}\r\na=rtpmap:{codec}\r\na={direction}\r\n"
+    if own.transport == "ice":
+        media += f"a=ice-ufrag:{own.number}-{own.ice_restarts}\r\n"
     refused[place : place + 1] = [media]
     return (
         f"v=0\r\no=- {own.number} 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n"

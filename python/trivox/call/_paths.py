@@ -1,0 +1,54 @@
+"""The face of a call for the paths its media take: ICE begun anew, by the program or by itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from trivox.call._changes import CallChanges
+from trivox.call._media import ICE
+from trivox.call.states import CallDirection, Phase
+from trivox.call.wish import RestartIce
+from trivox.errors import NotSupportedError
+
+_RESTART: Final = "ice restart"
+_PATIENCE: Final = 4.0
+"""Seconds the called side waits for the caller to look for a path, and between two attempts."""
+
+
+class CallPaths(CallChanges):
+    """What a call does about a media path."""
+
+    async def restart_ice(self) -> None:
+        """Look for a media path anew (RFC 8445 §9); returns when the far end has agreed.
+
+        Media goes on over the old path until a new one is found. It happens by itself when a path
+        has not answered for 7 seconds: from the caller's side, and from the other 4 seconds later.
+        Cancelling it unsends nothing.
+
+        Raises:
+            NotSupportedError: The media of this call do not travel by ICE.
+            CallWrongStateError: The call is not connected.
+            StreamUpdateFailedError: The far end refused; all is as before.
+        """
+        self._refuse_ended()
+        if self._phase is not Phase.CONNECTED:
+            raise self._wrong_state("restart_ice() needs a connected call")
+        if not self._leg.is_ice:
+            raise NotSupportedError(
+                "there is no ICE in this call: its media take the one path its SDP names",
+                call_id=self.id,
+            )
+        await self._renegotiation().ask(RestartIce()).wait()
+
+    def _begin_reconnecting(self, cause: str) -> None:
+        super()._begin_reconnecting(cause)
+        if cause == ICE and self._leg.is_ice:
+            is_ours = self.direction is CallDirection.OUTGOING
+            self._after(_RESTART, 0.0 if is_ours else _PATIENCE, self._restart_lost_path)
+
+    def _restart_lost_path(self) -> None:
+        if ICE not in self._lost_paths or self._phase is not Phase.CONNECTED:
+            return
+        if self._renegotiation().is_idle:
+            self._renegotiation().ask(RestartIce())
+        self._after(_RESTART, _PATIENCE, self._restart_lost_path)
