@@ -86,6 +86,8 @@ export const jssip = {
   hold: () => outcome((done) => session.hold({}, done)),
   unhold: () => outcome((done) => session.unhold({}, done)),
   renegotiate: () => outcome((done) => session.renegotiate({}, done)),
+  restartIce: () =>
+    outcome((done) => session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done)),
   dtmf(tones, how = "RFC2833") {
     session.sendDTMF(tones, { duration: 120, interToneGap: 80, transportType: how });
   },

@@ -45,9 +45,9 @@ async function accept(hz) {
   await session.accept({ sessionDescriptionHandlerOptions: { constraints: AUDIO } });
 }
 
-function reinvite(hold) {
-  const options = { constraints, hold };
-  session.sessionDescriptionHandlerOptionsReInvite = options;
+function reinvite(hold, offerOptions = {}) {
+  const options = { constraints, hold, offerOptions };
+  session.sessionDescriptionHandlerOptionsReInvite = { constraints, hold };
   // SIP.js only changes the direction: what is sent on hold is the page's affair.
   silence(hold);
   return new Promise((resolve) => {
@@ -123,6 +123,7 @@ export const sipjs = {
   hold: () => reinvite(true),
   unhold: () => reinvite(false),
   renegotiate: () => reinvite(false),
+  restartIce: () => reinvite(false, { iceRestart: true }),
   async dtmf(tones, how = "RFC2833") {
     if (how === "RFC2833") {
       session.sessionDescriptionHandler.sendDtmf(tones, { duration: 120, interToneGap: 80 });

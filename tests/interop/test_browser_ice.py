@@ -1,0 +1,58 @@
+"""ICE begun anew while Chromium and a handler hear each other, by either side."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+import trivox
+
+from .browser_house import Handler, house
+from .tones import assert_tone
+
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
+
+ROUNDS = 10
+FEWEST_A_SECOND = 47
+"""Of 50 packets: a gap of more than 60 ms would leave fewer."""
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("jssip", marks=pytest.mark.far_end("chromium-jssip")),
+        pytest.param("sipjs", marks=pytest.mark.far_end("chromium-sipjs")),
+    ]
+)
+def library(request: pytest.FixtureRequest) -> str:
+    """Which library the page uses."""
+    return request.param
+
+
+async def test_twenty_restarts_by_turns_are_not_heard(page, tmp_path, library):
+    handler = Handler(tmp_path / "handler.wav")
+    async with house(page, handler, library=library) as (browser, _, target):
+        await browser.call("dial", target)
+        await browser.hears(880)
+        await trio.sleep(1)
+        before = await browser.call("counters")
+        began = handler.call.duration
+        for _ in range(ROUNDS):
+            with trio.fail_after(10):
+                await handler.call.restart_ice()
+            await trio.sleep(0.5)
+            await browser.call("restartIce")
+            await trio.sleep(0.5)
+        after = await browser.call("counters")
+        history = handler.call.statistics_history()
+        state = handler.call.state.value
+        await browser.call("hangup")
+        with trio.fail_after(5):
+            await handler.ended.wait()
+
+    during = [sample for sample in history if sample.at > began + 1]
+    assert state is trivox.CallState.CONNECTED
+    assert len(during) >= ROUNDS
+    assert min(sample.packets for sample in during) >= FEWEST_A_SECOND
+    assert after["lost"] == before["lost"]
+    assert after["received"] - before["received"] >= 2 * ROUNDS * 24
+    assert_tone(tmp_path / "handler.wav", 440, from_s=began + 5, seconds=4)
