@@ -41,6 +41,8 @@ _FLOW = "flow"
 FLOW_GRACE: Final = 32.0
 """Seconds a call waits in RECONNECTING for the far end's connection: 64·T1, as a request does."""
 ACCEPTED = f"{SDP}, {MULTIPART}"
+_WITHOUT_ANSWER: Final = (SendAck, SendCancel)
+"""Their transaction is the INVITE's: `isinstance` takes a tuple in half the time of a union."""
 
 
 class CallFacts(CallUpkeep):
@@ -101,7 +103,7 @@ class CallFacts(CallUpkeep):
                 assert self._session is not None, "its own session asked for it"
                 self._session.sent(transaction)
                 begun.append(transaction)
-            elif isinstance(output, SendAck | SendCancel):
+            elif isinstance(output, _WITHOUT_ANSWER):
                 self._host.send(self._face, output)
             else:
                 told.append(output)
@@ -233,12 +235,13 @@ class CallFacts(CallUpkeep):
 
     def _note_negotiated(self) -> None:
         self._note_hold(self._leg.remote_sdp.encode())
-        self._emit(
-            MediaNegotiated,
-            Originator.REMOTE,
-            local_sdp=self._leg.local_sdp,
-            remote_sdp=self._leg.remote_sdp,
-        )
+        if self._hears(MediaNegotiated):
+            self._hand_out(
+                MediaNegotiated,
+                Originator.REMOTE,
+                local_sdp=self._leg.local_sdp,
+                remote_sdp=self._leg.remote_sdp,
+            )
 
     def _note_hold(self, sdp: bytes) -> None:
         is_held = is_holding(sdp)

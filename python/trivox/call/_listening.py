@@ -141,7 +141,7 @@ class CallListening:
         self._is_publishing = False
         self._timers: dict[str, Timer] = {}
         self._until_connected: trio.lowlevel.ParkingLot | None = None
-        self._until_ended: trio.lowlevel.ParkingLot | None = None
+        self._until_ended: trio.Event | None = None
         self._end_scopes: list[trio.CancelScope] = []
 
     @property

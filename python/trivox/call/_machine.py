@@ -92,7 +92,7 @@ class CallMachine(CallListening, ABC):
         if self._until_connected is not None:
             self._until_connected.unpark_all()
         if self._until_ended is not None and self.end is not None:
-            self._until_ended.unpark_all()
+            self._until_ended.set()
 
     def _publish_all(self) -> None:
         """Tell of each step in turn: what a listener sets off is told after what it heard of."""
@@ -101,14 +101,11 @@ class CallMachine(CallListening, ABC):
         self._is_publishing = True
         try:
             while self._publications:
-                self._publish(self._publications.popleft())
+                publish = _PUBLISHED.get(self._publications.popleft())
+                if publish is not None:
+                    publish(self)
         finally:
             self._is_publishing = False
-
-    def _publish(self, action: Action) -> None:
-        publish = _PUBLISHED.get(action)
-        if publish is not None:
-            publish(self)
 
     def _publish_quiet(self) -> None:
         if self._values.get("is_ringing"):

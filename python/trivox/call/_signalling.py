@@ -136,11 +136,10 @@ class CallSignalling(CallEarly):
             self._refuse_media(error)
             raise
         assert self._session is not None, "an incoming call is born with its session"
-        self.timings.started = self._now()
+        self.timings.started = self.timings.answered = self._now()
         if self._session.offer_state is OfferState.STABLE:
             body = b""  # a reliable provisional response brought the answer (RFC 6337 §3.1.1)
         self._carry_out(self._session.accept(self.settings.invite_headers, body, _SDP))
-        self.timings.answered = self._now()
         if not self._session.is_unanswered:
             self._step(Trigger.ACCEPTED)
         self._take_place()

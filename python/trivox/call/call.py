@@ -224,10 +224,11 @@ class Call(CallRedirecting):
         """Wait until the call is over and return how it ended. Cancelling it has no effect."""
         if self.end is not None:
             await trio.lowlevel.checkpoint()
-        while self.end is None:
-            if self._until_ended is None:
-                self._until_ended = trio.lowlevel.ParkingLot()
-            await self._until_ended.park()
+            return self.end
+        if self._until_ended is None:
+            self._until_ended = trio.Event()
+        await self._until_ended.wait()
+        assert self.end is not None, "the end is noted before it is told"
         return self.end
 
     async def aclose(self) -> None:

@@ -71,6 +71,8 @@ class MediaLeg:
 
     def __init__(self, media: Media, sink: EngineEventSink) -> None:
         self._media = media
+        self.sessions: Final[MediaSessions] = media.sessions
+        """The engine's commands."""
         self._sink: EngineEventSink | None = sink
         self._session: int | None = None
         self._pending: dict[tuple[int, int], Pending] = {}
@@ -95,11 +97,6 @@ class MediaLeg:
         self.remote_sdp = ""
         self.screen: Callable[[str], str] = _unchanged
         """Takes out addresses of a description that no media may go to."""
-
-    @property
-    def sessions(self) -> MediaSessions:
-        """The engine's commands."""
-        return self._media.sessions
 
     @property
     def session(self) -> int:
@@ -166,8 +163,9 @@ class MediaLeg:
     def answer(self, offer: bytes, dialog: str) -> bytes:
         """Take an offer and return the answer. Raises MediaNegotiationError."""
         text = offer.decode(errors="replace")
-        self.sessions.set_remote(self.session, self.screen(text), "offer", dialog)
-        self.local_sdp = self.sessions.create_answer(self.session)
+        session, sessions = self.session, self.sessions
+        sessions.set_remote(session, self.screen(text), "offer", dialog)
+        self.local_sdp = sessions.create_answer(session)
         self.remote_sdp = text
         return self.local_sdp.encode()
 

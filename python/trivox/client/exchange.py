@@ -118,8 +118,9 @@ class Exchange:
         """Forget an ended call, as soon as no message of it is owed or expected any more."""
         if call.end is None or not call._signalling_is_over:
             return
-        if self._by_transaction.get(call._invite_transaction) is call:
-            del self._by_transaction[call._invite_transaction]
+        transaction = call._invite_transaction
+        if self._by_transaction.get(transaction) is call:
+            del self._by_transaction[transaction]
         late = call._late_answers() if call.token in self._owners else None
         if late is not None:
             self._late[call.token] = LateAnswers(self, call.token, *late)
@@ -184,7 +185,12 @@ class Exchange:
         owner = self._owners.get(token) if token else None
         if owner is None:
             owner = self._by_transaction.get(tx)
-        if isinstance(owner, Call):
+        if owner is None:
+            if token in self._late:
+                self._late[token].handle_sip(event, now)
+            elif kind == EVENT_REQUEST:
+                self._take_request(event, now)
+        elif isinstance(owner, Call):
             if message is not None:
                 self._hops[owner.token] = (flow, source)
                 if owner._lost_paths:
@@ -193,12 +199,8 @@ class Exchange:
             # Settled as it ended, as a rule; one that owed a message then is so now.
             if owner.end is not None and owner.token in self._owners:
                 self.settle(owner)
-        elif owner is not None:
+        else:
             owner.handle_sip(event, now)
-        elif token in self._late:
-            self._late[token].handle_sip(event, now)
-        elif kind == EVENT_REQUEST:
-            self._take_request(event, now)
 
     # What calls, requests and registrations send.
 
@@ -333,6 +335,7 @@ def vet(request: Message) -> tuple[int, str, Headers] | None:
     unknown = required_but_unknown(request)
     if unknown:
         return 420, "Bad Extension", (("Unsupported", ", ".join(unknown)),)
-    if any(value.lower() != "identity" for value in request.values("Content-Encoding")):
-        return 415, "Unsupported Media Type", (("Accept-Encoding", "identity"),)
+    for value in request.values("Content-Encoding"):
+        if value.lower() != "identity":
+            return 415, "Unsupported Media Type", (("Accept-Encoding", "identity"),)
     return None

@@ -53,7 +53,7 @@ class Takers:
     @property
     def is_free(self) -> bool:
         """Whether one can take a call now."""
-        return any(taker.is_free for taker in self._takers)
+        return self._free() is not None
 
     def add(self, taker: Taker) -> None:
         """Add a consumer; it gets what waits."""
@@ -73,12 +73,18 @@ class Takers:
     def note_free(self) -> None:
         """Hand out what waits, as far as consumers are free."""
         while self._waiting:
-            taker = next((each for each in self._takers if each.is_free), None)
+            taker = self._free()
             if taker is None:
                 return
             call = self._waiting.popleft()
             if call._state_now() in _TAKEABLE:
                 taker.take(call)
+
+    def _free(self) -> Taker | None:
+        for taker in self._takers:
+            if taker.is_free:
+                return taker
+        return None
 
     def withdraw(self, call: Call) -> None:
         """Forget a call that has ended before anybody took it, wherever it waits."""

@@ -20,4 +20,7 @@ _UNDERSTOOD: Final = frozenset({*OPTION_TAGS, "nosub"})
 
 def required_but_unknown(request: Message) -> tuple[str, ...]:
     """Return the option tags of Require that we do not know: to be answered 420 (§8.2.2.3)."""
-    return tuple(tag for tag in request.values("Require") if tag.lower() not in _UNDERSTOOD)
+    required = request.values("Require")
+    if not required:
+        return ()
+    return tuple(tag for tag in required if tag.lower() not in _UNDERSTOOD)

@@ -1,7 +1,8 @@
 """Facts: what the machines of this package tell their owner, beside what they ask it to do.
 
 A fact is a value in the tuple an input or command returns, in its place among the outputs: what
-stands before it is to be carried out before the fact is acted upon.
+stands before it is to be carried out before the fact is acted upon. Like an output it lives for one
+step and is not frozen.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from trivox._native import Message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Progress:
     """A provisional response above 100 to our INVITE.
 
@@ -33,7 +34,7 @@ class Progress:
     is_reliable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ProgressAcknowledged:
     """The PRACK for a response of ours that held our offer; `body` is the answer."""
 
@@ -41,17 +42,17 @@ class ProgressAcknowledged:
     body: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ProgressTimedOut:
     """64·T1 without PRACK for a reliable response of ours: 504 is sent (RFC 3262 §3)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AcceptSent:
     """The 200 that waited for the PRACK of an earlier response is out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Challenged:
     """A 401, 407 or 422 to our INVITE was met: the INVITE goes out again."""
 
@@ -59,7 +60,7 @@ class Challenged:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answered:
     """The first 2xx to our INVITE.
 
@@ -74,7 +75,7 @@ class Answered:
     is_offer: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CrossedAnswer:
     """A 2xx met our CANCEL, or came to a call we had ended: it is acknowledged and hung up."""
 
@@ -82,7 +83,7 @@ class CrossedAnswer:
     to_tag: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rejected:
     """A final response of 300 or more ended our INVITE, and no retry is left."""
 
@@ -91,17 +92,17 @@ class Rejected:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TimedOut:
     """Timer B: nobody answered our INVITE (RFC 3261 §8.1.3.1: as a 408)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TransportFailed:
     """The flow of our INVITE is gone (RFC 3261 §8.1.3.1: as a 503)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Acknowledged:
     """The ACK for our 2xx to the INVITE or re-INVITE `tx`.
 
@@ -113,26 +114,26 @@ class Acknowledged:
     body: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AcknowledgementTimedOut:
     """64·T1 without ACK for our 2xx: the call is hung up (RFC 3261 §13.3.1.4)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RemoteCancelled:
     """The far end took its INVITE back; 487 is sent. `message` is the CANCEL (see Reason)."""
 
     message: Message | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RemoteEnded:
     """The far end's BYE, answered with 200. The session is over unless our own BYE is out."""
 
     message: Message | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LocalEnded:
     """Our own end is complete: rejection sent, CANCEL effective, or BYE answered or given up.
 
@@ -143,7 +144,7 @@ class LocalEnded:
     message: Message | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DialogLost:
     """481, 408 or no answer to a request inside the dialog (RFC 5057 §5.1): it is hung up."""
 
@@ -151,7 +152,7 @@ class DialogLost:
     message: Message | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReinviteReceived:
     """A re-INVITE the owner must answer by `InviteSession.respond(tx, …)`.
 
@@ -163,14 +164,14 @@ class ReinviteReceived:
     body: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReinviteCancelled:
     """The re-INVITE `tx` was cancelled and answered 487; the session stays as it was."""
 
     tx: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UpdateReceived:
     """An UPDATE the owner must answer at once by `InviteSession.respond(tx, …)` (RFC 3311 §5.2).
 
@@ -182,7 +183,7 @@ class UpdateReceived:
     body: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RefreshDue:
     """The session timer wants a re-INVITE: call `modify` with an offer that changes nothing.
 
@@ -190,12 +191,12 @@ class RefreshDue:
     """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SessionExpired:
     """Nobody has refreshed the session in time: it is hung up (RFC 4028 §10)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ModificationAnswered:
     """The 2xx to our re-INVITE or UPDATE; `body` is the answer to what we offered.
 
@@ -208,7 +209,7 @@ class ModificationAnswered:
     is_offer: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ModificationRefused:
     """Our re-INVITE or UPDATE failed: the session stays as it was (RFC 3261 §14.1).
 
@@ -221,7 +222,7 @@ class ModificationRefused:
     message: Message | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ModificationDeferred:
     """Our change has to wait: it did not go out (status 0) or theirs crossed it (491, 500).
 
@@ -231,12 +232,12 @@ class ModificationDeferred:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ModificationDue:
     """What was deferred may go out: call `InviteSession.modify` with an offer made now."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestReceived:
     """Any other request in the dialog, to be answered by `InviteSession.respond(tx, …)`."""
 
@@ -245,7 +246,7 @@ class RequestReceived:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseReceived:
     """A response to a request sent by `InviteSession.request`.
 

@@ -364,6 +364,8 @@ class InviteLeg:
 
     def forget(self) -> tuple[Forget, ...]:
         """Return what makes the core drop every dialog but those still being ended."""
+        if not self.early:
+            return () if self.dialog is None else (forget(self.dialog),)
         dialogs = {dialog.remote_tag: dialog for dialog in self.early.values()}
         if self.dialog is not None:
             dialogs[self.dialog.remote_tag] = self.dialog

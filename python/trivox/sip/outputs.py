@@ -3,6 +3,7 @@
 A machine never does I/O: each input or command returns a tuple of these, in order, and the owner
 (`trivox.client`, `trivox.switchboard`) carries them out on the endpoint before it gives the next input.
 A repr shows neither headers nor body: credentials, keys and ICE passwords stand there.
+They live for one step, several a message, and are not frozen: that would double what one costs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SendRequest:
     """Start a client transaction. Via and Content-Length are added below."""
 
@@ -24,7 +25,7 @@ class SendRequest:
     """The route set, already part of `headers`; its first entry decides where the request goes (RFC 3261 §12.2.1.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SendAck:
     """Acknowledge the 2xx with this To tag of client transaction `tx`."""
 
@@ -36,7 +37,7 @@ class SendAck:
     route: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SendCancel:
     """Cancel the client INVITE transaction `tx`, which has had a provisional response."""
 
@@ -44,7 +45,7 @@ class SendCancel:
     headers: Headers = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SendResponse:
     """Answer server transaction `tx`; `to_tag` is used unless the request had one."""
 
@@ -56,7 +57,7 @@ class SendResponse:
     to_tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Forget:
     """Drop the dialog from the core's table."""
 

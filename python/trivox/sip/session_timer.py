@@ -150,6 +150,8 @@ class SessionTimer:
     @property
     def deadline(self) -> float | None:
         """When `handle_timeout` has something to do."""
+        if self.state is _OFF:
+            return None
         times = [at for at in (self._refresh_at, self._expires_at) if at is not None]
         return min(times, default=None)
 
