@@ -54,11 +54,12 @@ header_names! {
 impl HeaderName {
     /// Classify a name as received: any case, long or compact.
     pub fn classify(name: &[u8]) -> Self {
+        let is_compact = name.len() == 1;
         TABLE
             .iter()
             .find(|(_, long, compact)| {
-                name.eq_ignore_ascii_case(long.as_bytes())
-                    || (name.len() == 1 && name.eq_ignore_ascii_case(compact.as_bytes()))
+                let form = if is_compact { compact } else { long };
+                name.eq_ignore_ascii_case(form.as_bytes())
             })
             .map_or(Self::Other, |row| row.0)
     }

@@ -1,6 +1,8 @@
 //! The small pieces of the grammar (RFC 3261 §25.1): tokens, white space, lists, parameters, digits.
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr2, memchr3};
+
 pub(crate) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
@@ -57,6 +59,12 @@ pub(crate) fn is_bare_control(byte: u8) -> bool {
     is_control(byte) && byte != b'\t'
 }
 
+/// Whether some byte is one of those. It looks at all of them, which lets the compiler take many at
+/// a time: what is asked for is not there as a rule.
+pub(crate) fn has(bytes: &[u8], is: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(false, |found, &byte| found | is(byte))
+}
+
 /// A control character, except behind the backslash of a quoted pair (RFC 3261 §25.1; a line break
 /// is none even there).
 pub(crate) fn has_bare_control(line: &[u8]) -> bool {
@@ -83,7 +91,7 @@ pub(crate) fn has_separator(bytes: &[u8]) -> bool {
 /// other control character (HTAB, and what a quoted pair holds), so that a value which was read
 /// can be sent.
 pub(crate) fn unfold(bytes: &[u8]) -> Cow<'_, [u8]> {
-    if !bytes.iter().any(|&byte| is_control(byte)) {
+    if !has(bytes, is_control) {
         return Cow::Borrowed(bytes);
     }
     let mut flat = Vec::with_capacity(bytes.len());
@@ -115,15 +123,14 @@ pub(crate) fn find_outside_quotes(bytes: &[u8], wanted: u8) -> Option<usize> {
     let mut from = 0;
     loop {
         let rest = &bytes[from..];
-        let stop = |&byte: &u8| byte == wanted || byte == b'"' || byte == b'<';
-        let at = rest.iter().position(stop)?;
+        let at = memchr3(wanted, b'"', b'<', rest)?;
         let inner = &rest[at + 1..];
         from += at
             + 2
             + match rest[at] {
                 byte if byte == wanted => return Some(from + at),
                 b'"' => closing_quote(inner)?,
-                _ => inner.iter().position(|&byte| byte == b'>')?,
+                _ => memchr(b'>', inner)?,
             };
     }
 }
@@ -132,8 +139,7 @@ pub(crate) fn find_outside_quotes(bytes: &[u8], wanted: u8) -> Option<usize> {
 fn closing_quote(inner: &[u8]) -> Option<usize> {
     let mut from = 0;
     loop {
-        let stop = |byte: &u8| matches!(byte, b'"' | b'\\');
-        let at = from + inner.get(from..)?.iter().position(stop)?;
+        let at = from + memchr2(b'"', b'\\', inner.get(from..)?)?;
         if inner[at] == b'"' {
             return Some(at);
         }
@@ -162,7 +168,7 @@ impl<'a> Iterator for Split<'a> {
 
 /// One `;name=value` of a parameter list, both trimmed.
 pub(crate) fn parameter(part: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match part.iter().position(|&byte| byte == b'=') {
+    match memchr(b'=', part) {
         Some(at) => (trim(&part[..at]), Some(trim(&part[at + 1..]))),
         None => (trim(part), None),
     }
@@ -218,7 +224,7 @@ pub(crate) fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
 /// The parameters behind a name-addr or addr-spec, from their first semicolon.
 pub(crate) fn address_parameters(value: &[u8]) -> &[u8] {
     let from = match find_outside_quotes(value, b'<') {
-        Some(open) => match value[open..].iter().position(|&byte| byte == b'>') {
+        Some(open) => match memchr(b'>', &value[open..]) {
             Some(close) => open + close + 1,
             None => return b"",
         },

@@ -12,6 +12,7 @@ mod via;
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memchr;
 use smallvec::SmallVec;
 
 pub use build::check_value;
@@ -25,7 +26,7 @@ pub(crate) use via::split_host;
 
 use crate::error::ParseError;
 use lexer::{
-    decimal, has_bare_control, has_separator, is_bare_control, is_token, split, trim, unfold,
+    decimal, has, has_bare_control, has_separator, is_bare_control, is_token, split, trim, unfold,
 };
 use tags::Tags;
 
@@ -77,7 +78,7 @@ fn range(from: usize, to: usize) -> Range<u32> {
 fn line_end(data: &[u8], from: usize) -> Option<(usize, usize)> {
     let mut at = from;
     loop {
-        at += data[at..].iter().position(|&byte| byte == b'\n')? + 1;
+        at += memchr(b'\n', &data[at..])? + 1;
         if at >= from + 2 && data[at - 2] == b'\r' {
             return Some((at - 2, at));
         }
@@ -100,7 +101,7 @@ impl Message {
             });
         }
         let (end, next) = line_end(data, 0).ok_or(ParseError::bad("No start line"))?;
-        if data[..end].iter().any(|&byte| is_bare_control(byte)) {
+        if has(&data[..end], is_bare_control) {
             return Err(ParseError::bad("Control character in start line"));
         }
         let mut message = Self {
@@ -135,7 +136,7 @@ impl Message {
                 return Ok(next);
             }
             let line = &self.data[at..end];
-            if line.iter().any(|&byte| is_bare_control(byte)) && has_bare_control(line) {
+            if has(line, is_bare_control) && has_bare_control(line) {
                 return Err(ParseError::bad("Control character in header"));
             }
             if matches!(line[0], b' ' | b'\t') {
@@ -145,8 +146,8 @@ impl Message {
                     .ok_or(ParseError::bad("Fold without header"))?;
                 field.value.end = end as u32;
             } else {
-                let colon = line.iter().position(|&byte| byte == b':');
-                let colon = colon.ok_or(ParseError::bad("Header line without colon"))?;
+                let colon =
+                    memchr(b':', line).ok_or(ParseError::bad("Header line without colon"))?;
                 let name = trim(&line[..colon]);
                 if !is_token(name) {
                     return Err(ParseError::bad("Bad header name"));

@@ -1,7 +1,7 @@
 //! SIP and SIPS URIs (RFC 3261 §19.1, RFC 5954); other schemes are kept opaque.
 use std::hash::{Hash, Hasher};
 
-use super::lexer::parameter;
+use super::lexer::{has, parameter};
 use super::via::split_host;
 use crate::error::ParseError;
 
@@ -46,9 +46,8 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn cut(text: &'a [u8]) -> Result<Self, ParseError> {
-        let clean =
-            |byte: &u8| *byte > b' ' && *byte != 0x7f && !matches!(byte, b'<' | b'>' | b'"');
-        if !text.iter().all(clean) {
+        let is_bad = |byte| byte <= b' ' || matches!(byte, 0x7f | b'<' | b'>' | b'"');
+        if has(text, is_bad) {
             return Err(ParseError::bad("Bad character in URI"));
         }
         let colon = text.iter().position(|&byte| byte == b':');
