@@ -356,6 +356,24 @@ async def test_481_to_a_request_in_the_dialog_loses_the_call(autojump_clock, wor
         assert (await receipt.wait()).status == 481
 
 
+async def test_a_bye_that_comes_after_the_481_it_caused_is_the_end(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        call, invite = await _connected(client, far)
+        call.send_info("text/plain", "hello")
+        far.respond(await far.expect("INFO"), 481)
+        await trio.sleep(0.5)
+        assert call.state.value is CallState.CONNECTED
+        far.request(
+            "BYE",
+            invite.header("Contact").strip("<>"),
+            call_id=invite.header("Call-ID"),
+            to_tag=invite.key()[3],
+        )
+        end = await call.wait_ended()
+
+        assert end.reason is EndReason.REMOTE_ENDED
+
+
 async def test_max_duration_hangs_up(autojump_clock, world) -> None:
     async with world().with_far_end() as (client, far):
         call = client.create_call(FAR_URI, CallSettings(max_duration=60))

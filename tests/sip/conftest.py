@@ -171,6 +171,9 @@ class Driver:
     def hears(self, event: SipEvent) -> list[object]:
         return self.carry(self.session.handle(event, 0.0))
 
+    def waits(self, now: float) -> list[object]:
+        return self.carry(self.session.handle_timeout(now))
+
     @property
     def last(self) -> tuple[int, SendRequest]:
         """The last transaction and its request."""

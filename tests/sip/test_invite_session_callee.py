@@ -290,9 +290,25 @@ def test_response_that_says_the_dialog_is_gone_hangs_up(called, far_end, status)
     tx, _ = called.last
 
     outputs = called.hears(far_end.answers(tx, far_end.response(info, status)))
+    outputs += called.waits(1.0)
 
     assert kinds(outputs) == ["ResponseReceived", "DialogLost", "BYE"]
     assert outputs[1].status == status
+
+
+def test_481_that_overtook_a_bye_does_not_lose_the_dialog(called, far_end) -> None:
+    """RFC 5407 §3.1: the BYE crossed our request, was lost, and is repeated after T1."""
+    info = called.session.request("INFO")
+    called.carry((info,))
+    tx, _ = called.last
+
+    told = called.hears(far_end.answers(tx, far_end.response(info, 481)))
+    before = called.waits(0.99)
+    ended = called.hears(far_end.asks(50, far_end.request("BYE")))
+
+    assert (kinds(told), before) == (["ResponseReceived"], [])
+    assert kinds(ended) == ["SendResponse", "RemoteEnded", "Forget"]
+    assert called.waits(1.0) == []
 
 
 def test_silence_to_a_request_hangs_up(called, far_end) -> None:

@@ -106,6 +106,7 @@ def test_final_response_that_says_the_dialog_is_gone_ends_it(called, far_end, st
     tx, invite = modify(called, b"hold")
 
     outputs = called.hears(far_end.answers(tx, far_end.response(invite, status)))
+    outputs += called.waits(1.0)
 
     assert said(outputs) == ["ModificationRefused", "DialogLost", "BYE"]
 

@@ -170,7 +170,7 @@ def test_refresh_nobody_answers_ends_the_dialog(identity, far_end, sign) -> None
         else far_end.answers(tx, far_end.response(update, sign))
     )
 
-    assert said(driver.hears(event)) == ["DialogLost", "BYE"]
+    assert said(driver.hears(event) + driver.waits(1601.0)) == ["DialogLost", "BYE"]
 
 
 def test_refresh_over_a_lost_flow_is_tried_again(identity, far_end) -> None:

@@ -26,6 +26,8 @@ Outputs = tuple[SessionOutput, ...]
 _NO_UPDATE: Final = frozenset({405, 420, 501})
 """What is said by who knows no UPDATE, whatever its Allow told."""
 _CONFIRMED: Final = InviteState.CONFIRMED
+_CROSSING: Final = 1.0
+"""Seconds that a BYE may come after the 481 it was before: it is repeated after T1."""
 _OVER: Final = frozenset({InviteState.ENDING, InviteState.TERMINATED})
 _RETRYABLE: Final = frozenset({InviteState.CALLING, InviteState.PROCEEDING})
 
@@ -45,6 +47,9 @@ def take_time(leg: InviteLeg, now: float) -> Outputs:
     outputs: Outputs = ()
     if leg.modification is not None:
         outputs = leg.modification.handle_timeout(leg, Given(), now)
+    if leg.lost is not None and now >= leg.lost[0]:
+        outputs += step(leg, InviteEvent.DIALOG_LOST, leg.lost[1])
+        leg.lost = None
     if leg.timer.is_on and leg.timer.handle_timeout(now):
         outputs += step(leg, InviteEvent.SESSION_EXPIRED, Given())
     return outputs + _go_on(leg)
@@ -55,6 +60,8 @@ def next_deadline(leg: InviteLeg) -> float | None:
     if leg.sender is not None and leg.sender.is_ready and not leg.updates:
         return leg.now
     timer = leg.timer.deadline if leg.state is _CONFIRMED else None
+    if leg.lost is not None and leg.state is _CONFIRMED:
+        timer = leg.lost[0] if timer is None else min(timer, leg.lost[0])
     change = leg.modification.deadline if leg.modification is not None else None
     if timer is None or change is None:
         return change if timer is None else timer
@@ -228,6 +235,10 @@ def _finished(leg: InviteLeg, given: Given, request: ClientRequest) -> Outputs:
                 events.ResponseReceived(request.first_tx, request.method, status, given.message),
             )
     if status not in (408, 481):
+        return told
+    if given.message is not None and status == 481 and leg.state is _CONFIRMED:
+        # As a rule its BYE crossed our request; should it be lost, ours is due (RFC 5407 §3.1).
+        leg.lost = leg.lost or (leg.now + _CROSSING, given)
         return told
     return (*told, *step(leg, InviteEvent.DIALOG_LOST, given))
 

@@ -133,6 +133,8 @@ class InviteLeg:
     """Methods the far end takes, as it told last."""
     modification: Modification | None = None
     """Our changes to the session; made with the first."""
+    lost: tuple[float, Given] | None = None
+    """When the dialog counts as lost for want of a BYE, and the 481 that said it is gone."""
 
     def use(self, identity: LocalIdentity) -> None:
         """Speak as that identity from now on."""
