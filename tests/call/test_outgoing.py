@@ -374,6 +374,66 @@ async def test_a_bye_that_comes_after_the_481_it_caused_is_the_end(autojump_cloc
         assert end.reason is EndReason.REMOTE_ENDED
 
 
+async def test_a_call_without_an_offer_answers_theirs_in_the_ack(autojump_clock, world) -> None:
+    """RFC 3264 §5, RFC 3261 §13.2.2.4."""
+    async with world().with_far_end() as (client, far):
+        call = client.create_call(FAR_URI, CallSettings(delayed_offer=True))
+        await call.start()
+        invite = await far.expect("INVITE")
+        far.respond(invite, 180)
+        far.respond(invite, 200, body=SDP)
+        ack = await far.expect("ACK")
+        await call.wait_connected()
+
+        assert (invite.body, invite.header("Content-Type")) == (b"", None)
+        assert ack.body.startswith(b"v=0")
+        assert ack.header("Content-Type") == "application/sdp"
+        assert len(call.remote_streams.value) == 1
+
+
+async def test_a_reliable_response_may_bring_the_offer(autojump_clock, world) -> None:
+    """RFC 3262 §5: the PRACK answers it."""
+    async with world().with_far_end() as (client, far):
+        call = client.create_call(FAR_URI, CallSettings(delayed_offer=True))
+        await call.start()
+        invite = await far.expect("INVITE")
+        far.respond(invite, 183, headers=[("Require", "100rel"), ("RSeq", "1")], body=SDP)
+        prack = await far.expect("PRACK")
+        far.respond(prack, 200)
+        assert call.has_early_media.value is True
+        far.respond(invite, 200)
+        ack = await far.expect("ACK")
+        await call.wait_connected()
+
+        assert prack.body.startswith(b"v=0")
+        assert ack.body == b""
+
+
+@pytest.mark.parametrize("body", ["", "v=0\r\nnothing of use\r\n"])
+async def test_a_2xx_without_a_fit_offer_ends_the_call(autojump_clock, world, body) -> None:
+    async with world().with_far_end() as (client, far):
+        call = client.create_call(FAR_URI, CallSettings(delayed_offer=True))
+        await call.start()
+        far.respond(await far.expect("INVITE"), 200, body=body)
+        await far.expect("ACK")
+        far.respond(await far.expect("BYE"), 200)
+        await call.wait_ended()
+
+        assert call.state.value is CallState.FAILED
+
+
+async def test_what_makes_a_dialog_tells_which_events_there_are(autojump_clock, world) -> None:
+    """RFC 6665 §8.2.2."""
+    packages = ("message-summary",)
+    async with world().with_far_end(event_packages=packages) as (client, far):
+        call = client.create_call(FAR_URI)
+        await call.start()
+        invite = await far.expect("INVITE")
+        call.hangup()
+
+        assert invite.header("Allow-Events") == "message-summary, refer"
+
+
 async def test_max_duration_hangs_up(autojump_clock, world) -> None:
     async with world().with_far_end() as (client, far):
         call = client.create_call(FAR_URI, CallSettings(max_duration=60))

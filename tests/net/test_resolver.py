@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 import trio
 
-from trivox.errors import ConnectionNetworkError, InvalidUriError, NotSupportedError
+from trivox import open_switchboard
+from trivox.errors import (
+    ConnectionNetworkError,
+    InvalidArgumentsError,
+    InvalidUriError,
+    NotSupportedError,
+)
 from trivox.net.dns_client import SystemDns
 from trivox.net.outbox import Outbox
 from trivox.net.resolver import Resolver
@@ -153,3 +159,11 @@ def test_a_traced_stream_is_cut_into_its_messages(size):
         messages += splitter.split(data[start : start + size])
 
     assert messages == [one, two, one]
+
+
+@pytest.mark.parametrize(
+    "advertised", ["a.test:0", "a.test:65536", "a.test:x", "a b", "[::1]:sip", ":5060", "a.test:-1"]
+)
+def test_an_advertised_address_that_is_none_is_refused(advertised):
+    with pytest.raises(InvalidArgumentsError, match="advertised"):
+        open_switchboard(advertised=advertised)

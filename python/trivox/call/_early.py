@@ -90,8 +90,8 @@ class CallEarly(CallPaths):
         await self._checkpoint_or_leave(480)
 
     def _local_description(self) -> bytes:
-        """Open the media session and return the body of our 2xx."""
-        assert self._route is not None, "an incoming call is born with its route"
+        """Open the media session; return our answer to their offer, or ours where there is none."""
+        assert self._route is not None, "media is opened on the route of the call"
         if self._leg.is_open:
             return self._leg.local_sdp.encode()  # early media has answered the offer
         offer = self._remote_offer

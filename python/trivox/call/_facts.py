@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from trivox.call import _requests as requests
-from trivox.call._listening import CAN_RECONNECT, CallListening
+from trivox.call._listening import CallListening
 from trivox.call._upkeep import CallUpkeep
 from trivox.call.events import (
     CallEnd,
@@ -33,13 +33,9 @@ from trivox.sip.reason import read_causes_untrusted
 if TYPE_CHECKING:
     from trivox._native import Message, SipEvent
     from trivox.call._requests import InfoTones, Outcome
-    from trivox.call.farewell import Farewell
     from trivox.call.host import Route
     from trivox.sip.outputs import Headers
 
-_FLOW = "flow"
-FLOW_GRACE: Final = 32.0
-"""Seconds a call waits in RECONNECTING for the far end's connection: 64·T1, as a request does."""
 ACCEPTED = f"{SDP}, {MULTIPART}"
 _WITHOUT_ANSWER: Final = (SendAck, SendCancel)
 """Their transaction is the INVITE's: `isinstance` takes a tuple in half the time of a union."""
@@ -49,7 +45,6 @@ class CallFacts(CallUpkeep):
     """The link between a call and its `InviteSession`."""
 
     _route: Route | None
-    _farewell: Farewell
     _remote_offer: bytes
     _receipts: dict[int, Outcome[SipResponse]]
     _tones: InfoTones | None
@@ -67,27 +62,6 @@ class CallFacts(CallUpkeep):
         """Take one event that carries this call's token; the client's drain calls it."""
         assert self._session is not None, "a call without session has no token at the core"
         self._carry_out(self._session.handle(event, now))
-
-    @property
-    def _has_lost_flow(self) -> bool:
-        """Whether the far end's connection is gone, which only the far end can open anew."""
-        return _FLOW in self._lost_paths
-
-    def _note_flow_lost(self) -> None:
-        """Wait for the far end to come back by another connection, at most `FLOW_GRACE`."""
-        self._begin_reconnecting(_FLOW)
-        if self._has_lost_flow:
-            self._after(_FLOW, FLOW_GRACE, self._give_up_flow)
-
-    def _note_flow_back(self) -> None:
-        """Go on where the call was: a message of its dialog came by a live connection."""
-        self._withdraw(_FLOW)
-        self._end_reconnecting(_FLOW)
-
-    def _give_up_flow(self) -> None:
-        if self._phase in CAN_RECONNECT:
-            self._farewell.status = 480
-            self._lose("the far end did not connect again", Trigger.LOST)
 
     def _carry_out(self, outputs: tuple[facts.SessionOutput, ...]) -> list[int]:
         """Do what the session asks, then take what it tells; returns the transactions begun."""
@@ -177,11 +151,35 @@ class CallFacts(CallUpkeep):
     def _take_preview(self, fact: facts.Progress) -> bool:
         """Let the media of a provisional answer be heard; a bad one is passed over."""
         try:
+            if fact.is_offer:
+                self._remote_offer = fact.body
+                answer = self._local_description()
+                assert self._session is not None, "its own session told it"
+                self._carry_out(self._session.acknowledge_progress(fact.to_tag, answer))
+                self._leg.begin_flow()
+                return True
+            if not self._leg.is_open:
+                return False  # an unreliable preview of an offer that is to come
             self._leg.take_answer(fact.body, fact.to_tag, is_provisional=True)
         except (StreamError, EngineError):
             return False
         self._leg.begin_flow()
         return True
+
+    def _answer_offer(self, fact: facts.Answered) -> bool:
+        """Answer the offer of a 2xx in its ACK (RFC 3261 §13.2.2.4)."""
+        assert self._session is not None, "its own session told it"
+        self._remote_offer = fact.body
+        try:
+            answer = self._local_description()
+        except (StreamError, EngineError) as error:
+            self._fail_media(str(error))
+            return False
+        self._carry_out(self._session.acknowledge(answer))
+        return True
+
+    @abstractmethod
+    def _local_description(self) -> bytes: ...
 
     def _stop_ringing(self) -> None:
         if CallListening.is_ringing.of(self):
@@ -196,7 +194,10 @@ class CallFacts(CallUpkeep):
         self._step(Trigger.ANSWERED)
         if self._phase is not Phase.ESTABLISHING:
             return
-        if not fact.body:
+        if fact.is_offer:
+            if not self._answer_offer(fact):
+                return
+        elif not fact.body:
             if not self._leg.remote_sdp:
                 self._fail_media("the 2xx brought no answer")
                 return

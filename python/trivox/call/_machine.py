@@ -27,7 +27,12 @@ from trivox.call.states import IGNORED, LEAVING, TABLE, Action, CallState, Phase
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from trivox.call.farewell import Farewell
+
 _LOGGER = logging.getLogger("trivox.call")
+_FLOW: Final = "flow"
+FLOW_GRACE: Final = 32.0
+"""Seconds a call waits in RECONNECTING for the far end's connection: 64·T1, as a request does."""
 # Python 3.11 takes longer to find a member of an enum than all else in a step.
 _END_SIGNALLING: Final = Action.END_SIGNALLING
 _RELEASE_MEDIA: Final = Action.RELEASE_MEDIA
@@ -37,6 +42,8 @@ _FINISH: Final = Action.FINISH
 
 class CallMachine(CallListening, ABC):
     """Steps through the table of `trivox.call.states`."""
+
+    _farewell: Farewell
 
     def _step(self, trigger: Trigger) -> None:
         """Take a trigger; one raised within a step waits until that step is complete."""
@@ -220,6 +227,27 @@ class CallMachine(CallListening, ABC):
             self._tell("state")
             self._emit(Reconnected, Originator.SYSTEM, cause=cause)
             self._go_on()
+
+    @property
+    def _has_lost_flow(self) -> bool:
+        """Whether the far end's connection is gone, which only the far end can open anew."""
+        return _FLOW in self._lost_paths
+
+    def _note_flow_lost(self) -> None:
+        """Wait for the far end to come back by another connection, at most `FLOW_GRACE`."""
+        self._begin_reconnecting(_FLOW)
+        if self._has_lost_flow:
+            self._after(_FLOW, FLOW_GRACE, self._give_up_flow)
+
+    def _note_flow_back(self) -> None:
+        """Go on where the call was: a message of its dialog came by a live connection."""
+        self._withdraw(_FLOW)
+        self._end_reconnecting(_FLOW)
+
+    def _give_up_flow(self) -> None:
+        if self._phase in CAN_RECONNECT:
+            self._farewell.status = 480
+            self._lose("the far end did not connect again", Trigger.LOST)
 
     def _refuse_reconnecting(self, what: str) -> None:
         """Raise CallReconnectingError while a path is lost."""

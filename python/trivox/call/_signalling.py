@@ -10,7 +10,7 @@ import trio
 
 from trivox.actor.receipt import OpenReceipt
 from trivox.call import _requests as requests
-from trivox.call._early import TRANSPORTS, CallEarly
+from trivox.call._early import CallEarly
 from trivox.call.argument_rules import checked_body, checked_choice, checked_kind
 from trivox.call.events import CallEnd, EndReason, Originator
 from trivox.call.farewell import Farewell
@@ -83,15 +83,7 @@ class CallSignalling(CallEarly):
         settings = self.settings
         self._route = route
         self._leg.screen = partial(self._host.screen, route)
-        wanted = TRANSPORTS[settings.media]
-        self._leg.open(
-            transport=wanted,
-            local_hosts=self._host.media_hosts(route, wanted),
-            advertised=self._host.advertised,
-            codecs=settings.audio_codecs,
-            detection=settings.detection,
-        )
-        offer = self._leg.offer()
+        offer = b"" if settings.delayed_offer else self._local_description()
         self._session = InviteSession.outgoing(
             route.identity,
             self.destination,
@@ -102,7 +94,6 @@ class CallSignalling(CallEarly):
             timer=settings.session_timer,
             reliability=settings.reliability,
         )
-        self._tell(media_state="connecting")
         self.timings.started = self._now()
         self._carry_out(self._session.invite(offer, _SDP))
         self._step(Trigger.SENT)

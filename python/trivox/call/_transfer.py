@@ -49,7 +49,7 @@ class CallTransfer(CallSignalling):
     async def transfer(
         self, target: str | Call, *, headers: HeaderArguments = None
     ) -> TransferResult:
-        """Hand the far end over to somebody else and wait for the outcome; then this call ends.
+        """Hand the far end over to somebody else; returns once that is done and this call has ended.
 
         Blind: the far end calls `target`. Attended: `target` is another connected call, and the
         far end takes its place there (Replaces, RFC 3891); that call ends too. While it waits the
@@ -80,7 +80,9 @@ class CallTransfer(CallSignalling):
         self._transfer = transfer
         own = (("Refer-To", value), ("Referred-By", self._route.identity.address))
         self._try_request("REFER", (*own, *pairs), b"", "", transfer)
-        return await transfer.receipt.wait()
+        result = await transfer.receipt.wait()
+        await self._face.wait_ended()
+        return result
 
     def _checked_consulted(self, target: object) -> CallTransfer | None:
         if isinstance(target, str):

@@ -72,6 +72,8 @@ class CallSettings:
         media: The kind of media transport.
         dtmf_method: The default of `Call.send_dtmf`.
         streams: Local streams to send from the start, beside the call's own.
+        delayed_offer: Let the far end make the offer of an outgoing call: its INVITE has none, and our
+            ACK brings the answer (RFC 3264 §5).
         allow_no_audio: Let an outgoing call start though its audio streams were removed.
         video_upgrade: ask: emit CallUpgrade, and refuse the video after 8 s; accept, reject: answer
             at once. Video is not carried yet: each answer keeps the audio and refuses the video.
@@ -103,6 +105,7 @@ class CallSettings:
     media: MediaKind = "auto"
     dtmf_method: DtmfMethod = DtmfMethod.AUTO
     streams: tuple[LocalStream, ...] = ()
+    delayed_offer: bool = False
     allow_no_audio: bool = False
     video_upgrade: VideoUpgrade = "ask"
     mute_audio: bool = False

@@ -184,6 +184,7 @@ class Routes:
             routes=routes,
             digest=account.secrets.digest if account is not None else None,
             user_agent=config.user_agent,
+            events=(*config.event_packages, "refer"),
         )
         return Route(flow.id, peer, local, identity, is_secure=is_secure)
 

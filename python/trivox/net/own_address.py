@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from typing import TYPE_CHECKING, Final, final
 
+from trivox.errors import InvalidArgumentsError
 from trivox.net.route import RouteTable, host_port, is_ipv6, is_wildcard, sip_uri
 from trivox.net.target import WEBSOCKETS, numeric_host
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
     from trivox.net.transport import Address, Flow, SocketFactory
 
+_LAST_PORT: Final = 65_535
+_PORT_DIGITS: Final = 5
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-.]*[A-Za-z0-9])?\.?")
 _HOSTS_LIFETIME: Final = 30.0  # seconds; an interface that comes or goes is noticed within it
 
 
@@ -108,4 +113,13 @@ def _split(advertised: str | None) -> tuple[str, int]:
     if numeric_host(advertised.strip("[]")):
         return advertised.strip("[]"), 0
     host, colon, port = advertised.rpartition(":")
-    return (host.strip("[]"), int(port)) if colon else (advertised, 0)
+    if not colon:
+        host, port = advertised, "0"
+    is_number = port.isascii() and port.isdigit() and len(port) <= _PORT_DIGITS
+    is_port = is_number and 0 <= int(port) <= _LAST_PORT and (int(port) > 0 or not colon)
+    bare = host.strip("[]")
+    if not is_port or not (numeric_host(bare) or _HOST_NAME.fullmatch(bare)):
+        raise InvalidArgumentsError(
+            f"advertised is {advertised!r}; give a host, or host:port, as others are to reach us"
+        )
+    return bare, int(port)

@@ -25,6 +25,7 @@ class LocalIdentity:
         user_agent: Value of User-Agent; empty for none.
         is_trusted: Whether the peer is in our trust domain (RFC 3325 §4): what it asserts is
             believed, and what we assert is told to it.
+        events: Event packages that can be subscribed to here (RFC 6665 §8.2.2).
         headers: What tells a trusted peer who we are, in requests outside of dialogs.
     """
 
@@ -36,6 +37,12 @@ class LocalIdentity:
     user_agent: str = ""
     is_trusted: bool = False
     headers: Headers = ()
+    events: tuple[str, ...] = ()
+
+    @property
+    def allow_events(self) -> Headers:
+        """The Allow-Events header of what makes a dialog (RFC 6665 §8.2.2)."""
+        return (("Allow-Events", ", ".join(self.events)),) if self.events else ()
 
     @property
     def address(self) -> str:

@@ -229,6 +229,7 @@ class InviteLeg:
             ("CSeq", f"{self.invite_cseq} INVITE"),
             ("Contact", self.contact),
             ALLOW,
+            *identity.allow_events,
             *invite_headers(self.reliability),
             *self.timer.offer(),
             *agent,
@@ -276,7 +277,8 @@ class InviteLeg:
                 own += (ALLOW,)  # whether we take UPDATE, before the dialog is confirmed
             if status >= 200:
                 agreed = self.timer.accept(request, self.now) if request is not None else ()
-                own += (ALLOW, SUPPORTED, *agreed)
+                events = self.identity.allow_events if self.identity and tx == self.tx else ()
+                own += (ALLOW, SUPPORTED, *events, *agreed)
             if self.identity is not None and self.identity.is_trusted:
                 own += unless_given(self.identity.headers, headers)
         return SendResponse(
