@@ -300,7 +300,8 @@ impl Session {
         let is_complete = self.is_transport_ready && self.has_local && self.has_remote;
         if is_complete && self.connected.is_none() && !self.is_ended && !self.has_open_offer() {
             self.connected = Some(now);
-            self.next_frame = Some(now);
+            // A frame is complete when its 20 ms are over; so an answer leaves before the first one.
+            self.next_frame = Some(now + FRAME);
             self.emit(EventKind::Connected, 0.0, "");
         }
     }
