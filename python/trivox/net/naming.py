@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trivox.net.dns_client import DnsClient, SystemDns, is_local_name
 from trivox.net.dns_records import DnsFailedError
+from trivox.net.precedence import Precedence
 from trivox.net.resolver import Resolver
 from trivox.net.sockets import SystemSockets
 
@@ -30,10 +31,17 @@ def new_resolver(
             installed, and the system's resolver for the rest; another knows its own names.
         draw: Returns random numbers from 0 to 1.
     """
+    precedence = Precedence(sockets.route_to)
     if dns is not None:
-        return Resolver(dns, has_records=True, draw=draw)
+        return Resolver(dns, has_records=True, draw=draw, precedence=precedence)
     system = SystemDns(sockets.resolve)
     if isinstance(sockets, SystemSockets):
         with suppress(ImportError, DnsFailedError):
-            return Resolver(DnsClient(system), has_records=True, draw=draw, is_local=is_local_name)
+            return Resolver(
+                DnsClient(system),
+                has_records=True,
+                draw=draw,
+                is_local=is_local_name,
+                precedence=precedence,
+            )
     return Resolver(system, has_records=False, draw=draw)

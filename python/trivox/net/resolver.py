@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from trivox.net.dns_records import Dns, Record
+    from trivox.net.precedence import Precedence
     from trivox.net.transport import Address
 
     Questions = tuple[DnsQuestion, ...]
@@ -49,6 +50,7 @@ class Resolver:
         has_records: Whether it knows NAPTR, SRV, A and AAAA; if not, only HOST is asked.
         draw: Returns random numbers from 0 to 1, for the weights of servers.
         is_local: Tells names that only the system knows, such as those of its hosts file.
+        precedence: Orders the addresses of a host; None: as they came, IPv4 first.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class Resolver:
         has_records: bool,
         draw: Callable[[], float],
         is_local: Callable[[str], bool] = lambda _name: False,
+        precedence: Precedence | None = None,
     ) -> None:
         self.blocklist: Final = Blocklist()
         self._cache = DnsCache(dns)
         self._has_records = has_records
         self._draw = draw
         self._is_local = is_local
+        self._precedence = precedence
 
     def resolve_now(self, uri: str) -> Target | None:
         """Resolve without asking anybody; None when the host is a name. Raises as `resolve` does."""
@@ -146,7 +150,7 @@ class Resolver:
             (found,) = yield (host,)
             return _target(destination, destination.fixed_transport, _at(found, destination))
         if destination.port is not None or destination.transport in WEBSOCKETS:
-            found = yield from _addresses(destination.host)
+            found = yield from self._addresses(destination.host)
             return _target(destination, destination.fixed_transport, _at(found, destination))
         return (yield from self._by_servers(destination))
 
@@ -164,11 +168,21 @@ class Resolver:
             if servers:
                 found: list[Address] = []
                 for server in self._ordered(servers):
-                    hosts = yield from _addresses(server.host)
+                    hosts = yield from self._addresses(server.host)
                     found += [(str(host), server.port) for host in hosts]
                 return _target(destination, transport, found)
-        hosts = yield from _addresses(destination.host)
+        hosts = yield from self._addresses(destination.host)
         return _target(destination, destination.fixed_transport, _at(hosts, destination))
+
+    def _addresses(self, host: str) -> Generator[Questions, Answers, tuple[Record, ...]]:
+        numeric = numeric_host(host)
+        if numeric is not None:
+            return (numeric,)
+        old, new = yield (DnsQuestion(host, "A"), DnsQuestion(host, "AAAA"))
+        found = old + new
+        if self._precedence is None:
+            return found
+        return self._precedence.order([str(one) for one in found])
 
     def _ordered(self, servers: list[Srv]) -> list[Srv]:
         """Return the servers to try: by priority, within one drawn by weight (RFC 2782)."""
@@ -195,14 +209,6 @@ def _target(destination: Destination, transport: str, found: list[Address]) -> T
 
 def _at(hosts: tuple[Record, ...], destination: Destination) -> list[Address]:
     return [(str(host), destination.fixed_port) for host in hosts]
-
-
-def _addresses(host: str) -> Generator[Questions, Answers, tuple[Record, ...]]:
-    numeric = numeric_host(host)
-    if numeric is not None:
-        return (numeric,)
-    old, new = yield (DnsQuestion(host, "A"), DnsQuestion(host, "AAAA"))
-    return old + new
 
 
 def _offered(records: tuple[Record, ...], *, is_secure: bool) -> dict[str, str]:

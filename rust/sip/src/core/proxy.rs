@@ -9,6 +9,8 @@ use crate::transaction::{Client, Side};
 
 impl SipCore {
     /// Forward a request: a client transaction, or 0 for an ACK, which is sent without state.
+    ///
+    /// What the sender asserts of identities stays here: nobody beyond us is in its trust domain.
     pub fn forward(
         &mut self,
         message: &Message,
@@ -124,9 +126,13 @@ fn build_upstream(message: &Message) -> Option<Vec<u8>> {
     Some(out.finish(message.body()))
 }
 
+/// What only a member of a trust domain may say of somebody, and our users are none (RFC 3325 §5).
+const ASSERTIONS: [&[u8]; 2] = [b"P-Asserted-Identity", b"P-Preferred-Identity"];
+
 fn copy_rest(out: &mut Builder, message: &Message, except: &[HeaderName]) {
     for (kind, name, value) in message.fields() {
-        if !except.contains(&kind) {
+        let is_asserted = ASSERTIONS.iter().any(|one| name.eq_ignore_ascii_case(one));
+        if !is_asserted && !except.contains(&kind) {
             out.line(&String::from_utf8_lossy(name), value);
         }
     }
