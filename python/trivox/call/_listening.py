@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import logging
-from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, overload
 
 import trio
@@ -37,6 +36,7 @@ from trivox.call.timings import CallTimings
 from trivox.errors import CallEndedError, CallReconnectingError, CallWrongStateError, call_failed
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable
 
     from trivox._native import Message
@@ -135,9 +135,9 @@ class CallListening:
         self._emitter: Emitter[Event] | None = None
         self._isolation: Isolation | None = None
         self._seq = 0
-        self._triggers: deque[Trigger] = deque()
+        self._triggers: list[Trigger] = []
         self._is_stepping = False
-        self._publications: deque[Action] = deque()
+        self._publications: list[Action] = []
         self._is_publishing = False
         self._timers: dict[str, Timer] = {}
         self._until_connected: trio.lowlevel.ParkingLot | None = None

@@ -54,7 +54,7 @@ class CallMachine(CallListening, ABC):
         else:
             self._take(trigger)
         while self._triggers:
-            self._take(self._triggers.popleft())
+            self._take(self._triggers.pop(0))
 
     def _take(self, trigger: Trigger) -> None:
         go = TABLE[self._phase].get(trigger)
@@ -108,7 +108,7 @@ class CallMachine(CallListening, ABC):
         self._is_publishing = True
         try:
             while self._publications:
-                publish = _PUBLISHED.get(self._publications.popleft())
+                publish = _PUBLISHED.get(self._publications.pop(0))
                 if publish is not None:
                     publish(self)
         finally:

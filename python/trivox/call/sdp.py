@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from trivox.media.native_engine import detect_hold, detect_video
 
-_HOLD_MARKS: Final = re.compile(rb"a=sendonly|a=inactive|0\.0\.0\.0|IP6 ::|b=")
+_HOLD_MARKS: Final = (b"a=sendonly", b"a=inactive", b"0.0.0.0", b"IP6 ::", b"b=")
 
 
 def is_holding(description: bytes) -> bool:
@@ -15,9 +14,10 @@ def is_holding(description: bytes) -> bool:
 
     RFC 3264 §8.4 (sendonly, inactive), RFC 2543 (c=0.0.0.0), or a bandwidth of 0.
     """
-    if _HOLD_MARKS.search(description) is None:
-        return False
-    return detect_hold(description.decode(errors="replace"))
+    for mark in _HOLD_MARKS:
+        if mark in description:
+            return detect_hold(description.decode(errors="replace"))
+    return False
 
 
 def is_offering_video(offer: bytes, remote: str) -> bool:

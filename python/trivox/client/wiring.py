@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 from collections import deque
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, final
 
 from trivox.client.exchange import Exchange
 from trivox.client.identifiers import Identifiers
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import SocketFactory
     from trivox.sip.outputs import SendAck, SendCancel, SendRequest
+
+_UNTRACED: Final[deque[TraceRecord]] = deque(maxlen=0)
+"""What calls keep of their messages where none are kept."""
 
 
 class Owner(Protocol):
@@ -177,7 +180,7 @@ class Wiring:
 
     def trace_of(self, call_id: str) -> deque[TraceRecord]:
         """Return the kept messages of a Call-ID; empty unless they are kept."""
-        return self._tracer.records(call_id) if self._tracer is not None else deque(maxlen=0)
+        return self._tracer.records(call_id) if self._tracer is not None else _UNTRACED
 
     def isolation_for(self, call: Call) -> Isolation:
         """Return the place where what this call's listeners raise ends."""

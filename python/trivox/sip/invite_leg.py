@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, final
@@ -113,7 +112,7 @@ class InviteLeg:
     invite: ClientRequest | None = None
     ack_authorization: Headers = ()
     end_headers: Headers = ()
-    unsent: deque[ClientRequest] = field(init=False, default_factory=deque)
+    unsent: list[ClientRequest] = field(init=False, default_factory=list)
     pending: dict[int, ClientRequest] = field(init=False, default_factory=dict)
     reinvites: dict[int, bool] = field(init=False, default_factory=dict)
     """re-INVITEs of theirs by transaction: whether the final response is out."""

@@ -203,7 +203,7 @@ class InviteSession:
     def sent(self, tx: int) -> None:
         """Take the transaction of the oldest `SendRequest` not reported yet."""
         leg = self._leg
-        request = leg.unsent.popleft()
+        request = leg.unsent.pop(0)
         leg.pending[tx] = request
         request.first_tx = request.first_tx or tx
         request.tx = tx
