@@ -25,6 +25,7 @@ from trivox.call.client_events import (
     IncomingMessage,
     ListenerFailed,
 )
+from trivox.call.codec_settings import OpusSettings
 from trivox.call.event_names import CallEvent
 from trivox.call.events import (
     CallEnd,
@@ -258,6 +259,7 @@ __all__ = [
     "NotSupportedError",
     "Notification",
     "NotifierState",
+    "OpusSettings",
     "Originator",
     "Overflow",
     "ParseError",

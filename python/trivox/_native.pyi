@@ -370,6 +370,20 @@ class MediaEngine:
         """`kind` is "offer", "answer" or "provisional"; `dialog` tells early dialogs (To tags) apart. Raises MediaNegotiationError."""
     def create_answer(self, session: int) -> str: ...
     def close_session(self, session: int) -> None: ...
+    def set_codec_options(
+        self,
+        session: int,
+        *,
+        bitrate_bps: int,
+        complexity: int,
+        fec: bool,
+        dtx: bool,
+        stereo: bool,
+        cbr: bool,
+        max_playback_rate_hz: int,
+        comfort_noise: bool,
+    ) -> None:
+        """How audio is encoded; takes effect with the next description agreed on."""
     def set_muted(self, session: int, muted: bool) -> None: ...
     def set_mix(self, session: int, *, own: bool, holding: bool) -> None:
         """What is heard: all; without `own` what is placed "beside"; `holding`, the place "hold" alone."""

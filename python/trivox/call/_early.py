@@ -102,8 +102,7 @@ class CallEarly(CallPaths):
             transport=wanted,
             local_hosts=self._host.media_hosts(self._route, wanted),
             advertised=self._host.advertised,
-            codecs=self.settings.audio_codecs,
-            detection=self.settings.detection,
+            settings=self.settings,
         )
         self._tell(media_state="connecting")
         return self._leg.answer(offer, "") if offer else self._leg.offer()

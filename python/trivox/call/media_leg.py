@@ -9,7 +9,6 @@ import trio
 
 from trivox.call._digits import Digits
 from trivox.errors import EngineError
-from trivox.media.detection import NO_DETECTION, Detection
 from trivox.media.engine import EngineEventKind
 from trivox.media.statistics import KnownReport, StatisticsReport, StatisticsSample, history_of
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from trivox.call.joining import Joint
     from trivox.call.local_audio import LocalAudio
+    from trivox.call.settings import CallSettings
     from trivox.media.engine import EngineEventSink, Media, MediaSessions, Report
     from trivox.media.port import AudioPort
 
@@ -128,8 +128,7 @@ class MediaLeg:
         transport: str,
         local_hosts: Sequence[str],
         advertised: str,
-        codecs: Sequence[str],
-        detection: Detection = NO_DETECTION,
+        settings: CallSettings,
     ) -> None:
         """Open the session on local addresses, best first. Raises EngineError when no port is left."""
         assert self._sink is not None, "a released leg is not opened again"
@@ -138,15 +137,16 @@ class MediaLeg:
             transport=transport,
             local_addresses=local_hosts,
             advertised=advertised,
-            codecs=codecs,
+            codecs=settings.audio_codecs,
             dtmf=True,
             ptime_ms=_PTIME_MS,
         )
+        settings.opus.apply(self.sessions, self._session, comfort_noise=settings.comfort_noise)
         self._media.attach(self._session, self._sink)
         if self.is_muted:
             self.mute(is_muted=True)
-        if detection.is_on:
-            detection.begin(self.sessions, self._session)
+        if settings.detection.is_on:
+            settings.detection.begin(self.sessions, self._session)
         if self.audio is not None:
             self.audio.begin()
 

@@ -9,11 +9,12 @@ from typing import Final, Literal, cast
 
 from trivox.call.argument_rules import (
     checked_choice,
-    checked_names,
+    checked_kind,
     checked_number,
     checked_privacy,
     checked_uri,
 )
+from trivox.call.codec_settings import DEFAULT_AUDIO_CODECS, OpusSettings, checked_codecs
 from trivox.call.header_rules import checked_headers, checked_text
 from trivox.call.streams import LocalStream, checked_streams
 from trivox.errors import InvalidArgumentsError
@@ -32,8 +33,6 @@ _VIDEO_UPGRADES: Final = ("ask", "accept", "reject")
 _MEDIA_KINDS: Final = ("auto", "webrtc", "rtp")
 _MOST_CUSTOM_DATA_BYTES: Final = 200
 _LEAST_STATS_INTERVAL: Final = 0.5
-DEFAULT_AUDIO_CODECS: Final = ("opus", "PCMU", "PCMA")
-_KNOWN_CODECS: Final = DEFAULT_AUDIO_CODECS
 
 
 class RejectMode(IntEnum):
@@ -68,7 +67,10 @@ class CallSettings:
             network is told who calls, and what is asked of it, where the account is trusted.
         custom_data: Up to 200 bytes of UTF-8, sent as `X-Custom-Data`.
         extra_headers: Further headers of the INVITE or of its answer.
-        audio_codecs: Encoding names in order of preference.
+        audio_codecs: Encoding names in order of preference: "opus", "G722", "PCMU", "PCMA", "L16".
+        opus: How Opus is encoded and wanted.
+        comfort_noise: With G.711, send what a silence sounds like in place of it, where the far
+            end takes that (RFC 3389); received comfort noise is played in any case.
         media: The kind of media transport.
         dtmf_method: The default of `Call.send_dtmf`.
         streams: Local streams to send from the start, beside the call's own.
@@ -102,6 +104,8 @@ class CallSettings:
     custom_data: str = ""
     extra_headers: Mapping[str, str] = field(default_factory=dict)
     audio_codecs: tuple[str, ...] = DEFAULT_AUDIO_CODECS
+    opus: OpusSettings = field(default_factory=OpusSettings)
+    comfort_noise: bool = False
     media: MediaKind = "auto"
     dtmf_method: DtmfMethod = DtmfMethod.AUTO
     streams: tuple[LocalStream, ...] = ()
@@ -124,8 +128,8 @@ class CallSettings:
         if not isinstance(self.extra_headers, Mapping):
             raise InvalidArgumentsError("extra_headers is a mapping of names to values")
         checked_headers(self.extra_headers)
-        codecs = checked_names(self.audio_codecs, "audio_codecs")
-        object.__setattr__(self, "audio_codecs", codecs)
+        object.__setattr__(self, "audio_codecs", checked_codecs(self.audio_codecs))
+        checked_kind(self.opus, OpusSettings, "opus")
         method = checked_choice(self.dtmf_method, DtmfMethod, "dtmf_method")
         object.__setattr__(self, "dtmf_method", method)
         object.__setattr__(self, "privacy", checked_privacy(self.privacy))
@@ -140,14 +144,6 @@ class CallSettings:
         object.__setattr__(self, "streams", checked_streams(self.streams))
         _check_name(self.video_upgrade, "video_upgrade", _VIDEO_UPGRADES)
         _check_name(self.media, "media", _MEDIA_KINDS)
-        if not self.audio_codecs:
-            raise InvalidArgumentsError("audio_codecs names no codec")
-        unknown = {name.lower() for name in codecs} - {name.lower() for name in _KNOWN_CODECS}
-        if unknown:
-            raise InvalidArgumentsError(
-                f"audio_codecs names {', '.join(sorted(unknown))}; there are "
-                f"{', '.join(_KNOWN_CODECS)}"
-            )
         for name in ("ring_timeout", "max_duration", "media_timeout"):
             value = getattr(self, name)
             if value is not None:

@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
 from trivox.media.engine_audio import AudioSessions
+from trivox.media.engine_codecs import CodecOptions
 from trivox.media.engine_joining import JoiningSessions
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class EngineEventKind(IntEnum):
     """number is the value; text is the issue, "fine" and the threshold."""
 
 
-class MediaSessions(AudioSessions, JoiningSessions, Protocol):
+class MediaSessions(AudioSessions, CodecOptions, JoiningSessions, Protocol):
     """The methods of `trivox._native.MediaEngine` that a call uses; fakes implement these."""
 
     def open_session(

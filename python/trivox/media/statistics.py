@@ -83,6 +83,8 @@ class StatisticsReport:
         remote_loss: Share of ours lost in the far end's last report, 0 to 1.
         remote_jitter: Jitter of ours at the far end, seconds.
         concealed: Share of the heard audio that was made up for missing packets, 0 to 1.
+        concealed_last_second: The same of the last whole second.
+        concealed_seconds: Seconds in which something was made up.
         buffer_delay: Seconds the jitter buffer holds back now.
         mos: Estimated quality of the received audio, 1 to 4.5 (E-model, ITU-T G.107), as the
             conversational score of RFC 3611 §4.7.5.
@@ -107,6 +109,8 @@ class StatisticsReport:
     remote_loss: float = 0.0
     remote_jitter: float = 0.0
     concealed: float = 0.0
+    concealed_last_second: float = 0.0
+    concealed_seconds: int = 0
     buffer_delay: float = 0.0
     mos: float = 0.0
     r_factor: float = 0.0
@@ -138,6 +142,8 @@ class StatisticsReport:
             remote_loss=number("remote_loss"),
             remote_jitter=number("remote_jitter"),
             concealed=number("concealed"),
+            concealed_last_second=number("concealed_last_second"),
+            concealed_seconds=int(number("concealed_seconds")),
             buffer_delay=number("buffer_delay"),
             mos=number("mos"),
             r_factor=number("rating"),

@@ -17,6 +17,7 @@ from trivox.media.driven import DrivenMedia
 from trivox.media.engine import EngineEventKind
 from trivox.media.statistics import KnownReport
 from trivox.testing.fake_audio import FakeAudio, FakePort
+from trivox.testing.fake_codecs import FakeCodecs
 from trivox.testing.fake_joining import FakeJoining
 from trivox.testing.fake_playback import FakePlayer
 from trivox.testing.fake_session import (
@@ -41,7 +42,7 @@ _FIRST_PORT: Final = 20_000
 
 
 @final
-class FakeEngine(FakeAudio, FakeJoining):
+class FakeEngine(FakeAudio, FakeCodecs, FakeJoining):
     """A `SteppedEngine` whose sessions connect `set_up` seconds after offer and answer are known."""
 
     def __init__(self, *, now: float = 0.0, set_up: float = 0.0) -> None:

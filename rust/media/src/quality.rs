@@ -61,10 +61,10 @@ fn codec_factors(codec: CodecKind) -> (f64, f64) {
     match codec {
         // G.711 with packet loss concealment: Ie 0, Bpl 25.1.
         CodecKind::Pcmu | CodecKind::Pcma => (0.0, 25.1),
-        // DEVIATION: G.113 lists no values for Opus nor for L16. On the narrowband scale of this
-        // model neither is worse than G.711 without loss; for Opus, whose concealment is at least
-        // that of G.711 Appendix I, the same robustness is taken. L16 has our concealment.
-        CodecKind::Opus | CodecKind::L16 => (0.0, 25.1),
+        // DEVIATION: G.113 lists no values for Opus, L16 and, on this scale, G.722. On the narrowband scale of this
+        // model none is worse than G.711 without loss; for Opus, whose concealment is at least
+        // that of G.711 Appendix I, the same robustness is taken. The others have our concealment.
+        CodecKind::Opus | CodecKind::L16 | CodecKind::G722 => (0.0, 25.1),
     }
 }
 

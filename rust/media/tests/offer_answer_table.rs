@@ -22,7 +22,7 @@ fn two_sides_of_ours_agree_on_opus_over_ice() {
         assert_eq!(agreed.send_payload_type, 111);
         assert_eq!(agreed.direction, Direction::SendReceive);
         assert_eq!(agreed.telephone_event.unwrap().clock_rate_hz, 48_000);
-        assert!(agreed.use_inband_fec && agreed.rtcp_mux);
+        assert!(agreed.opus.use_inband_fec && agreed.rtcp_mux);
     }
     let roles = [&ours, &theirs].map(|agreed| match agreed.transport {
         RemoteTransport::Ice { is_dtls_client, .. } => is_dtls_client,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use browser::Browser;
 use trivox_media::codec::CodecKind;
+use trivox_media::session::AudioSettings;
 use trivox_media::session::offer_answer::{
     DescriptionKind, LocalMedia, OfferAnswer, RemoteTransport, Settings, TransportKind,
 };
@@ -43,6 +44,7 @@ impl Call {
             session_id: 7,
             ssrc: 1,
             cname: "here".to_owned(),
+            audio: AudioSettings::default(),
         };
         Self {
             now,

@@ -1,16 +1,21 @@
-//! Audio codecs over 16-bit mono samples: G.711, Opus and L16.
+//! Audio codecs over 16-bit mono samples: Opus, G.722, G.711 and L16.
 //!
 //! Encoders and decoders keep no clock and do no I/O. A decoder always has an answer for a
 //! missing frame: Opus by its own concealment or by forward error correction from the packet
-//! that follows, G.711 and L16 by repeating the waveform (see [`conceal`]).
+//! that follows, the others by repeating the waveform (see [`conceal`]); and for a silence that
+//! was announced: Opus by what it knows of the background, the others by [`comfort`] noise.
 
+pub mod comfort;
 pub mod conceal;
+mod decoder;
 pub mod g711;
+mod g722;
 mod opus;
 
-use conceal::Concealer;
+pub use decoder::Decoder;
+use g722::WidebandEncoder;
+use opus::OpusEncoder;
 pub use opus::OpusSettings;
-use opus::{OpusDecoder, OpusEncoder};
 
 /// Longest audio a single packet may carry: 120 ms, the limit of Opus (RFC 6716 §2.1.4).
 pub const LONGEST_PACKET_MS: u32 = 120;
@@ -41,17 +46,22 @@ pub enum CodecKind {
     Pcmu,
     /// G.711 A-law (RFC 3551 §4.5.14), 8 kHz.
     Pcma,
-    /// Opus (RFC 7587), 48 kHz mono.
+    /// G.722 (RFC 3551 §4.5.2), 16 kHz, on an RTP clock of 8 kHz.
+    G722,
+    /// Opus (RFC 7587), 48 kHz.
     Opus,
     /// Linear 16 bit, network byte order (RFC 3551 §4.5.11), 16 kHz mono.
     L16,
 }
 
 impl CodecKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Opus, Self::G722, Self::Pcmu, Self::Pcma, Self::L16];
+
     /// Finds a codec by its RTP encoding name, ignoring case.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Pcmu, Self::Pcma, Self::Opus, Self::L16]
+        Self::ALL
             .into_iter()
             .find(|kind| kind.name().eq_ignore_ascii_case(name))
     }
@@ -62,25 +72,30 @@ impl CodecKind {
         match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
+            Self::G722 => "G722",
             Self::Opus => "opus",
             Self::L16 => "L16",
         }
     }
 
-    /// Returns the sample rate of the codec's audio, which is also its RTP clock rate.
+    /// Returns the sample rate of the codec's audio.
     #[must_use]
     pub fn sample_rate_hz(self) -> u32 {
         match self {
             Self::Pcmu | Self::Pcma => 8_000,
             Self::Opus => 48_000,
-            Self::L16 => 16_000,
+            Self::L16 | Self::G722 => 16_000,
         }
     }
 
-    /// Returns the clock its RTP timestamps count in.
+    /// Returns the rate of the codec's RTP timestamps: that of the audio but for G.722, which
+    /// RFC 3551 §4.5.2 gave half of it by mistake and for good.
     #[must_use]
     pub fn rtp_clock_hz(self) -> u32 {
-        self.sample_rate_hz()
+        match self {
+            Self::G722 => 8_000,
+            _ => self.sample_rate_hz(),
+        }
     }
 }
 
@@ -88,17 +103,25 @@ impl CodecKind {
 #[derive(Debug)]
 pub struct Encoder {
     kind: CodecKind,
-    opus: Option<Box<OpusEncoder>>,
+    engine: EncoderEngine,
+}
+
+#[derive(Debug)]
+enum EncoderEngine {
+    Opus(Box<OpusEncoder>),
+    Wideband(Box<WidebandEncoder>),
+    Memoryless,
 }
 
 impl Encoder {
     /// Makes an encoder; `settings` matter to Opus alone.
     pub fn new(kind: CodecKind, settings: &OpusSettings) -> Result<Self, CodecError> {
-        let opus = match kind {
-            CodecKind::Opus => Some(Box::new(OpusEncoder::new(settings)?)),
-            _ => None,
+        let engine = match kind {
+            CodecKind::Opus => EncoderEngine::Opus(Box::new(OpusEncoder::new(settings)?)),
+            CodecKind::G722 => EncoderEngine::Wideband(Box::new(WidebandEncoder::new())),
+            _ => EncoderEngine::Memoryless,
         };
-        Ok(Self { kind, opus })
+        Ok(Self { kind, engine })
     }
 
     /// Returns which codec this is.
@@ -116,135 +139,38 @@ impl Encoder {
     /// Encodes one frame, replacing what `payload` held.
     pub fn encode(&mut self, samples: &[i16], payload: &mut Vec<u8>) -> Result<(), CodecError> {
         payload.clear();
-        match (self.kind, &mut self.opus) {
-            (CodecKind::Pcmu, _) => payload.extend(samples.iter().map(|&s| g711::encode_ulaw(s))),
-            (CodecKind::Pcma, _) => payload.extend(samples.iter().map(|&s| g711::encode_alaw(s))),
-            (CodecKind::L16, _) => payload.extend(samples.iter().flat_map(|s| s.to_be_bytes())),
-            (CodecKind::Opus, Some(opus)) => opus.encode(samples, payload)?,
-            (CodecKind::Opus, None) => return Err(CodecError::Setup("opus")),
+        match &mut self.engine {
+            EncoderEngine::Opus(opus) => return opus.encode(samples, payload),
+            EncoderEngine::Wideband(wideband) => return wideband.encode(samples, payload),
+            EncoderEngine::Memoryless => {}
+        }
+        match self.kind {
+            CodecKind::Pcmu => payload.extend(samples.iter().map(|&s| g711::encode_ulaw(s))),
+            CodecKind::Pcma => payload.extend(samples.iter().map(|&s| g711::encode_alaw(s))),
+            _ => payload.extend(samples.iter().flat_map(|s| s.to_be_bytes())),
         }
         Ok(())
+    }
+
+    /// Tells whether a payload of ours says nothing, and need not be sent.
+    #[must_use]
+    pub fn is_silent(&self, payload: &[u8]) -> bool {
+        decoder::is_silent(self.kind, payload)
     }
 
     /// Tells the encoder what loss to expect, so that it spends bits on recovery accordingly.
     pub fn set_expected_loss_percent(&mut self, percent: u8) -> Result<(), CodecError> {
-        self.opus
-            .as_mut()
-            .map_or(Ok(()), |opus| opus.set_expected_loss_percent(percent))
+        match &mut self.engine {
+            EncoderEngine::Opus(opus) => opus.set_expected_loss_percent(percent),
+            _ => Ok(()),
+        }
     }
 
     /// Sets the bit rate; codecs of one rate ignore it.
     pub fn set_bitrate_bps(&mut self, bitrate_bps: u32) -> Result<(), CodecError> {
-        self.opus
-            .as_mut()
-            .map_or(Ok(()), |opus| opus.set_bitrate_bps(bitrate_bps))
-    }
-}
-
-/// Turns payloads, and their absence, into 16-bit mono samples.
-#[derive(Debug)]
-pub struct Decoder {
-    kind: CodecKind,
-    engine: DecoderEngine,
-}
-
-#[derive(Debug)]
-enum DecoderEngine {
-    Opus(Box<OpusDecoder>),
-    Waveform(Box<Concealer>),
-}
-
-impl Decoder {
-    /// Makes a decoder.
-    pub fn new(kind: CodecKind) -> Result<Self, CodecError> {
-        let engine = match kind {
-            CodecKind::Opus => DecoderEngine::Opus(Box::new(OpusDecoder::new()?)),
-            _ => DecoderEngine::Waveform(Box::new(Concealer::new(kind.sample_rate_hz()))),
-        };
-        Ok(Self { kind, engine })
-    }
-
-    /// Returns which codec this is.
-    #[must_use]
-    pub fn kind(&self) -> CodecKind {
-        self.kind
-    }
-
-    /// Returns the rate of the samples it makes.
-    #[must_use]
-    pub fn sample_rate_hz(&self) -> u32 {
-        self.kind.sample_rate_hz()
-    }
-
-    /// Returns how many samples a payload holds, without decoding it.
-    pub fn duration_samples(&self, payload: &[u8]) -> Result<usize, CodecError> {
-        let longest = (self.sample_rate_hz() * LONGEST_PACKET_MS / 1000) as usize;
-        let samples = match &self.engine {
-            DecoderEngine::Opus(opus) => opus.duration_samples(payload)?,
-            DecoderEngine::Waveform(_) if self.kind == CodecKind::L16 => payload.len() / 2,
-            DecoderEngine::Waveform(_) => payload.len(),
-        };
-        if samples == 0 || samples > longest {
-            return Err(CodecError::Payload(self.kind.name()));
-        }
-        Ok(samples)
-    }
-
-    /// Decodes one payload, appending to `samples`.
-    pub fn decode(&mut self, payload: &[u8], samples: &mut Vec<i16>) -> Result<(), CodecError> {
-        let duration = self.duration_samples(payload)?;
-        let start = samples.len();
         match &mut self.engine {
-            DecoderEngine::Opus(opus) => return opus.decode(payload, duration, false, samples),
-            DecoderEngine::Waveform(concealer) => {
-                match self.kind {
-                    CodecKind::Pcma => {
-                        samples.extend(payload.iter().map(|&c| g711::decode_alaw(c)));
-                    }
-                    CodecKind::Pcmu => {
-                        samples.extend(payload.iter().map(|&c| g711::decode_ulaw(c)));
-                    }
-                    _ => samples.extend(
-                        payload
-                            .chunks_exact(2)
-                            .map(|pair| i16::from_be_bytes([pair[0], pair[1]])),
-                    ),
-                }
-                concealer.heard(&mut samples[start..]);
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells whether a lost frame can be had from the payload that follows it.
-    #[must_use]
-    pub fn has_forward_error_correction(&self) -> bool {
-        self.kind == CodecKind::Opus
-    }
-
-    /// Recovers a lost frame of `duration` samples from the payload after it (RFC 6716 §2.1.7).
-    ///
-    /// Where that payload holds no copy, the frame is concealed.
-    pub fn recover(
-        &mut self,
-        following: &[u8],
-        duration: usize,
-        samples: &mut Vec<i16>,
-    ) -> Result<(), CodecError> {
-        match &mut self.engine {
-            DecoderEngine::Opus(opus) => opus.decode(following, duration, true, samples),
-            DecoderEngine::Waveform(_) => self.conceal(duration, samples),
-        }
-    }
-
-    /// Makes up `duration` samples for a frame that is not there.
-    pub fn conceal(&mut self, duration: usize, samples: &mut Vec<i16>) -> Result<(), CodecError> {
-        match &mut self.engine {
-            DecoderEngine::Opus(opus) => opus.decode(&[], duration, false, samples),
-            DecoderEngine::Waveform(concealer) => {
-                concealer.conceal(duration, samples);
-                Ok(())
-            }
+            EncoderEngine::Opus(opus) => opus.set_bitrate_bps(bitrate_bps),
+            _ => Ok(()),
         }
     }
 }

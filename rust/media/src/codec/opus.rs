@@ -1,7 +1,7 @@
-//! Opus at 48 kHz mono through libopus (RFC 6716, RFC 7587).
+//! Opus at 48 kHz through libopus (RFC 6716, RFC 7587).
 
 use super::{CodecError, LONGEST_PACKET_MS};
-use opusic_c::{Application, Bitrate, Channels, InbandFec, SampleRate};
+use opusic_c::{Application, Bandwidth, Bitrate, Channels, InbandFec, SampleRate};
 
 const NAME: &str = "opus";
 /// Opus counts every duration in steps of 2.5 ms.
@@ -20,7 +20,19 @@ pub struct OpusSettings {
     pub has_forward_error_correction: bool,
     /// The loss, in percent, that copy is prepared for.
     pub expected_loss_percent: u8,
+    /// Whether nothing is sent while nothing is said. From complexity 7 on the encoder finds
+    /// speech by itself and is raised to it; below, only digital silence would count.
+    pub has_discontinuous_transmission: bool,
+    /// Two channels. The engine's audio is mono: both carry the same.
+    pub is_stereo: bool,
+    /// The highest sample rate worth sending for, Hz; it bounds the audio's bandwidth.
+    pub greatest_playback_rate_hz: u32,
+    /// Whether every packet has the same length.
+    pub is_constant_bitrate: bool,
 }
+
+/// The least complexity at which libopus tells speech from background noise.
+const LEAST_COMPLEXITY_FOR_SPEECH: u8 = 7;
 
 impl Default for OpusSettings {
     fn default() -> Self {
@@ -29,6 +41,32 @@ impl Default for OpusSettings {
             complexity: 5,
             has_forward_error_correction: true,
             expected_loss_percent: 5,
+            has_discontinuous_transmission: false,
+            is_stereo: false,
+            greatest_playback_rate_hz: 48_000,
+            is_constant_bitrate: false,
+        }
+    }
+}
+
+impl OpusSettings {
+    fn complexity(&self) -> u8 {
+        let least = if self.has_discontinuous_transmission {
+            LEAST_COMPLEXITY_FOR_SPEECH
+        } else {
+            0
+        };
+        self.complexity.clamp(least, 10)
+    }
+
+    /// The bandwidth a playback rate can use (RFC 7587 §3.1.1).
+    fn bandwidth(&self) -> Bandwidth {
+        match self.greatest_playback_rate_hz {
+            ..=8_000 => Bandwidth::Narrow,
+            8_001..=12_000 => Bandwidth::Medium,
+            12_001..=16_000 => Bandwidth::Wide,
+            16_001..=24_000 => Bandwidth::Superwide,
+            _ => Bandwidth::Full,
         }
     }
 }
@@ -39,6 +77,7 @@ fn setup<T>(result: Result<T, opusic_c::ErrorCode>) -> Result<T, CodecError> {
 
 pub(super) struct OpusEncoder {
     encoder: opusic_c::Encoder,
+    channels: usize,
     scratch: Vec<u16>,
 }
 
@@ -52,21 +91,30 @@ impl std::fmt::Debug for OpusEncoder {
 
 impl OpusEncoder {
     pub(super) fn new(settings: &OpusSettings) -> Result<Self, CodecError> {
+        let (channels, count) = if settings.is_stereo {
+            (Channels::Stereo, 2)
+        } else {
+            (Channels::Mono, 1)
+        };
         let mut encoder = setup(opusic_c::Encoder::new(
-            Channels::Mono,
+            channels,
             SampleRate::Hz48000,
             // Voip filters the low end, which turns the phase of a voice: correlation with what
             // was said is 0.915 at any bit rate, and 0.96 so (measured: tests/audio_chain.rs).
             Application::Audio,
         ))?;
         setup(encoder.set_bitrate(Bitrate::Value(settings.bitrate_bps)))?;
-        setup(encoder.set_complexity(settings.complexity.min(10)))?;
+        setup(encoder.set_complexity(settings.complexity()))?;
+        setup(encoder.set_dtx(settings.has_discontinuous_transmission))?;
+        setup(encoder.set_max_bandwidth(settings.bandwidth()))?;
+        setup(encoder.set_vbr(!settings.is_constant_bitrate))?;
         if settings.has_forward_error_correction {
             setup(encoder.set_inband_fec(InbandFec::Mode1))?;
             setup(encoder.set_packet_loss(settings.expected_loss_percent.min(100)))?;
         }
         Ok(Self {
             encoder,
+            channels: count,
             scratch: Vec::new(),
         })
     }
@@ -78,8 +126,11 @@ impl OpusEncoder {
     ) -> Result<(), CodecError> {
         // The binding types samples as u16 and hands the same bits to libopus, which reads i16.
         self.scratch.clear();
-        self.scratch
-            .extend(samples.iter().map(|&sample| sample.cast_unsigned()));
+        let channels = self.channels;
+        let doubled = samples
+            .iter()
+            .flat_map(|&sample| std::iter::repeat_n(sample.cast_unsigned(), channels));
+        self.scratch.extend(doubled);
         payload.resize(LARGEST_PAYLOAD, 0);
         match self.encoder.encode_to_slice(&self.scratch, payload) {
             Ok(length) => {

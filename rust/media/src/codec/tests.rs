@@ -185,3 +185,81 @@ fn a_frame_opus_does_not_know_is_refused() {
         })
     );
 }
+
+/// How much louder the signal is than what a codec added, in dB, at the best shift up to `most`.
+fn signal_to_noise(sent: &[i16], heard: &[i16], most: usize) -> f64 {
+    let body = 2_000..sent.len() - most - 200;
+    (0..most)
+        .map(|lag| {
+            let (mut signal, mut noise) = (0.0, 1e-9);
+            for index in body.clone() {
+                let (a, b) = (f64::from(sent[index]), f64::from(heard[index + lag]));
+                signal += a * a;
+                noise += (a - b) * (a - b);
+            }
+            10.0 * (signal / noise).log10()
+        })
+        .fold(f64::MIN, f64::max)
+}
+
+#[test]
+fn g722_carries_wideband_audio() {
+    for frequency_hz in [300.0, 1_000.0, 3_000.0, 6_000.0] {
+        let mut encoder = Encoder::new(CodecKind::G722, &OpusSettings::default()).unwrap();
+        let mut decoder = Decoder::new(CodecKind::G722).unwrap();
+        let sent = tone(16_000, 1.0, frequency_hz);
+        let (mut payload, mut heard) = (Vec::new(), Vec::new());
+        for frame in sent.chunks_exact(320) {
+            encoder.encode(frame, &mut payload).unwrap();
+            assert_eq!(payload.len(), 160);
+            assert_eq!(decoder.duration_samples(&payload), Ok(320));
+            decoder.decode(&payload, &mut heard).unwrap();
+        }
+
+        // The two bands are joined by a filter of 24 taps, 22 samples late.
+        let found = signal_to_noise(&sent, &heard, 40);
+        let least = if frequency_hz < 4_000.0 { 20.0 } else { 10.0 };
+        assert!(found > least, "{frequency_hz} Hz: {found:.1} dB");
+    }
+}
+
+#[test]
+fn g722_refuses_what_is_no_pair_of_samples() {
+    let mut encoder = Encoder::new(CodecKind::G722, &OpusSettings::default()).unwrap();
+    assert!(encoder.encode(&[0; 321], &mut Vec::new()).is_err());
+    assert!(encoder.encode(&[], &mut Vec::new()).is_err());
+}
+
+#[test]
+fn opus_takes_every_setting() {
+    let sent = tone(48_000, 0.5, 440.0);
+    for (is_stereo, is_constant_bitrate, greatest_playback_rate_hz) in [
+        (true, false, 48_000),
+        (false, true, 16_000),
+        (true, true, 8_000),
+    ] {
+        let settings = OpusSettings {
+            is_stereo,
+            is_constant_bitrate,
+            greatest_playback_rate_hz,
+            has_discontinuous_transmission: true,
+            complexity: 0,
+            ..OpusSettings::default()
+        };
+        let mut encoder = Encoder::new(CodecKind::Opus, &settings).unwrap();
+        let mut decoder = Decoder::new(CodecKind::Opus).unwrap();
+        let (mut payload, mut heard) = (Vec::new(), Vec::new());
+        let mut lengths = Vec::new();
+        for frame in sent.chunks_exact(960) {
+            encoder.encode(frame, &mut payload).unwrap();
+            lengths.push(payload.len());
+            decoder.decode(&payload, &mut heard).unwrap();
+        }
+        assert_eq!(heard.len(), sent.len(), "stereo is mixed to one channel");
+        // RFC 6716 §3.1: bit 2 of the first octet says stereo.
+        assert_eq!(payload[0] & 0x04 != 0, is_stereo);
+        let is_constant = lengths.windows(2).all(|two| two[0] == two[1]);
+        assert_eq!(is_constant, is_constant_bitrate, "{lengths:?}");
+        assert!(crate::level::level_dbov(&heard[9_600..]) > -20.0);
+    }
+}

@@ -6,7 +6,9 @@ const STEPS: usize = 200;
 /// Packets the counts cover: 10 s at 50 a second.
 const WINDOW: usize = 500;
 /// The part of packets that must be in time.
-const QUANTILE: f64 = 0.97;
+const QUANTILE: f64 = 0.99;
+/// So few late packets say nothing, where there are not many yet.
+const ODD_ONES: usize = 3;
 /// The fastest path is looked for over this time, so that clock skew is followed: 100 ppm move
 /// 1 ms in it.
 const PATH_WINDOW: f64 = 10.0;
@@ -16,6 +18,10 @@ const SHIFT_PACKETS: usize = 25;
 const SHIFT: f64 = 0.1;
 /// A difference this large is a new clock at once.
 const JUMP: f64 = 2.0;
+
+/// A packet that comes this soon after the one before it, in parts of its length, and is less late,
+/// was held up with it: what is late is the queue, and its first packet says by how much.
+const IN_A_QUEUE: f64 = 0.25;
 
 #[derive(Debug)]
 pub(super) struct Arrivals {
@@ -28,6 +34,8 @@ pub(super) struct Arrivals {
     window_start: f64,
     since_shift: usize,
     least_since_shift: f64,
+    /// Arrival, media time and lateness of the packet before.
+    before: Option<(f64, f64, f64)>,
 }
 
 impl Arrivals {
@@ -41,6 +49,7 @@ impl Arrivals {
             window_start: 0.0,
             since_shift: 0,
             least_since_shift: f64::INFINITY,
+            before: None,
         }
     }
 
@@ -67,19 +76,43 @@ impl Arrivals {
             Some(fastest) => self.watch_shift(arrival, transit, fastest),
         }
         if arrival - self.window_start > PATH_WINDOW {
-            self.last = self.running;
-            self.running = transit;
-            self.window_start = arrival;
+            self.turn_window(arrival, transit);
         }
         self.running = self.running.min(transit);
         let late = transit - self.fastest().unwrap_or(transit);
-        self.count(late);
+        if !self.is_in_queue(arrival, media_time, late) {
+            self.count(late);
+        }
+        self.before = Some((arrival, media_time, late));
         self.recent.len() < before
+    }
+
+    fn turn_window(&mut self, arrival: f64, transit: f64) {
+        let earlier = self.fastest();
+        self.last = self.running;
+        self.running = transit;
+        self.window_start = arrival;
+        // On a path that has become longer, what was late is so no more.
+        let longer = |before| self.fastest().is_some_and(|now| now - before > STEP);
+        if earlier.is_some_and(longer) {
+            self.counts = [0; STEPS];
+            self.recent.clear();
+            self.next_slot = 0;
+        }
+    }
+
+    fn is_in_queue(&self, arrival: f64, media_time: f64, late: f64) -> bool {
+        self.before.is_some_and(|(then, earlier, as_late)| {
+            let step = media_time - earlier;
+            step > 0.0 && arrival - then < IN_A_QUEUE * step && late < as_late - step / 2.0
+        })
     }
 
     /// The delay that holds nearly all packets, in seconds beyond the fastest path.
     pub(super) fn quantile(&self) -> f64 {
-        let wanted = (self.recent.len() as f64 * QUANTILE).ceil() as usize;
+        let count = self.recent.len();
+        let wanted =
+            ((count as f64 * QUANTILE).ceil() as usize).min(count - ODD_ONES.min(count / 20));
         let mut covered = 0;
         for (step, &count) in self.counts.iter().enumerate() {
             covered += usize::from(count);
@@ -145,7 +178,7 @@ mod tests {
         let (mut rare, mut frequent) = (Arrivals::new(), Arrivals::new());
         for n in 0..1_000 {
             let time = f64::from(n) * 0.02;
-            rare.push(time + if n % 50 == 0 { 0.2 } else { 0.0 }, time);
+            rare.push(time + if n % 200 == 0 { 0.2 } else { 0.0 }, time);
             frequent.push(time + if n % 10 == 0 { 0.08 } else { 0.0 }, time);
         }
 

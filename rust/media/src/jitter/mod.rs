@@ -1,31 +1,27 @@
 //! The jitter buffer: packets in as they come, 20 ms of decoded audio out on every pull.
 //!
-//! Packets wait in order of their extended sequence number. The delay aims at the 97 % quantile
-//! of what packets were late by, and one frame. A missing packet is recovered from the one after
-//! it (Opus), else concealed; where the buffer is empty, concealment lengthens the delay, and is
-//! charged against the gap if the packet turns out to be lost, so that nothing is concealed
-//! twice. Time is an argument.
+//! Packets wait in order of their extended sequence number. The delay aims at what 99 % of the
+//! packets are late by, and a margin. A missing packet is recovered from the one after it (Opus),
+//! else concealed; where the buffer is empty, concealment lengthens the delay, and is charged
+//! against the gap if the packet turns out to be lost, so that nothing is concealed twice. An
+//! announced silence (comfort noise, a pause of Opus) is no loss. Time is an argument.
 
 mod adapt;
 mod arrival;
+mod playout;
 mod ring;
 mod statistics;
 mod stretch;
 
-use crate::codec::{CodecError, Decoder};
+use crate::codec::Decoder;
+use adapt::Margin;
 use arrival::Arrivals;
-use ring::{Packet, Place, Ring};
+use ring::{Content, Packet, Place, Ring};
 pub use statistics::{Frame, JitterSettings, JitterStatistics};
 use std::collections::VecDeque;
 use std::time::Instant;
 
 const FRAME_MS: u32 = 20;
-/// More missing packets in a row are not concealed but left out.
-const LONGEST_GAP: u64 = 25;
-/// When nothing came for this long, the sender has paused: silence, and a new start.
-const PAUSE_MS: usize = 120;
-/// A step of the timestamp smaller than this is rounding of the sender's.
-const STEP_MS: i64 = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Heard,
@@ -40,6 +36,8 @@ pub struct JitterBuffer {
     decoder: Decoder,
     settings: JitterSettings,
     rate_hz: f64,
+    /// G.722 counts every second sample (RFC 3551 §4.5.2).
+    samples_per_tick: u32,
     frame_samples: usize,
     origin: Option<Instant>,
     ssrc: Option<u32>,
@@ -52,24 +50,32 @@ pub struct JitterBuffer {
     follows_other: bool,
     /// Samples concealed while the buffer was empty, not yet charged to a gap.
     owed: usize,
-    mean_delay: Option<f64>,
-    rest_blocks: u32,
+    /// Samples taken for a pause when the buffer stayed empty.
+    taken_back: usize,
+    /// The sender has said that it falls silent.
+    is_silence_told: bool,
+    /// Missing packets of the last seconds; old ones count less.
+    losses: f64,
+    margin: Margin,
     was_concealing: bool,
+    /// Samples played and concealed in the second that runs.
+    second: (usize, usize),
     ready: Vec<i16>,
     runs: VecDeque<(Kind, usize)>,
     statistics: JitterStatistics,
 }
 
 impl JitterBuffer {
-    /// Makes a buffer in front of a decoder, whose rate is also the stream's RTP clock rate.
+    /// Makes a buffer in front of a decoder.
     #[must_use]
     pub fn new(decoder: Decoder, settings: JitterSettings) -> Self {
         let rate_hz = decoder.sample_rate_hz();
         let frame_samples = (rate_hz * FRAME_MS / 1000) as usize;
         Self {
-            decoder,
             settings,
             rate_hz: f64::from(rate_hz),
+            samples_per_tick: (rate_hz / decoder.kind().rtp_clock_hz()).max(1),
+            decoder,
             frame_samples,
             origin: None,
             ssrc: None,
@@ -81,9 +87,12 @@ impl JitterBuffer {
             last_duration: frame_samples,
             follows_other: false,
             owed: 0,
-            mean_delay: None,
-            rest_blocks: 0,
+            taken_back: 0,
+            is_silence_told: false,
+            losses: 0.0,
+            margin: Margin::default(),
             was_concealing: false,
+            second: (0, 0),
             ready: Vec::new(),
             runs: VecDeque::new(),
             statistics: JitterStatistics::default(),
@@ -98,12 +107,26 @@ impl JitterBuffer {
 
     /// Takes an audio packet.
     pub fn push(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32, payload: &[u8]) {
-        self.insert(now, ssrc, sequence, timestamp, Some(payload));
+        let content = Content::Audio(payload.to_vec());
+        self.insert(now, ssrc, sequence, timestamp, content);
+    }
+
+    /// Takes a packet of comfort noise (RFC 3389): from it on there is silence, and no loss.
+    pub fn push_noise(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        sequence: u16,
+        timestamp: u32,
+        payload: &[u8],
+    ) {
+        let content = Content::Noise(payload.to_vec());
+        self.insert(now, ssrc, sequence, timestamp, content);
     }
 
     /// Takes note of a packet in the same sequence that is no audio, such as a telephone-event.
     pub fn push_other(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32) {
-        self.insert(now, ssrc, sequence, timestamp, None);
+        self.insert(now, ssrc, sequence, timestamp, Content::Other);
     }
 
     /// Forgets the stream but not the counters: the next packet begins another one.
@@ -115,14 +138,16 @@ impl JitterBuffer {
         self.next_sequence = None;
         self.follows_other = false;
         self.owed = 0;
-        self.mean_delay = None;
+        self.taken_back = 0;
+        self.is_silence_told = false;
+        self.margin = Margin::default();
     }
 
     /// Returns the counters.
     #[must_use]
     pub fn statistics(&self) -> JitterStatistics {
         let mut statistics = self.statistics;
-        statistics.delay = self.mean_delay.unwrap_or(0.0);
+        statistics.delay = self.margin.mean();
         statistics.target_delay = self.target();
         statistics
     }
@@ -137,11 +162,23 @@ impl JitterBuffer {
     pub fn pull(&mut self, now: Instant, samples: &mut Vec<i16>) -> Frame {
         let now = self.seconds(now);
         while self.ready.len() < self.frame_samples {
-            self.step(now + self.ready.len() as f64 / self.rate_hz);
+            self.step(now);
         }
         samples.extend(self.ready.drain(..self.frame_samples));
         self.statistics.samples += self.frame_samples as u64;
-        self.take_runs()
+        let frame = self.take_runs();
+        self.count_second(frame.concealed_samples);
+        frame
+    }
+
+    fn count_second(&mut self, concealed: usize) {
+        self.second.0 += self.frame_samples;
+        self.second.1 += concealed;
+        if self.second.0 as f64 >= self.rate_hz {
+            let (samples, concealed) = std::mem::take(&mut self.second);
+            self.statistics.last_second_concealed = concealed as f64 / samples as f64;
+            self.statistics.concealed_seconds += u64::from(concealed > 0);
+        }
     }
 
     fn take_runs(&mut self) -> Frame {
@@ -171,14 +208,7 @@ impl JitterBuffer {
             .as_secs_f64()
     }
 
-    fn insert(
-        &mut self,
-        now: Instant,
-        ssrc: u32,
-        sequence: u16,
-        timestamp: u32,
-        payload: Option<&[u8]>,
-    ) {
+    fn insert(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32, content: Content) {
         let arrival = self.seconds(now);
         if self.ssrc.is_some_and(|known| known != ssrc) {
             self.reset();
@@ -196,205 +226,33 @@ impl JitterBuffer {
             self.statistics.duplicates += u64::from(place == Place::Duplicate);
             return;
         };
-        let timestamp = self.ring.extend_timestamp(timestamp);
-        if payload.is_some() {
+        let ticks = self.ring.extend_timestamp(timestamp);
+        let timestamp = ticks * i64::from(self.samples_per_tick);
+        let is_audio = matches!(content, Content::Audio(_));
+        if is_audio {
             self.statistics.received += 1;
             // Telephone-events keep the timestamp of their start and say nothing about delay.
             if self.arrivals.push(arrival, timestamp as f64 / self.rate_hz) {
-                self.mean_delay = None;
+                self.margin = Margin::default();
             }
         }
         if self.next_sequence.is_some_and(|next| sequence < next) {
-            self.statistics.late += u64::from(payload.is_some());
+            self.statistics.late += u64::from(is_audio);
             return;
         }
-        let payload = payload.map(<[u8]>::to_vec);
         if self.ring.insert(Packet {
             sequence,
             timestamp,
             arrival,
-            payload,
+            content,
         }) {
             self.statistics.discarded += 1;
             self.is_playing = false;
         }
     }
-
-    fn target(&self) -> f64 {
-        let frame = f64::from(FRAME_MS) / 1000.0;
-        let least = self.settings.least_delay.as_secs_f64();
-        let greatest = self.settings.greatest_delay.as_secs_f64().max(least);
-        (self.arrivals.quantile() + frame).clamp(least, greatest)
-    }
-
-    /// Adds at least one sample to `ready`, or takes a packet out of the ring.
-    fn step(&mut self, at: f64) {
-        let Some(head) = self.ring.first() else {
-            return self.fill_empty();
-        };
-        let gap = self.next_sequence.map_or(0, |next| head.sequence - next);
-        if head.payload.is_none() && (gap == 0 || !self.is_playing || self.follows_other) {
-            self.next_sequence = Some(head.sequence + 1);
-            self.follows_other = true;
-            self.ring.pop_first();
-            return;
-        }
-        if !self.is_playing || gap > LONGEST_GAP || (gap > 0 && self.follows_other) {
-            return self.begin(at, gap);
-        }
-        if gap > 0 {
-            return self.fill_gap(gap);
-        }
-        let step = head.timestamp - self.next_timestamp;
-        if step > STEP_MS * self.rate_hz as i64 / 1000 {
-            // The sender paused, or sent a telephone-event in place of audio.
-            self.is_playing = false;
-            return;
-        }
-        self.owed = 0;
-        self.play(at);
-    }
-
-    /// Plays the first packet of a spurt once its time has come; silence until then.
-    fn begin(&mut self, at: f64, gap: u64) {
-        let Some(head) = self.ring.first() else {
-            return;
-        };
-        let media_time = head.timestamp as f64 / self.rate_hz;
-        let fastest = self.arrivals.fastest().unwrap_or(head.arrival - media_time);
-        let target = self.target();
-        let mut due = media_time + fastest + target;
-        // The timestamps stood still in the pause, or are another clock's: go by the arrival.
-        if due < head.arrival || due > head.arrival + target + 1.0 {
-            due = head.arrival + self.settings.least_delay.as_secs_f64();
-        }
-        if at < due {
-            self.is_playing = false;
-            return self.add_silence();
-        }
-        if !self.follows_other {
-            self.statistics.missing += gap;
-        }
-        self.next_sequence = Some(head.sequence);
-        self.is_playing = true;
-        self.owed = 0;
-        self.mean_delay = None;
-        self.play(at);
-    }
-
-    fn play(&mut self, at: f64) {
-        let Some(packet) = self.ring.pop_first() else {
-            return;
-        };
-        let mut block = Vec::with_capacity(self.frame_samples * 2);
-        let payload = packet.payload.unwrap_or_default();
-        self.next_sequence = Some(packet.sequence + 1);
-        self.follows_other = false;
-        let decoded = self.decoder.decode(&payload, &mut block);
-        if decoded.is_err() || block.is_empty() {
-            self.statistics.undecodable += 1;
-            self.next_timestamp = packet.timestamp + self.last_duration as i64;
-            block.clear();
-            let result = self.decoder.conceal(self.last_duration, &mut block);
-            return self.add_made_up(block, result, self.last_duration);
-        }
-        self.last_duration = block.len();
-        self.next_timestamp = packet.timestamp + block.len() as i64;
-        self.adapt(at, packet.timestamp, &mut block);
-        self.was_concealing = false;
-        self.add(Kind::Heard, &block);
-    }
-
-    /// Makes up for the first of `gap` missing packets.
-    fn fill_gap(&mut self, gap: u64) {
-        let Some(head) = self.ring.first() else {
-            return;
-        };
-        let span = head.timestamp - self.next_timestamp;
-        let each = span / i64::try_from(gap).unwrap_or(1);
-        let longest = (self.frame_samples * 6) as i64;
-        let duration = match each {
-            1.. if each <= longest => each as usize,
-            // No time passed: what is missing was no audio.
-            _ if span <= 0 => 0,
-            _ => self.last_duration,
-        };
-        self.next_sequence = self.next_sequence.map(|next| next + 1);
-        if duration == 0 {
-            return;
-        }
-        self.next_timestamp += duration as i64;
-        self.statistics.missing += 1;
-        if self.owed >= duration {
-            self.owed -= duration;
-            return;
-        }
-        self.owed = 0;
-        let mut block = Vec::with_capacity(duration);
-        let following = head.payload.as_deref().filter(|_| gap == 1);
-        if let Some(following) = following
-            && self.decoder.has_forward_error_correction()
-            && self
-                .decoder
-                .recover(following, duration, &mut block)
-                .is_ok()
-        {
-            self.was_concealing = false;
-            self.statistics.recovered_samples += block.len() as u64;
-            return self.add(Kind::Recovered, &block);
-        }
-        block.clear();
-        let result = self.decoder.conceal(duration, &mut block);
-        self.add_made_up(block, result, duration);
-    }
-
-    fn fill_empty(&mut self) {
-        if self.follows_other {
-            self.is_playing = false;
-        }
-        if !self.is_playing {
-            return self.add_silence();
-        }
-        if self.owed >= PAUSE_MS * self.frame_samples / FRAME_MS as usize {
-            self.is_playing = false;
-            // It was a pause and no loss: what filled its beginning is taken back.
-            let taken_back = self.owed as u64;
-            self.statistics.concealed_samples =
-                self.statistics.concealed_samples.saturating_sub(taken_back);
-            self.statistics.concealments = self.statistics.concealments.saturating_sub(1);
-            self.was_concealing = false;
-            return;
-        }
-        let mut block = Vec::with_capacity(self.last_duration);
-        let result = self.decoder.conceal(self.last_duration, &mut block);
-        self.add_made_up(block, result, self.last_duration);
-        self.owed += self.last_duration;
-    }
-
-    fn add_made_up(&mut self, mut block: Vec<i16>, result: Result<(), CodecError>, count: usize) {
-        if result.is_err() || block.is_empty() {
-            block.clear();
-            block.resize(count.max(1), 0);
-        }
-        if !self.was_concealing {
-            self.statistics.concealments += 1;
-        }
-        self.was_concealing = true;
-        self.statistics.concealed_samples += block.len() as u64;
-        self.add(Kind::Concealed, &block);
-    }
-
-    fn add_silence(&mut self) {
-        let missing = self.frame_samples - self.ready.len();
-        self.ready.resize(self.frame_samples, 0);
-        self.runs.push_back((Kind::Silent, missing));
-    }
-
-    fn add(&mut self, kind: Kind, block: &[i16]) {
-        self.ready.extend_from_slice(block);
-        self.runs.push_back((kind, block.len()));
-    }
 }
 
+#[cfg(test)]
+mod silence_tests;
 #[cfg(test)]
 mod tests;

@@ -16,8 +16,18 @@ pub(super) struct Packet {
     pub(super) timestamp: i64,
     /// Seconds since the buffer's origin.
     pub(super) arrival: f64,
-    /// None for a packet of the stream that carries no audio, such as a telephone-event.
-    pub(super) payload: Option<Vec<u8>>,
+    pub(super) content: Content,
+}
+
+/// What a packet carries.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// Audio for the decoder.
+    Audio(Vec<u8>),
+    /// What the silence that begins or lasts sounds like.
+    Noise(Vec<u8>),
+    /// No audio, such as a telephone-event.
+    Other,
 }
 
 /// Where a sequence number stands.

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How much delay the buffer may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JitterSettings {
-    /// The delay never aims lower, which rides out hiccups of a loaded machine.
+    /// The delay never aims lower; with the pulls' grid of 20 ms it is up to 20 ms more.
     pub least_delay: Duration,
     /// Nor higher.
     pub greatest_delay: Duration,
@@ -14,7 +14,7 @@ pub struct JitterSettings {
 impl Default for JitterSettings {
     fn default() -> Self {
         Self {
-            least_delay: Duration::from_millis(40),
+            least_delay: Duration::from_millis(18),
             greatest_delay: Duration::from_millis(500),
         }
     }
@@ -27,7 +27,7 @@ pub struct Frame {
     pub concealed_samples: usize,
     /// Samples recovered from the packet that followed.
     pub recovered_samples: usize,
-    /// Samples of silence because the sender had nothing to say, or has not begun.
+    /// Samples of silence or comfort noise because the sender had nothing to say, or has not begun.
     pub silent_samples: usize,
 }
 
@@ -58,6 +58,10 @@ pub struct JitterStatistics {
     pub samples: u64,
     /// Samples made up. What filled the first 120 ms of a sender's pause is not counted.
     pub concealed_samples: u64,
+    /// The share of the last whole second that was made up, 0 to 1.
+    pub last_second_concealed: f64,
+    /// Seconds in which something was made up.
+    pub concealed_seconds: u64,
     /// Times concealment began.
     pub concealments: u64,
     /// Samples had by forward error correction.
@@ -66,7 +70,7 @@ pub struct JitterStatistics {
     pub inserted_samples: u64,
     /// Samples taken out to shorten the delay.
     pub removed_samples: u64,
-    /// Mean delay beyond the fastest path, in seconds.
+    /// Mean delay from arrival by the fastest path to the pull, in seconds.
     pub delay: f64,
     /// The delay aimed at, in seconds.
     pub target_delay: f64,

@@ -8,8 +8,10 @@ const LEAST_LIKENESS: f64 = 0.7;
 const FADE_MS: usize = 4;
 
 /// Takes one period out of `block`; false when none was found that would not be heard.
-pub(super) fn shorten(block: &mut Vec<i16>, samples_per_ms: usize) -> bool {
-    let Some(period) = period(block, samples_per_ms) else {
+///
+/// An urgent change takes the best there is: noise has no period, and does not show the seam.
+pub(super) fn shorten(block: &mut Vec<i16>, samples_per_ms: usize, is_urgent: bool) -> bool {
+    let Some(period) = period(block, samples_per_ms, is_urgent) else {
         return false;
     };
     overlap(block, period, period);
@@ -17,8 +19,8 @@ pub(super) fn shorten(block: &mut Vec<i16>, samples_per_ms: usize) -> bool {
 }
 
 /// Repeats one period of `block`; false when none was found that would not be heard.
-pub(super) fn lengthen(block: &mut Vec<i16>, samples_per_ms: usize) -> bool {
-    let Some(period) = period(block, samples_per_ms) else {
+pub(super) fn lengthen(block: &mut Vec<i16>, samples_per_ms: usize, is_urgent: bool) -> bool {
+    let Some(period) = period(block, samples_per_ms, is_urgent) else {
         return false;
     };
     insert(block, period, period);
@@ -61,7 +63,7 @@ fn cross(from: i16, to: i16, index: usize, fade: usize) -> i16 {
     (f32::from(from) * (1.0 - weight) + f32::from(to) * weight).round() as i16
 }
 
-fn period(block: &[i16], samples_per_ms: usize) -> Option<usize> {
+fn period(block: &[i16], samples_per_ms: usize, is_urgent: bool) -> Option<usize> {
     let shortest = PERIOD_TENTH_MS.0 * samples_per_ms / 10;
     let longest = (PERIOD_TENTH_MS.1 * samples_per_ms / 10).min(block.len() / 2);
     // At 48 kHz every third lag and sample tells as much as all of them.
@@ -81,7 +83,7 @@ fn period(block: &[i16], samples_per_ms: usize) -> Option<usize> {
         .step_by(stride)
         .map(|lag| (lag, likeness(lag)));
     let (lag, best) = lags.max_by(|a, b| a.1.total_cmp(&b.1))?;
-    (best >= LEAST_LIKENESS).then_some(lag)
+    (is_urgent || best >= LEAST_LIKENESS).then_some(lag)
 }
 
 #[cfg(test)]
@@ -106,8 +108,8 @@ mod tests {
     fn a_tone_loses_or_gains_a_period_without_a_click() {
         let (mut shorter, mut longer) = (tone(), tone());
 
-        assert!(shorten(&mut shorter, 8));
-        assert!(lengthen(&mut longer, 8));
+        assert!(shorten(&mut shorter, 8, false));
+        assert!(lengthen(&mut longer, 8, false));
 
         // 250 Hz has a period of 32 samples; two of them are as good as one.
         assert!([96, 128].contains(&shorter.len()), "{}", shorter.len());
@@ -127,8 +129,9 @@ mod tests {
             })
             .collect();
 
-        assert!(!shorten(&mut block, 8));
+        assert!(!shorten(&mut block, 8, false));
         assert_eq!(block.len(), 160);
+        assert!(shorten(&mut block, 8, true));
     }
 
     #[test]

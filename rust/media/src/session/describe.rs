@@ -219,6 +219,7 @@ impl Session {
     fn configure(&mut self, negotiated: &Negotiated) -> Result<(), MediaError> {
         let kind = negotiated.codec;
         let event = negotiated.telephone_event;
+        let audio = *self.offer_answer.audio();
         self.sender.configure(SendSettings {
             codec: kind,
             payload_type: negotiated.send_payload_type,
@@ -228,8 +229,10 @@ impl Session {
                 40.. => 40,
                 _ => 20,
             },
-            has_forward_error_correction: negotiated.use_inband_fec,
-            greatest_bitrate_bps: negotiated.max_average_bitrate_bps,
+            opus: negotiated.opus.settings(&audio.opus),
+            comfort_noise: negotiated
+                .send_comfort_noise
+                .filter(|_| audio.has_comfort_noise),
         })?;
         let mut formats = negotiated.receive_payload_types.clone();
         if formats.is_empty() {
@@ -238,6 +241,7 @@ impl Session {
         self.receiver.configure(ReceiveSettings {
             formats,
             telephone_event: event.map(|event| (event.receive_payload_type, event.clock_rate_hz)),
+            comfort_noise: negotiated.receive_comfort_noise,
         })?;
         self.codec = Some(kind);
         Ok(())

@@ -4,6 +4,7 @@
 //! both are empty, then come again with a datagram or at `next_deadline`.
 
 mod audio;
+pub mod audio_format;
 mod controls;
 mod describe;
 mod exchange;
@@ -32,6 +33,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use audio_format::AudioSettings;
 pub use negotiation::{TransportKind, detect, detect_hold, detect_video};
 pub use report::Value;
 pub use sdp::Direction;
@@ -130,6 +132,7 @@ impl Session {
             session_id,
             ssrc: sender.ssrc(),
             cname: cname.clone(),
+            audio: AudioSettings::default(),
         });
         Self {
             id,

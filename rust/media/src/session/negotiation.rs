@@ -1,7 +1,8 @@
 //! What two descriptions of an audio stream agree on.
 
+use super::audio_format::OpusFormat;
 use super::offer_answer::{Settings, refused};
-use super::payload::{PayloadTypes, format_parameter, packet_time_ms};
+use super::payload::{PayloadTypes, packet_time_ms, takes_comfort_noise};
 use super::sdp::{Description, Direction, Media};
 use crate::MediaError;
 use crate::codec::CodecKind;
@@ -56,14 +57,23 @@ pub struct Negotiated {
     pub direction: Direction,
     /// Packet time to send with, milliseconds.
     pub ptime_ms: u16,
-    /// The peer can use Opus' in-band forward error correction.
-    pub use_inband_fec: bool,
-    /// The peer's bound on the bit rate, bits per second (RFC 7587 §6.1).
-    pub max_average_bitrate_bps: Option<u32>,
+    /// What the peer says of the Opus it wants.
+    pub opus: OpusFormat,
+    /// What comfort noise is sent with, where the codec has a use for it (RFC 3389).
+    pub send_comfort_noise: Option<u8>,
+    /// What comfort noise arrives with.
+    pub receive_comfort_noise: Option<u8>,
     /// RTP and RTCP share a port.
     pub rtcp_mux: bool,
     /// For the transport.
     pub transport: RemoteTransport,
+}
+
+impl Negotiated {
+    /// The number of comfort noise in our answer: the offer's serves both ways.
+    pub(super) fn answered_comfort_noise(&self) -> Option<u8> {
+        self.send_comfort_noise.and(self.receive_comfort_noise)
+    }
 }
 
 /// Our side of an exchange.
@@ -98,18 +108,22 @@ pub(super) fn negotiate(
         .payload_types
         .of_codec(codec)
         .ok_or_else(|| refused("the codec has no payload type"))?;
-    let parameter = |name| format_parameter(media, send_payload_type, name);
     let rtcp_mux = media.section.attribute("rtcp-mux").is_some();
     let offered = offered_direction(description, media, kind);
+    let receive_payload_types = receivable(codec, ours, theirs);
+    let mut heard = receive_payload_types.iter();
+    let may_hear_noise = heard.any(|(_, codec)| takes_comfort_noise(*codec));
+    let noise = theirs.payload_types.comfort_noise;
     Ok(Negotiated {
         codec,
         send_payload_type,
-        receive_payload_types: receivable(codec, ours, theirs),
+        receive_payload_types,
         telephone_event: telephone_event(codec, ours, theirs),
         direction: ours.wish.and(offered.reversed()),
         ptime_ms: packet_time_ms(media, codec, ours.settings.ptime_ms),
-        use_inband_fec: parameter("useinbandfec") == Some("1"),
-        max_average_bitrate_bps: parameter("maxaveragebitrate").and_then(|bps| bps.parse().ok()),
+        opus: OpusFormat::read(media, send_payload_type),
+        send_comfort_noise: noise.filter(|_| takes_comfort_noise(codec)),
+        receive_comfort_noise: ours.payload_types.comfort_noise.filter(|_| may_hear_noise),
         rtcp_mux,
         transport: match kind {
             TransportKind::Plain => {
@@ -139,7 +153,7 @@ fn telephone_event(
         })
     };
     // The clock is to be the audio's (RFC 4733 §2.1), yet phones with Opus often name 8000 alone.
-    let clocks = [codec.sample_rate_hz(), 8_000, 48_000, 16_000];
+    let clocks = [codec.rtp_clock_hz(), 8_000, 48_000, 16_000];
     clocks.into_iter().find_map(of_clock)
 }
 

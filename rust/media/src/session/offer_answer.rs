@@ -4,6 +4,7 @@
 //! whoever owns both gives `Negotiated::transport` to the transport after each `set_remote`, and
 //! tells `create_offer` and `create_answer` what the transport's own half is.
 
+use super::audio_format::AudioSettings;
 use super::lines::{Exchange, FurtherLines};
 use super::negotiation::{Ours, Theirs, negotiate, offered_direction, protocol_kind};
 use super::payload::PayloadTypes;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub ssrc: u32,
     /// Our RTCP canonical name.
     pub cname: String,
+    /// How audio is sent and wanted.
+    pub audio: AudioSettings,
 }
 
 #[derive(Debug, Clone)]
@@ -85,6 +88,16 @@ impl OfferAnswer {
             version: 0,
             last_body: String::new(),
         }
+    }
+
+    /// Says how audio is sent and wanted; takes effect in the next description.
+    pub fn set_audio(&mut self, audio: AudioSettings) {
+        self.settings.audio = audio;
+    }
+
+    /// How audio is sent and wanted.
+    pub fn audio(&self) -> &AudioSettings {
+        &self.settings.audio
     }
 
     /// Says which way we want media to flow; takes effect in the next description.

@@ -12,6 +12,7 @@ fn default_payload_type(codec: CodecKind) -> u8 {
         CodecKind::Opus => 111,
         CodecKind::Pcmu => 0,
         CodecKind::Pcma => 8,
+        CodecKind::G722 => 9,
         CodecKind::L16 => 96,
     }
 }
@@ -19,16 +20,25 @@ fn default_payload_type(codec: CodecKind) -> u8 {
 /// The `a=rtpmap` encoding of a codec; Opus always says 48000/2 (RFC 7587 §4.1).
 pub(super) fn encoding(codec: CodecKind) -> String {
     let channels = if codec == CodecKind::Opus { "/2" } else { "" };
-    format!("{}/{}{channels}", codec.name(), codec.sample_rate_hz())
+    format!("{}/{}{channels}", codec.name(), codec.rtp_clock_hz())
 }
 
 fn from_encoding(encoding: &str) -> Option<CodecKind> {
     let mut parts = encoding.split('/').map(str::trim);
     let codec = CodecKind::from_name(parts.next()?)?;
-    let is_its_clock = parts.next()?.parse() == Ok(codec.sample_rate_hz());
+    let is_its_clock = parts.next()?.parse() == Ok(codec.rtp_clock_hz());
     // G.711 and L16 in stereo exist; we do not speak them.
     let is_mono = parts.next().is_none_or(|channels| channels == "1");
     (is_its_clock && (is_mono || codec == CodecKind::Opus)).then_some(codec)
+}
+
+/// The payload type of comfort noise at 8 kHz, fixed by RFC 3551 §6.
+const COMFORT_NOISE: u8 = 13;
+
+/// Whether comfort noise goes with a codec: RFC 3389 §4 has it for those without a DTX of their
+/// own, and its clock is theirs.
+pub(super) fn takes_comfort_noise(codec: CodecKind) -> bool {
+    matches!(codec, CodecKind::Pcmu | CodecKind::Pcma)
 }
 
 /// The payload type telephone events of a clock are offered with.
@@ -43,6 +53,8 @@ pub(super) struct PayloadTypes {
     pub(super) codecs: Vec<(u8, CodecKind)>,
     /// Telephone events: payload type and clock rate.
     pub(super) telephone_events: Vec<(u8, u32)>,
+    /// Comfort noise of 8 kHz (RFC 3389).
+    pub(super) comfort_noise: Option<u8>,
 }
 
 impl PayloadTypes {
@@ -57,6 +69,8 @@ impl PayloadTypes {
                 (Some(encoding), _) => found.add(payload_type, encoding),
                 (None, 0) => found.add(0, "PCMU/8000"),
                 (None, 8) => found.add(8, "PCMA/8000"),
+                (None, 9) => found.add(9, "G722/8000"),
+                (None, COMFORT_NOISE) => found.add(COMFORT_NOISE, "CN/8000"),
                 _ => {}
             }
         }
@@ -76,11 +90,14 @@ impl PayloadTypes {
                 .or_else(|| free(&offered, default_payload_type(*codec)));
             offered.codecs.extend(number.map(|number| (number, *codec)));
         }
+        if codecs.iter().any(|codec| takes_comfort_noise(*codec)) {
+            offered.comfort_noise = self.comfort_noise.or_else(|| free(&offered, COMFORT_NOISE));
+        }
         if !dtmf {
             return offered;
         }
         for clock in [48_000, 8_000, 16_000] {
-            if codecs.iter().any(|codec| codec.sample_rate_hz() == clock) {
+            if codecs.iter().any(|codec| codec.rtp_clock_hz() == clock) {
                 let number = self
                     .of_telephone_event(clock)
                     .or_else(|| free(&offered, default_telephone_event(clock)));
@@ -98,12 +115,12 @@ impl PayloadTypes {
             return;
         }
         let mut parts = encoding.split('/');
-        let is_event = parts
-            .next()
-            .is_some_and(|name| name.eq_ignore_ascii_case("telephone-event"));
+        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
         let clock = parts.next().and_then(|clock| clock.trim().parse().ok());
-        if let (true, Some(clock)) = (is_event, clock) {
-            self.telephone_events.push((payload_type, clock));
+        match (name.as_str(), clock) {
+            ("telephone-event", Some(clock)) => self.telephone_events.push((payload_type, clock)),
+            ("cn", Some(8_000)) => self.comfort_noise = Some(payload_type),
+            _ => {}
         }
     }
 
@@ -124,7 +141,8 @@ impl PayloadTypes {
 
     /// Whether a number already means something.
     pub(super) fn has(&self, payload_type: u8) -> bool {
-        self.codecs.iter().any(|(known, _)| *known == payload_type)
+        self.comfort_noise == Some(payload_type)
+            || self.codecs.iter().any(|(known, _)| *known == payload_type)
             || self
                 .telephone_events
                 .iter()

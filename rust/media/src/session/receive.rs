@@ -20,6 +20,8 @@ pub(crate) struct ReceiveSettings {
     pub(crate) formats: Vec<(u8, CodecKind)>,
     /// Payload type and clock rate of telephone-events.
     pub(crate) telephone_event: Option<(u8, u32)>,
+    /// Payload type of comfort noise.
+    pub(crate) comfort_noise: Option<u8>,
 }
 
 /// The receiving half of a session.
@@ -47,12 +49,16 @@ pub(crate) struct Receiver {
 enum Format {
     Audio(CodecKind),
     Event,
+    Noise,
 }
 
 impl ReceiveSettings {
     fn format(&self, payload_type: u8) -> Option<Format> {
         if self.telephone_event.map(|(event, _)| event) == Some(payload_type) {
             return Some(Format::Event);
+        }
+        if self.comfort_noise == Some(payload_type) {
+            return Some(Format::Noise);
         }
         let mut formats = self.formats.iter();
         let audio = formats.find(|(known, _)| *known == payload_type);
@@ -109,7 +115,7 @@ impl Receiver {
         self.jitter = Some(JitterBuffer::new(decoder, JitterSettings::default()));
         self.codec = Some(codec);
         if let Some(stream) = &mut self.stream {
-            stream.change_clock(codec.sample_rate_hz());
+            stream.change_clock(codec.rtp_clock_hz());
         }
         Ok(())
     }
@@ -129,19 +135,22 @@ impl Receiver {
         {
             return Received::Other;
         }
-        if format == Format::Event {
-            if let Some(dtmf) = &mut self.dtmf {
-                dtmf.push(now, header.timestamp, payload);
-            }
-            if let Some(jitter) = &mut self.jitter {
-                jitter.push_other(now, header.ssrc, header.sequence, header.timestamp);
-            }
-        } else {
-            if let Some(stream) = &mut self.stream {
-                stream.arrived(now, header.timestamp);
-            }
-            if let Some(jitter) = &mut self.jitter {
-                jitter.push(now, header.ssrc, header.sequence, header.timestamp, payload);
+        let (ssrc, sequence, timestamp) = (header.ssrc, header.sequence, header.timestamp);
+        if format == Format::Event
+            && let Some(dtmf) = &mut self.dtmf
+        {
+            dtmf.push(now, timestamp, payload);
+        }
+        if matches!(format, Format::Audio(_))
+            && let Some(stream) = &mut self.stream
+        {
+            stream.arrived(now, timestamp);
+        }
+        if let Some(jitter) = &mut self.jitter {
+            match format {
+                Format::Audio(_) => jitter.push(now, ssrc, sequence, timestamp, payload),
+                Format::Noise => jitter.push_noise(now, ssrc, sequence, timestamp, payload),
+                Format::Event => jitter.push_other(now, ssrc, sequence, timestamp),
             }
         }
         if std::mem::replace(&mut self.has_received, true) {
@@ -272,7 +281,7 @@ impl Receiver {
     fn start_stream(&mut self, header: &RtpHeader) {
         self.earlier = self.totals();
         self.jumped = None;
-        let clock = self.codec.map_or(8000, CodecKind::sample_rate_hz);
+        let clock = self.codec.map_or(8000, CodecKind::rtp_clock_hz);
         let is_first = self.stream.is_none();
         self.stream = Some(ReceivedStream::new(header.ssrc, header.sequence, clock));
         if !is_first && let Some(dtmf) = &mut self.dtmf {
@@ -291,6 +300,7 @@ mod tests {
             .configure(ReceiveSettings {
                 formats: vec![(0, CodecKind::Pcmu)],
                 telephone_event: Some((101, 8000)),
+                comfort_noise: Some(13),
             })
             .unwrap();
         receiver

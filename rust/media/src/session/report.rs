@@ -41,10 +41,12 @@ impl Session {
         number("packets_late", counted.late as f64);
         let concealed = counted.concealed_samples as f64 / counted.samples.max(1) as f64;
         number("concealed", concealed);
+        number("concealed_last_second", counted.last_second_concealed);
+        number("concealed_seconds", counted.concealed_seconds as f64);
         let remote = self.rtcp.remote();
         let round_trip = remote.and_then(|remote| remote.round_trip);
         if let Some(remote) = remote {
-            let clock = self.codec.map_or(8000, |codec| codec.sample_rate_hz());
+            let clock = self.codec.map_or(8000, |codec| codec.rtp_clock_hz());
             number("remote_packets_lost", f64::from(remote.lost.max(0)));
             number("remote_loss", remote.loss);
             number("remote_jitter", f64::from(remote.jitter) / f64::from(clock));

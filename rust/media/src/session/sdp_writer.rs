@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
+use super::audio_format::{self, AudioSettings};
 use super::lines::{FurtherLines, Writing, bundle, write_answered, write_offered};
 use super::negotiation::{Negotiated, RemoteTransport, TransportKind};
 use super::offer_answer::{LocalMedia, Settings};
@@ -99,7 +100,8 @@ fn write_offered_audio(out: &mut Lines, offering: &Offering<'_>, mid: Option<&st
     } = *offering;
     let codecs = payload_types.codecs.iter().map(|(number, _)| *number);
     let events = payload_types.telephone_events.iter();
-    let numbers = codecs.chain(events.map(|(number, _)| *number));
+    let noise = payload_types.comfort_noise;
+    let numbers = codecs.chain(noise).chain(events.map(|(number, _)| *number));
     let protocol = match settings.kind {
         TransportKind::Plain => "RTP/AVP",
         TransportKind::Ice => "UDP/TLS/RTP/SAVPF",
@@ -110,8 +112,9 @@ fn write_offered_audio(out: &mut Lines, offering: &Offering<'_>, mid: Option<&st
         write_ice(out, ice, local.address, "actpass");
     }
     for (number, codec) in &payload_types.codecs {
-        write_codec(out, *number, *codec);
+        write_codec(out, *number, *codec, &settings.audio);
     }
+    write_comfort_noise(out, noise);
     for (number, clock) in &payload_types.telephone_events {
         write_telephone_event(out, *number, *clock);
     }
@@ -177,7 +180,9 @@ fn write_answered_audio(out: &mut Lines, answering: &Answering<'_>, media: &Medi
     } = *answering;
     let number = negotiated.send_payload_type;
     let event = negotiated.telephone_event;
-    let numbers = [Some(number), event.map(|event| event.receive_payload_type)];
+    let noise = negotiated.answered_comfort_noise();
+    let heard = event.map(|event| event.receive_payload_type);
+    let numbers = [Some(number), noise, heard];
     let numbers = numbers.into_iter().flatten();
     write_media(out, local, &media.protocol, numbers);
     let (mid, direction) = (media.section.attribute("mid"), negotiated.direction);
@@ -185,7 +190,8 @@ fn write_answered_audio(out: &mut Lines, answering: &Answering<'_>, media: &Medi
     if let (Some(ice), RemoteTransport::Ice { .. }) = (&local.ice, &negotiated.transport) {
         write_ice(out, ice, local.address, role_of(negotiated));
     }
-    write_codec(out, number, negotiated.codec);
+    write_codec(out, number, negotiated.codec, &settings.audio);
+    write_comfort_noise(out, noise);
     if let Some(event) = event {
         write_telephone_event(out, event.receive_payload_type, event.clock_rate_hz);
     }
@@ -289,10 +295,17 @@ fn candidates(ice: &IceDescription, advertised: IpAddr) -> Vec<SocketAddr> {
     }
 }
 
-fn write_codec(out: &mut Lines, number: u8, codec: CodecKind) {
+fn write_codec(out: &mut Lines, number: u8, codec: CodecKind, audio: &AudioSettings) {
     line!(out, "a=rtpmap:{number} {}", encoding(codec));
     if codec == CodecKind::Opus {
-        line!(out, "a=fmtp:{number} minptime=10;useinbandfec=1");
+        let parameters = audio_format::parameters(&audio.opus);
+        line!(out, "a=fmtp:{number} {parameters}");
+    }
+}
+
+fn write_comfort_noise(out: &mut Lines, number: Option<u8>) {
+    if let Some(number) = number {
+        line!(out, "a=rtpmap:{number} CN/8000");
     }
 }
 

@@ -14,6 +14,9 @@ use renumber::Renumbering;
 
 mod pass;
 mod renumber;
+mod silence;
+
+use silence::{Silence, Turn};
 
 /// The grid of a session: one frame is pulled, heard and sent in each.
 pub(super) const FRAME: Duration = Duration::from_millis(20);
@@ -32,25 +35,10 @@ pub(crate) struct SendSettings {
     pub(crate) telephone_event: Option<(u8, u32)>,
     /// 20, 40 or 60.
     pub(crate) packet_ms: u32,
-    /// The far end can use Opus' forward error correction (RFC 7587 §6.1).
-    pub(crate) has_forward_error_correction: bool,
-    /// What the far end bounds the bit rate to, bits per second.
-    pub(crate) greatest_bitrate_bps: Option<u32>,
-}
-
-impl SendSettings {
-    fn opus(&self) -> OpusSettings {
-        let own = OpusSettings::default();
-        // Below 6 kb/s Opus has no voice to speak of (RFC 7587 §6.1 names the range).
-        let bound = self
-            .greatest_bitrate_bps
-            .map_or(u32::MAX, |bps| bps.max(6_000));
-        OpusSettings {
-            bitrate_bps: own.bitrate_bps.min(bound),
-            has_forward_error_correction: self.has_forward_error_correction,
-            ..own
-        }
-    }
+    /// How Opus is encoded, if it is.
+    pub(crate) opus: OpusSettings,
+    /// Payload type of the comfort noise that silence is replaced by.
+    pub(crate) comfort_noise: Option<u8>,
 }
 
 /// The sending half of a session: sources, encoder and the numbering of packets.
@@ -73,6 +61,7 @@ pub(crate) struct Sender {
     waiting: Vec<i16>,
     payload: Vec<u8>,
     packet: Vec<u8>,
+    silence: Silence,
     drop_share: f64,
     expected_loss_percent: u8,
     random: Random,
@@ -101,6 +90,7 @@ impl Sender {
             waiting: Vec::new(),
             payload: Vec::new(),
             packet: Vec::new(),
+            silence: Silence::default(),
             drop_share: 0.0,
             expected_loss_percent: LEAST_EXPECTED_LOSS,
             random,
@@ -114,9 +104,9 @@ impl Sender {
         if self.settings == Some(settings) {
             return Ok(());
         }
-        let encoding = |settings: SendSettings| (settings.codec, settings.opus());
+        let encoding = |settings: SendSettings| (settings.codec, settings.opus);
         if self.settings.map(encoding) != Some(encoding(settings)) {
-            let encoder = Encoder::new(settings.codec, &settings.opus())
+            let encoder = Encoder::new(settings.codec, &settings.opus)
                 .map_err(|error| MediaError::Codec(error.to_string()))?;
             self.encoder = Some(encoder);
             self.expected_loss_percent = LEAST_EXPECTED_LOSS;
@@ -194,13 +184,19 @@ impl Sender {
         Some((rate_hz, &self.frame))
     }
 
+    /// What a frame adds to the timestamp.
+    fn frame_ticks(&self) -> u32 {
+        self.settings
+            .map_or(0, |settings| settings.codec.rtp_clock_hz() / 50)
+    }
+
     /// Sends what `pull` made, or a digit in its place; `may_send` is the direction agreed.
     pub(crate) fn send(&mut self, may_send: bool, mut transmit: impl FnMut(&[u8]) -> bool) {
         let Some(settings) = self.settings else {
             return;
         };
+        let ticks = self.frame_ticks();
         self.end_passing();
-        let ticks = self.frame.len() as u32;
         let start = self.timestamp;
         self.timestamp = start.wrapping_add(ticks);
         if !may_send {
@@ -229,31 +225,55 @@ impl Sender {
             self.is_first = true;
             return;
         }
+        self.silence.push_level(self.level_dbov);
         self.waiting.extend_from_slice(&self.frame);
-        let samples_wanted = (ticks * settings.packet_ms / 20) as usize;
-        if self.waiting.len() < samples_wanted {
-            return;
+        let frames = settings.packet_ms / 20;
+        if self.waiting.len() >= self.frame.len() * frames as usize {
+            let began = self
+                .timestamp
+                .wrapping_sub(ticks * (self.waiting.len() / self.frame.len().max(1)) as u32);
+            self.send_waiting(settings, frames, began, &mut transmit);
+            self.waiting.clear();
         }
-        let began = self.timestamp.wrapping_sub(self.waiting.len() as u32);
+    }
+
+    /// Sends the frames that wait, as far as there is something to say.
+    fn send_waiting(
+        &mut self,
+        settings: SendSettings,
+        frames: u32,
+        began: u32,
+        transmit: &mut impl FnMut(&[u8]) -> bool,
+    ) {
+        let turn = match settings.comfort_noise {
+            Some(_) => self.silence.turn(frames),
+            None => Turn::Speak,
+        };
         let mut payload = std::mem::take(&mut self.payload);
-        let is_encoded = self
-            .encoder
-            .as_mut()
-            .is_some_and(|encoder| encoder.encode(&self.waiting, &mut payload).is_ok());
-        self.waiting.clear();
-        let mut is_sent = false;
-        if is_encoded {
-            let marker = std::mem::take(&mut self.is_first);
-            is_sent = self.emit(
-                settings.payload_type,
-                marker,
-                began,
-                &payload,
-                &mut transmit,
-            );
+        // A silence that is left out is heard all the same.
+        let mut is_sent = turn != Turn::Speak;
+        if turn == Turn::Describe {
+            Silence::describe(&self.waiting, &mut payload);
+            let noise = settings.comfort_noise.unwrap_or_default();
+            is_sent = self.emit(noise, false, began, &payload, transmit);
         }
-        self.player.confirm(is_sent);
+        if turn == Turn::Speak
+            && let Some(encoder) = &mut self.encoder
+            && encoder.encode(&self.waiting, &mut payload).is_ok()
+        {
+            let is_silent = encoder.is_silent(&payload);
+            is_sent = is_silent;
+            if self.silence.may_send(is_silent) {
+                let marker = std::mem::take(&mut self.is_first);
+                let format = settings.payload_type;
+                is_sent = self.emit(format, marker, began, &payload, transmit);
+            }
+            self.is_first |= is_silent;
+        }
+        // Audio after a pause begins a spurt (RFC 3551 §4.1).
+        self.is_first |= turn != Turn::Speak;
         self.payload = payload;
+        self.player.confirm(is_sent);
     }
 
     fn emit(

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used)] // Each test file uses a part of it.
 
 use trivox_media::codec::CodecKind;
+use trivox_media::session::AudioSettings;
 use trivox_media::session::offer_answer::{
     DescriptionKind, LocalMedia, Negotiated, OfferAnswer, Settings, TransportKind,
 };
@@ -62,6 +63,7 @@ fn side(number: u8, kind: TransportKind, codecs: Vec<CodecKind>) -> Side {
             session_id: u64::from(number),
             ssrc: u32::from(number),
             cname: format!("name{number}"),
+            audio: AudioSettings::default(),
         }),
         local: LocalMedia {
             address,
@@ -80,6 +82,10 @@ pub(crate) fn ice_side(number: u8) -> Side {
 
 pub(crate) fn plain_side(number: u8) -> Side {
     let codecs = vec![CodecKind::Pcmu, CodecKind::Pcma];
+    side(number, TransportKind::Plain, codecs)
+}
+
+pub(crate) fn plain_side_with(number: u8, codecs: Vec<CodecKind>) -> Side {
     side(number, TransportKind::Plain, codecs)
 }
 

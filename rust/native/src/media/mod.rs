@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 mod arguments;
 mod audio;
 mod bridge;
+mod codecs;
 mod compare;
 mod descriptions;
 mod engine;

@@ -51,7 +51,7 @@ impl Sender {
         };
         if numbers.sequence.wrapping_sub(self.sequence) < 0x8000 {
             self.sequence = numbers.sequence.wrapping_add(1);
-            self.passed_until = Some(numbers.timestamp.wrapping_add(self.frame.len() as u32));
+            self.passed_until = Some(numbers.timestamp.wrapping_add(self.frame_ticks()));
         }
         self.transmit(&header, &packet.payload, &mut transmit);
         true
@@ -59,7 +59,7 @@ impl Sender {
 
     /// Lets a frame's time pass in which packets are sent on in place of it.
     pub(crate) fn skip(&mut self) {
-        self.timestamp = self.timestamp.wrapping_add(self.frame.len() as u32);
+        self.timestamp = self.timestamp.wrapping_add(self.frame_ticks());
         self.waiting.clear();
         self.player.confirm(false);
     }

@@ -8,8 +8,8 @@ fn sender(packet_ms: u32) -> Sender {
             payload_type: 0,
             telephone_event: Some((101, 8000)),
             packet_ms,
-            has_forward_error_correction: false,
-            greatest_bitrate_bps: None,
+            opus: OpusSettings::default(),
+            comfort_noise: None,
         })
         .unwrap();
     sender
@@ -127,4 +127,100 @@ fn nothing_is_sent_where_only_receiving_was_agreed() {
     sender.pull(|_, _| {});
     sender.send(false, |_| panic!("a packet left"));
     assert_eq!(sender.packets(), 0);
+}
+
+/// Runs frames of a tone, then frames of silence; the header and payload of all that was sent.
+fn talk_and_fall_silent(settings: SendSettings) -> Vec<(RtpHeader, usize)> {
+    let mut sender = Sender::new(Random::new(1));
+    sender.configure(settings).unwrap();
+    let tone = crate::player::ToneSource::new(&[440.0], &[], Some(2.0), -12.0).unwrap();
+    let source = crate::player::Source::Tone(tone);
+    sender
+        .player
+        .play_at(crate::player::Place::Queue, source)
+        .unwrap();
+    run(&mut sender, 300)
+        .into_iter()
+        .map(|header| (header.clone(), header.payload.len()))
+        .collect()
+}
+
+#[test]
+fn silence_becomes_comfort_noise_where_that_is_agreed() {
+    let settings = sender(20).settings.unwrap();
+    let sent = talk_and_fall_silent(SendSettings {
+        comfort_noise: Some(13),
+        ..settings
+    });
+
+    let noise: Vec<_> = sent.iter().filter(|(h, _)| h.payload_type == 13).collect();
+    // Two seconds of tone, 300 ms of hang-over, then a description each 200 ms.
+    assert!((17..=20).contains(&noise.len()), "{}", noise.len());
+    assert!(
+        noise.iter().all(|(_, length)| *length == 1),
+        "digital silence has no colour"
+    );
+    assert!(
+        (113..=117).contains(&(sent.len() - noise.len())),
+        "{}",
+        sent.len()
+    );
+    for two in sent.windows(2) {
+        assert_eq!(two[1].0.sequence, two[0].0.sequence.wrapping_add(1));
+    }
+    let last = noise.last().unwrap().0.timestamp;
+    assert!(last.wrapping_sub(sent[0].0.timestamp) > 285 * 160);
+}
+
+#[test]
+fn opus_says_once_that_it_falls_silent() {
+    let settings = sender(20).settings.unwrap();
+    let opus = OpusSettings {
+        has_discontinuous_transmission: true,
+        ..OpusSettings::default()
+    };
+    let settings = SendSettings {
+        codec: CodecKind::Opus,
+        payload_type: 111,
+        telephone_event: None,
+        opus,
+        ..settings
+    };
+
+    let sent = talk_and_fall_silent(settings);
+
+    let silent = sent.iter().filter(|(_, length)| *length <= 2).count();
+    assert!((1..=12).contains(&silent), "{silent} of {}", sent.len());
+    assert!(
+        sent.len() < 160,
+        "{} packets in 6 s, 2 s of them loud",
+        sent.len()
+    );
+    for two in sent.windows(2) {
+        assert_eq!(two[1].0.sequence, two[0].0.sequence.wrapping_add(1));
+        if two[1].0.timestamp.wrapping_sub(two[0].0.timestamp) > 960 {
+            assert!(two[0].1 <= 2, "a pause is told");
+            assert!(two[1].0.marker, "and its end marked");
+        }
+    }
+}
+
+#[test]
+fn g722_counts_half_its_samples() {
+    let settings = sender(20).settings.unwrap();
+    let mut sender = Sender::new(Random::new(1));
+    sender
+        .configure(SendSettings {
+            codec: CodecKind::G722,
+            payload_type: 9,
+            ..settings
+        })
+        .unwrap();
+
+    let sent = run(&mut sender, 10);
+
+    assert!(sent.iter().all(|header| header.payload.len() == 160));
+    for two in sent.windows(2) {
+        assert_eq!(two[1].timestamp.wrapping_sub(two[0].timestamp), 160);
+    }
 }

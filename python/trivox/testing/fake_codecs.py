@@ -1,0 +1,48 @@
+"""The codec settings of the fake engine: checked and kept, as there is no codec."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Final
+
+from trivox.errors import InvalidArgumentsError
+
+if TYPE_CHECKING:
+    from trivox.testing.fake_session import FakeSession
+
+_BITRATES_BPS: Final = range(6_000, 510_001)
+_COMPLEXITIES: Final = range(11)
+_RATES_HZ: Final = range(8_000, 48_001)
+
+
+class FakeCodecs:
+    """The part of `FakeEngine` that takes codec settings."""
+
+    @abstractmethod
+    def _session(self, number: int) -> FakeSession: ...
+
+    def set_codec_options(
+        self,
+        session: int,
+        *,
+        bitrate_bps: int,
+        complexity: int,
+        fec: bool,
+        dtx: bool,
+        stereo: bool,
+        cbr: bool,
+        max_playback_rate_hz: int,
+        comfort_noise: bool,
+    ) -> None:
+        """Refuse what the native engine refuses; nothing is encoded."""
+        self._session(session)
+        del fec, dtx, stereo, cbr, comfort_noise
+        if (
+            bitrate_bps not in _BITRATES_BPS
+            or complexity not in _COMPLEXITIES
+            or max_playback_rate_hz not in _RATES_HZ
+        ):
+            raise InvalidArgumentsError(
+                "Opus has 6000-510000 bit/s, a complexity of 0-10 and a playback rate of "
+                "8000-48000 Hz"
+            )
