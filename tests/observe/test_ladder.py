@@ -132,3 +132,13 @@ def test_a_call_is_drawn_from_its_trace() -> None:
 def test_an_empty_trace_is_an_empty_picture() -> None:
     assert ladder([], form="svg").startswith("<svg")
     assert ladder([]).strip() == ""
+
+
+def test_nothing_a_peer_wrote_steers_the_terminal_or_breaks_the_picture() -> None:
+    rude = b"SIP/2.0 200 \x1b[2J\x00\xe2\x80\xaeKO\r\nCSeq: 1 INVITE\r\n\r\n"
+    record = MessageRecord(0.0, "in", BOARD, ALICE, rude)
+
+    text, picture = ladder([record]), ladder([record], form="svg")
+
+    assert "200 \ufffd[2J\ufffd\ufffdKO (INVITE)" in text
+    assert ElementTree.fromstring(picture).find(f"{SVG}text") is not None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, final
 
 from trivox.observe.ladder_svg import svg_of
-from trivox.observe.records import MessageRecord, messages_of
+from trivox.observe.records import MessageRecord, messages_of, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -117,13 +117,14 @@ def _columns(messages: Sequence[MessageRecord], parties: Mapping[Address, str]) 
         for message in messages
         for address in (message.source, message.destination)
     )
-    known = [name for name in dict.fromkeys(parties.values()) if name in present]
+    known = [name for name in dict.fromkeys(map(printable, parties.values())) if name in present]
     return known + [name for name in present if name not in known]
 
 
 def _name(address: Address, parties: Mapping[Address, str]) -> str:
     host, port = address
-    return parties.get(address) or (f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    name = parties.get(address) or (f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    return printable(name)
 
 
 def _heads(names: Sequence[str], spacing: int) -> str:
