@@ -69,7 +69,12 @@ from trivox.call.quality import (
 from trivox.call.recording import Recording
 from trivox.call.settings import CallSettings, DtmfMethod, RejectMode
 from trivox.call.states import CallDirection, CallState
-from trivox.call.streams import LocalStream, RemoteStream, StreamType
+from trivox.call.streams import (
+    LocalScreenSharingStream,
+    LocalStream,
+    RemoteStream,
+    StreamType,
+)
 from trivox.call.timings import CallTimings
 from trivox.call.trace import TraceRecord
 from trivox.call.transfer import TransferResult
@@ -142,6 +147,14 @@ from trivox.media.marks import Mark, PassedMarks
 from trivox.media.port import AudioPort, Cleared
 from trivox.media.sources import AudioSource, FileSource, SilenceSource, ToneSource
 from trivox.media.statistics import ConnectionStatistics, StatisticsReport, StatisticsSample
+from trivox.media.video import (
+    EncodedFrame,
+    EncodedFrames,
+    EncodedVideoSource,
+    RemoteVideoSource,
+    VideoFileSource,
+    VideoSource,
+)
 from trivox.net.door import DoorLimits
 from trivox.net.limits import StreamLimits
 from trivox.net.tls import TlsConfig
@@ -218,6 +231,9 @@ __all__ = [
     "DtmfMethod",
     "DtmfReceived",
     "EarlyMediaStarted",
+    "EncodedFrame",
+    "EncodedFrames",
+    "EncodedVideoSource",
     "EndReason",
     "EngineError",
     "Event",
@@ -248,6 +264,7 @@ __all__ = [
     "ListenerFailed",
     "ListenerHandle",
     "ListenerOptions",
+    "LocalScreenSharingStream",
     "LocalStream",
     "Mark",
     "MediaNegotiated",
@@ -283,6 +300,7 @@ __all__ = [
     "RemoteMediaAdded",
     "RemoteMediaRemoved",
     "RemoteStream",
+    "RemoteVideoSource",
     "Replaced",
     "RequiredParameterError",
     "SilenceSource",
@@ -321,6 +339,8 @@ __all__ = [
     "TrivoxError",
     "UnavailableError",
     "UpgradeStatus",
+    "VideoFileSource",
+    "VideoSource",
     "VoiceActivity",
     "WatchOptions",
     "Watchable",

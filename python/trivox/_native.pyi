@@ -444,6 +444,31 @@ class MediaEngine:
         self, session: int, *, voice: bool, hang_over: float, level_interval: float
     ) -> None:
         """Say what is listened for; VOICE_ACTIVITY and LEVEL follow."""
+    def prepare_video(self, session: int, codecs: Sequence[str], *, receive: bool) -> None:
+        """Choose the codecs of video, and whether offered video is taken."""
+    def open_line(self, session: int, kind: str) -> int:
+        """Wish to send on a line of "video" or "screen" from the next description on."""
+    def close_line(self, session: int, line: int) -> None: ...
+    def video_lines(self, session: int) -> list[tuple[int, str, str]]:
+        """Number, kind and agreed direction of each line; "" where none is agreed."""
+    def play_video(self, session: int, line: int, path: str, loop: bool, rate: float) -> int:
+        """Send a file of encoded video; VIDEO_ENDED follows."""
+    def relay_video(self, session: int, line: int, source: int, source_line: int) -> None:
+        """Send on a line what another session receives on one, packet by packet."""
+    def choose_layer(self, session: int, line: int, layer: str) -> None:
+        """Choose the simulcast layer of what is relayed; "": whatever comes."""
+    def stop_video(self, session: int, line: int) -> None: ...
+    def open_video_push(self, session: int, line: int) -> int:
+        """Let the program send frames; KEY_FRAME_WANTED asks for key frames."""
+    def push_video(self, line: int, push: int, codec: str, pts: float, frame: bytes) -> bool:
+        """Send a frame; False when nothing may be sent now."""
+    def open_video_tap(self, session: int, line: int) -> int:
+        """Subscribe to encoded frames; ENCODED_READY tells of them."""
+    def close_video_tap(self, tap: int) -> None: ...
+    def take_encoded(
+        self, tap: int, limit: int
+    ) -> tuple[list[tuple[str, float, bool, bytes]], int]:
+        """Frames (codec, pts in seconds, is key, bytes), and how many were lost so far."""
     def send_dtmf(self, session: int, tones: str, duration: float, gap: float) -> int:
         """Queue RFC 4733 events; DTMF_SENT follows when played out. ',' pauses."""
     def cancel_dtmf(self, session: int, sending: int) -> None: ...

@@ -31,6 +31,8 @@ ON_A_CONNECTED_CALL = {
 }
 ELSEWHERE = {
     "restart_ice": "test_paths",
+    "start_screen_sharing": "test_video",
+    "stop_screen_sharing": "test_video",
     "start": "here, below",
     "wait_ended": "here, below",
     "answer": "test_trio_rules",

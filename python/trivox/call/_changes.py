@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -26,7 +27,7 @@ from trivox.call.wish import (
     Remove,
     Resume,
     refuse_on_hold,
-    refuse_other_than_audio,
+    refuse_screen,
     refuse_unsendable,
     refuse_unsent,
 )
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from trivox._native import Message
+    from trivox.call.leg_video import LegVideo
     from trivox.call.wish import Change, MediaWish
     from trivox.media.sources import AudioSource
 
@@ -94,13 +96,14 @@ class CallChanges(CallFacts):
         await self._renegotiation().ask(change).wait()
 
     async def add_stream(self, stream: LocalStream) -> None:
-        """Send a stream too, mixed with the others; returns when it is sent.
+        """Send a stream too; returns when it is sent.
 
-        The far end is asked only if nothing was sent so far. Before the call is connected the
+        Audio is mixed with what is sent already, and the far end asked only if that was nothing.
+        Video has a line of its own; adding it turns on receiving video too. Before the call is connected the
         stream is only noted. Cancelling it unsends nothing: it is completed in the background.
 
         Raises:
-            StreamTypeMismatchError: It is no audio stream.
+            StreamTypeMismatchError: It is of a screen: start_screen_sharing() sends those.
             CallOnHoldError: The far end is on hold.
             InactiveStreamError: The stream is closed.
             StreamAlreadySendingError: The call sends it already.
@@ -146,12 +149,12 @@ class CallChanges(CallFacts):
                 "stream by one of its kind",
                 call_id=self.id,
             )
-        refuse_other_than_audio(stream, self.id)
+        refuse_screen(stream, self.id)
         refuse_on_hold(audio.wish, self.id)
         refuse_unsent(old_stream, audio.wish, self.id)
         refuse_unsendable(stream, audio.wish, self.id)
-        audio.open(stream)
         before = audio.wish
+        audio.swap(stream, old_stream)
         audio.agree(replace(before, streams=before.streams - {old_stream} | {stream}))
         self.publish(before, audio.wish)
         await trio.lowlevel.checkpoint()
@@ -162,7 +165,7 @@ class CallChanges(CallFacts):
         change.check(audio.wish)
         is_known = self._phase is not Phase.CONNECTED
         if not is_known and self._renegotiation().is_idle:
-            is_known = change.apply(audio.wish).direction == audio.told
+            is_known = change.apply(audio.wish).asked == audio.told
         if not is_known:
             await self._renegotiation().ask(change).wait()
             return
@@ -201,7 +204,7 @@ class CallChanges(CallFacts):
     def _local_audio(self) -> LocalAudio:
         if self._audio is None:
             self._audio = self._leg.audio = LocalAudio(
-                self._leg, self._own_stream(), self._end_stream
+                self._leg, self._own_stream(), self._end_stream, self._video
             )
         return self._audio
 
@@ -226,11 +229,7 @@ class CallChanges(CallFacts):
     def _catch_up(self) -> None:
         """Tell the far end of what changed while it could not be told."""
         audio = self._audio
-        if (
-            audio is not None
-            and self._phase is Phase.CONNECTED
-            and audio.wish.direction != audio.told
-        ):
+        if audio is not None and self._phase is Phase.CONNECTED and audio.wish.asked != audio.told:
             self._renegotiation().ask(Catch())
 
     # What the renegotiation asks of its call.
@@ -329,7 +328,10 @@ class CallChanges(CallFacts):
             return
         self._remember_headers(message)
         self._note_party(message)
-        if (
+        is_wanted = self.settings.receive_video or self.settings.video_upgrade == "accept"
+        if is_wanted and is_offering_video(body, ""):
+            self._accept_upgrade(None)
+        elif (
             self.settings.video_upgrade == "ask"
             and self._phase is Phase.CONNECTED
             and message.method == "INVITE"  # the answer to an UPDATE is to come at once
@@ -346,7 +348,7 @@ class CallChanges(CallFacts):
 
     def _ask_for_upgrade(self, tx: int, message: Message, body: bytes) -> None:
         upgrade = UpgradeRequest(
-            tx, partial(self._answer_reinvite, tx, body), isolation=self._watch_isolation()
+            tx, partial(self._answer_upgrade, tx, body), isolation=self._watch_isolation()
         )
         self._upgrade = upgrade
         self._after(_UPGRADE, UPGRADE_LIMIT, upgrade.expire)
@@ -357,6 +359,16 @@ class CallChanges(CallFacts):
             request=upgrade,
             deadline=self._now() + UPGRADE_LIMIT,
         )
+
+    def _answer_upgrade(self, tx: int, body: bytes, stream: LocalStream | None, yes: bool) -> None:  # noqa: FBT001
+        if yes:
+            self._accept_upgrade(stream)
+        self._answer_reinvite(tx, body)
+
+    @abstractmethod
+    def _video(self) -> LegVideo: ...
+    @abstractmethod
+    def _accept_upgrade(self, stream: LocalStream | None) -> None: ...
 
     def _withdraw_upgrade(self) -> None:
         """Forget an offer of video that the far end took back, or that came to nothing."""

@@ -104,6 +104,7 @@ class CallEarly(CallPaths):
             advertised=self._host.advertised,
             settings=self.settings,
         )
+        self._prepare_video()
         self._tell(media_state="connecting")
         return self._leg.answer(offer, "") if offer else self._leg.offer()
 

@@ -79,7 +79,7 @@ class CallListening:
     )
     remote_streams = WatchedValue[frozenset[RemoteStream]](
         first=frozenset(),
-        made=lambda call: CallListening._remote_streams_now(call),
+        made=lambda call: call._remote_streams_now(),  # noqa: SLF001 (its own, with video)
     )
     remote_display_name = WatchedValue[str | None](
         first=None, made=lambda call: CallListening._party(call)[0]

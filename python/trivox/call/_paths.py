@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from trivox.call._changes import CallChanges
 from trivox.call._media import ICE
+from trivox.call._video import CallVideo
 from trivox.call.states import CallDirection, Phase
 from trivox.call.wish import RestartIce
 from trivox.errors import NotSupportedError
@@ -15,7 +15,7 @@ _PATIENCE: Final = 4.0
 """Seconds the called side waits for the caller to look for a path, and between two attempts."""
 
 
-class CallPaths(CallChanges):
+class CallPaths(CallVideo):
     """What a call does about a media path."""
 
     async def restart_ice(self) -> None:

@@ -250,8 +250,7 @@ class CallUpgrade(Event):
     """The far end offers video; accept or reject it, else it is refused at `deadline`.
 
     Only with the setting `video_upgrade="ask"`, and only if somebody takes these events; otherwise
-    the offer is answered at once. Video itself is not carried yet: whatever is said, the answer
-    keeps the audio and refuses the video stream (port 0), so `accept` only says so sooner.
+    the offer is answered at once. What is refused is the video stream (port 0); the audio goes on.
 
     `deadline` is Trio clock, seconds.
     """
@@ -264,9 +263,17 @@ class CallUpgrade(Event):
         """What has become of the offer."""
         return self.request.status
 
-    def accept(self) -> None:
-        """Take the offer as far as we can, at once. Nothing when it is answered already."""
-        self.request.accept()
+    def accept(self, stream: LocalStream | None = None) -> None:
+        """Take the video at once. Nothing when the offer is answered already.
+
+        Args:
+            stream: A video stream to send back; None: video is only received.
+
+        Raises:
+            StreamTypeMismatchError, InactiveStreamError, StreamAlreadySendingError, CallOnHoldError:
+                The stream cannot be sent; the offer still waits.
+        """
+        self.request.accept(stream)
 
     def reject(self) -> None:
         """Refuse the video at once; the audio goes on. Nothing when it is answered already."""

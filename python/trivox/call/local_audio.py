@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Final, final
 from trivox.call.wish import MediaWish
 from trivox.errors import EngineError
 from trivox.media.engine import EngineEventKind
-from trivox.media.sources import FileSource, start_playback
+from trivox.media.sources import FileSource, SilenceSource, ToneSource, start_playback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from trivox.call.leg_video import LegVideo
     from trivox.call.media_leg import MediaLeg
     from trivox.call.streams import LocalStream
     from trivox.media.sources import AudioSource
+
+
+SOUNDS: Final = (FileSource, ToneSource, SilenceSource)
 
 
 @final
@@ -29,36 +33,48 @@ class LocalAudio:
         leg: The call's media.
         own: The stream the call has of its own, fed by `play` and `audio().send`.
         ended: Told of a stream that has ended by itself, or was closed.
+        video: Gives the call's video, made when it is asked for.
     """
 
     def __init__(
-        self, leg: MediaLeg, own: LocalStream, ended: Callable[[LocalStream], None]
+        self,
+        leg: MediaLeg,
+        own: LocalStream,
+        ended: Callable[[LocalStream], None],
+        video: Callable[[], LegVideo],
     ) -> None:
         self._leg: Final = leg
         self._own: Final = own
         self._ended = ended
+        self._video: Final = video
         self._playing: dict[LocalStream, int] = {}
         self._music: int | None = None
         self.wish = MediaWish(frozenset({own}))
         """What is in force."""
-        self.told = self.wish.direction
-        """The direction the far end was told last."""
+        self.told = self.wish.asked
+        """What the far end was asked for last."""
+        self.has_caught_up = False
+        """Video that found no place in the first descriptions was offered once more."""
 
     def begin(self) -> None:
         """Tell a session that was opened just now what to send. Raises EngineError."""
         for stream in self.wish.streams:
             self.open(stream)
         self._leg.sessions.set_direction(self._leg.session, self.wish.direction)
-        self.told = self.wish.direction
+        self.told = self.wish.asked
         self._mix()
 
     def open(self, stream: LocalStream) -> None:
         """Begin to play a stream, if there is a session. Raises EngineError."""
         stream._attach(self)  # noqa: SLF001 (shared by the package)
-        if stream.origin is None or not self._leg.is_open or stream in self._playing:
+        if stream.is_video:
+            self._video().open(stream)
+            return
+        origin = stream.origin
+        if not isinstance(origin, SOUNDS) or not self._leg.is_open or stream in self._playing:
             return
         leg = self._leg
-        number = start_playback(leg.sessions, leg.session, stream.origin, "beside")
+        number = start_playback(leg.sessions, leg.session, origin, "beside")
         self._playing[stream] = number
         pending = leg.expect(EngineEventKind.PLAYBACK_ENDED, number)
         pending.on_done = lambda: self._note_played_out(stream, number)
@@ -66,9 +82,30 @@ class LocalAudio:
     def close(self, stream: LocalStream) -> None:
         """Stop playing a stream."""
         stream._detach(self)  # noqa: SLF001 (as above)
+        if stream.is_video:
+            self._video().close(stream)
+            return
         number = self._playing.pop(stream, None)
         if number is not None and self._leg.is_open:
             self._leg.sessions.stop_playback(self._leg.session, number)
+
+    def retire(self, stream: LocalStream) -> None:
+        """Take a video stream out of the next offer."""
+        if stream.is_video:
+            self._video().retire(stream)
+
+    def go_on(self, stream: LocalStream) -> None:
+        """Send a video stream again that was to be retired."""
+        if stream.is_video:
+            self._video().start()
+
+    def swap(self, stream: LocalStream, old: LocalStream) -> None:
+        """Send a stream in the place of another. Raises EngineError."""
+        if stream.is_video:
+            stream._attach(self)  # noqa: SLF001 (shared by the package)
+            self._video().replace(stream, old)
+        else:
+            self.open(stream)
 
     def open_music(self, music: AudioSource) -> None:
         """Open what a held party hears; a file goes round. Raises EngineError."""
@@ -93,6 +130,17 @@ class LocalAudio:
         if was_held and not wish.is_held:
             self.close_music()
         self._mix()
+        if self._leg.video is not None:
+            self._leg.video.start()
+
+    def refused(self, wish: MediaWish) -> frozenset[LocalStream]:
+        """Return the streams of a wish that the far end did not take."""
+        video = self._leg.video
+        return frozenset() if video is None else video.unsent(wish.streams)
+
+    def forget_told(self) -> None:
+        """Note that the far end has not been asked for video yet."""
+        self.told = (self.told[0], frozenset())
 
     def without_closed(self, wish: MediaWish) -> MediaWish:
         """Return a wish without the streams that have been closed."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from trivox.call.joining import Joint
+    from trivox.call.leg_video import LegVideo
     from trivox.call.local_audio import LocalAudio
     from trivox.call.settings import CallSettings
     from trivox.media.engine import EngineEventSink, Media, MediaSessions, Report
@@ -89,6 +90,8 @@ class MediaLeg:
         """Early or agreed media runs: what waits to begin may begin."""
         self.is_released = False
         self._digits: Digits | None = None
+        self.video: LegVideo | None = None
+        """Video; None as long as there is none."""
         self.audio: LocalAudio | None = None
         """The streams sent beside the call's own; None as long as there are none."""
         self.joint: Joint | None = None
@@ -232,6 +235,8 @@ class MediaLeg:
             if self.is_released and not self._pending:
                 self._detach()
             return True
+        if self.video is not None and self.video.handle(kind, number, text):
+            return True
         if kind in _OF_PORTS:
             port = self._ports.get(int(number))
             if port is not None:
@@ -250,8 +255,7 @@ class MediaLeg:
             self.joint.handle_released(self)
         if self._session is not None:
             self._last_report = self._report()
-            for port in self._ports.values():
-                port.handle_end()
+            self._end_readers()
             self._finish_pending()
         self.is_released = True
         self.is_flowing = False
@@ -263,6 +267,12 @@ class MediaLeg:
             self._flow.unpark_all()
         if self._digits is not None:
             self._digits.wake()
+
+    def _end_readers(self) -> None:
+        for port in self._ports.values():
+            port.handle_end()
+        if self.video is not None:
+            self.video.release()
 
     def _report(self) -> Report:
         try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, final
 
-from trivox.errors import TrivoxError
+from trivox.call.wish import Add
+from trivox.errors import StreamUpdateFailedError, TrivoxError
 
 if TYPE_CHECKING:
     from trivox.actor.receipt import Receipt
@@ -80,7 +82,7 @@ class Renegotiation:
         if not self._running:
             return
         restarts_ice = self._wish.ice_restarts != self._audio.wish.ice_restarts
-        if self._wish.direction == self._audio.told and not restarts_ice:
+        if self._wish.asked == self._audio.told and not restarts_ice:
             self.accept()
         else:
             self._line.offer(self._wish.direction, restarts_ice=restarts_ice)
@@ -88,13 +90,22 @@ class Renegotiation:
     def accept(self) -> None:
         """Put in force what was offered."""
         done, self._running = self._running, ()
-        before, self._audio.told = self._audio.wish, self._wish.direction
+        before = self._audio.wish
+        refused = self._audio.refused(self._wish)
+        told = replace(self._wish, streams=self._wish.streams - refused)
+        self._audio.told = told.asked
+        for stream in refused:
+            self._audio.close(stream)
         # A stream may have been closed while the far end was asked.
-        wish = self._audio.without_closed(self._wish)
+        wish = self._audio.without_closed(told)
         self._audio.agree(wish)
         self._line.publish(before, wish)
         for change in done:
-            change.receipt.resolve(None)
+            if isinstance(change, Add) and change.stream in refused:
+                text = f"the far end does not take {change.stream.id}"
+                change.receipt.fail(StreamUpdateFailedError(text))
+            else:
+                change.receipt.resolve(None)
         if self._waiting:
             self._line.soon()
 

@@ -19,6 +19,7 @@ from trivox.call.header_rules import checked_headers, checked_text
 from trivox.call.streams import LocalStream, checked_streams
 from trivox.errors import InvalidArgumentsError
 from trivox.media.detection import NO_DETECTION, Detection
+from trivox.media.video import VIDEO_CODECS
 from trivox.sip.reliable import Reliability
 from trivox.sip.session_timer import LEAST_INTERVAL, TimerOffer
 
@@ -77,8 +78,11 @@ class CallSettings:
         delayed_offer: Let the far end make the offer of an outgoing call: its INVITE has none, and our
             ACK brings the answer (RFC 3264 §5).
         allow_no_audio: Let an outgoing call start though its audio streams were removed.
+        receive_video: Take video that the far end offers. Sending video turns it on too.
+        video_codecs: Video codecs in order of preference: "VP8", "H264", "VP9", "AV1".
+        preferred_video_codec: One of them that comes first; None: the order stands.
         video_upgrade: ask: emit CallUpgrade, and refuse the video after 8 s; accept, reject: answer
-            at once. Video is not carried yet: each answer keeps the audio and refuses the video.
+            at once. Without effect where `receive_video` takes it anyway.
         mute_audio: Start muted.
         detection: What is listened for in received audio and told by events; nothing by default.
         report_stats: Emit a StatsReport every `stats_interval`.
@@ -111,6 +115,9 @@ class CallSettings:
     streams: tuple[LocalStream, ...] = ()
     delayed_offer: bool = False
     allow_no_audio: bool = False
+    receive_video: bool = False
+    video_codecs: tuple[str, ...] = VIDEO_CODECS
+    preferred_video_codec: str | None = None
     video_upgrade: VideoUpgrade = "ask"
     mute_audio: bool = False
     detection: Detection = NO_DETECTION
@@ -142,6 +149,10 @@ class CallSettings:
                 f"custom_data is longer than {_MOST_CUSTOM_DATA_BYTES} bytes of UTF-8"
             )
         object.__setattr__(self, "streams", checked_streams(self.streams))
+        object.__setattr__(self, "video_codecs", _checked_video(self.video_codecs))
+        if self.preferred_video_codec is not None:
+            preferred = _checked_video((self.preferred_video_codec,))[0]
+            object.__setattr__(self, "preferred_video_codec", preferred)
         _check_name(self.video_upgrade, "video_upgrade", _VIDEO_UPGRADES)
         _check_name(self.media, "media", _MEDIA_KINDS)
         for name in ("ring_timeout", "max_duration", "media_timeout"):
@@ -155,6 +166,14 @@ class CallSettings:
         checked_number(self.stats_interval, "stats_interval", unit=" seconds")
         steps = max(1, int(self.stats_interval / _LEAST_STATS_INTERVAL))
         object.__setattr__(self, "stats_interval", steps * _LEAST_STATS_INTERVAL)
+
+    @property
+    def ordered_video_codecs(self) -> tuple[str, ...]:
+        """The video codecs, the preferred one first."""
+        preferred = self.preferred_video_codec
+        if preferred is None:
+            return self.video_codecs
+        return (preferred, *(name for name in self.video_codecs if name != preferred))
 
     @property
     def reliability(self) -> Reliability:
@@ -171,6 +190,14 @@ class CallSettings:
         """The headers these settings add to an INVITE or its answer."""
         custom = (("X-Custom-Data", self.custom_data),) if self.custom_data else ()
         return custom + tuple(self.extra_headers.items())
+
+
+def _checked_video(names: tuple[str, ...]) -> tuple[str, ...]:
+    known = {name.lower(): name for name in VIDEO_CODECS}
+    found = tuple(known.get(str(name).lower(), "") for name in names)
+    if not found or "" in found:
+        raise InvalidArgumentsError(f"video codecs are some of {', '.join(VIDEO_CODECS)}")
+    return found
 
 
 def _check_intervals(wanted: int, least: int) -> None:

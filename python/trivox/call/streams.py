@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, final
 
 from trivox.actor.isolation import LOGGED
 from trivox.actor.watchable import ReadonlyWatchable, assign
-from trivox.errors import InvalidArgumentsError
+from trivox.errors import InvalidArgumentsError, StreamTypeMismatchError
+from trivox.media.video import RemoteVideoSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from trivox.actor.isolation import Isolation
     from trivox.media.sources import AudioSource
+    from trivox.media.video import EncodedFrames, VideoSource
 
 
 class StreamType(StrEnum):
@@ -34,7 +36,6 @@ class StreamSender(Protocol):
         ...
 
 
-@final
 class LocalStream:
     """A stream this end sends, in as many calls as the program adds it to.
 
@@ -55,7 +56,7 @@ class LocalStream:
     def __init__(
         self,
         id: str,  # noqa: A002 (the reference's name)
-        origin: AudioSource | None = None,
+        origin: AudioSource | VideoSource | None = None,
         *,
         type: StreamType = StreamType.AUDIO,  # noqa: A002 (the reference's name)
         isolation: Isolation = LOGGED,
@@ -89,6 +90,16 @@ class LocalStream:
         for sender in senders or ():
             sender.handle_stream_closed(self)
 
+    @property
+    def is_video(self) -> bool:
+        """Whether it carries pictures."""
+        return self.type in (StreamType.VIDEO, StreamType.SCREEN_VIDEO)
+
+    @property
+    def is_of_screen(self) -> bool:
+        """Whether it is of a shared screen, picture or sound."""
+        return self.type in (StreamType.SCREEN_AUDIO, StreamType.SCREEN_VIDEO)
+
     # For calls.
 
     @property
@@ -101,6 +112,13 @@ class LocalStream:
     def _detach(self, sender: StreamSender) -> None:
         if self._senders is not None:
             self._senders = [other for other in self._senders if other is not sender] or None
+
+
+@final
+class LocalScreenSharingStream(LocalStream):
+    """A stream of a shared screen; `client.streams.create_screen_sharing_stream` makes them."""
+
+    __slots__ = ()
 
 
 def checked_streams(streams: Iterable[LocalStream]) -> tuple[LocalStream, ...]:
@@ -116,8 +134,43 @@ def checked_streams(streams: Iterable[LocalStream]) -> tuple[LocalStream, ...]:
 @final
 @dataclass(frozen=True, slots=True)
 class RemoteStream:
-    """A stream the far end sends."""
+    """A stream the far end sends.
+
+    Attributes:
+        id: Its name, unique in the client.
+        type: What it carries.
+        source: "remote".
+        codec: The codec of a video stream: "VP8", "H264", "VP9", "AV1"; "" for audio.
+    """
 
     id: str
     type: StreamType = StreamType.AUDIO
     source: Literal["remote"] = "remote"
+    codec: str = ""
+    home: tuple[int, int] | None = field(default=None, repr=False, compare=False)
+    """Session and line in the engine, for who passes it on."""
+    open_frames: Callable[[], EncodedFrames] | None = field(default=None, repr=False, compare=False)
+
+    def as_source(self, *, layer: str = "") -> RemoteVideoSource:
+        """Return this video as a source for a stream of another call: passed on, packet by packet.
+
+        Args:
+            layer: The simulcast layer to pass on; "": whatever comes.
+
+        Raises:
+            StreamTypeMismatchError: It is no video.
+        """
+        if self.home is None:
+            raise StreamTypeMismatchError(f"{self.id} is {self.type}: only video is passed on so")
+        return RemoteVideoSource(self.home, layer)
+
+    def encoded_frames(self) -> EncodedFrames:
+        """Subscribe to the frames as the far end encoded them, from a key frame on.
+
+        Raises:
+            StreamTypeMismatchError: It is no video.
+            EngineError: The call is over.
+        """
+        if self.open_frames is None:
+            raise StreamTypeMismatchError(f"{self.id} is {self.type}: it has no encoded frames")
+        return self.open_frames()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trivox.actor.isolation import Isolation
+    from trivox.call.streams import LocalStream
 
 
 class UpgradeStatus(StrEnum):
@@ -29,21 +30,23 @@ class UpgradeStatus(StrEnum):
 class UpgradeRequest:
     """One offer of video; the first word about it counts."""
 
-    def __init__(self, tx: int, answer: Callable[[], None], *, isolation: Isolation) -> None:
+    def __init__(
+        self, tx: int, answer: Callable[[LocalStream | None, bool], None], *, isolation: Isolation
+    ) -> None:
         self.tx = tx
         self.status = ReadonlyWatchable(UpgradeStatus.WAITING, isolation=isolation)
-        self._answer: Callable[[], None] | None = answer
+        self._answer: Callable[[LocalStream | None, bool], None] | None = answer
 
-    def settle(self, status: UpgradeStatus) -> None:
+    def settle(self, status: UpgradeStatus, stream: LocalStream | None = None) -> None:
         """Answer the offer; nothing when that has been done."""
         answer, self._answer = self._answer, None
         if answer is not None:
-            answer()
+            answer(stream, status is UpgradeStatus.ACCEPTED)
             assign(self.status, status)
 
-    def accept(self) -> None:
-        """Take it."""
-        self.settle(UpgradeStatus.ACCEPTED)
+    def accept(self, stream: LocalStream | None = None) -> None:
+        """Take it, and send a stream too."""
+        self.settle(UpgradeStatus.ACCEPTED, stream)
 
     def reject(self) -> None:
         """Refuse it."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Protocol, TypeAlias, final
 
 from trivox.actor.receipt import OpenReceipt
-from trivox.call.streams import StreamType
 from trivox.errors import (
     CallNotOnHoldError,
     CallOnHoldError,
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
     from trivox.call.local_audio import LocalAudio
     from trivox.call.streams import LocalStream
     from trivox.media.sources import AudioSource
+
+
+Asked: TypeAlias = tuple[str, frozenset[str]]
 
 
 @final
@@ -36,10 +38,15 @@ class MediaWish:
     @property
     def direction(self) -> str:
         """The direction attribute that says so; a held party hears music or silence (RFC 3264 §8.4)."""
-        sends = bool(self.streams) or self.has_music
+        sends = self.has_music or any(not stream.is_video for stream in self.streams)
         if self.is_held:
             return "sendonly" if sends else "inactive"
         return "sendrecv" if sends else "recvonly"
+
+    @property
+    def asked(self) -> Asked:
+        """What the far end has to be asked for: the direction of audio, and each video stream."""
+        return self.direction, frozenset(stream.id for stream in self.streams if stream.is_video)
 
 
 class Change(Protocol):
@@ -138,14 +145,21 @@ class Add:
     is_alone = False
     mends_path = False
 
-    def __init__(self, call_id: str, stream: LocalStream) -> None:
+    def __init__(self, call_id: str, stream: LocalStream, *, is_of_screen: bool = False) -> None:
         self.receipt: OpenReceipt[None] = OpenReceipt()
         self._call_id = call_id
         self._stream = stream
+        self._is_of_screen = is_of_screen
+
+    @property
+    def stream(self) -> LocalStream:
+        """What is to be sent too."""
+        return self._stream
 
     def check(self, wish: MediaWish) -> None:
         """Refuse a stream that cannot be added."""
-        refuse_other_than_audio(self._stream, self._call_id)
+        if not self._is_of_screen:
+            refuse_screen(self._stream, self._call_id)
         refuse_on_hold(wish, self._call_id)
         refuse_unsendable(self._stream, wish, self._call_id)
 
@@ -182,14 +196,16 @@ class Remove:
             refuse_unsent(self._stream, wish, self._call_id)
 
     def prepare(self, audio: LocalAudio) -> None:
-        """Need nothing."""
+        """Take video out of the next offer."""
+        audio.retire(self._stream)
 
     def apply(self, wish: MediaWish) -> MediaWish:
         """Return the wish without the stream."""
         return replace(wish, streams=wish.streams - {self._stream})
 
     def discard(self, audio: LocalAudio) -> None:
-        """Need nothing."""
+        """Go on sending it."""
+        audio.go_on(self._stream)
 
 
 @final
@@ -246,11 +262,12 @@ def refuse_on_hold(wish: MediaWish, call_id: str) -> None:
         raise CallOnHoldError("the call is on hold", call_id=call_id)
 
 
-def refuse_other_than_audio(stream: LocalStream, call_id: str) -> None:
-    """Raise StreamTypeMismatchError for what is no audio stream."""
-    if stream.type is not StreamType.AUDIO:
+def refuse_screen(stream: LocalStream, call_id: str) -> None:
+    """Raise StreamTypeMismatchError for a stream of a screen."""
+    if stream.is_of_screen:
         raise StreamTypeMismatchError(
-            f"{stream.id} is a {stream.type} stream: audio is sent here", call_id=call_id
+            f"{stream.id} is a {stream.type} stream: share it with start_screen_sharing()",
+            call_id=call_id,
         )
 
 

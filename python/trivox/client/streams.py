@@ -5,9 +5,10 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, final
 
-from trivox.call.streams import LocalStream
+from trivox.call.streams import LocalScreenSharingStream, LocalStream, StreamType
 from trivox.errors import InvalidArgumentsError
 from trivox.media.sources import source_of
+from trivox.media.video import EncodedVideoSource, RemoteVideoSource, VideoFileSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from trivox.actor.isolation import Isolation
     from trivox.media.sources import AudioSource
+    from trivox.media.video import VideoSource
 
 
 @final
@@ -39,9 +41,57 @@ class StreamManager:
             InvalidArgumentsError: It is no source, or there is a stream of that name.
         """
         origin = source_of(source)
+        return self._keep(LocalStream(self._free_name(name), origin, isolation=self._isolation))
+
+    def create_video_stream(self, source: VideoSource, *, name: str | None = None) -> LocalStream:
+        """Make a video stream of encoded pictures, to be added to calls.
+
+        Args:
+            source: A `VideoFileSource`, an `EncodedVideoSource`, or what another call receives
+                (`RemoteStream.as_source`).
+            name: Its id; None: a fresh one.
+
+        Raises:
+            InvalidArgumentsError: It is no source of video, or there is a stream of that name.
+        """
+        _check_video(source)
+        return self._keep(
+            LocalStream(
+                self._free_name(name), source, type=StreamType.VIDEO, isolation=self._isolation
+            )
+        )
+
+    def create_screen_sharing_stream(
+        self, video: VideoSource, audio: AudioSource | str | PathLike[str] | None = None
+    ) -> list[LocalScreenSharingStream]:
+        """Make the streams of a shared screen, for `call.start_screen_sharing`.
+
+        Args:
+            video: The picture, as for `create_video_stream`.
+            audio: Its sound; None: there is none.
+
+        Raises:
+            InvalidArgumentsError: It is no source of video, or of sound.
+        """
+        _check_video(video)
+        parts: list[tuple[StreamType, VideoSource | AudioSource]]
+        parts = [(StreamType.SCREEN_VIDEO, video)]
+        if audio is not None:
+            parts.append((StreamType.SCREEN_AUDIO, source_of(audio)))
+        made = [
+            LocalScreenSharingStream(self._new_id(), source, type=kind, isolation=self._isolation)
+            for kind, source in parts
+        ]
+        for stream in made:
+            self._keep(stream)
+        return made
+
+    def _free_name(self, name: str | None) -> str:
         if name is not None and (not name or self.get_stream(name) is not None):
             raise InvalidArgumentsError(f"{name!r} is no name for a stream: give another, or none")
-        stream = LocalStream(name or self._new_id(), origin, isolation=self._isolation)
+        return name or self._new_id()
+
+    def _keep(self, stream: LocalStream) -> LocalStream:
         self._streams[stream.id] = stream
         return stream
 
@@ -49,3 +99,11 @@ class StreamManager:
         """Return the open stream of that id, or None."""
         stream = self._streams.get(id)
         return stream if stream is not None and stream._is_sendable else None
+
+
+def _check_video(source: object) -> None:
+    if not isinstance(source, VideoFileSource | EncodedVideoSource | RemoteVideoSource):
+        raise InvalidArgumentsError(
+            f"{source!r} is no source of video: use VideoFileSource, EncodedVideoSource, or "
+            "as_source() of a received stream"
+        )

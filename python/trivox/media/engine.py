@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from trivox.media.engine_audio import AudioSessions
 from trivox.media.engine_codecs import CodecOptions
 from trivox.media.engine_joining import JoiningSessions
+from trivox.media.engine_video import VideoSessions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,13 +66,23 @@ class EngineEventKind(IntEnum):
     """text is "start" or "end" of speech; with the end, number is how many seconds it lasted."""
     LEVEL = 22
     """number is the level of what is received, text of what is sent, both in dBov."""
+    VIDEO_ADDED = 40
+    """number is the video line the far end sends on now, text what it is: "video VP8"."""
+    VIDEO_REMOVED = 41
+    """number is the video line the far end no longer sends on."""
+    KEY_FRAME_WANTED = 42
+    """number is the push of video that is to make a key frame."""
+    ENCODED_READY = 43
+    """number is the tap that has encoded frames to take."""
+    VIDEO_ENDED = 44
+    """number is the video file that was played out."""
     QUALITY_RAISED = 50
     """number is the value; text is the issue, its level and the threshold."""
     QUALITY_CLEARED = 51
     """number is the value; text is the issue, "fine" and the threshold."""
 
 
-class MediaSessions(AudioSessions, CodecOptions, JoiningSessions, Protocol):
+class MediaSessions(AudioSessions, CodecOptions, JoiningSessions, VideoSessions, Protocol):
     """The methods of `trivox._native.MediaEngine` that a call uses; fakes implement these."""
 
     def open_session(

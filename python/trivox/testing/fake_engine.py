@@ -32,6 +32,7 @@ from trivox.testing.fake_session import (
     wav_seconds,
     write_silence,
 )
+from trivox.testing.fake_video import FakeVideo, FakeVideoOf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +43,7 @@ _FIRST_PORT: Final = 20_000
 
 
 @final
-class FakeEngine(FakeAudio, FakeCodecs, FakeJoining):
+class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeVideo):
     """A `SteppedEngine` whose sessions connect `set_up` seconds after offer and answer are known."""
 
     def __init__(self, *, now: float = 0.0, set_up: float = 0.0) -> None:
@@ -52,6 +53,7 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeJoining):
         self._sessions: dict[int, FakeSession] = {}
         self._player = FakePlayer(now=lambda: self._now, at=self._at, emit=self._emit)
         self._ports: dict[int, FakePort] = {}
+        self._videos: dict[int, FakeVideoOf] = {}
         self._sendings: dict[int, int] = {}
         self._bridges = {}
         self._events: list[EngineEvent] = []
@@ -97,6 +99,7 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeJoining):
         else:
             if kind == "answer":
                 own.agree(meet(own.wish, sdp), self._now)
+                self._meet_video(own)
             if own.transport == "ice" and own.fork not in ("", dialog):
                 own.connected = math.nan  # another branch, another path
             own.fork = dialog if kind == "provisional" else ""
@@ -115,6 +118,7 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeJoining):
     def close_session(self, session: int) -> None:
         """End a session and all that runs on it. An ended one is ignored."""
         own = self._sessions.pop(session, None)
+        self._videos.pop(session, None)
         if own is None:
             return
         for path, side, started in own.recordings.values():

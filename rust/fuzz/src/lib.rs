@@ -8,6 +8,7 @@ pub mod cut;
 pub mod media;
 pub mod mutate;
 pub mod signalling;
+pub mod video;
 
 /// A function under test.
 pub type Target = fn(&[u8]);
@@ -28,6 +29,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("jitter", media::jitter),
     ("session", media::session),
     ("wav", media::wav),
+    ("clip", video::clip),
+    ("video", video::video),
 ];
 
 /// The target of that name.

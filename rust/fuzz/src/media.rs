@@ -15,6 +15,7 @@ use trivox_media::session::packet::RtpHeader;
 use trivox_media::session::rtcp::{Rtcp, SenderInformation};
 use trivox_media::session::{Session, SessionSettings, TransportKind};
 use trivox_media::transport::Identity;
+use trivox_media::video::VideoCodec;
 use trivox_media::wav::WavReader;
 
 use crate::cut::Pieces;
@@ -52,6 +53,7 @@ fn open(transport: TransportKind) -> Session {
         TransportKind::Plain => &[at(LOCAL), at("192.0.2.1:4001")],
         TransportKind::Ice => &[at(LOCAL)],
     };
+    session.prepare_video(VideoCodec::ALL.to_vec(), true);
     session.attach(*ORIGIN, locals).expect("it has sockets");
     session
 }

@@ -12,6 +12,7 @@ mod errors;
 mod figures;
 mod frame;
 mod quality;
+mod video;
 
 /// Adds the engine classes to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -79,7 +79,7 @@ impl Session {
     }
 
     /// Gives a line the addresses of its sockets, RTP and RTCP.
-    pub(crate) fn attach_line(&mut self, number: u64, locals: Vec<SocketAddr>) {
+    pub fn attach_line(&mut self, number: u64, locals: Vec<SocketAddr>) {
         let videos = self
             .videos
             .get_or_insert_with(|| Box::new(Videos::new(self.video_seed)));

@@ -1,0 +1,221 @@
+"""Video as a program has it: what can be sent, and encoded frames of what is received.
+
+Pictures are neither decoded nor encoded here: packets and frames are passed on as they are.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Final, TypeAlias, final
+
+import trio
+
+from trivox.errors import EngineError, InvalidArgumentsError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from trivox.media.engine import MediaSessions
+
+VIDEO_CODECS: Final = ("VP8", "H264", "VP9", "AV1")
+"""What can be agreed on, in the order it is offered in unless a program says otherwise."""
+
+PUSHED_CODECS: Final = ("VP8", "H264", "VP9")
+_TAKE: Final = 64
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class VideoFileSource:
+    """A file of encoded video: IVF (VP8, VP9) or an H.264 byte stream, up to 64 MiB.
+
+    It must begin with a key frame. Who cannot decode what comes is taken back to the last key
+    frame, so a file for late joiners has one every second or two.
+
+    Attributes:
+        path: Where it lies.
+        loop: Start again at the end, until stopped.
+        rate: Pictures a second of a byte stream, which does not say; IVF does.
+    """
+
+    path: str | PathLike[str]
+    loop: bool = False
+    rate: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, str | PathLike):
+            raise InvalidArgumentsError(
+                f"{self.path!r} cannot be played: give the path of an IVF or H.264 file"
+            )
+        if not 0.1 <= self.rate <= 240.0:
+            raise InvalidArgumentsError(f"rate is {self.rate}; it must be 0.1 to 240 a second")
+
+
+@final
+class EncodedVideoSource:
+    """Frames that the program encodes, sent to all calls that have a stream of this source.
+
+    Begin with a key frame, and make one when `wait_key_frame_wanted` returns: a far end has joined,
+    or has lost too much. Without one it sees nothing.
+
+    Args:
+        codec: "VP8", "H264" (with start codes, SPS and PPS before each key frame) or "VP9".
+    """
+
+    def __init__(self, codec: str = "VP8") -> None:
+        if codec not in PUSHED_CODECS:
+            raise InvalidArgumentsError(f"codec is {codec!r}; there are {', '.join(PUSHED_CODECS)}")
+        self.codec: Final = codec
+        self._feeds: dict[tuple[int, int, int], MediaSessions] = {}
+        self._wanted: Final = trio.lowlevel.ParkingLot()
+        self._is_wanted = True
+
+    def send(self, frame: bytes, *, pts: float) -> int:
+        """Send one frame now and return the number of calls it went to. Waits for nothing.
+
+        Args:
+            frame: One encoded picture, up to 4 MiB.
+            pts: Its time in seconds, growing from frame to frame.
+
+        Raises:
+            InvalidArgumentsError: The frame is empty or too large, or its time is no time.
+        """
+        count = 0
+        for (_, line, push), sessions in tuple(self._feeds.items()):
+            try:
+                count += sessions.push_video(line, push, self.codec, pts, frame)
+            except InvalidArgumentsError:
+                raise
+            except EngineError:
+                continue  # that call has ended; it takes its feed away in its own time
+        return count
+
+    async def wait_key_frame_wanted(self) -> None:
+        """Wait until a far end needs a key frame; at most two a second are asked for."""
+        if self._is_wanted:
+            await trio.lowlevel.checkpoint()
+        while not self._is_wanted:
+            await self._wanted.park()
+        self._is_wanted = False
+
+    # For calls.
+
+    def _attach(self, sessions: MediaSessions, session: int, line: int) -> int:
+        push = sessions.open_video_push(session, line)
+        self._feeds[session, line, push] = sessions
+        return push
+
+    def _detach(self, session: int, line: int) -> None:
+        for feed in [feed for feed in self._feeds if feed[:2] == (session, line)]:
+            del self._feeds[feed]
+
+    def _want_key_frame(self) -> None:
+        self._is_wanted = True
+        self._wanted.unpark_all()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RemoteVideoSource:
+    """What another call receives, passed on packet by packet in Rust.
+
+    Both far ends must have agreed on the codec. A far end that joins late sees a picture within a
+    second: its request for a key frame reaches whoever sends.
+
+    Attributes:
+        home: Session and line of the received stream in the engine; see `RemoteStream.as_source`.
+        layer: The simulcast layer to pass on; "": whatever comes.
+    """
+
+    home: tuple[int, int]
+    layer: str = ""
+
+
+VideoSource: TypeAlias = VideoFileSource | EncodedVideoSource | RemoteVideoSource
+"""What a video stream can be made of."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class EncodedFrame:
+    """One encoded picture as the far end sent it.
+
+    Attributes:
+        codec: "VP8", "VP9" or "H264"; the latter with start codes.
+        pts: Seconds since the first frame.
+        is_key: It can be decoded alone.
+        data: The frame.
+    """
+
+    codec: str
+    pts: float
+    is_key: bool
+    data: bytes
+
+
+@final
+class EncodedFrames:
+    """Iterate it for the frames of a received stream, from a key frame on.
+
+    The engine keeps 64 frames or 8 MiB for a program that does not take them, then drops them all
+    and begins anew with a key frame; `lost` counts. Close it, or leave its `with` block, when done.
+    """
+
+    def __init__(self, sessions: MediaSessions, session: int, line: int) -> None:
+        self._sessions: Final = sessions
+        self.number: Final = sessions.open_video_tap(session, line)
+        self._frames: Final[deque[EncodedFrame]] = deque()
+        self._ready: Final = trio.lowlevel.ParkingLot()
+        self._is_closed = False
+        self.lost = 0
+
+    def __enter__(self) -> EncodedFrames:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __aiter__(self) -> EncodedFrames:
+        return self
+
+    async def __anext__(self) -> EncodedFrame:
+        if not self._frames and not self._is_closed:
+            self._take()
+        if self._frames:
+            await trio.lowlevel.checkpoint()
+        while not self._frames:
+            if self._is_closed:
+                raise StopAsyncIteration
+            await self._ready.park()
+            self._take()
+        return self._frames.popleft()
+
+    def close(self) -> None:
+        """End the subscription. Idempotent."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._sessions.close_video_tap(self.number)
+            self._ready.unpark_all()
+
+    def handle_ready(self) -> None:
+        """Wake who waits: the engine has frames."""
+        self._ready.unpark_all()
+
+    def handle_end(self) -> None:
+        """Let what is there be read, then end: the call is over."""
+        self._take()
+        self._is_closed = True
+        self._ready.unpark_all()
+
+    def _take(self) -> None:
+        if self._is_closed:
+            return
+        taken, self.lost = self._sessions.take_encoded(self.number, _TAKE)
+        self._frames.extend(EncodedFrame(*frame) for frame in taken)
