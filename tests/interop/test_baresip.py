@@ -30,7 +30,7 @@ async def ours_plays_880(call: trivox.Call, recording: str) -> None:
                 await call.play(trivox.ToneSource((880.0,)))
 
 
-@pytest.mark.parametrize("codec", ["pcmu", "pcma", "opus/48000/2"])
+@pytest.mark.parametrize("codec", ["pcmu", "pcma", "g722/16000/1", "opus/48000/2"])
 async def test_baresip_is_called_and_both_hear_the_other_tone(run_dir, tmp_path, codec):
     recording = tmp_path / "ours.wav"
     async with open_baresip(run_dir, tone_hz=600, codecs=codec) as baresip:
@@ -45,13 +45,14 @@ async def test_baresip_is_called_and_both_hear_the_other_tone(run_dir, tmp_path,
         assert_tone(baresip.heard(), 880, from_s=1.0)
 
 
-async def test_baresip_calls_and_both_hear_the_other_tone(run_dir, tmp_path, nursery):
+@pytest.mark.parametrize("codec", ["pcmu", "g722/16000/1", "opus/48000/2"])
+async def test_baresip_calls_and_both_hear_the_other_tone(run_dir, tmp_path, nursery, codec):
     recording = tmp_path / "ours.wav"
 
     async def handler(call: trivox.Call) -> None:
         await ours_plays_880(call, str(recording))
 
-    async with open_baresip(run_dir, tone_hz=600) as baresip:
+    async with open_baresip(run_dir, tone_hz=600, codecs=codec) as baresip:
         async with trivox.open_client(listen=LISTEN) as client:
             await nursery.start(client.serve, handler)
             port = trivox.sip.Uri.parse(str(client.listening_on[0])).port

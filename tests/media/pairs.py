@@ -44,12 +44,14 @@ class Side:
             await self.news.wait()
 
 
-def open_side(media: Media, transport: str, host: str = "127.0.0.1") -> Side:
+def open_side(
+    media: Media, transport: str, host: str = "127.0.0.1", codecs: list[str] | None = None
+) -> Side:
     session = media.sessions.open_session(
         transport=transport,
         local_addresses=[host],
         advertised="",
-        codecs=CODECS[transport],
+        codecs=codecs or CODECS[transport],
         dtmf=True,
         ptime_ms=20,
     )

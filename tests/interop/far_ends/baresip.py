@@ -31,6 +31,7 @@ module_path {modules}
 module stdio.so
 module opus.so
 module g711.so
+module g722.so
 module ausine.so
 module aufile.so
 module sndfile.so
