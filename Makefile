@@ -75,7 +75,7 @@ simulate: setup ## ten thousand simulated calls in all weathers, fresh seeds
 simulate-nightly: setup ## a million of them
 	$(BIN)/python -m tests.simulation --worlds 1000 --calls 1000
 
-interop: setup ## far ends nobody here wrote: sipp, sipsak, baresip, Kamailio, Chromium with JsSIP and SIP.js
+interop: setup ## far ends nobody here wrote: sipp, sipsak, sipvicious, baresip, Kamailio, Chromium with JsSIP and SIP.js
 	$(PYTEST) -m interop
 
 bench: setup ## run benches/scenarios and print a table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import pytest
 import trio
 from tests.net.certificates import Authority
@@ -161,3 +163,36 @@ async def test_certificates_change_while_calls_come_and_none_is_lost(tmp_path, n
             async with after.dial(target), before.dial(target):
                 assert (await call.send_info("text/plain", "?").wait()).status == 200
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("is_known", "kind", "words"),
+    [(False, ssl.SSLCertVerificationError, "issuer"), (True, trio.BrokenResourceError, "not of")],
+)
+async def test_why_tls_failed_is_told_to_the_program(tmp_path, is_known, kind, words):
+    """RFC 5922 §7.2: it ends in no connection; whoever calls has to know what to mend."""
+    authority, other = Authority(tmp_path), Authority(tmp_path / "other")
+    shown = trivox.TlsConfig(certificate=authority.issue("server", "another.example.org"))
+    ca = (authority if is_known else other).root
+    async with (
+        trivox.open_client(listen=["sips:127.0.0.1:0"], tls=shown) as server,
+        trivox.open_client(tls=trivox.TlsConfig(ca=ca)) as caller,
+    ):
+        with pytest.raises(trivox.CallFailedError) as failed:
+            async with caller.dial(server.listening_on[0]):
+                pass
+        with pytest.raises(trivox.TransportError, match=words) as asked:
+            await caller.request("OPTIONS", server.listening_on[0])
+
+    cause = failed.value.__cause__
+    assert (failed.value.sip_code, type(cause)) == (503, trivox.ConnectionNetworkError)
+    assert words in failed.value.reason
+    assert isinstance(cause.__cause__, kind)
+    assert isinstance(asked.value.__cause__, trivox.ConnectionNetworkError)
+
+
+async def test_a_refused_connection_says_so():
+    async with trivox.open_client() as caller:
+        with pytest.raises(trivox.CallFailedError, match="refused"):
+            async with caller.dial("sip:bob@127.0.0.1:9;transport=tcp"):
+                pass

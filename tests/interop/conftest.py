@@ -20,6 +20,7 @@ PROGRAMS = {
     "chromium-sipjs": ("chromium", "node", "npm"),
     "kamailio": ("kamailio", "kamcmd"),
     "sipsak": ("sipsak",),
+    "sipvicious": ("svmap", "svwar", "svcrack"),
     "tshark": ("tshark",),
 }
 

@@ -33,7 +33,6 @@ from trivox.sip.reason import read_causes_untrusted
 if TYPE_CHECKING:
     from trivox._native import Message, SipEvent
     from trivox.call._requests import InfoTones, Outcome
-    from trivox.call.host import Route
     from trivox.sip.outputs import Headers
 
 ACCEPTED = f"{SDP}, {MULTIPART}"
@@ -44,7 +43,6 @@ _WITHOUT_ANSWER: Final = (SendAck, SendCancel)
 class CallFacts(CallUpkeep):
     """The link between a call and its `InviteSession`."""
 
-    _route: Route | None
     _remote_offer: bytes
     _receipts: dict[int, Outcome[SipResponse]]
     _tones: InfoTones | None
@@ -104,7 +102,7 @@ class CallFacts(CallUpkeep):
             case facts.TimedOut():
                 self._fail(408, "no response", None, Originator.SYSTEM, Trigger.REFUSED)
             case facts.TransportFailed():
-                self._fail(503, "connection failed", None, Originator.SYSTEM, Trigger.REFUSED)
+                self._fail_connection()
             case _:
                 self._take_other_fact(fact)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trivox.call.farewell import Farewell
+    from trivox.call.host import Route
 
 _LOGGER = logging.getLogger("trivox.call")
 _FLOW: Final = "flow"
@@ -44,6 +45,7 @@ class CallMachine(CallListening, ABC):
     """Steps through the table of `trivox.call.states`."""
 
     _farewell: Farewell
+    _route: Route | None
 
     def _step(self, trigger: Trigger) -> None:
         """Take a trigger; one raised within a step waits until that step is complete."""
@@ -195,6 +197,19 @@ class CallMachine(CallListening, ABC):
             error=error,
         )
         self._step(Trigger.SETUP_FAILED)
+
+    def _fail_connection(self) -> None:
+        """Fail an attempt whose INVITE could not be sent (RFC 3261 §8.1.3.1)."""
+        error = None if self._route is None else self._host.failure_of(self._route.flow)
+        if self._phase not in LEAVING:
+            self._cause = CallEnd(
+                reason=EndReason.FAILED,
+                originator=Originator.SYSTEM,
+                sip_code=503,
+                sip_reason=str(error or "connection failed"),
+                error=error,
+            )
+        self._step(Trigger.REFUSED)
 
     def _lose(self, text: str, trigger: Trigger) -> None:
         """End an established call that was lost; an unestablished one fails."""

@@ -114,6 +114,10 @@ class CallHost(Protocol):
         """Drop an ended call from `calls`; its messages are still carried."""
         ...
 
+    def failure_of(self, flow: int) -> Exception | None:
+        """Return what broke a connection of ours; None when that is not known."""
+        ...
+
     def send(self, call: Call, output: SendRequest | SendAck | SendCancel) -> int:
         """Hand a message to the call's flow; returns the transaction, 0 for none of its own."""
         ...

@@ -251,6 +251,7 @@ class Client(ClientSubscribing, ClientJoining, ClientListening):
             body=data,
             new_id=self._wiring.new_id,
             send=lambda output: self._wiring.exchange.send(token, route, output, in_dialog=False),
+            failure_of=self._wiring.failure_of,
         )
         self._wiring.exchange.enter(token, request)
         try:

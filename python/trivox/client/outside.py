@@ -39,6 +39,7 @@ class OutsideRequest:
         body: bytes,
         new_id: Callable[[], str],
         send: Callable[[SendRequest], int],
+        failure_of: Callable[[int], Exception | None],
     ) -> None:
         self._identity = identity
         self._method = method
@@ -50,6 +51,7 @@ class OutsideRequest:
         hop = identity.routes[0] if identity.routes else ""
         self._authorizer = Authorizer(identity.digest, new_id(), uri=uri, hop=hop, is_outside=True)
         self._send = send
+        self._failure_of = failure_of
         self._cseq = 0
         self._response: SipResponse | None = None
         self._error: Exception | None = None
@@ -94,7 +96,7 @@ class OutsideRequest:
 
     def handle_sip(self, event: SipEvent, now: float) -> None:
         """Take an event that carries this request's token."""
-        kind, _, tx, _, status, message, _, _ = event
+        kind, _, tx, _, status, message, flow, _ = event
         if tx != self._tx:
             return
         if kind == EVENT_RESPONSE and message is not None:
@@ -108,5 +110,8 @@ class OutsideRequest:
         elif kind == EVENT_TIMEOUT:
             self._error = ConnectionTimeoutError(f"no response to {self._method} {self._uri}")
         else:
-            self._error = TransportError(f"{self._method} {self._uri} could not be sent")
+            cause = self._failure_of(flow)
+            text = f"{self._method} {self._uri} could not be sent"
+            self._error = TransportError(f"{text}: {cause}" if cause else text)
+            self._error.__cause__ = cause
         self._parked.unpark_all()

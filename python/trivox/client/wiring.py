@@ -196,6 +196,10 @@ class Wiring:
         self.owner._leave(call)
         self.exchange.settle(call)
 
+    def failure_of(self, flow: int) -> Exception | None:
+        """Return what broke a connection of ours."""
+        return self.endpoint.failure_of(flow)
+
     def send(self, call: Call, output: SendRequest | SendAck | SendCancel) -> int:
         """Hand a message to the call's flow."""
         route = call._route

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, final
 import trio
 
 from trivox._native import SipCore
-from trivox.errors import TrivoxError
+from trivox.errors import ConnectionNetworkError, TrivoxError
 from trivox.net.door import DoorLimits
 from trivox.net.flows import FlowTable
 from trivox.net.intake import Intake
@@ -264,6 +264,17 @@ class Endpoint:
         """Return what the far end's certificate proves it to be; empty without one."""
         flow = self._flows.get(identifier)
         return () if flow is None or isinstance(flow, UdpFlow) else flow.wire.peer_names
+
+    def failure_of(self, identifier: int) -> ConnectionNetworkError | None:
+        """Return what broke a connection of ours, chained to its cause; None for any other flow."""
+        cause = self._flows.failure_of(identifier)
+        if cause is None:
+            return None
+        why = cause.__cause__ or cause
+        text = getattr(why, "verify_message", "") or str(why) or type(why).__name__
+        error = ConnectionNetworkError(f"connection failed: {text}")
+        error.__cause__ = why
+        return error
 
     def close_flow(self, identifier: int) -> None:
         """Close a connection; its transactions fail."""

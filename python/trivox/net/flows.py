@@ -116,6 +116,7 @@ class FlowTable:
         # By transport, address and the name it was opened for: with TLS the one that was proved.
         self._connections: dict[tuple[str, Address, str], Connection] = {}
         self._closed: OrderedDict[int, tuple[str, Address, str]] = OrderedDict()
+        self._failures: dict[int, BaseException] = {}
         self._accepted: dict[str, dict[int, Connection]] = defaultdict(dict)
         self._accepted_total = 0
         self._listeners: list[tuple[str, StreamListener]] = []
@@ -232,6 +233,10 @@ class FlowTable:
             return None
         transport, remote, host = closed
         return self.connection_to(transport, remote, host=host, route=route)
+
+    def failure_of(self, identifier: int) -> BaseException | None:
+        """Return what broke a connection of ours; None: nothing, or it is long ago."""
+        return self._failures.get(identifier)
 
     def close(self) -> None:
         """Close every socket that is no task's own; connections close with their tasks."""
@@ -365,7 +370,9 @@ class FlowTable:
         if not flow.accepted:
             self._closed[flow.id] = key
             if len(self._closed) > _CLOSED_CAPACITY:
-                self._closed.popitem(last=False)
+                self._failures.pop(self._closed.popitem(last=False)[0], None)
+            if flow.wire.failure is not None:
+                self._failures[flow.id] = flow.wire.failure
         else:
             self._accepted_total -= 1
             same_host = self._accepted[flow.remote[0]]

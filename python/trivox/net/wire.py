@@ -67,6 +67,8 @@ class Wire:
         self._scope = trio.CancelScope(deadline=self.patience.deadline)
         self._answer_by = math.inf
         self.is_finishing = False
+        self.failure: BaseException | None = None
+        """What ended the connection, if it was no clean end."""
         self.peer_names: tuple[str, ...] = ()
         """What the far end's certificate says it is, once it is verified (RFC 5922 §7.1)."""
 
@@ -131,8 +133,10 @@ class Wire:
                         with trio.move_on_after(_LAST_WORDS):
                             await self.outbox.wait_empty()
                     nursery.cancel_scope.cancel()
-        except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
-            pass
+        except* (
+            OSError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError
+        ) as group:  # fmt: skip
+            self.failure = _first(group)
         finally:
             self._scope.cancel()
             owned.close()
@@ -154,3 +158,10 @@ class Wire:
     async def _write(self, connection: StreamConnection) -> None:
         while True:
             await connection.send_all(await self.outbox.take())
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return what a group holds, however deep; the rest of it came of that."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
