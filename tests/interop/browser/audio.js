@@ -78,6 +78,21 @@ export async function counters() {
   return result;
 }
 
+// Pictures sent, and decoded of what came, on all video lines together.
+export async function pictures() {
+  const result = { sent: 0, decoded: 0, width: 0, lines: 0, lost: 0 };
+  for (const entry of (await connection.getStats()).values()) {
+    if (entry.type === "inbound-rtp" && entry.kind === "video") {
+      result.decoded += entry.framesDecoded ?? 0;
+      result.width = Math.max(result.width, entry.frameWidth ?? 0);
+      result.lines += (entry.framesDecoded ?? 0) > 0 ? 1 : 0;
+      result.lost += entry.packetsLost ?? 0;
+    }
+    if (entry.type === "outbound-rtp" && entry.kind === "video") result.sent += entry.framesSent ?? 0;
+  }
+  return result;
+}
+
 export function silence(isSilent) {
   for (const sender of connection.getSenders()) {
     if (sender.track?.kind === "audio") sender.track.enabled = !isSilent;

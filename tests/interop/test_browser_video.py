@@ -1,0 +1,74 @@
+"""Chromium's fake camera through us and back: what it sends, it decodes; screens beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+import trivox
+
+from .browser_house import house
+
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.far_end("chromium-jssip"),
+    pytest.mark.slow,
+]
+
+
+class Mirror:
+    """Answers with video and sends the far end's own pictures back, on as many lines as wanted."""
+
+    def __init__(self, codec: str | None, *, is_shared: bool = False) -> None:
+        self.client: trivox.Client | None = None
+        self.settings = trivox.CallSettings(receive_video=True, preferred_video_codec=codec)
+        self.is_shared = is_shared
+        self.frames: list[trivox.EncodedFrame] = []
+        self.codec = ""
+
+    async def __call__(self, call: trivox.Call) -> None:
+        async with call, call.cancel_on_end():
+            added = call.events(trivox.RemoteMediaAdded)
+            await call.answer(self.settings)
+            await call.wait_connected()
+            async for event in added:
+                if event.stream.type is trivox.StreamType.VIDEO:
+                    break
+            source = event.stream.as_source()
+            self.codec = event.stream.codec
+            assert self.client is not None
+            streams = self.client.streams
+            await call.add_stream(streams.create_video_stream(source))
+            if self.is_shared:
+                await call.start_screen_sharing(streams.create_screen_sharing_stream(source))
+            with event.stream.encoded_frames() as frames:
+                async for frame in frames:
+                    self.frames.append(frame)
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264", "VP9"])
+async def test_the_page_decodes_its_own_camera(page, codec):
+    mirror = Mirror(codec)
+    async with house(page, mirror) as (browser, client, target):
+        mirror.client = client
+        await browser.call("dial", target, {"video": True})
+        await browser.status("connected")
+        seen = await browser.until("pictures", lambda seen: seen["decoded"] >= 40, 20)
+        await browser.call("hangup")
+
+    assert mirror.codec == codec
+    assert seen["width"] >= 320
+    assert seen["lost"] == 0
+    assert mirror.frames[0].is_key
+    assert len(mirror.frames) >= 30
+
+
+async def test_a_shared_screen_is_decoded_on_a_line_of_its_own(page):
+    mirror = Mirror("VP8", is_shared=True)
+    async with house(page, mirror) as (browser, client, target):
+        mirror.client = client
+        await browser.call("dial", target, {"video": True})
+        await browser.status("connected")
+        seen = await browser.until("pictures", lambda seen: seen["lines"] == 2, 20)
+        await browser.call("hangup")
+
+    assert seen["decoded"] > 0
