@@ -111,3 +111,19 @@ async def test_a_closed_connection_is_opened_anew_for_the_next_request(
 
     assert ends == [EndReason.REMOTE_ENDED]
     assert call.end.reason is EndReason.LOCAL_ENDED
+
+
+async def test_who_registers_while_unregistering_waits_for_its_turn(autojump_clock, world) -> None:
+    """RFC 3261 §10.2: no new registration until the one before has its final response."""
+    own = world()
+    async with _board(own) as board, own.client(accounts=[board.account("alice")]) as client:
+        (alice,) = client.accounts.values()
+        await alice.register()
+        with trio.move_on_after(0.001):  # it goes on by itself
+            await alice.unregister()
+        assert alice.registration.value is RegistrationState.UNREGISTERING
+
+        await alice.register()
+
+        assert alice.registration.value is RegistrationState.REGISTERED
+        assert len(board.registered("alice")) == 1

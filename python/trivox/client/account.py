@@ -179,6 +179,8 @@ class Account:
             raise RegistrationError("a trunk has no registrar: set AccountConfig.registrar")
         await trio.lowlevel.checkpoint()
         await self.secrets.prepare()
+        while self._registration.value is RegistrationState.UNREGISTERING:
+            await self._parked.park()  # one REGISTER at a time (RFC 3261 §10.2)
         await self._open_flows(expires or self.config.expires)
         while self._registration.value in (
             RegistrationState.REGISTERING,
