@@ -56,7 +56,7 @@ NAN = float("nan")
         (AccountConfig, {"display_name": INJECTION}, "control character"),
         (AccountConfig, {"expires": "60"}, "at least 1 second"),
         (CallSettings, {"audio_codecs": "opus"}, "give a list"),
-        (CallSettings, {"audio_codecs": ("G729",)}, "there are opus, PCMU, PCMA"),
+        (CallSettings, {"audio_codecs": ("G729",)}, "there are opus"),
         (CallSettings, {"caller_uri": "alice"}, "no SIP URI"),
         (CallSettings, {"caller_uri": "sip:a@b>;x=<sip:evil@b"}, "no SIP URI"),
         (CallSettings, {"caller_name": INJECTION}, "control character"),
