@@ -13,6 +13,7 @@ from trivox.call.settings import CallSettings
 from trivox.call.streams import LocalStream, StreamType
 from trivox.errors import (
     CallOnHoldError,
+    EngineError,
     InactiveStreamError,
     InvalidArgumentsError,
     StreamAlreadySendingError,
@@ -211,6 +212,24 @@ async def test_an_offer_of_video_is_accepted_with_a_stream_of_ours(autojump_cloc
         assert video_of(call) is not None
 
 
+async def test_an_offer_waits_on_when_the_stream_for_it_cannot_be_sent(autojump_clock) -> None:
+    async with two(CallSettings()) as (client, call, their_client, far):
+        closed = their_client.streams.create_video_stream(EncodedVideoSource())
+        closed.close()
+
+        def accept(event) -> None:
+            with pytest.raises(InactiveStreamError):
+                event.accept(closed)
+            assert event.status.value == "waiting"
+            event.accept()
+
+        far.on(CallUpgrade, accept)
+        await call.add_stream(client.streams.create_video_stream(EncodedVideoSource()))
+        await trio.sleep(0.1)
+        assert video_of(far) is not None
+        assert video_of(call) is None
+
+
 async def test_refused_video_is_an_error_and_changes_nothing(autojump_clock) -> None:
     async with two(CallSettings()) as (client, call, _, far):
         stream = client.streams.create_video_stream(EncodedVideoSource())
@@ -271,6 +290,27 @@ async def test_what_makes_no_sense_is_refused_before_anything_happens(autojump_c
         (audio,) = call.remote_streams.value
         with pytest.raises(StreamTypeMismatchError):
             audio.encoded_frames()
+
+
+async def test_what_cannot_be_fed_ends_nothing(autojump_clock, tmp_path, caplog) -> None:
+    rubbish = tmp_path / "rubbish.ivf"
+    rubbish.write_bytes(b"no clip")
+    async with two() as (client, call, _, far):
+        gone = client.streams.create_video_stream(VideoFileSource(tmp_path / "gone.ivf"))
+        with pytest.raises(EngineError):
+            await call.add_stream(gone)
+        assert gone not in call.local_streams.value
+        bad = client.streams.create_video_stream(VideoFileSource(rubbish))
+        await call.add_stream(bad)
+        assert "is not sent" in caplog.text
+        with pytest.raises(EngineError):
+            await call.replace_stream(gone, bad)
+        source = EncodedVideoSource()
+        good = client.streams.create_video_stream(source)
+        await call.replace_stream(good, bad)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send, source, 20)
+            assert len(await read(video_of(far), 10)) == 10
 
 
 @pytest.mark.parametrize("bad", [{"codec": "AV1"}, {"codec": "vp8"}])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ from trivox.call.leg_video import LegVideo
 from trivox.call.streams import LocalScreenSharingStream, RemoteStream, StreamType
 from trivox.call.wish import Add, Catch, Remove
 from trivox.errors import (
-    EngineError,
     InvalidArgumentsError,
     StreamAlreadySendingError,
     StreamNotSendingError,
@@ -25,9 +23,6 @@ if TYPE_CHECKING:
 
     from trivox.call.streams import LocalStream
     from trivox.call.wish import MediaWish
-
-
-_LOGGER = logging.getLogger("trivox.call")
 
 
 class CallVideo(CallChanges):
@@ -157,10 +152,7 @@ class CallVideo(CallChanges):
     def _settle_video(self) -> None:
         """Send on lines that are agreed now, and offer again those that found no place."""
         video, audio = self._video(), self._audio
-        try:
-            video.start()
-        except EngineError as error:
-            self._log_video(error)
+        video.start()
         self._tell(is_video_enabled=video.is_enabled)
         if audio is None or (self._changes is not None and self._changes.is_running):
             return
@@ -169,9 +161,6 @@ class CallVideo(CallChanges):
             audio.has_caught_up = True
             audio.forget_told()
             self._renegotiation().ask(Catch())
-
-    def _log_video(self, error: EngineError) -> None:
-        _LOGGER.warning("call %s: video is not sent: %s", self.id, error)
 
     def _remote_video(self, line: int, text: str) -> RemoteStream:
         kind, _, codec = text.partition(" ")

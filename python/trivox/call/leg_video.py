@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from os import fspath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 from trivox.call.streams import StreamType
-from trivox.errors import EngineError, StreamUpdateFailedError
+from trivox.errors import EngineError, StreamUpdateFailedError, TrivoxError
 from trivox.media.engine import EngineEventKind
 from trivox.media.video import EncodedFrames, EncodedVideoSource, RemoteVideoSource, VideoFileSource
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from trivox.call.media_leg import MediaLeg
     from trivox.call.streams import LocalStream
 
+_LOGGER = logging.getLogger("trivox.call")
+_NOTHING: Final = -1
+"""Stands for what could not be fed: it is not tried again."""
 _OWN: Final = frozenset(
     {
         EngineEventKind.KEY_FRAME_WANTED,
@@ -57,6 +62,8 @@ class LegVideo:
         """Wish to send a stream from the next description on. Raises EngineError."""
         if not self._leg.is_open or stream in self._lines:
             return
+        if isinstance(stream.origin, VideoFileSource) and not Path(stream.origin.path).is_file():
+            raise EngineError(f"cannot play {fspath(stream.origin.path)}: there is no such file")
         self.prepare()
         kind = "screen" if stream.type is StreamType.SCREEN_VIDEO else "video"
         self._lines[stream] = self._leg.sessions.open_line(self._leg.session, kind)
@@ -78,22 +85,29 @@ class LegVideo:
             self._leg.sessions.close_line(self._leg.session, line)
 
     def replace(self, stream: LocalStream, old: LocalStream) -> None:
-        """Feed the line of one stream from another. Raises EngineError."""
-        line = self._lines.pop(old, None)
+        """Feed the line of one stream from another. Raises EngineError, with nothing changed."""
+        line = self._lines.get(old)
         if line is None:
             return
-        self._release(old, line)
+        if self._leg.is_open and line in self._sending():
+            feed = self._feed(stream, line)
+            self._forget(old, line)
+            self._feeds[stream] = feed
+        del self._lines[old]
         self._lines[stream] = line
-        self.start()
 
     def start(self) -> None:
-        """Feed the lines that are agreed and not fed yet. Raises EngineError."""
+        """Feed the lines that are agreed and not fed yet; what cannot be fed is logged."""
         if not self._leg.is_open:
             return
         sending = self._sending()
         for stream, line in self._lines.items():
             if line in sending and stream not in self._feeds:
-                self._feeds[stream] = self._feed(stream, line)
+                try:
+                    self._feeds[stream] = self._feed(stream, line)
+                except TrivoxError as error:
+                    self._feeds[stream] = _NOTHING
+                    _LOGGER.warning("%s is not sent: %s", stream.id, error)
 
     def unsent(self, streams: Iterable[LocalStream]) -> frozenset[LocalStream]:
         """Return those of the streams that the far end has been told of and does not take."""
@@ -112,6 +126,7 @@ class LegVideo:
 
     def read(self, line: int) -> EncodedFrames:
         """Subscribe to the frames of a received line. Raises EngineError."""
+        self._readers = {n: one for n, one in self._readers.items() if not one.is_closed}
         frames = EncodedFrames(self._leg.sessions, self._leg.session, line)
         self._readers[frames.number] = frames
         return frames
@@ -165,14 +180,19 @@ class LegVideo:
                 raise StreamUpdateFailedError(f"{stream.id} has no source of video")
 
     def _release(self, stream: LocalStream, line: int) -> None:
-        if self._feeds.pop(stream, None) is None or not self._leg.is_open:
+        if not self._forget(stream, line) or not self._leg.is_open:
             return
-        if isinstance(stream.origin, EncodedVideoSource):
-            stream.origin._detach(self._leg.session, line)  # noqa: SLF001 (made for calls)
         try:
             self._leg.sessions.stop_video(self._leg.session, line)
         except EngineError:
             return  # the session is gone, and the feed with it
+
+    def _forget(self, stream: LocalStream, line: int) -> bool:
+        """Let go of what feeds a stream; False if nothing did."""
+        feed = self._feeds.pop(stream, None)
+        if feed is not None and isinstance(stream.origin, EncodedVideoSource):
+            stream.origin._detach(self._leg.session, line, feed)  # noqa: SLF001 (made for calls)
+        return feed is not None
 
     def _sending(self) -> set[int]:
         return {number for number, _, way in self._facts() if way in ("sendrecv", "sendonly")}

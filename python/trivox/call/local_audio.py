@@ -102,8 +102,8 @@ class LocalAudio:
     def swap(self, stream: LocalStream, old: LocalStream) -> None:
         """Send a stream in the place of another. Raises EngineError."""
         if stream.is_video:
-            stream._attach(self)  # noqa: SLF001 (shared by the package)
             self._video().replace(stream, old)
+            stream._attach(self)  # noqa: SLF001 (shared by the package)
         else:
             self.open(stream)
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, final
 
 from trivox.actor.watchable import ReadonlyWatchable, assign
+from trivox.errors import TrivoxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,9 +41,15 @@ class UpgradeRequest:
     def settle(self, status: UpgradeStatus, stream: LocalStream | None = None) -> None:
         """Answer the offer; nothing when that has been done."""
         answer, self._answer = self._answer, None
-        if answer is not None:
+        if answer is None:
+            return
+        try:
             answer(stream, status is UpgradeStatus.ACCEPTED)
-            assign(self.status, status)
+        except TrivoxError:
+            # The stream cannot be sent: the question is open as before.
+            self._answer = answer
+            raise
+        assign(self.status, status)
 
     def accept(self, stream: LocalStream | None = None) -> None:
         """Take it, and send a stream too."""

@@ -107,9 +107,8 @@ class EncodedVideoSource:
         self._feeds[session, line, push] = sessions
         return push
 
-    def _detach(self, session: int, line: int) -> None:
-        for feed in [feed for feed in self._feeds if feed[:2] == (session, line)]:
-            del self._feeds[feed]
+    def _detach(self, session: int, line: int, push: int) -> None:
+        self._feeds.pop((session, line, push), None)
 
     def _want_key_frame(self) -> None:
         self._is_wanted = True
@@ -196,6 +195,11 @@ class EncodedFrames:
             await self._ready.park()
             self._take()
         return self._frames.popleft()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no frame comes any more: it was closed, or the call is over."""
+        return self._is_closed
 
     def close(self) -> None:
         """End the subscription. Idempotent."""
