@@ -145,7 +145,15 @@ from trivox.media.detection import Detection
 from trivox.media.frames import AudioFrame
 from trivox.media.marks import Mark, PassedMarks
 from trivox.media.port import AudioPort, Cleared
-from trivox.media.sources import AudioSource, FileSource, SilenceSource, ToneSource
+from trivox.media.push import AsyncIterSource, IterSource, PushSource, RemoteSource
+from trivox.media.sources import (
+    AudioSource,
+    FileSource,
+    MixSource,
+    MusicOnHoldSource,
+    SilenceSource,
+    ToneSource,
+)
 from trivox.media.statistics import ConnectionStatistics, StatisticsReport, StatisticsSample
 from trivox.media.video import (
     EncodedFrame,
@@ -173,6 +181,7 @@ __all__ = [
     "Account",
     "AccountConfig",
     "AlertInfo",
+    "AsyncIterSource",
     "AudioFrame",
     "AudioPort",
     "AudioSource",
@@ -258,6 +267,7 @@ __all__ = [
     "InvalidMimeTypeError",
     "InvalidUriError",
     "IsComposing",
+    "IterSource",
     "LaneStatistics",
     "LevelReport",
     "ListenerErrorPolicy",
@@ -272,6 +282,8 @@ __all__ = [
     "MessageCounts",
     "MessageReceived",
     "MessageSummary",
+    "MixSource",
+    "MusicOnHoldSource",
     "NotFoundError",
     "NotSupportedError",
     "Notification",
@@ -283,6 +295,7 @@ __all__ = [
     "Party",
     "PassedMarks",
     "Played",
+    "PushSource",
     "QualityIssue",
     "QualityIssueCleared",
     "QualityIssueRaised",
@@ -299,6 +312,7 @@ __all__ = [
     "RejectMode",
     "RemoteMediaAdded",
     "RemoteMediaRemoved",
+    "RemoteSource",
     "RemoteStream",
     "RemoteVideoSource",
     "Replaced",

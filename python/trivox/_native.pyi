@@ -24,6 +24,7 @@ __all__ = [
     "EVENT_STRAY_RESPONSE",
     "EVENT_TIMEOUT",
     "EVENT_TRANSPORT_ERROR",
+    "AudioFeed",
     "AudioFrame",
     "Figures",
     "MediaEngine",
@@ -37,6 +38,7 @@ __all__ = [
     "detect_hold",
     "detect_transport",
     "detect_video",
+    "file_seconds",
     "quality_rules",
 ]
 
@@ -332,6 +334,42 @@ class NameAddr:
 # (session, kind, number, text): see trivox.media.engine.EngineEventKind
 _EngineEvent: TypeAlias = tuple[int, int, float, str]
 
+_AudioPart: TypeAlias = (
+    tuple[str, bool, float]
+    | tuple[list[float], list[tuple[float, float]], float, float]
+    | float
+    | AudioFeed
+    | list[_AudioPart]
+)
+"""(path, loop, start), (frequencies Hz, cadence s, duration s, level dBov), silence s, feed, several."""
+
+def file_seconds(path: str | PathLike[str]) -> float:
+    """Length of a WAV or Ogg Opus file. Raises EngineError."""
+
+@final
+class AudioFeed:
+    """A bounded stretch of audio between one writer and the sessions that play it."""
+
+    def __new__(
+        cls, rate: int, limit: float, *, relay: bool = False, once: bool = False
+    ) -> AudioFeed:
+        """Holds `limit` seconds; a relay 20 to 100 ms; `once`: closed with its last playback."""
+    def write(self, samples: bytes) -> float:
+        """Take int16 samples whole, or nothing: seconds to be played before they fit, else 0."""
+    def skip(self, seconds: float) -> None:
+        """Take what a playback would in that time."""
+    def play_out(self) -> None:
+        """Be a playback that is over."""
+    def clear(self) -> float:
+        """Drop what waits; returns its seconds."""
+    def close(self) -> None: ...
+    @property
+    def queued(self) -> float: ...
+    @property
+    def underruns(self) -> int: ...
+    @property
+    def is_closed(self) -> bool: ...
+
 @final
 class MediaEngine:
     """Media sessions on shards with threads of their own, or driven in virtual time.
@@ -416,8 +454,10 @@ class MediaEngine:
     def play_silence(self, session: int, duration: float, *, place: str = "queue") -> int: ...
     def stop_playback(self, session: int, playback: int) -> float:
         """Stop within a frame; returns seconds really sent of it."""
-    def start_recording(self, session: int, path: str | PathLike[str], side: str) -> int:
-        """WAV, 16 kHz; "both" is stereo: left received, right sent. Gap-true to wall time."""
+    def start_recording(
+        self, session: int, path: str | PathLike[str], side: str, file_format: str = "wav"
+    ) -> int:
+        """16 kHz, "wav" or "ogg" (Opus); "both" is stereo: left received, right sent. Gap-true to wall time."""
     def stop_recording(self, session: int, recording: int) -> float:
         """Finalise the file; returns its seconds. RECORDING_ENDED follows when it is on disk."""
     def bridge(self, one: int, other: int) -> int:
@@ -440,6 +480,10 @@ class MediaEngine:
         """Seconds queued, and how often the queue ran dry within a packet."""
     def take_frames(self, port: int, limit: int) -> list[AudioFrame]:
         """Frames of an audio port, oldest first."""
+    def play_part(self, session: int, part: _AudioPart, *, place: str = "queue") -> int:
+        """Play a file, a tone, silence, a feed, or a list of these at once."""
+    def tap(self, session: int, feed: AudioFeed) -> None:
+        """Give what a session hears to a feed, which is closed with the session."""
     def set_listening(
         self, session: int, *, voice: bool, hang_over: float, level_interval: float
     ) -> None:

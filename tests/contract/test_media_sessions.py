@@ -11,6 +11,7 @@ from tests.media.pairs import connect_pair, open_pair, open_side, write_wav
 
 from trivox.errors import EngineError, InvalidArgumentsError, MediaNegotiationError
 from trivox.media.engine import EngineEventKind as Kind
+from trivox.media.native_engine import AudioFeed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,6 +99,32 @@ async def test_a_file_plays_for_its_length(
 
     ended = await caller.wait_for(Kind.PLAYBACK_ENDED, playback)
     assert float(ended[2]) == pytest.approx(0.75, abs=0.021)
+
+
+async def test_parts_play_together_and_feeds_until_they_are_closed(
+    made: Made, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    caller, callee = await connect_pair(made.media, made.transport, HOSTS)
+    sessions = made.media.sessions
+    begin = trio.current_time()
+    mixed = sessions.play_part(caller.session, [0.5, ([440.0], [], 1.0, -12.0)])
+    feed = AudioFeed(8000, 0.2)
+    fed = sessions.play_part(caller.session, feed, place="beside")
+    relay = AudioFeed(48_000, 0.1, relay=True)
+    sessions.tap(callee.session, relay)
+
+    await caller.wait_for(Kind.PLAYBACK_ENDED, mixed)
+    assert trio.current_time() - begin == pytest.approx(1.0, abs=0.05)
+    feed.write(bytes(2 * 800))
+    feed.close()
+    await caller.wait_for(Kind.PLAYBACK_ENDED, fed)
+    assert trio.current_time() - begin == pytest.approx(1.1, abs=0.1)
+    sessions.close_session(callee.session)
+    assert relay.is_closed
+    with pytest.raises(EngineError):
+        sessions.play_part(caller.session, (str(tmp_path / "none.ogg"), False, 0.0))
+    with pytest.raises(InvalidArgumentsError):
+        sessions.start_recording(caller.session, str(tmp_path / "r"), "sent", "mp3")
 
 
 async def test_frames_come_in_batches_as_asked_for(made: Made, autojump_clock: MockClock) -> None:

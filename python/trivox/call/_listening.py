@@ -15,22 +15,9 @@ from trivox.actor.registry import ListenerOptions, added_or_decorator, event_cla
 from trivox.actor.watchable import assign
 from trivox.call._watched import WatchedValue
 from trivox.call.event_names import DROPPABLE_EVENTS, CallEvent
-from trivox.call.events import (
-    CallEnd,
-    Disconnected,
-    Event,
-    Failed,
-    Originator,
-)
+from trivox.call.events import CallEnd, Disconnected, Event, Failed, Originator
 from trivox.call.messages import Headers, headers_of, party_untrusted
-from trivox.call.states import (
-    PHASE_STATE,
-    Action,
-    CallDirection,
-    CallState,
-    Phase,
-    Trigger,
-)
+from trivox.call.states import PHASE_STATE, Action, CallDirection, CallState, Phase, Trigger
 from trivox.call.streams import LocalStream, RemoteStream
 from trivox.call.timings import CallTimings
 from trivox.errors import CallEndedError, CallReconnectingError, CallWrongStateError, call_failed
@@ -46,6 +33,7 @@ if TYPE_CHECKING:
     from trivox.actor.watchable import ReadonlyWatchable
     from trivox.call.call import Call
     from trivox.call.host import AccountFace, CallHost, Timer
+    from trivox.call.media_leg import MediaLeg
     from trivox.call.settings import CallSettings
     from trivox.call.trace import TraceRecord
 
@@ -66,6 +54,8 @@ CAN_RECONNECT = frozenset(
 
 class CallListening:
     """What all parts of a call stand on."""
+
+    _leg: MediaLeg
 
     state = WatchedValue[CallState](
         first=CallState.CREATED, made=lambda call: CallListening._state_now(call)
@@ -279,7 +269,7 @@ class CallListening:
 
     @property
     def _remote_stream(self) -> RemoteStream:
-        return RemoteStream(f"{self.id}/remote-audio")
+        return RemoteStream(f"{self.id}/remote-audio", _leg=self._leg)
 
     def _remote_streams_now(self) -> frozenset[RemoteStream]:
         return frozenset({self._remote_stream} if self._has_remote_stream else ())

@@ -13,13 +13,13 @@ from trivox.call._listening import CallListening
 from trivox.call._machine import CallMachine
 from trivox.call.audio_events import LevelReport, VoiceActivity
 from trivox.call.events import DtmfReceived, FirstRtpReceived, Originator, StatsReport
-from trivox.call.playback import Played, play_out
+from trivox.call.playback import Played, begin_playback, play_out
 from trivox.call.quality import QualityIssueCleared, QualityIssueRaised, read_issue
 from trivox.call.recording import Recording
 from trivox.call.states import Phase, Trigger
 from trivox.media.engine import EngineEventKind
 from trivox.media.port import AudioPort
-from trivox.media.sources import FileSource, start_playback
+from trivox.media.sources import FileSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ class CallMedia(CallMachine):
         within a packet time and drops the rest.
 
         Args:
-            source: A path of a WAV file, or a source.
+            source: A path of a WAV or Ogg Opus file, or a source.
             loop: Repeat a file until cancelled or the call ends.
 
         Raises:
@@ -69,14 +69,20 @@ class CallMedia(CallMachine):
         return await play_out(self._leg, source, self._ended_error)
 
     def recording(
-        self, path: str | PathLike[str], *, side: Literal["both", "received", "sent"] = "both"
+        self,
+        path: str | PathLike[str],
+        *,
+        side: Literal["both", "received", "sent"] = "both",
+        format: Literal["wav", "ogg"] | None = None,  # noqa: A002 (as others call it)
     ) -> Recording:
-        """Record into a WAV file while inside `async with`: 16 kHz, stereo for both sides.
+        """Record into a WAV or Ogg Opus file while inside `async with`: 16 kHz, stereo for both sides.
+
+        The format goes by the name's end where none is given: .ogg and .opus are Opus.
 
         It begins when media flows. Leaving, also by cancellation or the call's end, finalises the
         file. Left is what was received, right what was sent.
         """
-        return Recording(self._leg, path, side, self._wait_flowing)
+        return Recording(self._leg, path, side, format, self._wait_flowing)
 
     def audio(
         self, *, rate: int = 16_000, frame: float = 0.02, batch: int = 1, ahead: float = 0.2
@@ -176,7 +182,7 @@ class CallMedia(CallMachine):
     async def _prompt(self, source: AudioSource | str | PathLike[str]) -> None:
         """Play until played out or a key goes down."""
         leg = self._leg
-        number = start_playback(leg.sessions, leg.session, source)
+        number = begin_playback(leg, source)
         pending = leg.expect(EngineEventKind.PLAYBACK_ENDED, number)
         pending.on_done = leg.digits.wake
         try:

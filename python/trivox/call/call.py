@@ -70,7 +70,7 @@ class Call(CallRedirecting):
             settings=settings,
             account=account,
         )
-        self._leg = MediaLeg(host.media, self)
+        self._leg = MediaLeg(host.media, self, host.start_soon)
         self._session = None
         self._session_deadline = None
         self._route = None

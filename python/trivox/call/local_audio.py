@@ -6,10 +6,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, final
 
+from trivox.call.playback import begin_playback
 from trivox.call.wish import MediaWish
 from trivox.errors import EngineError
 from trivox.media.engine import EngineEventKind
-from trivox.media.sources import FileSource, SilenceSource, ToneSource, start_playback
+from trivox.media.sources import SOUNDS, FileSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from trivox.call.media_leg import MediaLeg
     from trivox.call.streams import LocalStream
     from trivox.media.sources import AudioSource
-
-
-SOUNDS: Final = (FileSource, ToneSource, SilenceSource)
 
 
 @final
@@ -74,7 +72,7 @@ class LocalAudio:
         if not isinstance(origin, SOUNDS) or not self._leg.is_open or stream in self._playing:
             return
         leg = self._leg
-        number = start_playback(leg.sessions, leg.session, origin, "beside")
+        number = begin_playback(leg, origin, "beside")
         self._playing[stream] = number
         pending = leg.expect(EngineEventKind.PLAYBACK_ENDED, number)
         pending.on_done = lambda: self._note_played_out(stream, number)
@@ -112,7 +110,7 @@ class LocalAudio:
         if isinstance(music, FileSource):
             music = replace(music, loop=True)
         leg = self._leg
-        self._music = start_playback(leg.sessions, leg.session, music, "hold")
+        self._music = begin_playback(leg, music, "hold")
 
     def close_music(self) -> None:
         """Stop the music."""

@@ -15,6 +15,7 @@ from trivox.media.statistics import KnownReport, StatisticsReport, StatisticsSam
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from trivox.actor.listeners import StartSoon
     from trivox.call.joining import Joint
     from trivox.call.leg_video import LegVideo
     from trivox.call.local_audio import LocalAudio
@@ -70,10 +71,12 @@ class Pending:
 class MediaLeg:
     """The media of one call: opened at most once, released exactly once."""
 
-    def __init__(self, media: Media, sink: EngineEventSink) -> None:
+    def __init__(self, media: Media, sink: EngineEventSink, start_soon: StartSoon) -> None:
         self._media = media
         self.sessions: Final[MediaSessions] = media.sessions
         """The engine's commands."""
+        self.start_soon = start_soon
+        """Starts a task of the client's, for sources that need one."""
         self._sink: EngineEventSink | None = sink
         self._session: int | None = None
         self._pending: dict[tuple[int, int], Pending] = {}

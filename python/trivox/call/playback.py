@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from trivox.media.engine import EngineEventKind
-from trivox.media.sources import start_playback
+from trivox.media.sources import pumps_of, start_playback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +24,21 @@ class Played:
     seconds: float
 
 
+def begin_playback(
+    leg: MediaLeg, source: AudioSource | str | PathLike[str], place: str = "queue"
+) -> int:
+    """Play a source on a call and start what fills it; returns the playback's number."""
+    number = start_playback(leg.sessions, leg.session, source, place)
+    for pump in pumps_of(source):
+        leg.start_soon(pump, name="trivox source")
+    return number
+
+
 async def play_out(
     leg: MediaLeg, source: AudioSource | str | PathLike[str], ended: Callable[[], Exception]
 ) -> Played:
     """Play a source to its end; on cancellation it stops within a packet time."""
-    number = start_playback(leg.sessions, leg.session, source)
+    number = begin_playback(leg, source)
     pending = leg.expect(EngineEventKind.PLAYBACK_ENDED, number)
     try:
         text = await pending.wait()

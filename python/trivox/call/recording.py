@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import wave
 from typing import TYPE_CHECKING, Final, final
 
 import trio
 
 from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
+from trivox.media.native_engine import file_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,11 +31,14 @@ class Recording:
         leg: MediaLeg,
         path: str | os.PathLike[str],
         side: str,
+        format: str | None,  # noqa: A002 (as others call it)
         begin: Callable[[], Awaitable[None]],
     ) -> None:
         if not isinstance(path, str | os.PathLike):
             raise InvalidArgumentsError(f"{path!r} is no path to record to")
         self.path: Final = os.fspath(path)
+        is_opus = self.path.lower().endswith((".ogg", ".opus"))
+        self.format: Final = format or ("ogg" if is_opus else "wav")
         self.seconds = 0.0
         """Length of the file, after leaving."""
         self._leg = leg
@@ -48,7 +51,7 @@ class Recording:
         """Wait until media flows and begin."""
         await self._begin()
         leg = self._leg
-        self._number = leg.sessions.start_recording(leg.session, self.path, self._side)
+        self._number = leg.sessions.start_recording(leg.session, self.path, self._side, self.format)
         self._pending = leg.expect(EngineEventKind.RECORDING_ENDED, self._number)
         return self
 
@@ -81,7 +84,6 @@ class Recording:
 
 def _length(path: str) -> float:
     try:
-        with wave.open(path, "rb") as file:
-            return file.getnframes() / file.getframerate()
-    except (OSError, EOFError, wave.Error):
+        return file_seconds(path)
+    except EngineError:
         return 0.0

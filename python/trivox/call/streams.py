@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, final
 
 from trivox.actor.isolation import LOGGED
 from trivox.actor.watchable import ReadonlyWatchable, assign
-from trivox.errors import InvalidArgumentsError, StreamTypeMismatchError
+from trivox.errors import CallEndedError, InvalidArgumentsError, StreamTypeMismatchError
+from trivox.media.port import AudioPort
 from trivox.media.video import RemoteVideoSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from trivox.actor.isolation import Isolation
+    from trivox.call.media_leg import MediaLeg
+    from trivox.media.native_engine import AudioFeed
     from trivox.media.sources import AudioSource
     from trivox.media.video import EncodedFrames, VideoSource
 
@@ -134,7 +137,7 @@ def checked_streams(streams: Iterable[LocalStream]) -> tuple[LocalStream, ...]:
 @final
 @dataclass(frozen=True, slots=True)
 class RemoteStream:
-    """A stream the far end sends.
+    """A stream the far end sends; two of one id are equal.
 
     Attributes:
         id: Its name, unique in the client.
@@ -150,6 +153,7 @@ class RemoteStream:
     home: tuple[int, int] | None = field(default=None, repr=False, compare=False)
     """Session and line in the engine, for who passes it on."""
     open_frames: Callable[[], EncodedFrames] | None = field(default=None, repr=False, compare=False)
+    _leg: MediaLeg | None = field(default=None, compare=False, repr=False)
 
     def as_source(self, *, layer: str = "") -> RemoteVideoSource:
         """Return this video as a source for a stream of another call: passed on, packet by packet.
@@ -174,3 +178,47 @@ class RemoteStream:
         if self.open_frames is None:
             raise StreamTypeMismatchError(f"{self.id} is {self.type}: it has no encoded frames")
         return self.open_frames()
+
+    def relay_to(self, feed: AudioFeed) -> None:
+        """Give what is heard to a feed, until the call ends; `RemoteSource` does so.
+
+        Raises:
+            CallEndedError: The call is over.
+        """
+        leg = self._open_leg()
+        leg.sessions.tap(leg.session, feed)
+
+    def frames(self, rate: int = 16_000, chunk: float = 0.1) -> AudioPort:
+        """Return a port to iterate for what is heard, in chunks of 0.01 to 0.12 seconds.
+
+        Close it when done. Two seconds wait for a slow reader, then the oldest go.
+
+        Raises:
+            CallEndedError: The call is over.
+        """
+        leg = self._open_leg()
+        port = AudioPort(leg.sessions, leg.session, rate=rate, frame=chunk)
+        leg.add_port(port)
+        return port
+
+    async def read(self, seconds: float, *, rate: int = 16_000) -> bytes:
+        """Return what is heard in the next seconds, int16 mono in one piece; less at the end.
+
+        Raises:
+            CallEndedError: The call is over.
+        """
+        wanted = 2 * round(seconds * rate)
+        heard = bytearray()
+        with self.frames(rate) as port:
+            async for frame in port:
+                heard += bytes(frame)
+                if len(heard) >= wanted:
+                    break
+        return bytes(heard[:wanted])
+
+    def _open_leg(self) -> MediaLeg:
+        if self.type is not StreamType.AUDIO:
+            raise StreamTypeMismatchError(f"{self.id} is {self.type}: it has no sound")
+        if self._leg is None or not self._leg.is_open:
+            raise CallEndedError("the call of this stream has ended, or has no media yet")
+        return self._leg

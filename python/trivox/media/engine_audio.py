@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias, Union
 
 if TYPE_CHECKING:
-    from trivox._native import AudioFrame
+    from trivox._native import AudioFeed, AudioFrame
+
+AudioPart: TypeAlias = Union[
+    "tuple[str, bool, float]",
+    "tuple[list[float], list[tuple[float, float]], float, float]",
+    float,
+    "AudioFeed",
+    "list[AudioPart]",
+]
+"""What is played: a file (path, loop, start), a tone (Hz, cadence, seconds, dBov), seconds of silence,
+a feed, or several at once."""
 
 
 class AudioSessions(Protocol):
@@ -29,3 +39,5 @@ class AudioSessions(Protocol):
     def set_listening(
         self, session: int, *, voice: bool, hang_over: float, level_interval: float
     ) -> None: ...
+    def play_part(self, session: int, part: AudioPart, *, place: str = "queue") -> int: ...
+    def tap(self, session: int, feed: AudioFeed) -> None: ...

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 
 from trivox._native import (
+    AudioFeed,
     AudioFrame,
     MediaEngine,
     compare_recordings,
     detect_hold,
     detect_transport,
     detect_video,
+    file_seconds,
 )
 from trivox.media.dispatch import Dispatcher
 from trivox.media.driven import DrivenMedia
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from trivox.media.engine import EngineEventSink, MediaSessions
 
 __all__ = [
+    "AudioFeed",
     "AudioFrame",
     "LiveMedia",
     "compare_recordings",
@@ -31,6 +34,7 @@ __all__ = [
     "detect_transport",
     "detect_video",
     "driven_media",
+    "file_seconds",
 ]
 
 

@@ -1,22 +1,31 @@
-"""What can be played into a call: values that say what to read or make, not how far it got."""
+"""What can be played into a call, and how a source is told to the engine."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 from trivox.errors import InvalidArgumentsError
+from trivox.media.push import AsyncIterSource, IterSource, PushSource, RemoteSource
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from trivox.media.engine import MediaSessions
+    from trivox.media.engine_audio import AudioPart
+
+_MOST_PARTS: Final = 16
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """A WAV file (PCM 16 bit, any rate; further channels are mixed down).
+    """A WAV or Ogg Opus file, any rate; further channels are mixed down.
+
+    WAV: PCM of 8, 16, 24 or 32 bits, 32-bit float, A-law or µ-law. Which of both it is, its first
+    octets say. It is read a second ahead by a thread of the engine.
 
     Attributes:
         path: Where it lies.
@@ -79,15 +88,79 @@ class SilenceSource:
             raise InvalidArgumentsError(f"duration is {self.duration}; it must be above 0")
 
 
-AudioSource: TypeAlias = FileSource | ToneSource | SilenceSource
+@final
+@dataclass(frozen=True, slots=True)
+class MusicOnHoldSource:
+    """A file, or any other source, for `hold(music=)` and queues: a file goes round for ever.
+
+    Attributes:
+        music: The path of a file, or a source.
+    """
+
+    music: AudioSource | str | PathLike[str]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MixSource:
+    """Several sources heard at once as one, which ends with the last of them.
+
+    Attributes:
+        sources: What is mixed: sources or paths, 1 to 16.
+    """
+
+    sources: tuple[AudioSource | str | PathLike[str], ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.sources, tuple | list) or not 1 <= len(self.sources) <= _MOST_PARTS:
+            raise InvalidArgumentsError(f"a MixSource has 1 to {_MOST_PARTS} sources in a tuple")
+        object.__setattr__(self, "sources", tuple(source_of(part) for part in self.sources))
+
+
+AudioSource: TypeAlias = (
+    FileSource
+    | ToneSource
+    | SilenceSource
+    | MusicOnHoldSource
+    | MixSource
+    | PushSource
+    | IterSource
+    | AsyncIterSource
+    | RemoteSource
+)
 """Anything `Call.play` takes besides a path."""
+
+SOUNDS: Final = (
+    FileSource,
+    ToneSource,
+    SilenceSource,
+    MusicOnHoldSource,
+    MixSource,
+    PushSource,
+    IterSource,
+    AsyncIterSource,
+    RemoteSource,
+)
+"""The same, for isinstance."""
 
 
 def source_of(source: AudioSource | str | PathLike[str]) -> AudioSource:
     """Return a source; a path becomes one of that file. Raises InvalidArgumentsError."""
-    if isinstance(source, FileSource | ToneSource | SilenceSource):
-        return source
-    return FileSource(source)
+    return source if isinstance(source, SOUNDS) else FileSource(source)
+
+
+def pumps_of(source: AudioSource | str | PathLike[str]) -> list[Callable[[], Awaitable[None]]]:
+    """Return the tasks that have to be started with a source, each only once."""
+    match source:
+        case IterSource() | AsyncIterSource():
+            pump = source.take_pump()
+            return [] if pump is None else [pump]
+        case MixSource(sources):
+            return [pump for part in sources for pump in pumps_of(part)]
+        case MusicOnHoldSource(music):
+            return pumps_of(music)
+        case _:
+            return []
 
 
 def start_playback(
@@ -101,21 +174,34 @@ def start_playback(
     Args:
         sessions: The engine's sessions.
         session: Which of them.
-        source: A source, or the path of a WAV file.
+        source: A source, or the path of a file.
         place: "queue": in its turn; "beside": at once, mixed with the rest; "hold": while the far
             end is on hold.
 
     Raises:
-        EngineError: The file cannot be read or is no WAV file.
+        EngineError: The file cannot be read, or is none that is played.
     """
-    match source:
+    return sessions.play_part(session, _part(source), place=place)
+
+
+def _part(source: AudioSource | str | PathLike[str]) -> AudioPart:
+    match source_of(source):
         case ToneSource(frequencies, cadence, duration, level_dbov):
-            return sessions.play_tone(
-                session, frequencies, cadence, duration, level_dbov, place=place
-            )
+            return (list(frequencies), list(cadence), duration, level_dbov)
         case SilenceSource(duration):
-            return sessions.play_silence(session, duration, place=place)
+            return duration
         case FileSource(path, loop, start):
-            return sessions.play_file(session, fspath(path), loop, start, place=place)
-        case _:
-            return start_playback(sessions, session, FileSource(source), place)
+            return (fspath(path), loop, start)
+        case MusicOnHoldSource(music):
+            inner = source_of(music)
+            if isinstance(inner, FileSource):
+                inner = replace(inner, loop=True)
+            return _part(inner)
+        case MixSource(sources):
+            return [_part(part) for part in sources]
+        case PushSource() as push:
+            return push.feed
+        case IterSource() | AsyncIterSource() as pumped:
+            return pumped.source.feed
+        case RemoteSource() as remote:
+            return remote.open()

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Final
 from trivox.errors import InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
 from trivox.media.frames import AudioFrame
+from trivox.media.native_engine import AudioFeed, file_seconds
 from trivox.testing.fake_session import check_audio, find
 
 if TYPE_CHECKING:
     import itertools
     from collections.abc import Callable
 
+    from trivox.media.engine_audio import AudioPart
     from trivox.testing.fake_session import FakeSession
 
 _LONGEST_BLOCK: Final = 60.0
@@ -47,6 +49,7 @@ class FakeAudio:
     _numbers: itertools.count[int]
     _sessions: dict[int, FakeSession]
     _ports: dict[int, FakePort]
+    _taps: list[tuple[FakeSession, AudioFeed]]
 
     @abstractmethod
     def _session(self, number: int) -> FakeSession: ...
@@ -54,6 +57,14 @@ class FakeAudio:
     def _emit(
         self, session: int, kind: EngineEventKind, number: float = 0.0, text: str = ""
     ) -> None: ...
+    @abstractmethod
+    def _plays(self, playback: int) -> bool: ...
+    @abstractmethod
+    def _play(self, session: int, duration: float, place: str) -> int: ...
+    @abstractmethod
+    def stop_playback(self, session: int, playback: int) -> float:
+        """Stop a playback."""
+
     @abstractmethod
     def _at(self, moment: float, action: Callable[[], None]) -> None: ...
 
@@ -126,6 +137,17 @@ class FakeAudio:
         silence = bytes(2 * round(own.rate * own.frame))
         return [AudioFrame(silence, own.rate, number * own.frame, -127.0, 0) for number in numbers]
 
+    def play_part(self, session: int, part: AudioPart, *, place: str = "queue") -> int:
+        """Take a source by its length; a feed lasts until it is closed, and is taken in time."""
+        number = self._play(session, _seconds(part), place)
+        for feed in _feeds(part):
+            self._drink(session, number, feed)
+        return number
+
+    def tap(self, session: int, feed: AudioFeed) -> None:
+        """Relay nothing until the session ends: a fake hears no sound."""
+        self._taps.append((self._session(session), feed))
+
     def set_listening(
         self, session: int, *, voice: bool, hang_over: float, level_interval: float
     ) -> None:
@@ -140,6 +162,24 @@ class FakeAudio:
     ) -> None:
         """Let a session hear what a detector of the engine would tell of."""
         self._emit(session, kind, number, text)
+
+    def _drink(self, session: int, playback: int, feed: AudioFeed) -> None:
+        """Take 20 ms of a feed for as long as it plays."""
+        if session not in self._sessions or not self._plays(playback):
+            feed.play_out()
+            return
+        if self._sessions[session].connected <= self._now:
+            if feed.is_closed and feed.queued == 0.0:
+                self.stop_playback(session, playback)
+                return
+            feed.skip(0.02)
+        self._at(self._now + 0.02, lambda: self._drink(session, playback, feed))
+
+    def _close_taps(self, own: FakeSession) -> None:
+        for session, feed in self._taps:
+            if session is own:
+                feed.close()
+        self._taps = [entry for entry in self._taps if entry[0] is not own]
 
     def _port(self, number: int) -> FakePort:
         return find(self._ports, number, "port")
@@ -163,3 +203,25 @@ class FakeAudio:
         if port is not None and mark in port.marks:
             port.marks.remove(mark)
             self._emit(port.session, EngineEventKind.MARK_PASSED, number, f"{mark} heard")
+
+
+def _seconds(part: AudioPart) -> float:
+    """Return how long a part lasts."""
+    match part:
+        case (str() as path, bool() as loop, float() as start):
+            length = file_seconds(path)
+            return math.inf if loop else max(0.0, length - start)
+        case (_, _, float() as duration, _):
+            return duration
+        case list():
+            return max(_seconds(each) for each in part)
+        case float():
+            return part
+        case _:
+            return math.inf
+
+
+def _feeds(part: AudioPart) -> list[AudioFeed]:
+    if isinstance(part, AudioFeed):
+        return [part]
+    return [feed for each in part for feed in _feeds(each)] if isinstance(part, list) else []

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, final
 from trivox.errors import EngineError, InvalidArgumentsError, MediaNegotiationError
 from trivox.media.driven import DrivenMedia
 from trivox.media.engine import EngineEventKind
+from trivox.media.native_engine import AudioFeed, file_seconds
 from trivox.media.statistics import KnownReport
 from trivox.testing.fake_audio import FakeAudio, FakePort
 from trivox.testing.fake_codecs import FakeCodecs
@@ -29,7 +30,6 @@ from trivox.testing.fake_session import (
     find,
     media_port,
     meet,
-    wav_seconds,
     write_silence,
 )
 from trivox.testing.fake_video import FakeVideo, FakeVideoOf
@@ -54,6 +54,7 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeVideo):
         self._player = FakePlayer(now=lambda: self._now, at=self._at, emit=self._emit)
         self._ports: dict[int, FakePort] = {}
         self._videos: dict[int, FakeVideoOf] = {}
+        self._taps: list[tuple[FakeSession, AudioFeed]] = []
         self._sendings: dict[int, int] = {}
         self._bridges = {}
         self._events: list[EngineEvent] = []
@@ -124,6 +125,7 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeVideo):
         for path, side, started in own.recordings.values():
             write_silence(path, side, self._now - started)
         self._player.drop(own)
+        self._close_taps(own)
         for port in [number for number, port in self._ports.items() if port.session == session]:
             del self._ports[port]
         for sending in [number for number, own in self._sendings.items() if own == session]:
@@ -163,7 +165,7 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeVideo):
         place: str = "queue",
     ) -> int:
         """Take a WAV file by its length."""
-        length = wav_seconds(path)
+        length = file_seconds(path)
         return self._play(session, math.inf if loop else max(0.0, length - start), place)
 
     def play_tone(
@@ -189,11 +191,19 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeVideo):
         self._session(session)
         return self._player.stop(playback)
 
-    def start_recording(self, session: int, path: str, side: str) -> int:
+    def start_recording(
+        self,
+        session: int,
+        path: str,
+        side: str,
+        file_format: str = "wav",
+    ) -> int:
         """Start a recording; its file holds silence when it is stopped."""
         own = self._session(session)
         if side not in {"received", "sent", "both"}:
             raise InvalidArgumentsError('the side is "received", "sent" or "both"')
+        if file_format not in {"wav", "ogg"}:
+            raise InvalidArgumentsError('the format of a recording is "wav" or "ogg"')
         if not Path(path).parent.is_dir():
             raise EngineError(f"cannot record to {path}: no such folder")
         number = next(self._numbers)
@@ -312,6 +322,9 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeVideo):
             self._emit(session, EngineEventKind.CONNECTED)
             self._emit(session, EngineEventKind.FIRST_RTP)
             self._player.run(self._sessions[session])
+
+    def _plays(self, playback: int) -> bool:
+        return playback in self._player
 
     def _play(self, session: int, duration: float, place: str) -> int:
         return self._player.play(self._session(session), next(self._numbers), duration, place)

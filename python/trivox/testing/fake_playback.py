@@ -47,6 +47,9 @@ class FakePlayer:
     def __len__(self) -> int:
         return len(self._playing)
 
+    def __contains__(self, number: int) -> bool:
+        return number in self._playing
+
     def play(self, own: FakeSession, number: int, duration: float, place: str) -> int:
         """Take a source for a place."""
         if place not in _PLACES:

@@ -129,15 +129,6 @@ def check_tones(tones: str) -> None:
         raise InvalidArgumentsError("tones are 0-9, *, #, A-D and ',' for a pause")
 
 
-def wav_seconds(path: str) -> float:
-    """Return the length of a WAV file."""
-    try:
-        with wave.open(path, "rb") as file:
-            return file.getnframes() / file.getframerate()
-    except (OSError, wave.Error, EOFError) as error:
-        raise EngineError(f"cannot play {path}: {error}") from error
-
-
 def find(table: Mapping[int, _Found], number: int, kind: str) -> _Found:
     """Return what is alive under a number, or raise EngineError."""
     try:

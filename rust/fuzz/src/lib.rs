@@ -31,6 +31,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("wav", media::wav),
     ("clip", video::clip),
     ("video", video::video),
+    ("ogg", media::ogg),
 ];
 
 /// The target of that name.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use trivox_media::codec::{CodecKind, Decoder};
 use trivox_media::dtmf::{DtmfReceiver, TelephoneEvent};
 use trivox_media::jitter::{JitterBuffer, JitterSettings};
+use trivox_media::ogg_opus::OggOpusReader;
 use trivox_media::random::Random;
 use trivox_media::session::offer_answer::{DescriptionKind, detect};
 use trivox_media::session::packet::RtpHeader;
@@ -224,6 +225,28 @@ pub fn wav(data: &[u8]) {
             assert!(samples.len() <= data.len() + 4096);
         }
         let _ = reader.seek(1e9);
+    }
+    let _ = fs::remove_file(&path);
+}
+
+/// An Ogg Opus file of any octets: opened, read to its end and sought in.
+pub fn ogg(data: &[u8]) {
+    let thread = std::thread::current().id();
+    let name = format!("trivox-fuzz-{}-{thread:?}.ogg", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    fs::write(&path, data).expect("room for a temporary file");
+    if let Ok(mut reader) = OggOpusReader::open(&path) {
+        let mut samples = Vec::new();
+        // A packet of two octets may stand for 120 ms.
+        let most = 5_760 * (data.len() + 1);
+        while reader
+            .read_mono(48_000, &mut samples)
+            .is_ok_and(|read| read > 0)
+        {
+            assert!(samples.len() <= most);
+        }
+        let _ = (reader.seek(reader.seconds() / 2.0), reader.seek(1e9));
+        let _ = reader.read_mono(960, &mut samples);
     }
     let _ = fs::remove_file(&path);
 }

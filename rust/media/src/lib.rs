@@ -19,6 +19,7 @@ pub mod lane;
 pub mod level;
 pub mod link;
 mod live;
+pub mod ogg_opus;
 pub mod player;
 pub mod quality;
 pub mod random;

@@ -8,7 +8,7 @@ use trivox_media::codec::{CodecKind, Decoder, Encoder, OpusSettings};
 use trivox_media::compare::{Comparison, compare_files};
 use trivox_media::jitter::{JitterBuffer, JitterSettings, JitterStatistics};
 use trivox_media::player::{FileSource, Player, Source};
-use trivox_media::recorder::{Recorder, Side, Writer};
+use trivox_media::recorder::{Format, Recorder, Side, Writer};
 
 const FRAME: Duration = Duration::from_millis(20);
 
@@ -115,7 +115,8 @@ fn run(name: &str, line: Line) -> (Comparison, JitterStatistics) {
     let mut arrivals = send(&line, paths.played, frames).into_iter().peekable();
     let mut buffer = JitterBuffer::new(Decoder::new(line.kind).unwrap(), JitterSettings::default());
     let writer = Writer::inline();
-    let mut recorder = Recorder::start(&paths.recorded, Side::Both, start, &writer).unwrap();
+    let mut recorder =
+        Recorder::start(&paths.recorded, Side::Both, Format::Wav, start, &writer).unwrap();
     let mut heard = Vec::new();
     for pull in 0..u32::from(frames) {
         let now = start + FRAME * pull;

@@ -95,7 +95,7 @@ fn who_records_or_plays_has_it_decoded_for_that_long() {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bridge.wav");
     let recording = world
         .engine
-        .start_recording(calls[0].ours, &path, "both")
+        .start_recording(calls[0].ours, &path, "both", "wav")
         .unwrap();
     world.run(0.2);
     assert_eq!(is_decoding(&world, bridge), [true; 2]);

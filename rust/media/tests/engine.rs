@@ -184,7 +184,9 @@ fn recordings_of_a_driven_engine_are_on_disk_when_stopped() {
     let engine = engine(true);
     let [caller, _] = connect(&engine, TransportKind::Plain, ["10.0.0.1", "10.0.0.2"]);
     let path = std::env::temp_dir().join(format!("trivox-engine-{}.wav", std::process::id()));
-    let recording = engine.start_recording(caller, &path, "both").unwrap();
+    let recording = engine
+        .start_recording(caller, &path, "both", "wav")
+        .unwrap();
     engine.advance(2.0);
 
     let seconds = engine.stop_recording(caller, recording).unwrap();
@@ -193,7 +195,7 @@ fn recordings_of_a_driven_engine_are_on_disk_when_stopped() {
     std::fs::remove_file(&path).unwrap();
     assert!((seconds - 2.0).abs() < 1e-3);
     assert_eq!(size, 44 + 2 * 2 * 32_000);
-    let bad = engine.start_recording(caller, Path::new("/nowhere/r.wav"), "both");
+    let bad = engine.start_recording(caller, Path::new("/nowhere/r.wav"), "both", "wav");
     assert!(matches!(bad, Err(MediaError::File(_))));
 }
 

@@ -5,12 +5,12 @@ use std::path::Path;
 use super::{Engine, lock};
 use crate::MediaError;
 use crate::player::{FileSource, Place, Source};
-use crate::recorder::{Recorder, Side};
+use crate::recorder::{Format, Recorder, Side};
 use crate::session::Session;
 use crate::session::port::Frame;
 
 impl Engine {
-    /// Places a WAV file on a session and returns the playback's number.
+    /// Places a file on a session and returns the playback's number.
     ///
     /// # Errors
     /// `MediaError::File` when it cannot be read or `start` is outside it.
@@ -24,14 +24,22 @@ impl Engine {
     ) -> Result<u64, MediaError> {
         // The disk may be slow, and a shard waits for whoever holds a session: open it before.
         self.slot(session)?;
+        let source = self.open_file(path, is_loop, start)?;
+        self.command(session, |open, _| open.play_source(place, source))
+    }
+
+    /// Opens a file to be played, read ahead by a thread where there are threads.
+    ///
+    /// # Errors
+    /// `MediaError::File` when it cannot be read or `start` is outside it.
+    pub fn open_file(&self, path: &Path, is_loop: bool, start: f64) -> Result<Source, MediaError> {
         let file = FileSource::open(path, is_loop, start).map_err(|error| {
             MediaError::File(format!("cannot play {}: {error}", path.display()))
         })?;
-        let source = match &self.reader {
+        Ok(match &self.reader {
             Some(reader) => Source::Ahead(reader.read_ahead(file)),
             None => Source::File(Box::new(file)),
-        };
-        self.command(session, |open, _| open.play_file(place, source))
+        })
     }
 
     /// Starts a recording and returns its number, unique to the engine.
@@ -43,13 +51,17 @@ impl Engine {
         session: u64,
         path: &Path,
         side: &str,
+        format: &str,
     ) -> Result<u64, MediaError> {
         self.slot(session)?;
+        let format = Format::from_name(format).ok_or_else(|| {
+            MediaError::Argument("the format of a recording is \"wav\" or \"ogg\"".to_owned())
+        })?;
         let side = Side::from_name(side).ok_or_else(|| {
             MediaError::Argument("the side is \"both\", \"received\" or \"sent\"".to_owned())
         })?;
         let recorder = self.recordings.start(session, |writer| {
-            Recorder::start(path, side, self.now(), writer).map_err(|error| {
+            Recorder::start(path, side, format, self.now(), writer).map_err(|error| {
                 MediaError::File(format!("cannot record to {}: {error}", path.display()))
             })
         })?;

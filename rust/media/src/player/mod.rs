@@ -1,11 +1,16 @@
 //! What one session sends: a queue of sources, one at a time, mixed with others and pushed audio.
 
 mod ahead;
+mod feed;
+mod mixture;
 mod playback;
 mod push;
 mod source;
 
 pub use ahead::{AheadSource, FileReader};
+pub(crate) use feed::Tap;
+pub use feed::{Feed, FeedReader};
+pub use mixture::MixSource;
 pub use push::{MarkPassed, PushError, PushSource};
 pub use source::{FileSource, SilenceSource, Source, SourceError, ToneSource};
 

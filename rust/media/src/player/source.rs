@@ -1,8 +1,11 @@
 //! Sources with an end of their own: files, tones and silence.
 
-use super::AheadSource;
+use super::{AheadSource, FeedReader, MixSource};
+use crate::ogg_opus::{OggError, OggOpusReader};
 use crate::wav::{WavError, WavReader};
 use std::f64::consts::TAU;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 /// Tones fade in and out over this time, so that they do not click.
@@ -16,6 +19,9 @@ pub enum SourceError {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] WavError),
+    /// The Ogg file cannot be read.
+    #[error(transparent)]
+    Ogg(#[from] OggError),
     /// Frequencies, cadence, level or duration out of range.
     #[error(
         "a tone has 1 to 8 frequencies of 20 Hz to 20 kHz, a cadence of (on, off) seconds with some time on, and a level of -90 to 0 dBov"
@@ -35,14 +41,18 @@ pub enum SourceError {
 /// A source of audio for [`Player`](super::Player).
 #[derive(Debug)]
 pub enum Source {
-    /// A WAV file, read as it plays.
+    /// A file, read as it plays.
     File(Box<FileSource>),
-    /// A WAV file, read ahead by another thread.
+    /// A file, read ahead by another thread.
     Ahead(AheadSource),
     /// Sine tones in a cadence.
     Tone(ToneSource),
     /// Nothing, for a time.
     Silence(SilenceSource),
+    /// What a program or another session writes.
+    Feed(FeedReader),
+    /// Several at once.
+    Mix(MixSource),
 }
 
 impl Source {
@@ -51,7 +61,8 @@ impl Source {
         match self {
             Self::File(file) => Some(file.rate_hz()),
             Self::Ahead(file) => Some(file.rate_hz()),
-            Self::Tone(_) | Self::Silence(_) => None,
+            Self::Feed(feed) => Some(feed.rate_hz()),
+            Self::Tone(_) | Self::Silence(_) | Self::Mix(_) => None,
         }
     }
 
@@ -69,6 +80,14 @@ impl Source {
                 tone.read(rate_hz, count, samples);
                 Ok(())
             }
+            Self::Feed(feed) => {
+                feed.read(count, samples);
+                Ok(())
+            }
+            Self::Mix(parts) => {
+                parts.read(rate_hz, count, samples);
+                Ok(())
+            }
             Self::Silence(silence) => {
                 let wanted = (silence.left * f64::from(rate_hz)).round() as usize;
                 let given = wanted.min(count);
@@ -80,22 +99,73 @@ impl Source {
     }
 }
 
-/// A WAV file, read while it plays.
+/// A WAV or Ogg Opus file, read while it plays.
 #[derive(Debug)]
 pub struct FileSource {
-    reader: WavReader,
+    reader: Reader,
     is_loop: bool,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Wav(WavReader),
+    Ogg(Box<OggOpusReader>),
+}
+
+impl Reader {
+    /// Opens a file of the kind that its first octets say.
+    fn open(path: &Path) -> Result<Self, SourceError> {
+        let mut magic = [0; 4];
+        let is_ogg = File::open(path)
+            .and_then(|mut file| file.read_exact(&mut magic))
+            .is_ok()
+            && &magic == b"OggS";
+        if is_ogg {
+            return Ok(Self::Ogg(Box::new(OggOpusReader::open(path)?)));
+        }
+        Ok(Self::Wav(WavReader::open(path)?))
+    }
+
+    fn seconds(&self) -> f64 {
+        match self {
+            Self::Wav(wav) => wav.seconds(),
+            Self::Ogg(ogg) => ogg.seconds(),
+        }
+    }
+
+    fn rate_hz(&self) -> u32 {
+        match self {
+            Self::Wav(wav) => wav.rate_hz(),
+            Self::Ogg(_) => crate::ogg_opus::RATE_HZ,
+        }
+    }
+
+    fn seek(&mut self, seconds: f64) -> Result<(), SourceError> {
+        match self {
+            Self::Wav(wav) => Ok(wav.seek(seconds)?),
+            Self::Ogg(ogg) => Ok(ogg.seek(seconds)?),
+        }
+    }
+
+    fn read_mono(&mut self, count: usize, samples: &mut Vec<i16>) -> Result<usize, SourceError> {
+        match self {
+            Self::Wav(wav) => Ok(wav.read_mono(count, samples)?),
+            Self::Ogg(ogg) => Ok(ogg.read_mono(count, samples)?),
+        }
+    }
 }
 
 impl FileSource {
     /// Opens a file to be played from `start` seconds on, once or again and again.
     pub fn open(path: &Path, is_loop: bool, start: f64) -> Result<Self, SourceError> {
-        let mut reader = WavReader::open(path)?;
+        let mut reader = Reader::open(path)?;
         let seconds = reader.seconds();
         if !(0.0..=seconds).contains(&start) {
             return Err(SourceError::Start { seconds });
         }
-        reader.seek(start)?;
+        if start > 0.0 {
+            reader.seek(start)?;
+        }
         Ok(Self { reader, is_loop })
     }
 
@@ -112,8 +182,11 @@ impl FileSource {
     pub(super) fn read(&mut self, count: usize, samples: &mut Vec<i16>) -> Result<(), SourceError> {
         let mut missing = count;
         loop {
-            missing -= self.reader.read_mono(missing, samples)?;
-            if missing == 0 || !self.is_loop {
+            let read = self.reader.read_mono(missing, samples)?;
+            missing -= read;
+            // A file in which nothing can be decoded has no second round.
+            let is_empty = read == 0 && missing == count;
+            if missing == 0 || !self.is_loop || (is_empty && self.seconds() <= 0.0) {
                 return Ok(());
             }
             self.reader.seek(0.0)?;

@@ -1,4 +1,4 @@
-//! Records a call to a WAV file at 16 kHz, true to wall time.
+//! Records a call to a WAV or Ogg Opus file at 16 kHz, true to wall time.
 //!
 //! The session hands over what it received and sent with its `now`; where nothing came for
 //! longer than [`TOLERANCE`], silence is put in. Blocks of half a second go to a [`Writer`].
@@ -7,6 +7,7 @@ mod writer;
 
 pub use writer::{Finished, Writer, WriterFile};
 
+use crate::ogg_opus::OggError;
 use crate::resample::Resampler;
 use crate::wav::WavError;
 use std::path::Path;
@@ -43,6 +44,41 @@ impl Side {
             _ => None,
         }
     }
+}
+
+/// What a recording is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// WAV, PCM of 16 bits.
+    Wav,
+    /// Opus in Ogg (RFC 7845), 24 kb/s a channel.
+    Ogg,
+}
+
+impl Format {
+    /// Finds a format by its name: wav or ogg.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "wav" => Some(Self::Wav),
+            "ogg" => Some(Self::Ogg),
+            _ => None,
+        }
+    }
+}
+
+/// Why there is no recording, or no more of it.
+#[derive(Debug, thiserror::Error)]
+pub enum RecorderError {
+    /// The WAV file.
+    #[error(transparent)]
+    Wav(#[from] WavError),
+    /// The Ogg file.
+    #[error(transparent)]
+    Ogg(#[from] OggError),
+    /// The system refused.
+    #[error("{0}")]
+    System(#[from] std::io::Error),
 }
 
 #[derive(Debug, Default)]
@@ -108,9 +144,15 @@ impl Recorder {
     /// Creates the file and starts at `now`.
     ///
     /// The file is created at once, in the caller's thread, so that a bad path is told at once.
-    pub fn start(path: &Path, side: Side, now: Instant, writer: &Writer) -> Result<Self, WavError> {
+    pub fn start(
+        path: &Path,
+        side: Side,
+        format: Format,
+        now: Instant,
+        writer: &Writer,
+    ) -> Result<Self, RecorderError> {
         let channels = if side == Side::Both { 2 } else { 1 };
-        let file = writer.create(path, RECORDING_RATE_HZ, channels)?;
+        let file = writer.create(path, format, channels)?;
         let (received, sent) = (Track::default(), Track::default());
         Ok(Self {
             side,

@@ -27,7 +27,7 @@ fn channel(path: &Path, channel: u16) -> Vec<i16> {
 #[test]
 fn both_sides_are_two_channels_in_step() {
     let (path, writer, start) = (path("both.wav"), Writer::inline(), origin());
-    let mut recorder = Recorder::start(&path, Side::Both, start, &writer).unwrap();
+    let mut recorder = Recorder::start(&path, Side::Both, Format::Wav, start, &writer).unwrap();
     let mut now = start;
     for _ in 0..100 {
         now += FRAME;
@@ -46,7 +46,7 @@ fn both_sides_are_two_channels_in_step() {
 #[test]
 fn silence_stands_where_nothing_arrived() {
     let (path, writer, start) = (path("gap.wav"), Writer::inline(), origin());
-    let mut recorder = Recorder::start(&path, Side::Both, start, &writer).unwrap();
+    let mut recorder = Recorder::start(&path, Side::Both, Format::Wav, start, &writer).unwrap();
     for n in 1..=200_u32 {
         let now = start + FRAME * n;
         recorder.push_sent(now, 16_000, &[5; 320]);
@@ -69,7 +69,7 @@ fn silence_stands_where_nothing_arrived() {
 #[test]
 fn a_stall_and_its_burst_leave_no_hole() {
     let (path, writer, start) = (path("stall.wav"), Writer::inline(), origin());
-    let mut recorder = Recorder::start(&path, Side::Received, start, &writer).unwrap();
+    let mut recorder = Recorder::start(&path, Side::Received, Format::Wav, start, &writer).unwrap();
     for n in 1..=100_u32 {
         // The frames of 20 to 24 all come 100 ms late, together with the one of 25.
         let late = if (20..25).contains(&n) { 25 - n } else { 0 };
@@ -89,7 +89,7 @@ fn a_threaded_writer_writes_the_same_file() {
         (&inline, Writer::inline()),
         (&threaded, Writer::threaded().unwrap()),
     ] {
-        let mut recorder = Recorder::start(path, Side::Sent, start, &writer).unwrap();
+        let mut recorder = Recorder::start(path, Side::Sent, Format::Wav, start, &writer).unwrap();
         for n in 1..=333_u32 {
             recorder.push_sent(start + FRAME * n, 48_000, &[(n * 13) as i16; 960]);
         }
@@ -106,7 +106,7 @@ fn a_threaded_writer_writes_the_same_file() {
 #[test]
 fn a_side_that_never_speaks_is_silence_as_long_as_the_other() {
     let (path, writer, start) = (path("one-sided.wav"), Writer::inline(), origin());
-    let mut recorder = Recorder::start(&path, Side::Both, start, &writer).unwrap();
+    let mut recorder = Recorder::start(&path, Side::Both, Format::Wav, start, &writer).unwrap();
     for n in 1..=500_u32 {
         recorder.push_sent(start + FRAME * n, 8_000, &[50; 160]);
     }
@@ -120,15 +120,24 @@ fn a_side_that_never_speaks_is_silence_as_long_as_the_other() {
 fn a_path_that_cannot_be_is_told_at_once() {
     let writer = Writer::inline();
 
-    let refused = Recorder::start(Path::new("/no/such/a.wav"), Side::Both, origin(), &writer);
+    let refused = Recorder::start(
+        Path::new("/no/such/a.wav"),
+        Side::Both,
+        Format::Wav,
+        origin(),
+        &writer,
+    );
 
-    assert!(matches!(refused, Err(WavError::System(_))));
+    assert!(matches!(
+        refused,
+        Err(RecorderError::Wav(WavError::System(_)))
+    ));
 }
 
 #[test]
 fn a_writer_dropped_before_its_recorders_does_not_wait_for_them() {
     let (path, writer, start) = (path("orphan.wav"), Writer::threaded().unwrap(), origin());
-    let mut recorder = Recorder::start(&path, Side::Sent, start, &writer).unwrap();
+    let mut recorder = Recorder::start(&path, Side::Sent, Format::Wav, start, &writer).unwrap();
     for n in 1..=50_u32 {
         recorder.push_sent(start + FRAME * n, 16_000, &[3; 320]);
     }
@@ -137,4 +146,32 @@ fn a_writer_dropped_before_its_recorders_does_not_wait_for_them() {
     recorder.stop(start + FRAME * 50);
 
     assert_eq!(channel(&path, 0), [3; 16_000]);
+}
+
+#[test]
+fn ogg_is_as_true_to_wall_time_as_wav() {
+    let (path, writer, start) = (path("gap.ogg"), Writer::inline(), origin());
+    let mut recorder = Recorder::start(&path, Side::Received, Format::Ogg, start, &writer).unwrap();
+    for n in 1..=200_u32 {
+        if !(50..100).contains(&n) {
+            let tone: Vec<i16> = (0..320_u32)
+                .map(|at| (f64::from(at * 440) * std::f64::consts::TAU / 16_000.0).sin() * 8e3)
+                .map(|sample| sample as i16)
+                .collect();
+            recorder.push_received(start + FRAME * n, 16_000, &tone);
+        }
+    }
+
+    let seconds = recorder.stop(start + FRAME * 200);
+
+    let finished = writer.poll_finished().unwrap();
+    assert_eq!(finished.error, None);
+    assert!((finished.seconds - seconds).abs() < 1e-9);
+    let mut heard = Vec::new();
+    let mut reader = crate::ogg_opus::OggOpusReader::open(&path).unwrap();
+    reader.read_mono(usize::MAX, &mut heard).unwrap();
+    assert_eq!(heard.len(), 4 * 48_000);
+    let level = |from: usize| crate::level::level_dbov(&heard[from * 480..from * 480 + 4_800]);
+    assert!(level(80) > -20.0 && level(210) > -20.0);
+    assert!(level(110) < -45.0 && level(180) < -45.0, "{}", level(110));
 }

@@ -1,6 +1,8 @@
 //! Where recordings are written: a thread with a bounded queue, or at once when driven.
 
-use crate::wav::{WavError, WavWriter};
+use super::{Format, RecorderError};
+use crate::ogg_opus::OggOpusWriter;
+use crate::wav::WavWriter;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
@@ -21,24 +23,58 @@ pub struct Finished {
     pub error: Option<String>,
 }
 
+/// What is written, in its format.
+#[derive(Debug)]
+enum OutputFile {
+    Wav(WavWriter),
+    Ogg(Box<OggOpusWriter>),
+}
+
+impl OutputFile {
+    fn write(&mut self, block: &[i16]) -> Result<(), RecorderError> {
+        match self {
+            Self::Wav(wav) => Ok(wav.write(block)?),
+            Self::Ogg(ogg) => Ok(ogg.write(block)?),
+        }
+    }
+
+    fn finish(&mut self) -> Result<f64, RecorderError> {
+        match self {
+            Self::Wav(wav) => Ok(wav.seconds()),
+            Self::Ogg(ogg) => {
+                ogg.finish()?;
+                Ok(ogg.seconds())
+            }
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Open {
     number: u64,
     path: PathBuf,
-    wav: WavWriter,
+    file: OutputFile,
     error: Option<String>,
 }
 
 impl Open {
     fn write(&mut self, block: &[i16]) {
         if self.error.is_none()
-            && let Err(error) = self.wav.write(block)
+            && let Err(error) = self.file.write(block)
         {
             self.error = Some(format!("{}: {error}", self.path.display()));
         }
     }
 
-    fn finish(self, lost_blocks: u64) -> Finished {
+    fn finish(mut self, lost_blocks: u64) -> Finished {
+        let seconds = match self.file.finish() {
+            Ok(seconds) => seconds,
+            Err(error) => {
+                let text = format!("{}: {error}", self.path.display());
+                self.error.get_or_insert(text);
+                0.0
+            }
+        };
         let lost = (lost_blocks > 0).then(|| {
             format!(
                 "{}: the disk was too slow, {lost_blocks} blocks are lost",
@@ -47,7 +83,7 @@ impl Open {
         });
         Finished {
             number: self.number,
-            seconds: self.wav.seconds(),
+            seconds,
             error: self.error.or(lost),
         }
     }
@@ -103,7 +139,7 @@ impl Writer {
     }
 
     /// Starts a writer with a thread of its own, which ends when the writer is dropped.
-    pub fn threaded() -> Result<Self, WavError> {
+    pub fn threaded() -> Result<Self, RecorderError> {
         let mut writer = Self::inline();
         let (queue, commands) = sync_channel(MOST_WAITING);
         let finished = writer.finished_sender.clone();
@@ -122,14 +158,24 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Creates a file and its header.
-    pub fn create(&self, path: &Path, rate_hz: u32, channels: u16) -> Result<WriterFile, WavError> {
-        let wav = WavWriter::create(path, rate_hz, channels)?;
+    /// Creates a file of 16 kHz and its header.
+    pub fn create(
+        &self,
+        path: &Path,
+        format: Format,
+        channels: u16,
+    ) -> Result<WriterFile, RecorderError> {
+        let file = match format {
+            Format::Wav => {
+                OutputFile::Wav(WavWriter::create(path, super::RECORDING_RATE_HZ, channels)?)
+            }
+            Format::Ogg => OutputFile::Ogg(Box::new(OggOpusWriter::create(path, channels)?)),
+        };
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let open = Open {
             number,
             path: path.to_path_buf(),
-            wav,
+            file,
             error: None,
         };
         Ok(WriterFile {

@@ -3,12 +3,14 @@
 use super::Session;
 use super::port::{Frame, Port};
 use crate::MediaError;
-use crate::player::{PushError, PushSource};
+use crate::player::{Feed, PushError, PushSource, Tap};
 
 /// Seconds that may be queued ahead.
 const AHEAD: std::ops::RangeInclusive<f64> = 0.02..=10.0;
 /// Seconds of one block.
 const LONGEST_BLOCK: usize = 60;
+/// Relays of one stream.
+const MOST_TAPS: usize = 64;
 
 impl Session {
     /// Subscribes to received audio and opens a queue for what is to be said, `ahead` seconds long.
@@ -49,6 +51,20 @@ impl Session {
         }
         let source = PushSource::new(rate_hz, ahead);
         self.sender.player.add_push(port, source);
+        Ok(())
+    }
+
+    /// Gives what is heard to a feed from now on, until the session ends or nobody has the feed.
+    ///
+    /// # Errors
+    /// `MediaError::Full` when 64 feeds have it already.
+    pub fn tap(&mut self, feed: Feed) -> Result<(), MediaError> {
+        if self.taps.len() >= MOST_TAPS {
+            return Err(MediaError::Full(
+                "64 relays take this stream already: end some first".to_owned(),
+            ));
+        }
+        self.taps.push(Tap::new(feed));
         Ok(())
     }
 

@@ -44,11 +44,11 @@ impl Session {
         self.offer_answer.rollback();
     }
 
-    /// Places an open WAV file and returns the playback's number.
+    /// Places a source and returns the playback's number.
     ///
     /// # Errors
     /// `MediaError::Full` when too many playbacks wait.
-    pub fn play_file(&mut self, place: Place, source: Source) -> Result<u64, MediaError> {
+    pub fn play_source(&mut self, place: Place, source: Source) -> Result<u64, MediaError> {
         self.play(place, source)
     }
 

@@ -6,6 +6,7 @@ use super::Session;
 use super::receive::Received;
 use crate::dtmf::ReceivedDtmf;
 use crate::event::EventKind;
+use crate::player::Tap;
 
 /// Without RTP and RTCP for this long, MEDIA_TIMEOUT is reported, and each second after.
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(5);
@@ -55,6 +56,10 @@ impl Session {
             self.joined.give(rate_hz, samples);
             for recorder in self.recordings.values_mut() {
                 recorder.push_received(now, rate_hz, samples);
+            }
+            self.taps.retain(Tap::is_wanted);
+            for tap in &mut self.taps {
+                tap.push(rate_hz, samples);
             }
             let flags = flags
                 | self

@@ -40,6 +40,7 @@ pub use sdp::Direction;
 
 use crate::codec::CodecKind;
 use crate::event::{Event, EventKind};
+use crate::player::Tap;
 use crate::random::Random;
 use crate::recorder::Recorder;
 use crate::transport::{Identity, Transmit, Transport, TransportEvent};
@@ -98,6 +99,7 @@ pub struct Session {
     watch: Watch,
     /// When its next second is over.
     next_second: Option<Instant>,
+    taps: Vec<Tap>,
     events: VecDeque<Event>,
     /// The other sessions it is in a bridge or a room with.
     joined: Joined,
@@ -165,6 +167,7 @@ impl Session {
             listening: Listening::default(),
             watch: Watch::default(),
             next_second: None,
+            taps: Vec::new(),
             events: VecDeque::new(),
             joined: Joined::Alone,
             is_ended: false,
@@ -198,6 +201,7 @@ impl Session {
         self.ports.clear();
         self.leave();
         self.close_videos(now);
+        self.taps.clear();
         std::mem::take(&mut self.recordings).into_values().collect()
     }
 

@@ -206,15 +206,20 @@ impl MediaEngine {
         self.run(py, session, move |open| Ok(open.stop_playback(playback)))
     }
 
+    #[pyo3(signature = (session, path, side, file_format = "wav"))]
     fn start_recording(
         &self,
         py: Python<'_>,
         session: u64,
         path: PathBuf,
         side: &str,
+        file_format: &str,
     ) -> PyResult<u64> {
-        py.detach(|| self.engine.start_recording(session, &path, side))
-            .map_err(raise)
+        py.detach(|| {
+            self.engine
+                .start_recording(session, &path, side, file_format)
+        })
+        .map_err(raise)
     }
 
     fn stop_recording(&self, py: Python<'_>, session: u64, recording: u64) -> PyResult<f64> {

@@ -9,6 +9,7 @@ mod compare;
 mod descriptions;
 mod engine;
 mod errors;
+mod feed;
 mod figures;
 mod frame;
 mod quality;
@@ -17,8 +18,10 @@ mod video;
 /// Adds the engine classes to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::MediaEngine>()?;
+    module.add_class::<feed::AudioFeed>()?;
     module.add_class::<figures::Figures>()?;
     module.add_class::<frame::AudioFrame>()?;
+    module.add_function(wrap_pyfunction!(feed::file_seconds, module)?)?;
     module.add_function(wrap_pyfunction!(compare::compare_recordings, module)?)?;
     module.add_function(wrap_pyfunction!(quality::quality_rules, module)?)?;
     module.add_function(wrap_pyfunction!(descriptions::detect_hold, module)?)?;

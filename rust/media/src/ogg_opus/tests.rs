@@ -1,0 +1,126 @@
+use super::*;
+use std::f64::consts::TAU;
+use std::path::PathBuf;
+
+fn path(name: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("trivox-ogg-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    directory.join(name)
+}
+
+/// A tone that rises, so that every place in it sounds different.
+fn sweep(count: usize, rate_hz: f64) -> Vec<i16> {
+    (0..count)
+        .map(|n| {
+            let t = n as f64 / rate_hz;
+            ((TAU * (300.0 + 200.0 * t) * t).sin() * 8_000.0) as i16
+        })
+        .collect()
+}
+
+fn write(path: &std::path::Path, samples: &[i16], channels: u16) {
+    let mut writer = OggOpusWriter::create(path, channels).unwrap();
+    for block in samples.chunks(7_000) {
+        writer.write(block).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+fn correlation(one: &[i16], other: &[i16]) -> f64 {
+    let dot = |a: &[i16], b: &[i16]| -> f64 {
+        a.iter()
+            .zip(b)
+            .map(|(x, y)| f64::from(*x) * f64::from(*y))
+            .sum()
+    };
+    dot(one, other) / (dot(one, one) * dot(other, other)).sqrt()
+}
+
+#[test]
+fn what_is_written_is_read_in_its_place_and_to_the_sample() {
+    let path = path("sweep.ogg");
+    write(&path, &sweep(16_000 * 3 + 123, 16_000.0), 1);
+    let mut reader = OggOpusReader::open(&path).unwrap();
+
+    let mut heard = Vec::new();
+    while reader.read_mono(1_000, &mut heard).unwrap() == 1_000 {}
+
+    assert_eq!(heard.len(), 3 * (16_000 * 3 + 123));
+    assert!((reader.seconds() - heard.len() as f64 / 48_000.0).abs() < 1e-9);
+    let said = sweep(heard.len(), 48_000.0);
+    for start in [4_800, 48_000, 96_000] {
+        let found = correlation(&said[start..start + 9_600], &heard[start..start + 9_600]);
+        assert!(found > 0.97, "{start}: {found}");
+    }
+}
+
+#[test]
+fn seeking_finds_the_place() {
+    let path = path("seek.ogg");
+    write(&path, &sweep(16_000 * 4, 16_000.0), 1);
+    let mut reader = OggOpusReader::open(&path).unwrap();
+    let said = sweep(48_000 * 4, 48_000.0);
+
+    for seconds in [2.5_f64, 0.0, 1.013] {
+        reader.seek(seconds).unwrap();
+        let mut heard = Vec::new();
+        reader.read_mono(9_600, &mut heard).unwrap();
+        let start = (seconds * 48_000.0) as usize;
+        // The first 100 ms of a file are the encoder's own start.
+        let found = correlation(&said[start + 4_800..start + 9_600], &heard[4_800..]);
+        assert!(found > 0.97, "{seconds}: {found}");
+    }
+    reader.seek(100.0).unwrap();
+    assert_eq!(reader.read_mono(10, &mut Vec::new()).unwrap(), 0);
+}
+
+#[test]
+fn two_channels_are_mixed_down() {
+    let path = path("stereo.ogg");
+    let tone = sweep(16_000, 16_000.0);
+    let pairs: Vec<i16> = tone.iter().flat_map(|s| [*s, 0]).collect();
+    write(&path, &pairs, 2);
+    let mut reader = OggOpusReader::open(&path).unwrap();
+
+    let mut heard = Vec::new();
+    reader.read_mono(usize::MAX, &mut heard).unwrap();
+
+    assert_eq!(heard.len(), 48_000);
+    let level = crate::level::level_dbov(&heard[9_600..]) - crate::level::level_dbov(&tone);
+    assert!((level + 6.0).abs() < 1.0, "{level}");
+}
+
+#[test]
+fn pages_and_headers_are_as_the_rfc_has_them() {
+    let path = path("pages.ogg");
+    write(&path, &sweep(16_000 * 2, 16_000.0), 1);
+    let data = std::fs::read(&path).unwrap();
+
+    let starts: Vec<usize> = data
+        .windows(4)
+        .enumerate()
+        .filter_map(|(at, four)| (four == b"OggS").then_some(at))
+        .collect();
+    let granule = |at: usize| u64::from_le_bytes(data[at + 6..at + 14].try_into().unwrap());
+    let granules: Vec<u64> = starts.iter().map(|at| granule(*at)).collect();
+
+    assert_eq!(&data[28..36], b"OpusHead");
+    let pre_skip = u64::from(u16::from_le_bytes([data[38], data[39]]));
+    assert!(pre_skip > 0);
+    assert_eq!(granules, [0, 0, 48_000, 96_000 + pre_skip]);
+    assert_eq!(data[starts[0] + 5], 2, "begin of stream");
+    assert_eq!(data[starts[3] + 5], 4, "end of stream");
+}
+
+#[test]
+fn what_is_no_opus_is_refused_by_type() {
+    let path = path("none.ogg");
+    std::fs::write(&path, b"OggS and no more").unwrap();
+    assert!(matches!(
+        OggOpusReader::open(&path),
+        Err(OggError::Damaged(_) | OggError::System(_) | OggError::NotOpus)
+    ));
+    assert_eq!(Head::parse_untrusted(b"OpusHead\x01\x03"), None);
+    let four = [b"OpusHead".as_slice(), &[1, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
+    assert_eq!(Head::parse_untrusted(&four), None);
+}

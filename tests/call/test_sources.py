@@ -1,0 +1,170 @@
+"""Every kind of source in a call: by play, as a stream, as a prompt."""
+
+from __future__ import annotations
+
+import math
+import wave
+
+import pytest
+import trio
+
+import trivox
+from trivox.errors import CallEndedError, InvalidArgumentsError
+from trivox.media.sources import MixSource, MusicOnHoldSource, SilenceSource, ToneSource
+
+
+def _blocks(count: int):
+    for _ in range(count):
+        yield bytes(2 * 1600)
+
+
+async def _async_blocks(count: int):
+    for _ in range(count):
+        await trio.sleep(0.01)
+        yield bytes(2 * 1600)
+
+
+def _file(tmp_path) -> str:
+    path = tmp_path / "prompt.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(2 * 8000))
+    return str(path)
+
+
+SOURCES = {
+    "file": lambda tmp_path: _file(tmp_path),
+    "tone": lambda tmp_path: ToneSource(duration=1.0),
+    "silence": lambda tmp_path: SilenceSource(1.0),
+    "mixture": lambda tmp_path: MixSource((_file(tmp_path), ToneSource(duration=0.5))),
+    "iterable": lambda tmp_path: trivox.IterSource(_blocks(10)),
+    "async iterable": lambda tmp_path: trivox.AsyncIterSource(_async_blocks(10)),
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+async def test_each_source_plays_to_its_end(autojump_clock, pair, tmp_path, kind: str) -> None:
+    async def body(call, far) -> None:
+        began = trio.current_time()
+        await call.play(SOURCES[kind](tmp_path))
+
+        # Virtual time does not wait for the thread that an iterable is asked in.
+        most = math.inf if kind == "iterable" else 1.15
+        assert 0.99 < trio.current_time() - began < most
+
+    await pair.run(body)
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+async def test_each_source_is_a_prompt_that_a_key_stops(
+    autojump_clock, pair, tmp_path, kind: str
+) -> None:
+    async def body(call, far) -> None:
+        async def press() -> None:
+            await trio.sleep(0.4)
+            pair.world.media.sessions.press(call._leg.session, "7")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(press)
+            began = trio.current_time()
+            digits = await call.collect_dtmf(prompt=SOURCES[kind](tmp_path), max_digits=1)
+
+        assert digits == "7"
+        assert trio.current_time() - began == pytest.approx(0.4, abs=0.05)
+        assert pair.world.engine.counts()["playbacks"] == 0
+
+    await pair.run(body)
+
+
+async def test_each_source_makes_a_stream(autojump_clock, world, tmp_path) -> None:
+    async def answer(call) -> None:
+        await call.answer()
+        await call.wait_ended()
+
+    async with (
+        world().with_server(answer) as (client, uri),
+        client.dial(uri) as call,
+    ):
+        for make in SOURCES.values():
+            await call.add_stream(client.streams.create_audio_stream(make(tmp_path)))
+        push = trivox.PushSource()
+        await call.add_stream(client.streams.create_audio_stream(push))
+        assert len(call.local_streams.value) == len(SOURCES) + 2
+
+        await push.send(bytes(2 * 1600))
+        await push.wait_played()
+        push.close()
+        await trio.sleep(2)
+
+        assert len(call.local_streams.value) == 1
+
+
+async def test_a_remote_stream_is_relayed_until_its_call_ends(autojump_clock, pair) -> None:
+    async def body(call, far) -> None:
+        (stream,) = far.remote_streams.value
+        source = trivox.RemoteSource(stream)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call.play, source)
+            await trio.sleep(1)
+            assert pair.world.engine.counts()["playbacks"] == 1
+            nursery.cancel_scope.cancel()
+        with pytest.raises(InvalidArgumentsError):
+            trivox.RemoteSource("a path")
+
+    await pair.run(body)
+
+
+async def test_a_remote_stream_is_read_and_iterated(autojump_clock, pair) -> None:
+    async def body(call, far) -> None:
+        (stream,) = call.remote_streams.value
+        assert len(await stream.read(0.5, rate=8000)) == 8000
+        with stream.frames(rate=8000, chunk=0.1) as frames:
+            frame = await anext(frames)
+        assert len(bytes(frame)) == 1600
+        call.hangup()
+        await call.wait_ended()
+        with pytest.raises(CallEndedError):
+            stream.frames()
+
+    await pair.run(body)
+
+
+async def test_an_iterable_that_raises_ends_its_playback_and_is_told(
+    autojump_clock, pair, caplog
+) -> None:
+    def broken():
+        yield bytes(2 * 1600)
+        raise ValueError("mine")
+
+    async def body(call, far) -> None:
+        source = trivox.IterSource(broken())
+        await call.play(source)
+
+        assert isinstance(source.error, ValueError)
+        assert "IterSource" in caplog.text
+
+    await pair.run(body)
+
+
+async def test_music_on_hold_goes_round(autojump_clock, pair, tmp_path) -> None:
+    async def body(call, far) -> None:
+        await call.hold(music=MusicOnHoldSource(_file(tmp_path)))
+        await trio.sleep(5)
+        assert pair.world.engine.counts()["playbacks"] == 1
+        await call.hold(enable=False)
+
+    await pair.run(body)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("a.wav", "wav"), ("a.OGG", "ogg"), ("a.opus", "ogg")]
+)
+def test_the_format_of_a_recording_goes_by_its_name(name: str, wanted: str) -> None:
+    from trivox.call.recording import Recording
+
+    async def begin() -> None: ...
+
+    recording = Recording(None, name, "both", None, begin)
+    assert recording.format == wanted
