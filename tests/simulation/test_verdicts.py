@@ -177,6 +177,43 @@ def test_a_2xx_without_ack_and_an_ack_without_2xx_are_found(outcome):
     _judged(outcome, "acknowledged a 2xx that did not come")
 
 
+def _rung(outcome):
+    """Return a PRACK of a caller, and the response of the callee that it is for."""
+    prack = _found(outcome, b"PRACK")
+    parsed = SipMessage.parse(prack.data)
+    rang = next(
+        message
+        for message in outcome.trace.messages
+        if message.direction == "out"
+        and message.party.startswith("callee")
+        and b"\r\nRSeq: " in message.data
+        and parsed.key()[2].encode() in message.data
+    )
+    return prack, rang
+
+
+def test_a_provisional_response_acknowledged_twice_or_unheard_is_found(handed):
+    prack, _ = _rung(handed[0])
+    _add(handed[0], prack, data=_renewed(_with_cseq(prack.data, 900)))
+    _judged(handed[0], "acknowledged a provisional response twice")
+
+    number = SipMessage.parse(prack.data).header("RAck").split()[0].encode()
+    data = prack.data.replace(b"RAck: " + number, b"RAck: 77")
+    _add(handed[0], prack, data=_renewed(_with_cseq(data, 901)))
+    _judged(handed[0], "a provisional response that did not come")
+
+
+def test_a_provisional_response_repeated_after_its_prack_or_misnumbered_is_found(handed):
+    _, rang = _rung(handed[0])
+    _add(handed[0], rang)
+    _judged(handed[0], "after its PRACK")
+
+    number = SipMessage.parse(rang.data).header("RSeq").encode()
+    skipped = b"RSeq: %d" % (int(number) + 5)
+    _add(handed[0], rang, data=rang.data.replace(b"RSeq: " + number, skipped))
+    _judged(handed[0], "went from RSeq")
+
+
 # (4)
 
 
@@ -379,3 +416,24 @@ _CLAIMS = {
     "spikes": {"spike"},
     "listeners": {"ListenerFailed", "HandlerFailed"},
 }
+
+
+def test_who_talks_on_to_somebody_who_died_is_found(outcome):
+    side = next(
+        each
+        for each in outcome.trace.sides
+        if each.call.direction == "incoming" and "Connected" in each.names
+    )
+    plans = [dataclasses.replace(plan, is_forked=False) for plan in outcome.plans]
+    caller = next(
+        each
+        for each in outcome.trace.sides
+        if each.number == side.number and each.call.direction == "outgoing"
+    )
+    at = max(side.call.timings.connected, caller.call.timings.connected) + 0.01
+    for each in (side, caller):
+        each.call.end = dataclasses.replace(each.call.end, at=at + 500.0)
+    shape = dataclasses.replace(outcome.shape, session_expires=90, talk=(1.0, 100.0))
+    changed = dataclasses.replace(outcome, plans=plans, shape=shape, restarted=((at, side.party),))
+
+    _judged(changed, f"s after {side.party} had died")

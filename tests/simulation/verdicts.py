@@ -11,6 +11,7 @@ from trivox.call.states import CallDirection
 from .handovers import judge_handovers
 from .happenings import judge_happenings
 from .plan import Behaviour, Transfer
+from .widows import judge_widows
 from .wire_rules import judge_messages
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def judge(outcome: Outcome) -> list[str]:
         *_judge_agreement(outcome),
         *judge_messages(outcome),
         *judge_handovers(outcome),
+        *judge_widows(outcome),
         *judge_happenings(outcome),
         *_judge_queues(outcome),
         *_judge_holdings(outcome),

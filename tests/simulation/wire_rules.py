@@ -232,8 +232,45 @@ class Offers:
         return seen.party, seen.call_id, frozenset((seen.from_tag, seen.to_tag))
 
 
-RULES = (Form, Silence, Timers, Sequence, Acknowledgement, EndedDialogs, Offers)
-FORGOTTEN = (EndedDialogs, Offers)
+class Reliable:
+    """A reliable provisional response is acknowledged once, and not repeated then (RFC 3262 §3, §4)."""
+
+    def __init__(self, _shape: Shape) -> None:
+        self._heard: set[tuple[str, str, str, int]] = set()
+        self._pracks: dict[tuple[str, str, str, int], str] = {}
+        self._newest: dict[tuple[str, str, str], int] = {}
+        self._settled: set[tuple[str, str, str, int]] = set()
+
+    def look(self, seen: Seen) -> Iterator[str]:
+        if seen.is_board:
+            return
+        if seen.method == "PRACK" and seen.status == 0:
+            number = int((seen.message.header("RAck") or "0").split()[0])
+            key = (seen.party, seen.call_id, seen.to_tag, number)
+            if not seen.is_out:
+                self._settled.add(key)
+            elif key not in self._heard:
+                yield "acknowledged a provisional response that did not come"
+            elif self._pracks.setdefault(key, seen.branch) != seen.branch:
+                yield "acknowledged a provisional response twice"
+        elif 100 < seen.status < 200 and seen.message.header("RSeq"):
+            key = (seen.party, seen.call_id, seen.to_tag, int(seen.message.header("RSeq") or "0"))
+            if seen.is_out:
+                yield from self._repeat(key)
+            else:
+                self._heard.add(key)
+
+    def _repeat(self, key: tuple[str, str, str, int]) -> Iterator[str]:
+        dialog, number = key[:3], key[3]
+        if key in self._settled:
+            yield "repeated a provisional response after its PRACK"
+        if number not in (newest := self._newest.get(dialog, number), newest + 1):
+            yield f"went from RSeq {newest} to {number}"
+        self._newest[dialog] = number
+
+
+RULES = (Form, Silence, Timers, Sequence, Acknowledgement, EndedDialogs, Offers, Reliable)
+FORGOTTEN = (EndedDialogs, Offers, Reliable)
 """Rules that a party which forgot a dialog, by a restart or a fault of its own, cannot keep."""
 
 
