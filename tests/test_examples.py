@@ -147,3 +147,24 @@ def test_asyncio_agent_says_back_what_it_hears(tmp_path):
     module.run_as_guest(both)
 
     assert heard_hz(recording, 0, 2.0, 0.5) == pytest.approx(440, abs=8)
+
+
+async def test_voice_agent_says_back_what_it_hears_and_stops_when_interrupted(tmp_path, capsys):
+    recording = tmp_path / "caller.wav"
+    speech = Path(trivox.__file__).parent / "cli" / "data" / "reply.wav"
+    async with serving(example("voice_agent").handler) as (caller, address):
+        async with caller.dial(address, RTP) as call, call.recording(recording):
+            await call.play(speech)
+            await trio.sleep(2.0)
+            await call.play(speech)
+            await trio.sleep(1.0)
+
+    printed = capsys.readouterr().out
+    assert "interrupted after" in printed
+    assert 300 < int(printed.split("interrupted after ")[1].split()[0]) < 3_000
+    with wave.open(str(recording)) as file:
+        data = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").reshape(-1, 2)
+    received = data[:, 0].astype(float)
+    levels = np.sqrt(np.mean(received[: len(received) // 800 * 800].reshape(-1, 800) ** 2, axis=1))
+    assert levels[:40].max() < 200, "nothing is said back before the sentence is over"
+    assert levels.max() > 1000
