@@ -401,8 +401,13 @@ class MediaEngine:
         codecs: Sequence[str],
         dtmf: bool,
         ptime_ms: int,
+        accepts: Sequence[str] = (),
     ) -> int:
-        """`transport` is "ice" or "plain". Binds what it needs on the local addresses."""
+        """`transport` is "plain", "sdes", "dtls" or "ice"; `accepts` are others the far end may change to. Binds what it needs on the local addresses."""
+    def change_transport(
+        self, session: int, *, transport: str, accepts: Sequence[str] = ()
+    ) -> None:
+        """Offer another transport in place of one that was refused, before the far end answered."""
     def create_offer(self, session: int, *, ice_restart: bool = False) -> str: ...
     def set_remote(self, session: int, sdp: str, kind: str, dialog: str) -> None:
         """`kind` is "offer", "answer" or "provisional"; `dialog` tells early dialogs (To tags) apart. Raises MediaNegotiationError."""
@@ -590,7 +595,7 @@ def detect_video(sdp: str) -> bool:
     """Whether a description has a video stream with media in some direction."""
 
 def detect_transport(sdp: str) -> str:
-    """Which transport an offer asks for: "ice" or "plain"."""
+    """Which transport an offer asks for: "plain", "sdes", "dtls" or "ice"."""
 
 def compare_recordings(
     sent_path: str | PathLike[str], recorded_path: str | PathLike[str], channel: int | None

@@ -33,7 +33,18 @@ def _fake() -> DrivenMedia:
     return fake_media(now=trio.current_time())[0]
 
 
-@pytest.fixture(params=["native plain", "native ice", "fake plain", "fake ice"])
+KINDS = (
+    "native plain",
+    "native sdes",
+    "native dtls",
+    "native ice",
+    "fake plain",
+    "fake sdes",
+    "fake ice",
+)
+
+
+@pytest.fixture(params=KINDS)
 async def made(request: pytest.FixtureRequest, autojump_clock: MockClock) -> AsyncIterator[Made]:
     kind, transport = request.param.split()
     make: Callable[[], DrivenMedia] = {"native": _native, "fake": _fake}[kind]

@@ -9,7 +9,12 @@ from tests.media.pairs import connect_pair
 from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.media.engine import EngineEventKind as Kind
 
-from .conftest import HOSTS
+from .conftest import HOSTS, KINDS
+
+# Only audio is carried under keys without ICE.
+pytestmark = pytest.mark.parametrize(
+    "made", [kind for kind in KINDS if kind.split()[1] in {"plain", "ice"}], indirect=True
+)
 
 
 def agree(sessions, one: int, other: int) -> None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from trivox.media.engine import Media, MediaSessions
 
-CODECS = {"ice": ["opus", "PCMU"], "plain": ["PCMU", "PCMA"]}
+_TRUNK = ["PCMU", "PCMA"]
+CODECS = {"ice": ["opus", "PCMU"], "plain": _TRUNK, "sdes": _TRUNK, "dtls": _TRUNK}
 
 
 @dataclass

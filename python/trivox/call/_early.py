@@ -12,8 +12,10 @@ from trivox.call._paths import CallPaths
 from trivox.call.events import EarlyMediaStarted, Originator
 from trivox.call.header_rules import HeaderArguments, checked_headers
 from trivox.call.messages import reason_of
+from trivox.call.settings import DEFAULT_OFFERED_MEDIA
 from trivox.call.states import CallDirection, Phase
 from trivox.call.streams import checked_streams
+from trivox.call.transports import TransportChoice, choice_for_answer, choice_for_offer
 from trivox.errors import (
     AudioStreamRequiredError,
     CallWrongDirectionError,
@@ -22,7 +24,6 @@ from trivox.errors import (
     MediaNegotiationError,
     StreamError,
 )
-from trivox.media.native_engine import detect_transport
 from trivox.sip.bodies import SDP
 
 if TYPE_CHECKING:
@@ -30,13 +31,15 @@ if TYPE_CHECKING:
 
     from trivox.call.streams import LocalStream
 
-TRANSPORTS = {"webrtc": "ice", "rtp": "plain", "auto": "plain"}
 _PROVISIONAL = range(101, 200)
 _EARLY = 183
 
 
 class CallEarly(CallPaths):
     """A call on its way to be answered."""
+
+    _kinds_left: tuple[str, ...] = ()
+    """Kinds of media to be offered yet, should the far end refuse what is offered now."""
 
     async def progress(
         self,
@@ -95,18 +98,40 @@ class CallEarly(CallPaths):
         if self._leg.is_open:
             return self._leg.local_sdp.encode()  # early media has answered the offer
         offer = self._remote_offer
-        wanted = TRANSPORTS[self.settings.media]
-        if offer and self.settings.media == "auto":
-            wanted = detect_transport(offer.decode(errors="replace"))
-        self._leg.open(
-            transport=wanted,
-            local_hosts=self._host.media_hosts(self._route, wanted),
-            advertised=self._host.advertised,
-            settings=self.settings,
-        )
+        kind = self.settings.media
+        self._open_leg(choice_for_answer(kind, offer) if offer else self._first_choice())
         self._prepare_video()
         self._tell(media_state="connecting")
         return self._leg.answer(offer, "") if offer else self._leg.offer()
+
+    def _first_choice(self) -> TransportChoice:
+        """Return what an offer of ours begins with."""
+        self._kinds_left = self._offered_kinds[1:]
+        return self._choice(self._offered_kinds[0])
+
+    def _choice(self, kind: str) -> TransportChoice:
+        return choice_for_offer(kind, is_open=self.settings.media == "auto")
+
+    def _open_leg(self, choice: TransportChoice) -> None:
+        assert self._route is not None, "a route is there before media is"
+        # What is offered after a refusal has the same addresses to choose from.
+        widest = "ice" if "webrtc" in self._kinds_left else choice.transport
+        self._leg.open(
+            choice,
+            local_hosts=self._host.media_hosts(self._route, widest),
+            advertised=self._host.advertised,
+            settings=self.settings,
+        )
+
+    @property
+    def _offered_kinds(self) -> tuple[str, ...]:
+        """The kinds of media our offers have, the first one first."""
+        if self.settings.media != "auto":
+            return (self.settings.media,)
+        if self.settings.offered_media is not None:
+            return self.settings.offered_media
+        of_account = self.account.offered_media if self.account is not None else None
+        return of_account or DEFAULT_OFFERED_MEDIA
 
     def _early_description(self, code: int, streams: tuple[LocalStream, ...]) -> bytes:
         """Return the answer a provisional response carries; empty for one without media."""

@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger("trivox.call")
 _MOST_TARGETS = 10
+_NOT_ACCEPTABLE = frozenset({488, 606})
 
 
 class CallRedirecting(CallTransfer):
     """What a call does with 3xx responses (RFC 3261 §8.1.3.4, §21.3)."""
 
     _redirection: Redirection | None = None
+    _target = ""
+    """Whom a redirection sent us to, once it is asked."""
 
     async def redirect(self, targets: Sequence[str]) -> None:
         """Send the caller of an incoming call elsewhere (302); this call is over then.
@@ -60,6 +63,8 @@ class CallRedirecting(CallTransfer):
 
     def _take_refusal(self, status: int, reason: str, message: Message) -> None:
         """Take the final response that refuses our call: try another target, or let it fail."""
+        if self._offer_next_kind(status):
+            return
         target = self._next_target(status, message) if self._may_be_sent_on(status) else None
         # Whoever was asked may have hung up meanwhile.
         is_wanted = self._phase is Phase.OUT_INVITING
@@ -72,6 +77,24 @@ class CallRedirecting(CallTransfer):
         """Try another target in place of one that refused, or that cannot be asked."""
         self._session = refused.redirected(target)
         self._host.start_soon(self._follow, target, name=f"redirection of {self.id}")
+
+    def _offer_next_kind(self, status: int) -> bool:
+        """Offer the next kind of media to a far end that takes none of this one's (488, 606)."""
+        session, route = self._session, self._route
+        is_asked = status in _NOT_ACCEPTABLE and self._phase is Phase.OUT_INVITING
+        # A far end that has answered early knows what it refuses.
+        if not is_asked or not self._kinds_left or self._leg.remote_sdp:
+            return False
+        if session is None or route is None:
+            return False
+        kind, *others = self._kinds_left
+        self._kinds_left = tuple(others)
+        self._leg.change_transport(self._choice(kind))
+        target = self._target or self.destination
+        self._session = session.redirected(target)
+        self._session.use(route.identity)
+        self._carry_out(self._session.invite(self._leg.offer(), SDP))
+        return True
 
     def _may_be_sent_on(self, status: int) -> bool:
         is_calling = self._phase is Phase.OUT_INVITING
@@ -114,6 +137,7 @@ class CallRedirecting(CallTransfer):
         if session is None or self._session is not session or session.is_over:
             return
         self._route = route
+        self._target = target
         self._leg.screen = partial(self._host.screen, route)
         session.use(route.identity)
         self._carry_out(session.invite(self._leg.offer(), SDP))

@@ -155,3 +155,8 @@ class AccountFace(Protocol):
     def uri(self) -> str:
         """Address of record."""
         ...
+
+    @property
+    def offered_media(self) -> tuple[str, ...] | None:
+        """The kinds of media its calls offer, unless their settings say otherwise."""
+        ...

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trivox.call.leg_video import LegVideo
     from trivox.call.local_audio import LocalAudio
     from trivox.call.settings import CallSettings
+    from trivox.call.transports import TransportChoice
     from trivox.media.engine import EngineEventSink, Media, MediaSessions, Report
     from trivox.media.port import AudioPort
 
@@ -130,22 +131,23 @@ class MediaLeg:
 
     def open(
         self,
+        choice: TransportChoice,
         *,
-        transport: str,
         local_hosts: Sequence[str],
         advertised: str,
         settings: CallSettings,
     ) -> None:
         """Open the session on local addresses, best first. Raises EngineError when no port is left."""
         assert self._sink is not None, "a released leg is not opened again"
-        self._is_ice = transport == "ice"
+        self._is_ice = choice.transport == "ice"
         self._session = self.sessions.open_session(
-            transport=transport,
+            transport=choice.transport,
             local_addresses=local_hosts,
             advertised=advertised,
             codecs=settings.audio_codecs,
             dtmf=True,
             ptime_ms=_PTIME_MS,
+            accepts=choice.accepts,
         )
         settings.opus.apply(self.sessions, self._session, comfort_noise=settings.comfort_noise)
         self._media.attach(self._session, self._sink)
@@ -155,6 +157,13 @@ class MediaLeg:
             settings.detection.begin(self.sessions, self._session)
         if self.audio is not None:
             self.audio.begin()
+
+    def change_transport(self, choice: TransportChoice) -> None:
+        """Offer another transport: the far end refused the offer. What plays and records stays."""
+        self._is_ice = choice.transport == "ice"
+        self.sessions.change_transport(
+            self.session, transport=choice.transport, accepts=choice.accepts
+        )
 
     @property
     def is_ice(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Final, Literal, cast
 from trivox.call.argument_rules import (
     checked_choice,
     checked_kind,
+    checked_names,
     checked_number,
     checked_privacy,
     checked_uri,
@@ -17,21 +18,20 @@ from trivox.call.argument_rules import (
 from trivox.call.codec_settings import DEFAULT_AUDIO_CODECS, OpusSettings, checked_codecs
 from trivox.call.header_rules import checked_headers, checked_text
 from trivox.call.streams import LocalStream, checked_streams
+from trivox.call.transports import MEDIA_KINDS, OFFERED_KINDS, MediaKind
 from trivox.errors import InvalidArgumentsError
 from trivox.media.detection import NO_DETECTION, Detection
 from trivox.media.video import VIDEO_CODECS
 from trivox.sip.reliable import Reliability
 from trivox.sip.session_timer import LEAST_INTERVAL, TimerOffer
 
-MediaKind = Literal["auto", "webrtc", "rtp"]
 ReliableKind = Literal["never", "supported", "required"]
-"""auto: what the offer asks for, and plain RTP in an offer of ours; webrtc: ICE and DTLS-SRTP."""
 
 VideoUpgrade = Literal["ask", "accept", "reject"]
 """What becomes of an offer of video during a call: ask by CallUpgrade, or answer it at once."""
 
 _VIDEO_UPGRADES: Final = ("ask", "accept", "reject")
-_MEDIA_KINDS: Final = ("auto", "webrtc", "rtp")
+DEFAULT_OFFERED_MEDIA: Final = ("rtp",)
 _MOST_CUSTOM_DATA_BYTES: Final = 200
 _LEAST_STATS_INTERVAL: Final = 0.5
 
@@ -72,7 +72,10 @@ class CallSettings:
         opus: How Opus is encoded and wanted.
         comfort_noise: With G.711, send what a silence sounds like in place of it, where the far
             end takes that (RFC 3389); received comfort noise is played in any case.
-        media: The kind of media transport.
+        media: How media travels: "auto", "webrtc", "dtls", "srtp", "optional-srtp" or "rtp". An
+            offer of another kind is refused with 488.
+        offered_media: With "auto", the kinds that calls of ours offer: the first one, and when it
+            is refused with 488 or 606, the next; None: those of the account's settings, else "rtp".
         dtmf_method: The default of `Call.send_dtmf`.
         streams: Local streams to send from the start, beside the call's own.
         delayed_offer: Let the far end make the offer of an outgoing call: its INVITE has none, and our
@@ -111,6 +114,7 @@ class CallSettings:
     opus: OpusSettings = field(default_factory=OpusSettings)
     comfort_noise: bool = False
     media: MediaKind = "auto"
+    offered_media: tuple[str, ...] | None = None
     dtmf_method: DtmfMethod = DtmfMethod.AUTO
     streams: tuple[LocalStream, ...] = ()
     delayed_offer: bool = False
@@ -154,7 +158,8 @@ class CallSettings:
             preferred = _checked_video((self.preferred_video_codec,))[0]
             object.__setattr__(self, "preferred_video_codec", preferred)
         _check_name(self.video_upgrade, "video_upgrade", _VIDEO_UPGRADES)
-        _check_name(self.media, "media", _MEDIA_KINDS)
+        _check_name(self.media, "media", MEDIA_KINDS)
+        self._check_offered_media()
         for name in ("ring_timeout", "max_duration", "media_timeout"):
             value = getattr(self, name)
             if value is not None:
@@ -166,6 +171,18 @@ class CallSettings:
         checked_number(self.stats_interval, "stats_interval", unit=" seconds")
         steps = max(1, int(self.stats_interval / _LEAST_STATS_INTERVAL))
         object.__setattr__(self, "stats_interval", steps * _LEAST_STATS_INTERVAL)
+
+    def _check_offered_media(self) -> None:
+        if self.offered_media is None:
+            return
+        kinds = checked_names(self.offered_media, "offered_media")
+        for kind in kinds:
+            _check_name(kind, "each of offered_media", OFFERED_KINDS)
+        if not kinds or self.media != "auto":
+            raise InvalidArgumentsError(
+                "offered_media names at least one kind, and goes with media='auto'"
+            )
+        object.__setattr__(self, "offered_media", kinds)
 
     @property
     def ordered_video_codecs(self) -> tuple[str, ...]:

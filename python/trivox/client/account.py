@@ -93,6 +93,11 @@ class Account:
         return self.config.uri
 
     @property
+    def offered_media(self) -> tuple[str, ...] | None:
+        """The kinds of media its calls offer, by its settings."""
+        return self.config.settings.offered_media
+
+    @property
     def contact(self) -> str:
         """Our Contact at the registrar, by the flow in use; empty before the first `register()`."""
         flow = self.flow or self._flows[0]

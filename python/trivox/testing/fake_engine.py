@@ -71,13 +71,20 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeVideo):
         codecs: Sequence[str],
         dtmf: bool,
         ptime_ms: int,
+        accepts: Sequence[str] = (),
     ) -> int:
         """Make a session on a port of its own."""
         del advertised, dtmf
-        check_opening(transport, local_addresses, codecs, ptime_ms)
+        check_opening((transport, *accepts), local_addresses, codecs, ptime_ms)
         number = next(self._numbers)
         self._sessions[number] = FakeSession(number, transport, _FIRST_PORT + 2 * number, self._now)
         return number
+
+    def change_transport(
+        self, session: int, *, transport: str, accepts: Sequence[str] = ()
+    ) -> None:
+        """Offer another transport."""
+        self._session(session).change_transport(transport, accepts)
 
     def create_offer(self, session: int, *, ice_restart: bool = False) -> str:
         """Return an offer with the session's port, and another user fragment for a restart."""

@@ -51,6 +51,14 @@ class FakeSession:
         self.agreed_wish = self.wish
         self.has_open_offer = False
 
+    def change_transport(self, transport: str, accepts: Sequence[str]) -> None:
+        """Offer another transport, unless the far end has described itself."""
+        check_transports((transport, *accepts))
+        if self.remote_port:
+            raise EngineError("the far end has answered: it alone changes the transport now")
+        self.transport = transport
+        self.has_open_offer = False
+
     def rollback(self) -> None:
         """Forget an offer and its wish."""
         self.wish = self.agreed_wish
@@ -68,6 +76,16 @@ class FakeSession:
         return self._flowed
 
 
+_PROFILES: Final = {
+    "plain": "RTP/AVP 0",
+    "sdes": "RTP/SAVP 0",
+    "dtls": "UDP/TLS/RTP/SAVP 0",
+    "ice": "UDP/TLS/RTP/SAVPF 111",
+}
+_KEYS: Final = {
+    "sdes": f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{'A' * 40}\r\n",
+    "dtls": f"a=fingerprint:sha-256 {':'.join(['00'] * 32)}\r\na=setup:actpass\r\n",
+}
 _WAYS: Final = {
     "sendrecv": (True, True),
     "sendonly": (True, False),
@@ -101,12 +119,19 @@ def _direction_in(sdp: str) -> str:
     return found
 
 
+def check_transports(transports: Sequence[str]) -> None:
+    """Refuse names of no transport."""
+    for transport in transports:
+        if transport not in _PROFILES:
+            known = ", ".join(_PROFILES)
+            raise InvalidArgumentsError(f"a transport is one of {known}, not {transport!r}")
+
+
 def check_opening(
-    transport: str, local_addresses: Sequence[str], codecs: Sequence[str], ptime_ms: int
+    transports: Sequence[str], local_addresses: Sequence[str], codecs: Sequence[str], ptime_ms: int
 ) -> None:
     """Refuse what the native engine refuses to open."""
-    if transport not in {"ice", "plain"}:
-        raise InvalidArgumentsError(f'the transport is "ice" or "plain", not {transport!r}')
+    check_transports(transports)
     if not local_addresses or not codecs or not 1 <= ptime_ms <= 120:
         raise InvalidArgumentsError(
             "a session needs a local address, a codec and 1 to 120 ms a packet"
@@ -139,12 +164,13 @@ def find(table: Mapping[int, _Found], number: int, kind: str) -> _Found:
 
 def describe(own: FakeSession, direction: str, offer: str = "") -> str:
     """Return a description with the port that tells sessions apart; `offer` is what it answers."""
-    profile = "UDP/TLS/RTP/SAVPF 111" if own.transport == "ice" else "RTP/AVP 0"
+    profile = _PROFILES[own.transport]
     codec = "111 opus/48000/2" if own.transport == "ice" else "0 PCMU/8000"
     lines = [line.split() for line in offer.splitlines() if line.startswith("m=")]
     place = next((n for n, line in enumerate(lines) if _is_audio(line)), 0)
     refused = [f"{line[0]} 0 {' '.join(line[2:])}\r\na=inactive\r\n" for line in lines]
     media = f"m=audio {own.port} {profile}\r\na=rtpmap:{codec}\r\na={direction}\r\n"
+    media += _KEYS.get(own.transport, "")
     if own.transport == "ice":
         media += f"a=ice-ufrag:{own.number}-{own.ice_restarts}\r\n"
     refused[place : place + 1] = [media]

@@ -31,6 +31,12 @@ const LOCAL: &str = "192.0.2.1:4000";
 const PEER: &str = "192.0.2.2:5000";
 const PLAIN_OFFER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\n\
     t=0 0\r\nm=audio 5000 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\na=rtcp-mux\r\n";
+const SDES_OFFER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\n\
+    t=0 0\r\nm=audio 5000 RTP/SAVP 0 8\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 \
+    inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd\r\n";
+const DTLS_OFFER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\n\
+    t=0 0\r\nm=audio 5000 UDP/TLS/RTP/SAVP 0 8\r\na=fingerprint:sha-256 AA:BB:CC\r\n\
+    a=setup:actpass\r\na=rtcp-mux\r\n";
 const ICE_OFFER: &str = "v=0\r\no=- 4611 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
     a=group:BUNDLE a\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 0\r\nc=IN IP4 0.0.0.0\r\n\
     a=ice-ufrag:Uf4a\r\na=ice-pwd:0123456789abcdefghijklmn\r\na=fingerprint:sha-256 AA:BB:CC\r\n\
@@ -44,6 +50,7 @@ fn at(address: &str) -> SocketAddr {
 fn open(transport: TransportKind) -> Session {
     let settings = SessionSettings {
         transport,
+        accepts: Vec::new(),
         codecs: vec![CodecKind::Opus, CodecKind::Pcmu, CodecKind::Pcma],
         dtmf: true,
         ptime_ms: 20,
@@ -51,8 +58,8 @@ fn open(transport: TransportKind) -> Session {
     };
     let mut session = Session::new(1, settings, Arc::clone(&IDENTITY), *ORIGIN, Random::new(1));
     let locals: &[SocketAddr] = match transport {
-        TransportKind::Plain => &[at(LOCAL), at("192.0.2.1:4001")],
         TransportKind::Ice => &[at(LOCAL)],
+        _ => &[at(LOCAL), at("192.0.2.1:4001")],
     };
     session.prepare_video(VideoCodec::ALL.to_vec(), true);
     session.attach(*ORIGIN, locals).expect("it has sockets");
@@ -62,6 +69,8 @@ fn open(transport: TransportKind) -> Session {
 fn connected(transport: TransportKind) -> Session {
     let offer = match transport {
         TransportKind::Plain => PLAIN_OFFER,
+        TransportKind::Sdes => SDES_OFFER,
+        TransportKind::Dtls => DTLS_OFFER,
         TransportKind::Ice => ICE_OFFER,
     };
     let mut session = open(transport);

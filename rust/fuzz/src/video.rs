@@ -82,6 +82,7 @@ fn at(address: &str) -> SocketAddr {
 fn watched() -> Session {
     let settings = SessionSettings {
         transport: TransportKind::Plain,
+        accepts: Vec::new(),
         codecs: vec![CodecKind::Pcmu],
         dtmf: false,
         ptime_ms: 20,

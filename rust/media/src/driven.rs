@@ -73,13 +73,13 @@ impl Driven {
     pub(crate) fn bind(&mut self, slot: &Slot, kind: TransportKind) -> Vec<SocketAddr> {
         let hosts: Vec<IpAddr> = match kind {
             TransportKind::Ice => slot.addresses.clone(),
-            TransportKind::Plain => slot.addresses.iter().take(1).copied().collect(),
+            _ => slot.addresses.iter().take(1).copied().collect(),
         };
         let mut locals = Vec::new();
         for host in hosts {
             let port = self.free_port(host);
             locals.push(SocketAddr::new(host, port));
-            if kind == TransportKind::Plain {
+            if kind != TransportKind::Ice {
                 locals.push(SocketAddr::new(host, port + 1));
             }
         }

@@ -25,6 +25,7 @@ use bridge::Bridge;
 mod audio;
 mod bridge;
 mod stepping;
+mod transports;
 mod video;
 
 /// Events that may wait; enough for a second of 10,000 calls setting up at once.
@@ -268,9 +269,9 @@ impl Engine {
             run(session, now)
         });
         match kind {
-            TransportKind::Plain => live.serve(&slot, &self.ring),
             // Its agent acts in its own turn.
             TransportKind::Ice => live.touch(&slot),
+            _ => live.serve(&slot, &self.ring),
         }
         result
     }

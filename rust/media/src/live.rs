@@ -169,11 +169,6 @@ impl Live {
             Ok::<_, MediaError>(added)
         };
         match how {
-            (TransportKind::Plain, _) => {
-                let (rtp, rtcp) = bind_pair(slot.addresses[0], self.ports, start)?;
-                bound.push(add_own(rtp)?);
-                bound.push(add_own(rtcp)?);
-            }
             (TransportKind::Ice, true) => {
                 for address in &slot.addresses {
                     bound.push(add_own(bind_own(*address, ANY_PORT, start)?)?);
@@ -183,6 +178,11 @@ impl Live {
                 for address in &slot.addresses {
                     bound.push(self.join(shard, (self.home(slot.id), *address), start)?);
                 }
+            }
+            _ => {
+                let (rtp, rtcp) = bind_pair(slot.addresses[0], self.ports, start)?;
+                bound.push(add_own(rtp)?);
+                bound.push(add_own(rtcp)?);
             }
         }
         Ok(())

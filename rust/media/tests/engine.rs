@@ -32,6 +32,7 @@ fn open(engine: &Engine, transport: TransportKind, host: &str) -> u64 {
     let codecs = vec![CodecKind::Opus, CodecKind::Pcmu];
     let settings = SessionSettings {
         transport,
+        accepts: Vec::new(),
         codecs,
         dtmf: true,
         ptime_ms: 20,
@@ -105,6 +106,16 @@ fn exchange(transport: TransportKind) {
 #[test]
 fn plain_sessions_talk_over_loopback() {
     exchange(TransportKind::Plain);
+}
+
+#[test]
+fn sessions_with_keys_of_descriptions_talk_over_loopback() {
+    exchange(TransportKind::Sdes);
+}
+
+#[test]
+fn dtls_sessions_without_ice_talk_over_loopback() {
+    exchange(TransportKind::Dtls);
 }
 
 #[test]

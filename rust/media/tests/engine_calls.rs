@@ -34,6 +34,7 @@ fn live(first: u16, last: u16) -> Result<Engine, MediaError> {
 fn open(engine: &Engine, transport: TransportKind, codecs: &[CodecKind], hosts: &[&str]) -> u64 {
     let settings = SessionSettings {
         transport,
+        accepts: Vec::new(),
         codecs: codecs.to_vec(),
         dtmf: true,
         ptime_ms: 20,

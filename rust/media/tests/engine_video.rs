@@ -48,6 +48,7 @@ impl World {
     fn open(&self, kind: TransportKind, host: &str) -> u64 {
         let settings = SessionSettings {
             transport: kind,
+            accepts: Vec::new(),
             codecs: vec![CodecKind::Pcmu],
             dtmf: true,
             ptime_ms: 20,

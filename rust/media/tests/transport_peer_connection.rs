@@ -38,6 +38,7 @@ impl Call {
         let ice = IceTransport::new(now, identity, &[local]).unwrap();
         let settings = Settings {
             kind: TransportKind::Ice,
+            accepts: Vec::new(),
             codecs: vec![CodecKind::Opus, CodecKind::Pcmu],
             dtmf: true,
             ptime_ms: 20,
@@ -60,7 +61,7 @@ impl Call {
     fn ice(&mut self) -> &mut IceTransport {
         match &mut self.transport {
             Transport::Ice(ice) => ice,
-            Transport::Plain(_) => panic!("not ICE"),
+            _ => panic!("not ICE"),
         }
     }
 
@@ -72,6 +73,8 @@ impl Call {
         };
         LocalMedia {
             address: self.local.ip(),
+            fingerprint: None,
+            keys: Vec::new(),
             rtp_port: self.local.port(),
             rtcp_port: self.local.port(),
             ice: Some(ice),

@@ -1,16 +1,16 @@
 //! A session's descriptions: sockets in, offers and answers out, what is agreed put to use.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::Session;
-use super::negotiation::{Negotiated, RemoteTransport, TransportKind};
+use super::negotiation::{Negotiated, TransportKind};
 use super::offer_answer::{Applied, DescriptionKind, LocalMedia};
 use super::receive::ReceiveSettings;
 use super::send::SendSettings;
+use super::transports::open_transport;
 use crate::MediaError;
-use crate::transport::{IceTransport, PlainTransport, Transport};
+use crate::transport::Transport;
 
 impl Session {
     /// Whether `attach` is still to be called, before the first description.
@@ -28,21 +28,8 @@ impl Session {
     /// # Errors
     /// `MediaError::Fault` when no ICE agent can be made.
     pub fn attach(&mut self, now: Instant, locals: &[SocketAddr]) -> Result<(), MediaError> {
-        let transport = match (self.settings.transport, locals) {
-            (TransportKind::Plain, [rtp, rest @ ..]) => {
-                let rtcp = rest.first().unwrap_or(rtp);
-                Transport::Plain(Box::new(PlainTransport::new(*rtp, *rtcp)))
-            }
-            (TransportKind::Ice, _) => {
-                let ice = IceTransport::new(now, Arc::clone(&self.identity), locals)?;
-                Transport::Ice(Box::new(ice))
-            }
-            (TransportKind::Plain, []) => {
-                return Err(MediaError::Argument(
-                    "a session needs a local address".to_owned(),
-                ));
-            }
-        };
+        let kind = self.settings.transport;
+        let transport = open_transport(now, kind, &self.identity, locals)?;
         self.transport = Some(transport);
         self.locals = locals.to_vec();
         Ok(())
@@ -125,7 +112,7 @@ impl Session {
         };
         let address = self.settings.advertised.unwrap_or(first.ip());
         let ice = match transport {
-            Transport::Plain(_) => None,
+            Transport::Plain(_) | Transport::Sdes(_) | Transport::Dtls(_) => None,
             Transport::Ice(ice) => {
                 let mut own = if is_offer {
                     ice.offered_description()
@@ -147,6 +134,12 @@ impl Session {
             rtcp_port,
             ice,
             lines: self.line_media(address),
+            fingerprint: matches!(transport, Transport::Dtls(_))
+                .then(|| self.identity.fingerprint().to_owned()),
+            keys: match transport {
+                Transport::Sdes(sdes) => sdes.keys().to_vec(),
+                _ => Vec::new(),
+            },
         })
     }
 
@@ -160,6 +153,8 @@ impl Session {
                 rtp_port: rtp.port(),
                 rtcp_port: locals.get(1).unwrap_or(rtp).port(),
                 ice: None,
+                fingerprint: None,
+                keys: Vec::new(),
                 lines: Vec::new(),
             };
             Some((*number, local))
@@ -185,35 +180,19 @@ impl Session {
         kind: DescriptionKind,
         dialog: &str,
     ) -> Result<(), MediaError> {
-        let is_offer = kind == DescriptionKind::Offer;
-        let negotiated = applied.negotiated;
-        self.configure(&negotiated)?;
-        match (&mut self.transport, negotiated.transport) {
-            (Some(Transport::Plain(plain)), RemoteTransport::Plain(remote)) => {
-                plain.set_remote(now, remote);
-                Ok(())
-            }
-            (
-                Some(Transport::Ice(ice)),
-                RemoteTransport::Ice {
-                    remote,
-                    is_dtls_client,
-                },
-            ) => {
-                if applied.is_other_fork {
-                    self.forks.change(ice, dialog, |before| before.fork(now))?;
-                    self.is_transport_ready = ice.is_ready();
-                    // It is told of again when this one is up.
-                    self.connected = None;
-                }
-                match kind {
-                    DescriptionKind::Provisional => self.forks.enter(dialog),
-                    _ => self.forks.settle(),
-                }
-                ice.set_remote(now, &remote, is_offer, is_dtls_client)
-            }
-            _ => Err(MediaError::State("the session has no sockets".to_owned())),
+        self.configure(&applied.negotiated)?;
+        if applied.is_other_fork {
+            self.hear_fork(now, dialog)?;
         }
+        match kind {
+            DescriptionKind::Provisional => self.forks.enter(dialog),
+            _ => self.forks.settle(),
+        }
+        self.connect(
+            now,
+            applied.negotiated.transport,
+            kind == DescriptionKind::Offer,
+        )
     }
 
     fn configure(&mut self, negotiated: &Negotiated) -> Result<(), MediaError> {

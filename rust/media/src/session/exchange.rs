@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::negotiation::Negotiated;
 use crate::transport::IceDescription;
+use crate::transport::keys::SrtpKey;
 
 /// What kind of description the peer sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,10 @@ pub struct LocalMedia {
     pub rtcp_port: u16,
     /// ICE credentials and candidates, and the fingerprint, for the ice transport.
     pub ice: Option<IceDescription>,
+    /// The fingerprint, for the dtls transport.
+    pub fingerprint: Option<String>,
+    /// Our keys, one a suite, for the sdes transport.
+    pub keys: Vec<SrtpKey>,
     /// The same for lines beside the audio that have a transport of their own, by their numbers.
     pub lines: Vec<(u64, Self)>,
 }

@@ -1,5 +1,5 @@
 //! The transports of early dialogs that are not heard at the moment (RFC 3261 §19.3 "forking").
-use crate::transport::IceTransport;
+use crate::transport::Transport;
 
 /// More than a call rings at; the oldest gives way.
 const MOST_ASIDE: usize = 8;
@@ -9,7 +9,7 @@ const MOST_ASIDE: usize = 8;
 #[derive(Default)]
 pub(super) struct Forks {
     current: String,
-    aside: Vec<(String, Box<IceTransport>)>,
+    aside: Vec<(String, Transport)>,
 }
 
 impl Forks {
@@ -24,14 +24,14 @@ impl Forks {
     /// What `make` says; nothing has changed then.
     pub(super) fn change<E>(
         &mut self,
-        transport: &mut Box<IceTransport>,
+        transport: &mut Transport,
         dialog: &str,
-        make: impl FnOnce(&IceTransport) -> Result<IceTransport, E>,
+        make: impl FnOnce(&Transport) -> Result<Transport, E>,
     ) -> Result<(), E> {
         let known = self.aside.iter().position(|(name, _)| name == dialog);
         let next = match known {
             Some(index) => self.aside.remove(index).1,
-            None => Box::new(make(transport)?),
+            None => make(transport)?,
         };
         let before = std::mem::replace(transport, next);
         if self.aside.len() == MOST_ASIDE {

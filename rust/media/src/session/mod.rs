@@ -6,11 +6,13 @@
 mod audio;
 pub mod audio_format;
 mod controls;
+pub mod crypto;
 mod describe;
 mod exchange;
 mod flow;
 mod forks;
 pub(crate) mod joined;
+mod keys_writer;
 pub mod lines;
 pub mod listening;
 mod negotiation;
@@ -19,6 +21,7 @@ pub mod offer_answer;
 pub mod packet;
 mod payload;
 pub mod port;
+mod profile;
 mod receive;
 mod report;
 pub mod rtcp;
@@ -26,6 +29,7 @@ mod sdp;
 mod sdp_writer;
 mod send;
 pub mod statistics;
+mod transports;
 pub mod video;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -59,6 +63,8 @@ use send::{FRAME, Sender};
 pub struct SessionSettings {
     /// How media travels.
     pub transport: TransportKind,
+    /// How else it may, if the peer says so; only among the transports without ICE.
+    pub accepts: Vec<TransportKind>,
     /// Codecs, most wanted first.
     pub codecs: Vec<CodecKind>,
     /// Offer and accept telephone-events.
@@ -128,6 +134,7 @@ impl Session {
         let sender = Sender::new(random);
         let offer_answer = OfferAnswer::new(Settings {
             kind: settings.transport,
+            accepts: settings.accepts.clone(),
             codecs: settings.codecs.clone(),
             dtmf: settings.dtmf,
             ptime_ms: settings.ptime_ms,

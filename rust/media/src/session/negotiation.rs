@@ -3,16 +3,21 @@
 use super::audio_format::OpusFormat;
 use super::offer_answer::{Settings, refused};
 use super::payload::{PayloadTypes, packet_time_ms, takes_comfort_noise};
+use super::profile::{fingerprints, kinds_of, remote_transport};
 use super::sdp::{Description, Direction, Media};
 use crate::MediaError;
 use crate::codec::CodecKind;
-use crate::transport::{RemoteIce, RemotePlain};
+use crate::transport::{RemoteDtls, RemoteIce, RemotePlain, RemoteSdes};
 
-/// Which transport a session was opened with.
+/// How the media of a session travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransportKind {
     /// RTP/AVP.
     Plain,
+    /// RTP/SAVP, or RTP/AVP with keys, under `a=crypto` (RFC 4568).
+    Sdes,
+    /// UDP/TLS/RTP/SAVP without ICE (RFC 5763).
+    Dtls,
     /// UDP/TLS/RTP/SAVPF with ICE.
     Ice,
 }
@@ -33,6 +38,15 @@ pub struct TelephoneEvent {
 pub enum RemoteTransport {
     /// For `PlainTransport::set_remote`.
     Plain(RemotePlain),
+    /// For `SdesTransport::set_remote`.
+    Sdes(RemoteSdes),
+    /// For `DtlsTransport::set_remote`.
+    Dtls {
+        /// Addresses and fingerprints.
+        remote: RemoteDtls,
+        /// Our DTLS role.
+        is_dtls_client: bool,
+    },
     /// For `IceTransport::set_remote`.
     Ice {
         /// Credentials, candidates, fingerprints.
@@ -40,6 +54,28 @@ pub enum RemoteTransport {
         /// Our DTLS role.
         is_dtls_client: bool,
     },
+}
+
+impl RemoteTransport {
+    /// Which transport it is for.
+    pub fn kind(&self) -> TransportKind {
+        match self {
+            Self::Plain(_) => TransportKind::Plain,
+            Self::Sdes(_) => TransportKind::Sdes,
+            Self::Dtls { .. } => TransportKind::Dtls,
+            Self::Ice { .. } => TransportKind::Ice,
+        }
+    }
+
+    /// Our DTLS role, where there is DTLS.
+    pub fn is_dtls_client(&self) -> Option<bool> {
+        match self {
+            Self::Dtls { is_dtls_client, .. } | Self::Ice { is_dtls_client, .. } => {
+                Some(*is_dtls_client)
+            }
+            Self::Plain(_) | Self::Sdes(_) => None,
+        }
+    }
 }
 
 /// What both sides agree on.
@@ -103,12 +139,14 @@ pub(super) fn negotiate(
     let Theirs {
         description, media, ..
     } = *theirs;
-    let kind = ours.settings.kind;
+    let rtcp_mux = media.section.attribute("rtcp-mux").is_some();
+    let path = remote_plain(description, media, rtcp_mux);
+    let transport = remote_transport(ours, theirs, path)?;
+    let kind = transport.kind();
     let send_payload_type = theirs
         .payload_types
         .of_codec(codec)
         .ok_or_else(|| refused("the codec has no payload type"))?;
-    let rtcp_mux = media.section.attribute("rtcp-mux").is_some();
     let offered = offered_direction(description, media, kind);
     let receive_payload_types = receivable(codec, ours, theirs);
     let mut heard = receive_payload_types.iter();
@@ -125,15 +163,7 @@ pub(super) fn negotiate(
         send_comfort_noise: noise.filter(|_| takes_comfort_noise(codec)),
         receive_comfort_noise: ours.payload_types.comfort_noise.filter(|_| may_hear_noise),
         rtcp_mux,
-        transport: match kind {
-            TransportKind::Plain => {
-                RemoteTransport::Plain(remote_plain(description, media, rtcp_mux))
-            }
-            TransportKind::Ice => RemoteTransport::Ice {
-                remote: remote_ice(description, media)?,
-                is_dtls_client: dtls_role(ours, theirs)?,
-            },
-        },
+        transport,
     })
 }
 
@@ -158,7 +188,7 @@ fn telephone_event(
 }
 
 /// Our DTLS role (RFC 5763 §5): an established association keeps its roles.
-fn dtls_role(ours: &Ours<'_>, theirs: &Theirs<'_>) -> Result<bool, MediaError> {
+pub(super) fn dtls_role(ours: &Ours<'_>, theirs: &Theirs<'_>) -> Result<bool, MediaError> {
     match theirs.description.inherited(theirs.media, "setup") {
         Some("passive") => Ok(true),
         Some("active") => Ok(false),
@@ -172,19 +202,18 @@ fn dtls_role(ours: &Ours<'_>, theirs: &Theirs<'_>) -> Result<bool, MediaError> {
     }
 }
 
-/// Which transport an offer asks for: "ice" or "plain".
+/// Which transport an offer asks for: "plain", "sdes", "dtls" or "ice".
 pub fn detect(sdp: &str) -> &'static str {
     let kind = Description::parse_untrusted(sdp).ok().and_then(|offer| {
-        let mut audio = offer
-            .media
-            .iter()
-            .filter(|media| media.kind == "audio" && !media.is_refused());
-        audio.find_map(|media| protocol_kind(&media.protocol))
+        let mut audio = audio_of(&offer);
+        audio.find_map(|media| kinds_of(&offer, media).first().copied())
     });
-    match kind {
-        Some(TransportKind::Ice) => "ice",
-        _ => "plain",
-    }
+    kind.unwrap_or(TransportKind::Plain).as_str()
+}
+
+fn audio_of(description: &Description) -> impl Iterator<Item = &Media> {
+    let media = description.media.iter();
+    media.filter(|media| media.kind == "audio" && !media.is_refused())
 }
 
 /// Whether the author of a description has put us on hold: its audio wants nothing from us.
@@ -192,12 +221,9 @@ pub fn detect_hold(sdp: &str) -> bool {
     let Ok(description) = Description::parse_untrusted(sdp) else {
         return false;
     };
-    let mut audio = description
-        .media
-        .iter()
-        .filter(|media| media.kind == "audio" && !media.is_refused());
+    let mut audio = audio_of(&description);
     audio
-        .find_map(|media| Some((media, protocol_kind(&media.protocol)?)))
+        .find_map(|media| Some((media, *kinds_of(&description, media).first()?)))
         .is_some_and(|(media, kind)| !offered_direction(&description, media, kind).receives())
 }
 
@@ -212,14 +238,6 @@ pub fn detect_video(sdp: &str) -> bool {
     })
 }
 
-pub(super) fn protocol_kind(protocol: &str) -> Option<TransportKind> {
-    match protocol.to_ascii_uppercase().as_str() {
-        "RTP/AVP" | "RTP/AVPF" => Some(TransportKind::Plain),
-        "UDP/TLS/RTP/SAVPF" | "UDP/TLS/RTP/SAVP" | "RTP/SAVPF" => Some(TransportKind::Ice),
-        _ => None,
-    }
-}
-
 /// The direction of the peer's m-line; the hold address of RFC 2543 takes its receiving away, and
 /// so does a bandwidth of 0.
 pub(super) fn offered_direction(
@@ -228,7 +246,7 @@ pub(super) fn offered_direction(
     kind: TransportKind,
 ) -> Direction {
     let written = description.direction(media);
-    let has_no_address = kind == TransportKind::Plain && description.rtp_address(media).is_none();
+    let has_no_address = kind != TransportKind::Ice && description.rtp_address(media).is_none();
     let is_deaf = has_no_address || description.is_starved(media);
     Direction::of(written.sends(), written.receives() && !is_deaf)
 }
@@ -271,7 +289,10 @@ pub(super) fn remote_plain(
     }
 }
 
-fn remote_ice(description: &Description, media: &Media) -> Result<RemoteIce, MediaError> {
+pub(super) fn remote_ice(
+    description: &Description,
+    media: &Media,
+) -> Result<RemoteIce, MediaError> {
     let section = bundle_head(description, media);
     let find = |name: &str| {
         let own = description.inherited(media, name);
@@ -285,22 +306,7 @@ fn remote_ice(description: &Description, media: &Media) -> Result<RemoteIce, Med
             "the ICE credentials have a length RFC 8839 forbids",
         ));
     }
-    let levels = [Some(&media.section), Some(&description.session)];
-    let levels = levels
-        .into_iter()
-        .chain([section.map(|head| &head.section)])
-        .flatten();
-    let fingerprints: Vec<String> = levels
-        .flat_map(|level| level.attributes("fingerprint"))
-        .filter_map(|value| {
-            let (hash, digest) = value.split_once(' ')?;
-            hash.eq_ignore_ascii_case("sha-256")
-                .then(|| digest.trim().to_ascii_uppercase())
-        })
-        .collect();
-    if fingerprints.is_empty() {
-        return Err(refused("the description has no SHA-256 fingerprint"));
-    }
+    let fingerprints = fingerprints(description, media, section)?;
     let own = media.section.attributes("candidate");
     let shared = section
         .into_iter()

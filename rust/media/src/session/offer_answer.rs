@@ -6,8 +6,9 @@
 
 use super::audio_format::AudioSettings;
 use super::lines::{Exchange, FurtherLines};
-use super::negotiation::{Ours, Theirs, negotiate, offered_direction, protocol_kind};
+use super::negotiation::{Ours, Theirs, negotiate, offered_direction};
 use super::payload::PayloadTypes;
+use super::profile::{kind_of_offer, wanted};
 use super::sdp::{Description, Direction, Media};
 use super::sdp_writer::{Answering, Offering, offered_mid, write_answer, write_offer};
 use crate::MediaError;
@@ -19,8 +20,11 @@ pub use super::negotiation::{Negotiated, RemoteTransport, TelephoneEvent, Transp
 /// What does not change in a session's life.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The transport.
+    /// The transport of offers; after an exchange, the one in use.
     pub kind: TransportKind,
+    /// Others the peer's offers may change to. With `Plain` among them, the keys of an `Sdes`
+    /// offer are the peer's to use or not.
+    pub accepts: Vec<TransportKind>,
     /// Codecs, most wanted first; must not be empty.
     pub codecs: Vec<CodecKind>,
     /// Offer and accept telephone events (RFC 4733).
@@ -116,6 +120,13 @@ impl OfferAnswer {
                 self.state = State::Stable;
             }
         }
+    }
+
+    /// Offers another transport from now on; an offer that is out is forgotten.
+    pub(super) fn offer_over(&mut self, kind: TransportKind, accepts: Vec<TransportKind>) {
+        self.settings.kind = kind;
+        self.settings.accepts = accepts;
+        self.state = State::Stable;
     }
 
     /// What is agreed, if anything.
@@ -270,9 +281,9 @@ impl OfferAnswer {
         negotiated: Negotiated,
         is_other_fork: bool,
     ) -> Result<Applied, MediaError> {
-        if let RemoteTransport::Ice { is_dtls_client, .. } = negotiated.transport {
-            self.is_dtls_client = Some(is_dtls_client);
-        }
+        let role = negotiated.transport.is_dtls_client();
+        self.is_dtls_client = role.or(self.is_dtls_client);
+        self.settings.kind = negotiated.transport.kind();
         self.negotiated = Some(negotiated.clone());
         Ok(Applied {
             negotiated,
@@ -348,7 +359,7 @@ impl OfferAnswer {
         let fits = |media: &Media| {
             !media.is_refused()
                 && media.kind == "audio"
-                && protocol_kind(&media.protocol) == Some(self.settings.kind)
+                && kind_of_offer(&self.settings, description, media).is_some()
         };
         if let Some(index) = self.index {
             let media = description.media.get(index);
@@ -369,10 +380,7 @@ impl OfferAnswer {
             .collect();
         let chosen = audio.iter().find(has_codec).or(audio.first());
         chosen.map(|(index, _)| *index).ok_or_else(|| {
-            let wanted = match self.settings.kind {
-                TransportKind::Plain => "RTP/AVP",
-                TransportKind::Ice => "UDP/TLS/RTP/SAVPF",
-            };
+            let wanted = wanted(&self.settings);
             refused(&format!("the offer has no audio stream over {wanted}"))
         })
     }

@@ -4,10 +4,12 @@ use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use super::audio_format::{self, AudioSettings};
+use super::keys_writer::{write_answered_keys, write_offered_keys};
 use super::lines::{FurtherLines, Writing, bundle, write_answered, write_offered};
 use super::negotiation::{Negotiated, RemoteTransport, TransportKind};
 use super::offer_answer::{LocalMedia, Settings};
 use super::payload::{PayloadTypes, encoding};
+use super::profile::offered_protocol;
 use super::sdp::{Description, Direction, Media};
 use crate::codec::CodecKind;
 use crate::transport::IceDescription;
@@ -102,15 +104,15 @@ fn write_offered_audio(out: &mut Lines, offering: &Offering<'_>, mid: Option<&st
     let events = payload_types.telephone_events.iter();
     let noise = payload_types.comfort_noise;
     let numbers = codecs.chain(noise).chain(events.map(|(number, _)| *number));
-    let protocol = match settings.kind {
-        TransportKind::Plain => "RTP/AVP",
-        TransportKind::Ice => "UDP/TLS/RTP/SAVPF",
-    };
-    write_media(out, local, protocol, numbers);
+    let in_use = offering
+        .remote
+        .and_then(|remote| Some((remote, remote.media.get(offering.index)?)));
+    write_media(out, local, offered_protocol(settings, in_use), numbers);
     write_common(out, mid, direction, true, settings, local);
     if let Some(ice) = &local.ice {
         write_ice(out, ice, local.address, "actpass");
     }
+    write_offered_keys(out, local, in_use.map(|(_, media)| media));
     for (number, codec) in &payload_types.codecs {
         write_codec(out, *number, *codec, &settings.audio);
     }
@@ -190,6 +192,7 @@ fn write_answered_audio(out: &mut Lines, answering: &Answering<'_>, media: &Medi
     if let (Some(ice), RemoteTransport::Ice { .. }) = (&local.ice, &negotiated.transport) {
         write_ice(out, ice, local.address, role_of(negotiated));
     }
+    write_answered_keys(out, local, &negotiated.transport, role_of(negotiated));
     write_codec(out, number, negotiated.codec, &settings.audio);
     write_comfort_noise(out, noise);
     if let Some(event) = event {
@@ -201,11 +204,8 @@ fn write_answered_audio(out: &mut Lines, answering: &Answering<'_>, media: &Medi
 
 /// Our DTLS role, as an answer names it.
 fn role_of(negotiated: &Negotiated) -> &'static str {
-    match negotiated.transport {
-        RemoteTransport::Ice {
-            is_dtls_client: true,
-            ..
-        } => "active",
+    match negotiated.transport.is_dtls_client() {
+        Some(true) => "active",
         _ => "passive",
     }
 }
@@ -245,7 +245,7 @@ pub(super) fn write_common(
         line!(out, "a=mid:{mid}");
     }
     line!(out, "a={}", direction.as_str());
-    if settings.kind == TransportKind::Plain && local.rtcp_port != local.rtp_port {
+    if settings.kind != TransportKind::Ice && local.rtcp_port != local.rtp_port {
         line!(out, "a=rtcp:{}", local.rtcp_port);
     }
     if rtcp_mux {
@@ -265,7 +265,11 @@ fn write_ice(out: &mut Lines, ice: &IceDescription, advertised: IpAddr, role: &s
         );
     }
     line!(out, "a=end-of-candidates");
-    line!(out, "a=fingerprint:sha-256 {}", ice.fingerprint);
+    write_certificate(out, &ice.fingerprint, role);
+}
+
+pub(super) fn write_certificate(out: &mut Lines, fingerprint: &str, role: &str) {
+    line!(out, "a=fingerprint:sha-256 {fingerprint}");
     line!(out, "a=setup:{role}");
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rtc::crypto::{HashAlgorithm, RTCCryptoProvider};
+use rtc::crypto::RTCCryptoProvider;
 use rtc::dtls::config::{
     ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig,
     VerifyPeerCertificateFn,
@@ -15,6 +15,7 @@ use rtc::dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc::shared::TransportProtocol;
 use rtc::shared::error::Error;
 
+use super::fingerprint;
 use super::srtp::{Srtp, profiles};
 use crate::MediaError;
 
@@ -48,8 +49,7 @@ impl Identity {
             .certificate
             .first()
             .ok_or_else(|| fault(&"none was made"))?;
-        let fingerprint = fingerprint(provider.as_ref(), der.as_ref())
-            .ok_or_else(|| fault(&"SHA-256 is missing"))?;
+        let fingerprint = fingerprint::of(der.as_ref(), &ring::digest::SHA256);
         Ok(Self {
             provider,
             certificate,
@@ -61,12 +61,6 @@ impl Identity {
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
-}
-
-fn fingerprint(provider: &dyn RTCCryptoProvider, der: &[u8]) -> Option<String> {
-    let digest = provider.crypto().hash(HashAlgorithm::Sha256, der).ok()?;
-    let bytes: Vec<String> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
-    Some(bytes.join(":"))
 }
 
 /// What a datagram or a timer led to.
@@ -95,13 +89,15 @@ pub(super) struct Dtls {
 }
 
 impl Dtls {
-    /// Prepares an association with a peer whose certificate has one of `fingerprints` (SHA-256).
+    /// Prepares an association with a peer whose certificate has one of `fingerprints`.
     ///
-    /// A client says nothing before `start`.
+    /// A client says nothing before `start`. `master_secret` says what of a peer that does not
+    /// know the extended master secret (RFC 7627): browsers do, old phones do not.
     pub(super) fn new(
         identity: Arc<Identity>,
         is_client: bool,
         fingerprints: Vec<String>,
+        master_secret: ExtendedMasterSecretType,
     ) -> Result<Self, MediaError> {
         let verdict = Arc::new(CertificateVerdict::default());
         let config = ConfigBuilder::default()
@@ -111,8 +107,8 @@ impl Dtls {
             .with_client_auth(ClientAuthType::RequireAnyClientCert)
             // Chains mean nothing for self-signed certificates: the fingerprint is the check.
             .with_insecure_skip_verify(true)
-            .with_verify_peer_certificate(Some(verifier(&identity, &fingerprints, &verdict)))
-            .with_extended_master_secret(ExtendedMasterSecretType::Require)
+            .with_verify_peer_certificate(Some(verifier(&fingerprints, &verdict)))
+            .with_extended_master_secret(master_secret)
             .build(is_client, None)
             .map_err(|error| MediaError::Fault(format!("DTLS configuration: {error}")))?;
         let config = Arc::new(config);
@@ -232,7 +228,7 @@ impl Dtls {
         if !self.verdict.verified.load(Ordering::Relaxed) {
             return DtlsOutcome::Failed(WRONG_CERTIFICATE);
         }
-        match Srtp::new(state, self.identity.provider.as_ref()) {
+        match Srtp::new(state, &self.identity.provider) {
             Some(srtp) => {
                 self.is_complete = true;
                 DtlsOutcome::Complete(Box::new(srtp))
@@ -268,22 +264,12 @@ struct CertificateVerdict {
     refused: AtomicBool,
 }
 
-fn verifier(
-    identity: &Arc<Identity>,
-    fingerprints: &[String],
-    verdict: &Arc<CertificateVerdict>,
-) -> VerifyPeerCertificateFn {
-    let provider = identity.provider.clone();
-    let expected: Vec<String> = fingerprints
-        .iter()
-        .map(|f| f.to_ascii_uppercase())
-        .collect();
+fn verifier(fingerprints: &[String], verdict: &Arc<CertificateVerdict>) -> VerifyPeerCertificateFn {
+    let expected = fingerprints.to_vec();
     let verdict = verdict.clone();
     Arc::new(move |certificates, _chains| {
-        let found = certificates
-            .first()
-            .and_then(|der| fingerprint(provider.as_ref(), der));
-        if found.is_some_and(|found| expected.contains(&found)) {
+        let is_theirs = |der: &Vec<u8>| fingerprint::is_among(der, &expected);
+        if certificates.first().is_some_and(is_theirs) {
             verdict.verified.store(true, Ordering::Relaxed);
             return Ok(());
         }

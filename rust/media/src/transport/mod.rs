@@ -1,15 +1,23 @@
-//! How RTP and RTCP of one session travel: bare (`plain`) or over ICE and DTLS-SRTP (`ice`).
+//! How RTP and RTCP of one session travel: bare (`plain`), under keys of the descriptions (`sdes`)
+//! or of a handshake (`dtls`), or over ICE and DTLS-SRTP (`ice`).
 //!
 //! Sans-I/O. Datagrams and `now` go in; datagrams, events and the next deadline come out. After
 //! every call that changes something, take `poll_transmit` and `poll_event` until both are empty,
 //! then wait for a datagram or `next_deadline`.
 
+mod associations;
 mod dtls;
+mod dtls_srtp;
+pub mod fingerprint;
 mod gate;
 mod ice;
+mod inbound;
+pub mod keys;
 mod latch;
 pub mod mux;
+mod paths;
 mod plain;
+mod sdes;
 mod srtp;
 mod stun;
 
@@ -17,8 +25,10 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 pub use dtls::Identity;
+pub use dtls_srtp::{DtlsTransport, RemoteDtls};
 pub use ice::{IceDescription, IceTransport, RemoteIce};
 pub use plain::{PlainTransport, RemotePlain};
+pub use sdes::{RemoteSdes, SdesTransport};
 
 /// A datagram to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,10 +95,14 @@ pub struct TransportCounts {
 }
 
 /// One session's transport.
-// Both variants are boxed: sessions are moved, and the ICE one is large.
+// All variants are boxed: sessions are moved, and the ICE one is large.
 pub enum Transport {
     /// Bare RTP and RTCP, symmetric (RFC 4961).
     Plain(Box<PlainTransport>),
+    /// SRTP with keys of the descriptions (RFC 4568).
+    Sdes(Box<SdesTransport>),
+    /// DTLS-SRTP without ICE (RFC 5763).
+    Dtls(Box<DtlsTransport>),
     /// ICE, DTLS and SRTP, as browsers speak it.
     Ice(Box<IceTransport>),
 }
@@ -104,6 +118,8 @@ impl Transport {
     ) {
         match self {
             Self::Plain(plain) => plain.handle_datagram(now, local, from, data),
+            Self::Sdes(sdes) => sdes.handle_datagram(local, from, data),
+            Self::Dtls(dtls) => dtls.handle_datagram(now, local, from, data),
             Self::Ice(ice) => ice.handle_datagram(now, local, from, data),
         }
     }
@@ -112,6 +128,8 @@ impl Transport {
     pub fn send_rtp(&mut self, now: Instant, packet: &[u8]) -> bool {
         match self {
             Self::Plain(plain) => plain.send_rtp(packet),
+            Self::Sdes(sdes) => sdes.send_rtp(packet),
+            Self::Dtls(dtls) => dtls.send_rtp(packet),
             Self::Ice(ice) => ice.send_rtp(now, packet),
         }
     }
@@ -120,6 +138,8 @@ impl Transport {
     pub fn send_rtcp(&mut self, now: Instant, packet: &[u8]) -> bool {
         match self {
             Self::Plain(plain) => plain.send_rtcp(packet),
+            Self::Sdes(sdes) => sdes.send_rtcp(packet),
+            Self::Dtls(dtls) => dtls.send_rtcp(packet),
             Self::Ice(ice) => ice.send_rtcp(now, packet),
         }
     }
@@ -128,6 +148,8 @@ impl Transport {
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         match self {
             Self::Plain(plain) => plain.poll_transmit(),
+            Self::Sdes(sdes) => sdes.poll_transmit(),
+            Self::Dtls(dtls) => dtls.poll_transmit(),
             Self::Ice(ice) => ice.poll_transmit(),
         }
     }
@@ -136,6 +158,8 @@ impl Transport {
     pub fn poll_event(&mut self) -> Option<TransportEvent> {
         match self {
             Self::Plain(plain) => plain.poll_event(),
+            Self::Sdes(sdes) => sdes.poll_event(),
+            Self::Dtls(dtls) => dtls.poll_event(),
             Self::Ice(ice) => ice.poll_event(),
         }
     }
@@ -143,7 +167,8 @@ impl Transport {
     /// When `handle_timeout` wants to be called; may lie in the past.
     pub fn next_deadline(&self) -> Option<Instant> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Sdes(_) => None,
+            Self::Dtls(dtls) => dtls.next_deadline(),
             Self::Ice(ice) => ice.next_deadline(),
         }
     }
@@ -151,7 +176,8 @@ impl Transport {
     /// Lets timers that are due act; harmless when called early.
     pub fn handle_timeout(&mut self, now: Instant) {
         match self {
-            Self::Plain(_) => {}
+            Self::Plain(_) | Self::Sdes(_) => {}
+            Self::Dtls(dtls) => dtls.handle_timeout(now),
             Self::Ice(ice) => ice.handle_timeout(now),
         }
     }
@@ -160,6 +186,8 @@ impl Transport {
     pub fn close(&mut self, now: Instant) {
         match self {
             Self::Plain(plain) => plain.close(),
+            Self::Sdes(sdes) => sdes.close(),
+            Self::Dtls(dtls) => dtls.close(now),
             Self::Ice(ice) => ice.close(now),
         }
     }
@@ -168,6 +196,8 @@ impl Transport {
     pub fn is_ready(&self) -> bool {
         match self {
             Self::Plain(plain) => plain.is_ready(),
+            Self::Sdes(sdes) => sdes.is_ready(),
+            Self::Dtls(dtls) => dtls.is_ready(),
             Self::Ice(ice) => ice.is_ready(),
         }
     }
@@ -176,6 +206,8 @@ impl Transport {
     pub fn counts(&self) -> TransportCounts {
         match self {
             Self::Plain(plain) => plain.counts(),
+            Self::Sdes(sdes) => sdes.counts(),
+            Self::Dtls(dtls) => dtls.counts(),
             Self::Ice(ice) => ice.counts(),
         }
     }

@@ -7,6 +7,7 @@ use trivox_media::session::offer_answer::{
     DescriptionKind, LocalMedia, Negotiated, OfferAnswer, Settings, TransportKind,
 };
 use trivox_media::transport::IceDescription;
+use trivox_media::transport::keys::{SrtpKey, Suite};
 
 /// What a browser offers, shortened to what counts.
 pub(crate) const ICE_OFFER: &str = "v=0\r\no=- 4611 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
@@ -46,6 +47,15 @@ impl Side {
 }
 
 fn side(number: u8, kind: TransportKind, codecs: Vec<CodecKind>) -> Side {
+    side_of(number, kind, codecs, Vec::new())
+}
+
+fn side_of(
+    number: u8,
+    kind: TransportKind,
+    codecs: Vec<CodecKind>,
+    accepts: Vec<TransportKind>,
+) -> Side {
     let port = 4000 + u16::from(number);
     let address = std::net::IpAddr::from([192, 0, 2, number]);
     let ice = IceDescription {
@@ -57,6 +67,7 @@ fn side(number: u8, kind: TransportKind, codecs: Vec<CodecKind>) -> Side {
     Side {
         machine: OfferAnswer::new(Settings {
             kind,
+            accepts,
             codecs,
             dtmf: true,
             ptime_ms: 20,
@@ -67,12 +78,24 @@ fn side(number: u8, kind: TransportKind, codecs: Vec<CodecKind>) -> Side {
         }),
         local: LocalMedia {
             address,
+            fingerprint: None,
+            keys: Vec::new(),
             rtp_port: port,
             rtcp_port: port + 1,
             ice: (kind == TransportKind::Ice).then_some(ice),
             lines: Vec::new(),
         },
     }
+}
+
+/// One with a fingerprint and keys, which differ from number to number.
+pub(crate) fn secure_side(number: u8, kind: TransportKind, accepts: &[TransportKind]) -> Side {
+    let codecs = vec![CodecKind::Pcmu, CodecKind::Pcma];
+    let mut side = side_of(number, kind, codecs, accepts.to_vec());
+    side.local.fingerprint = Some(format!("0{number}:AA"));
+    let key = |suite: Suite| SrtpKey::new(suite, vec![number; suite.key_bytes()]);
+    side.local.keys = Suite::ALL.into_iter().filter_map(key).collect();
+    side
 }
 
 pub(crate) fn ice_side(number: u8) -> Side {

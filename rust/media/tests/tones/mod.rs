@@ -51,6 +51,7 @@ impl World {
     fn open(&self, transport: TransportKind, codecs: &[CodecKind], host: &str) -> u64 {
         let settings = SessionSettings {
             transport,
+            accepts: Vec::new(),
             codecs: codecs.to_vec(),
             dtmf: true,
             ptime_ms: 20,

@@ -12,13 +12,11 @@ use trivox_media::session::{Direction, TransportKind};
 use super::errors::raise;
 
 pub(super) fn transport_kind(name: &str) -> Result<TransportKind, MediaError> {
-    match name {
-        "ice" => Ok(TransportKind::Ice),
-        "plain" => Ok(TransportKind::Plain),
-        _ => Err(MediaError::Argument(format!(
-            "the transport is \"ice\" or \"plain\", not {name:?}"
-        ))),
-    }
+    TransportKind::from_name(name).ok_or_else(|| {
+        MediaError::Argument(format!(
+            "a transport is \"plain\", \"sdes\", \"dtls\" or \"ice\", not {name:?}"
+        ))
+    })
 }
 
 pub(super) fn description_kind(name: &str) -> Result<DescriptionKind, MediaError> {

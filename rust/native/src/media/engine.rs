@@ -62,7 +62,9 @@ impl MediaEngine {
         plain.collect()
     }
 
-    #[pyo3(signature = (*, transport, local_addresses, advertised, codecs, dtmf, ptime_ms))]
+    #[pyo3(signature = (*, transport, local_addresses, advertised, codecs, dtmf, ptime_ms,
+        accepts = Vec::new()), text_signature = "(self, *, transport, local_addresses, \
+        advertised, codecs, dtmf, ptime_ms, accepts=())")]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
     fn open_session(
         &self,
@@ -73,8 +75,10 @@ impl MediaEngine {
         codecs: Vec<String>,
         dtmf: bool,
         ptime_ms: u16,
+        accepts: Vec<String>,
     ) -> PyResult<u64> {
         let transport = transport_kind(transport).map_err(raise)?;
+        let accepts: Result<_, _> = accepts.iter().map(|n| transport_kind(n)).collect();
         let codecs = codecs
             .iter()
             .map(|n| codec(n))
@@ -86,6 +90,7 @@ impl MediaEngine {
         let advertised = advertised.transpose().map_err(raise)?;
         let settings = SessionSettings {
             transport,
+            accepts: accepts.map_err(raise)?,
             codecs,
             dtmf,
             ptime_ms,

@@ -13,6 +13,7 @@ mod feed;
 mod figures;
 mod frame;
 mod quality;
+mod transports;
 mod video;
 
 /// Adds the engine classes to the module.

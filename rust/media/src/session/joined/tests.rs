@@ -16,6 +16,7 @@ const FAR: &str = "192.0.2.9:4000";
 fn session(id: u64, port: u16, now: Instant) -> (Session, SocketAddr) {
     let settings = SessionSettings {
         transport: TransportKind::Plain,
+        accepts: Vec::new(),
         codecs: vec![CodecKind::Pcmu],
         dtmf: true,
         ptime_ms: 20,

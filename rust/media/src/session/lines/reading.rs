@@ -3,8 +3,9 @@
 use super::formats::{self, Formats};
 use super::{AgreedLine, Exchange};
 use crate::session::negotiation::{
-    RemoteTransport, TransportKind, offered_direction, protocol_kind, remote_plain,
+    RemoteTransport, TransportKind, offered_direction, remote_plain,
 };
+use crate::session::profile::kinds_of;
 use crate::session::sdp::{Direction, Media};
 
 /// Sources of one line that are looked at: a browser announces two for each layer.
@@ -94,7 +95,7 @@ pub(super) fn read(
     let description = exchange.description;
     if media.is_refused()
         || media.kind != "video"
-        || protocol_kind(&media.protocol) != Some(exchange.kind)
+        || !kinds_of(description, media).contains(&exchange.kind)
     {
         return None;
     }
@@ -122,6 +123,8 @@ pub(super) fn read(
                 has_mux,
             )))
         }
+        // Only audio is carried under keys without ICE.
+        TransportKind::Sdes | TransportKind::Dtls => return None,
     };
     Some(AgreedLine {
         direction: Direction::Inactive,

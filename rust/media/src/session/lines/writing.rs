@@ -41,6 +41,8 @@ pub(in crate::session) fn write_offered(
     let protocol = match writing.settings.kind {
         TransportKind::Plain => "RTP/AVP",
         TransportKind::Ice => "UDP/TLS/RTP/SAVPF",
+        // Only audio is carried under keys without ICE.
+        TransportKind::Sdes | TransportKind::Dtls => return false,
     };
     let is_alone = writing.settings.kind != TransportKind::Ice;
     let Some((local, port)) = home(writing, found.number, is_alone, !writing.is_bundled) else {

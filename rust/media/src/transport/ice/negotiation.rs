@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use rtc::dtls::config::ExtendedMasterSecretType;
 use rtc::ice::candidate::candidate_host::CandidateHostConfig;
 use rtc::ice::candidate::{Candidate, CandidateConfig, unmarshal_candidate};
 
@@ -32,7 +33,7 @@ pub struct RemoteIce {
     pub password: String,
     /// The values of `a=candidate`, without `candidate:`.
     pub candidates: Vec<String>,
-    /// SHA-256 fingerprints, in upper case.
+    /// Fingerprints of one hash, in upper case: SHA-256, SHA-384 or SHA-512, as long as they are.
     pub fingerprints: Vec<String>,
     /// The peer is an ICE-lite agent: it never controls.
     pub is_lite: bool,
@@ -103,7 +104,7 @@ impl IceTransport {
         }
         if remote.fingerprints.is_empty() {
             return Err(MediaError::Negotiation(
-                "the description has no SHA-256 fingerprint".to_owned(),
+                "the description has no fingerprint".to_owned(),
             ));
         }
         let is_new = self.remote_ufrag.as_deref() != Some(&remote.ufrag);
@@ -150,7 +151,12 @@ impl IceTransport {
             return Ok(());
         }
         // Another certificate is another association (RFC 8842 §4): new keys, checked anew.
-        let mut dtls = Dtls::new(self.identity.clone(), is_client, fingerprints.to_vec())?;
+        let mut dtls = Dtls::new(
+            self.identity.clone(),
+            is_client,
+            fingerprints.to_vec(),
+            ExtendedMasterSecretType::Require,
+        )?;
         if is_new_peer {
             // Somebody else has taken over: what was agreed with the one before leads nowhere.
             self.path = None;
