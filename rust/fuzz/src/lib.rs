@@ -4,6 +4,7 @@
 //! without tools; `guided/` puts the same functions under libFuzzer.
 #![forbid(unsafe_code)]
 
+pub mod audio;
 pub mod cut;
 pub mod media;
 pub mod mutate;
@@ -26,7 +27,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("rtp", media::rtp),
     ("rtcp", media::rtcp),
     ("dtmf", media::dtmf),
-    ("jitter", media::jitter),
+    ("jitter", audio::jitter),
+    ("decoder", audio::decoder_input),
     ("session", media::session),
     ("wav", media::wav),
     ("clip", video::clip),

@@ -6,9 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use trivox_media::codec::{CodecKind, Decoder};
+use trivox_media::codec::CodecKind;
 use trivox_media::dtmf::{DtmfReceiver, TelephoneEvent};
-use trivox_media::jitter::{JitterBuffer, JitterSettings};
 use trivox_media::ogg_opus::OggOpusReader;
 use trivox_media::random::Random;
 use trivox_media::session::offer_answer::{DescriptionKind, detect};
@@ -190,30 +189,6 @@ pub fn dtmf(data: &[u8]) {
         told += std::iter::from_fn(|| receiver.poll()).count();
     }
     assert!(told <= 4 * 256);
-}
-
-/// Any order of sequence numbers, timestamps and times: every pull gives 20 ms, and what waits is bounded.
-pub fn jitter(data: &[u8]) {
-    let decoder = Decoder::new(CodecKind::Pcmu).expect("a decoder");
-    let mut buffer = JitterBuffer::new(decoder, JitterSettings::default());
-    let mut now = *ORIGIN;
-    let mut samples = Vec::new();
-    for (pace, piece) in Pieces::new(data).take(256) {
-        now += Duration::from_millis(u64::from(pace));
-        let number = |at: usize| piece.get(at).copied().map_or(0, u32::from);
-        let sequence = (number(0) << 8 | number(1)) as u16;
-        let timestamp = number(2) << 24 | number(3) << 16 | number(4) << 8 | number(5);
-        let payload = piece.get(6..).unwrap_or_default();
-        match pace & 3 {
-            0 => buffer.push_other(now, number(6), sequence, timestamp),
-            3 => buffer.push(now, number(6), sequence, timestamp, payload),
-            _ => buffer.push(now, 1, sequence, timestamp, &[0xff; 160]),
-        }
-        samples.clear();
-        buffer.pull(now, &mut samples);
-        assert_eq!(samples.len(), 160);
-        assert!(buffer.waiting() <= 65_536);
-    }
 }
 
 /// Opens a WAV file and reads it whole.
