@@ -54,6 +54,10 @@ impl SipCore {
             .is_some_and(|transaction| transaction.state == State::Trying);
         if is_trying {
             self.arm(id, Slot::Limit, limit, now);
+            if let Some(Side::Client(client)) = self.transactions.get_mut(&id).map(|t| &mut t.side)
+            {
+                client.has_next = true;
+            }
         }
     }
 

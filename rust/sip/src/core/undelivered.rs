@@ -1,11 +1,16 @@
 //! What the network says it could not deliver (RFC 3261 §18.4).
 use super::{EventKind, SipCore};
 use crate::message::{HeaderName, Message};
+use crate::transaction::Side;
 use crate::transaction::key::client_key;
 use crate::transaction::tables::State;
 
+/// How often a request comes back before it fails: 7·T1, in which a far end may be starting.
+const PATIENCE: u8 = 4;
+
 impl SipCore {
-    /// Fail the request that an error of the network quotes, if nothing has been heard of it yet.
+    /// Fail the request that an error of the network quotes, if nothing has been heard of it yet: at
+    /// once if another server can be asked, else when it has come back some times.
     ///
     /// The error may be anybody's: it counts only if it quotes a branch of ours, which nobody
     /// guesses. `is_final` is whether the far end itself has nobody there; a network without a way
@@ -19,8 +24,15 @@ impl SipCore {
         let Some(&id) = self.clients.get(&key) else {
             return false;
         };
-        let transaction = &self.transactions[&id];
+        let Some(transaction) = self.transactions.get_mut(&id) else {
+            return false;
+        };
+        let Side::Client(client) = &mut transaction.side else {
+            return false;
+        };
+        client.sent_back = client.sent_back.saturating_add(1);
         let fails = transaction.state == State::Trying
+            && (client.has_next || client.sent_back >= PATIENCE)
             && (is_final || !is_inside_dialog(&transaction.last));
         if fails {
             // Beside what waits already, as the queue is in order of time.
@@ -71,7 +83,8 @@ mod tests {
             ],
             body: b"",
         };
-        core.request(&request, 7, 1.0).expect("it is well made");
+        let id = core.request(&request, 7, 1.0).expect("it is well made");
+        core.shorten(id, 4.0, 1.0);
         core.take_output().remove(0).data
     }
 
@@ -97,6 +110,20 @@ mod tests {
         assert_eq!(told, [(EventKind::TransportError, 7)]);
         assert_eq!(core.transactions.len(), 0);
         assert!(!core.undelivered(&sent, true));
+    }
+
+    #[test]
+    fn the_only_server_there_is_may_be_starting() {
+        let mut core = core();
+        let sent = ask(&mut core, "INVITE", "<sip:b@b>");
+        let id = *core.transactions.keys().next().expect("it is there");
+        if let Some(Side::Client(client)) = core.transactions.get_mut(&id).map(|t| &mut t.side) {
+            client.has_next = false;
+        }
+
+        let failed: Vec<_> = (0..4).map(|_| core.undelivered(&sent, true)).collect();
+
+        assert_eq!(failed, [false, false, false, true]);
     }
 
     #[test]

@@ -70,6 +70,10 @@ pub(crate) struct Client {
     pub(crate) half_dialog: Option<u128>,
     /// Whether it is an INVITE within a dialog (RFC 3261 §14).
     pub(crate) is_reinvite: bool,
+    /// Whether another server is to be asked if this one fails (RFC 3263 §4.3).
+    pub(crate) has_next: bool,
+    /// How often the network has sent it back.
+    pub(crate) sent_back: u8,
     /// Responses already passed up.
     pub(crate) seen: SmallVec<[u64; 4]>,
     /// Dialogs bound by responses: key and whether a 2xx confirmed it.
