@@ -1,5 +1,6 @@
 //! Prints what the jitter buffer makes of lines with faults, one JSON object a line; for
 //! `python -m benches jitter`. Virtual time, from a seed: the same figures in every run.
+#![allow(clippy::print_stdout, reason = "it is what it is for")]
 
 #[path = "../tests/impaired/mod.rs"]
 mod impaired;
