@@ -134,6 +134,33 @@ async def test_recorder_keeps_both_sides(tmp_path):
     assert heard_hz(recording, 1, 0.1, 0.2) == pytest.approx(1000, abs=10)
 
 
+async def test_conference_lets_callers_of_one_room_hear_each_other(tmp_path):
+    module = example("conference")
+    async with trivox.open_client(listen=LISTEN) as server:
+        rooms = module.Rooms(server)
+        port = trivox.sip.Uri.parse(str(server.listening_on[0])).port
+
+        async def speak(caller, room: str, hz: float) -> None:
+            address = f"sip:{room}@127.0.0.1:{port}"
+            async with caller.dial(address, RTP) as call, call.recording(tmp_path / f"{hz}.wav"):
+                with trio.move_on_after(3):
+                    await call.play(trivox.ToneSource((hz,)))
+
+        async with trivox.open_client(listen=LISTEN) as caller, trio.open_nursery() as nursery:
+            nursery.start_soon(server.serve, lambda call: module.take_part(rooms, call))
+            async with trio.open_nursery() as callers:
+                for room, hz in (("one", 440.0), ("one", 900.0), ("two", 1300.0)):
+                    callers.start_soon(speak, caller, room, hz)
+            nursery.cancel_scope.cancel()
+        counts = server.statistics().engine
+        assert (counts["rooms"], counts["members"]) == (0, 0)
+
+    assert heard_hz(tmp_path / "440.0.wav", 0, 1.5, 0.5) == pytest.approx(900, abs=8)
+    assert heard_hz(tmp_path / "900.0.wav", 0, 1.5, 0.5) == pytest.approx(440, abs=8)
+    with pytest.raises(AssertionError, match="silence"):
+        heard_hz(tmp_path / "1300.0.wav", 0, 1.5, 0.5)
+
+
 def test_asyncio_agent_says_back_what_it_hears(tmp_path):
     module = example("asyncio_agent")
     recording = tmp_path / "caller.wav"

@@ -26,6 +26,15 @@ from trivox.call.client_events import (
     ListenerFailed,
 )
 from trivox.call.codec_settings import OpusSettings
+from trivox.call.conference import Conference
+from trivox.call.conference_events import (
+    ActiveSpeakerChanged,
+    ConferenceEnded,
+    ConferenceEvent,
+    MemberJoined,
+    MemberLeft,
+)
+from trivox.call.conference_member import ConferenceMember
 from trivox.call.event_names import CallEvent
 from trivox.call.events import (
     CallEnd,
@@ -67,6 +76,7 @@ from trivox.call.quality import (
     QualityLevel,
 )
 from trivox.call.recording import Recording
+from trivox.call.room_recording import RoomRecording
 from trivox.call.settings import CallSettings, DtmfMethod, RejectMode
 from trivox.call.states import CallDirection, CallState
 from trivox.call.streams import (
@@ -180,6 +190,7 @@ from trivox.switchboard import BoardAccount, Switchboard, open_switchboard
 __all__ = [
     "Account",
     "AccountConfig",
+    "ActiveSpeakerChanged",
     "AlertInfo",
     "AsyncIterSource",
     "AudioFrame",
@@ -223,6 +234,10 @@ __all__ = [
     "ClientEventName",
     "ClientState",
     "ClientStatistics",
+    "Conference",
+    "ConferenceEnded",
+    "ConferenceEvent",
+    "ConferenceMember",
     "Connected",
     "ConnectionInternalError",
     "ConnectionInterruptedError",
@@ -279,6 +294,8 @@ __all__ = [
     "Mark",
     "MediaNegotiated",
     "MediaNegotiationError",
+    "MemberJoined",
+    "MemberLeft",
     "MessageCounts",
     "MessageReceived",
     "MessageSummary",
@@ -317,6 +334,7 @@ __all__ = [
     "RemoteVideoSource",
     "Replaced",
     "RequiredParameterError",
+    "RoomRecording",
     "SilenceSource",
     "SipResponse",
     "SipResponseError",

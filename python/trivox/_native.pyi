@@ -468,6 +468,34 @@ class MediaEngine:
     def bridge(self, one: int, other: int) -> int:
         """Let two sessions hear each other, undecoded where their codecs agree. Raises EngineError when one is joined."""
     def end_bridge(self, bridge: int) -> None: ...
+    def open_room(self) -> int:
+        """Open a room; ACTIVE_SPEAKER and the ends of its recordings carry this number as session."""
+    def close_room(self, room: int) -> None: ...
+    def add_member(
+        self,
+        room: int,
+        session: int,
+        *,
+        gain_db: float,
+        muted: bool,
+        deaf: bool,
+        whispers_to: int | None,
+    ) -> None:
+        """Give a session a seat. Raises EngineError when it is joined, or the room is full."""
+    def set_member(
+        self,
+        room: int,
+        session: int,
+        *,
+        gain_db: float,
+        muted: bool,
+        deaf: bool,
+        whispers_to: int | None,
+    ) -> None: ...
+    def remove_member(self, room: int, session: int) -> None: ...
+    def record_room(self, room: int, path: str | PathLike[str]) -> int:
+        """WAV, 16 kHz, mono: all that is heard."""
+    def stop_room_recording(self, room: int, recording: int) -> float: ...
     def bridge_figures(self, bridge: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
         """(packets passed, frames transcoded, dropped) from the first to the second, and back."""
     def open_audio(

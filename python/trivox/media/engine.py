@@ -80,6 +80,8 @@ class EngineEventKind(IntEnum):
     """number is the value; text is the issue, its level and the threshold."""
     QUALITY_CLEARED = 51
     """number is the value; text is the issue, "fine" and the threshold."""
+    ACTIVE_SPEAKER = 30
+    """Of a room: number is the session that speaks most, 0 for nobody."""
 
 
 class MediaSessions(AudioSessions, CodecOptions, JoiningSessions, VideoSessions, Protocol):

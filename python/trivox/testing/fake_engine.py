@@ -56,7 +56,7 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeVideo):
         self._videos: dict[int, FakeVideoOf] = {}
         self._taps: list[tuple[FakeSession, AudioFeed]] = []
         self._sendings: dict[int, int] = {}
-        self._bridges = {}
+        self._bridges, self._rooms = {}, {}
         self._events: list[EngineEvent] = []
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -315,6 +315,9 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeVideo):
     ) -> None:
         if session in self._sessions:
             self._events.append((session, int(kind), float(number), text))
+
+    def _emit_room(self, room: int, kind: EngineEventKind, number: float) -> None:
+        self._events.append((room, int(kind), float(number), ""))
 
     def _at(self, moment: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._due, (moment, next(self._order), action))

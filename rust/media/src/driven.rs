@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::event::EventRing;
 use crate::link::{Link, LinkSettings};
+use crate::room::RoomSlot;
 use crate::session::TransportKind;
 use crate::shard::not_before;
 use crate::slot::Slot;
@@ -21,6 +22,7 @@ pub(crate) struct Driven {
     link: Link,
     timers: Timers,
     sessions: BTreeMap<u64, Arc<Slot>>,
+    rooms: BTreeMap<u64, Arc<RoomSlot>>,
     addresses: BTreeMap<SocketAddr, u64>,
     next_port: BTreeMap<IpAddr, u16>,
     unrouted: u64,
@@ -33,6 +35,7 @@ impl Driven {
             link: Link::new(seed),
             timers: Timers::default(),
             sessions: BTreeMap::new(),
+            rooms: BTreeMap::new(),
             addresses: BTreeMap::new(),
             next_port: BTreeMap::new(),
             unrouted: 0,
@@ -54,6 +57,20 @@ impl Driven {
 
     pub(crate) fn add_session(&mut self, slot: Arc<Slot>) {
         self.sessions.insert(slot.id, slot);
+    }
+
+    pub(crate) fn add_room(&mut self, slot: Arc<RoomSlot>) {
+        self.rooms.insert(slot.id, slot);
+    }
+
+    pub(crate) fn remove_room(&mut self, id: u64) {
+        self.rooms.remove(&id);
+        self.timers.set(id, None);
+    }
+
+    /// Has a room served at once.
+    pub(crate) fn schedule(&mut self, room: u64) {
+        self.timers.set(room, Some(self.now));
     }
 
     /// Sends the goodbye and forgets the session.
@@ -139,16 +156,23 @@ impl Driven {
                 } else {
                     self.unrouted += 1;
                 }
-            } else if let Some(slot) = self
-                .timers
-                .pop(now)
-                .and_then(|id| self.sessions.get(&id).cloned())
-            {
-                slot.run(|session| session.tick(now));
-                self.serve_after_tick(&slot, ring);
+            } else if let Some(id) = self.timers.pop(now) {
+                self.serve_due(id, ring);
             }
         }
         self.now = self.now.max(until);
+    }
+
+    fn serve_due(&mut self, id: u64, ring: &EventRing) {
+        let now = self.now;
+        if let Some(room) = self.rooms.get(&id) {
+            let outcome = room.tick(now);
+            ring.push(outcome.events);
+            self.timers.set(id, outcome.deadline);
+        } else if let Some(slot) = self.sessions.get(&id).cloned() {
+            slot.run(|session| session.tick(now));
+            self.serve_after_tick(&slot, ring);
+        }
     }
 
     /// A session that still asks for the past after its tick is asked again a little later.

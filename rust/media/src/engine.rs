@@ -13,6 +13,8 @@ use crate::live::Live;
 use crate::player::FileReader;
 use crate::random::Random;
 use crate::recordings::Recordings;
+use crate::room::RoomSlot;
+use crate::room::seat::Seat;
 use crate::session::offer_answer::DescriptionKind;
 use crate::session::{Session, SessionSettings, TransportKind, Value};
 use crate::shard;
@@ -24,6 +26,7 @@ use bridge::Bridge;
 
 mod audio;
 mod bridge;
+pub mod rooms;
 mod stepping;
 mod transports;
 mod video;
@@ -59,6 +62,9 @@ pub struct Counts {
     pub recordings: usize,
     pub ports: usize,
     pub bridges: usize,
+    pub rooms: usize,
+    pub members: usize,
+    pub frames_dropped: u64,
     pub events_waiting: usize,
     pub events_lost: u64,
     pub datagrams_unrouted: u64,
@@ -79,6 +85,9 @@ pub struct Engine {
     sessions: Mutex<BTreeMap<u64, Arc<Slot>>>,
     ports: Mutex<HashMap<u64, u64>>,
     bridges: Mutex<HashMap<u64, Bridge>>,
+    rooms: Mutex<HashMap<u64, Arc<RoomSlot>>>,
+    /// The last seat of each session that had one.
+    seats: Mutex<HashMap<u64, Arc<Seat>>>,
     ring: Arc<EventRing>,
     recordings: Arc<Recordings>,
     /// Reads files that play; None when driven, where they are read as they play.
@@ -123,6 +132,8 @@ impl Engine {
             sessions: Mutex::default(),
             ports: Mutex::default(),
             bridges: Mutex::default(),
+            rooms: Mutex::default(),
+            seats: Mutex::default(),
             ring,
             recordings,
             reader,
@@ -220,6 +231,9 @@ impl Engine {
         };
         lock(&self.ports).retain(|_, owner| *owner != session);
         self.close_bridges_of(session);
+        if let Some(seat) = lock(&self.seats).remove(&session) {
+            seat.close();
+        }
         let now = self.now();
         let recorders = slot.command(|session| Ok(session.close(now)));
         for recorder in recorders.unwrap_or_default() {
@@ -314,6 +328,7 @@ impl Engine {
             counts.playbacks += playbacks;
             counts.ports += ports;
         }
+        (counts.rooms, counts.members, counts.frames_dropped) = self.room_counts();
         (counts.events_waiting, counts.events_lost) = self.ring.counts();
         counts
     }
@@ -323,6 +338,10 @@ impl Engine {
         let ids: Vec<_> = lock(&self.sessions).keys().copied().collect();
         for id in ids {
             self.close_session(id);
+        }
+        let rooms: Vec<_> = lock(&self.rooms).keys().copied().collect();
+        for id in rooms {
+            self.close_room(id);
         }
         if let Mode::Live(live) = &self.mode {
             live.stop();

@@ -54,6 +54,8 @@ pub enum EventKind {
     EncodedReady = 43,
     /// Number is the video file that was played out.
     VideoEnded = 44,
+    /// Number is the member of the room that speaks now, 0 for nobody.
+    ActiveSpeaker = 30,
 }
 
 /// One event of one session.

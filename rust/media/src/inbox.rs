@@ -6,6 +6,7 @@ use std::time::Instant;
 use mio::Token;
 
 use crate::bound::BoundSocket;
+use crate::room::RoomSlot;
 use crate::slot::Slot;
 
 /// So many changes that could wait wake the thread: they hold memory.
@@ -17,6 +18,8 @@ pub(crate) enum Change {
     Socket(Token, Weak<BoundSocket>),
     SocketGone(Token),
     Session(Arc<Slot>),
+    Room(Arc<RoomSlot>),
+    /// Or a room.
     SessionGone(u64),
     /// A session is to be served.
     Touched(u64),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use crate::MediaError;
 use crate::bound::{BoundSocket, Owner, transmit};
@@ -10,6 +11,7 @@ use crate::engine::lock;
 use crate::event::EventRing;
 use crate::random::Random;
 use crate::recordings::Recordings;
+use crate::room::RoomSlot;
 use crate::session::TransportKind;
 use crate::shard::{Neighbours, Shard};
 use crate::slot::Slot;
@@ -72,6 +74,25 @@ impl Live {
     pub(crate) fn add_session(&self, slot: Arc<Slot>) {
         if let Some(shard) = lock(&self.shards).get(self.home(slot.id)) {
             shard.add_session(slot);
+        }
+    }
+
+    pub(crate) fn add_room(&self, slot: Arc<RoomSlot>) {
+        if let Some(shard) = lock(&self.shards).get(self.home(slot.id)) {
+            shard.add_room(slot);
+        }
+    }
+
+    pub(crate) fn remove_room(&self, id: u64) {
+        if let Some(shard) = lock(&self.shards).get(self.home(id)) {
+            shard.remove_session(id);
+        }
+    }
+
+    /// Has a room served at that time.
+    pub(crate) fn schedule(&self, id: u64, deadline: Instant) {
+        if let Some(shard) = lock(&self.shards).get(self.home(id)) {
+            shard.schedule(id, deadline);
         }
     }
 

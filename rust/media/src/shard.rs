@@ -25,6 +25,7 @@ use crate::event::EventRing;
 use crate::inbox::{Change, Inbox};
 use crate::intake::{self, Intake};
 use crate::recordings::Recordings;
+use crate::room::RoomSlot;
 use crate::slot::Slot;
 use crate::socket::Socket;
 use crate::timers::Timers;
@@ -158,6 +159,10 @@ impl Shard {
         self.change(Change::Session(slot), None);
     }
 
+    pub(crate) fn add_room(&self, slot: Arc<RoomSlot>) {
+        self.change(Change::Room(slot), None);
+    }
+
     pub(crate) fn remove_session(&self, id: u64) {
         self.change(Change::SessionGone(id), None);
     }
@@ -219,6 +224,7 @@ struct Worker {
     poll: Poll,
     sockets: HashMap<Token, Weak<BoundSocket>>,
     sessions: HashMap<u64, Arc<Slot>>,
+    rooms: HashMap<u64, Arc<RoomSlot>>,
     timers: Timers,
     /// Sockets that may hold more than a turn's budget let us read.
     unread: Vec<Token>,
@@ -242,6 +248,7 @@ impl Worker {
             poll,
             sockets: HashMap::new(),
             sessions: HashMap::new(),
+            rooms: HashMap::new(),
             timers: Timers::default(),
             unread: Vec::new(),
             touched: Vec::new(),
@@ -308,8 +315,10 @@ impl Worker {
                 Change::Socket(token, socket) => drop(self.sockets.insert(token, socket)),
                 Change::SocketGone(token) => drop(self.sockets.remove(&token)),
                 Change::Session(slot) => drop(self.sessions.insert(slot.id, slot)),
+                Change::Room(slot) => drop(self.rooms.insert(slot.id, slot)),
                 Change::SessionGone(id) => {
                     self.sessions.remove(&id);
+                    self.rooms.remove(&id);
                     self.timers.set(id, None);
                 }
                 Change::Touched(id) => {
@@ -319,7 +328,7 @@ impl Worker {
                     }
                 }
                 Change::Due(id, deadline) => {
-                    if self.sessions.contains_key(&id) {
+                    if self.sessions.contains_key(&id) || self.rooms.contains_key(&id) {
                         self.timers.set(id, Some(deadline));
                     }
                 }

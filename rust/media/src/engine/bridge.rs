@@ -81,7 +81,7 @@ impl Engine {
         }
     }
 
-    fn leave(&self, session: u64) {
+    pub(super) fn leave(&self, session: u64) {
         // One that has ended has left.
         let _ = self.command(session, |session, _| {
             session.leave();

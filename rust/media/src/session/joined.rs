@@ -1,4 +1,4 @@
-//! What joins a session with others: a bridge, and what of it flows through the session.
+//! What joins a session with others: a bridge or a room, and what of it flows through the session.
 //!
 //! Packets are sent on as they come where the other side can take them so; else the 20 ms that were
 //! decoded are given away frame by frame, and what the other gives is mixed into what is sent.
@@ -6,9 +6,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+mod room;
+
 use super::Session;
 use super::receive::Received;
 use crate::MediaError;
+use crate::fan::Encoding;
 use crate::lane::{Heard, Lane, Takes};
 use crate::player::mix;
 use crate::resample::Resampler;
@@ -26,6 +29,8 @@ pub(crate) enum Joined {
     Alone,
     /// One other session.
     Bridge(Box<BridgeEnd>),
+    /// A room.
+    Room(Box<RoomEnd>),
 }
 
 /// One end of a bridge.
@@ -79,12 +84,15 @@ impl BridgeEnd {
     }
 }
 
+pub(crate) use room::RoomEnd;
+
 impl Joined {
     /// Adds what comes of others to a frame that is to be sent.
     pub(super) fn mix_into(&mut self, rate_hz: u32, frame: &mut [i16]) {
         match self {
             Self::Alone => {}
             Self::Bridge(end) => end.mix_into(rate_hz, frame),
+            Self::Room(end) => end.mix_into(rate_hz, frame),
         }
     }
 
@@ -98,6 +106,7 @@ impl Joined {
         match self {
             Self::Alone => {}
             Self::Bridge(end) => end.out.put_frame(rate_hz, samples),
+            Self::Room(end) => end.give(rate_hz, samples),
         }
     }
 
@@ -117,13 +126,25 @@ impl Session {
     /// # Errors
     /// `MediaError::State` when it is joined already.
     pub(crate) fn join_bridge(&mut self, end: BridgeEnd) -> Result<(), MediaError> {
+        self.join(Joined::Bridge(Box::new(end)))
+    }
+
+    /// Gives it a seat in a room.
+    ///
+    /// # Errors
+    /// `MediaError::State` when it is joined already.
+    pub(crate) fn join_room(&mut self, end: RoomEnd) -> Result<(), MediaError> {
+        self.join(Joined::Room(Box::new(end)))
+    }
+
+    fn join(&mut self, joined: Joined) -> Result<(), MediaError> {
         self.notice_leaving();
         if !matches!(self.joined, Joined::Alone) {
             return Err(MediaError::State(
                 "the session is in a bridge or a room: it must leave that first".to_owned(),
             ));
         }
-        self.joined = Joined::Bridge(Box::new(end));
+        self.joined = joined;
         Ok(())
     }
 
@@ -131,6 +152,7 @@ impl Session {
     pub(crate) fn leave(&mut self) {
         match std::mem::replace(&mut self.joined, Joined::Alone) {
             Joined::Alone => {}
+            Joined::Room(end) => end.seat.close(),
             Joined::Bridge(end) => {
                 end.out.close();
                 end.into.close();
@@ -145,7 +167,7 @@ impl Session {
     pub(crate) fn poll_wake(&mut self) -> Option<u64> {
         match &mut self.joined {
             Joined::Bridge(end) => std::mem::take(&mut end.must_wake).then_some(end.peer),
-            Joined::Alone => None,
+            Joined::Alone | Joined::Room(_) => None,
         }
     }
 
@@ -200,12 +222,19 @@ impl Session {
     /// Says what can be sent on undecoded, and takes the frame that is due.
     pub(super) fn fetch(&mut self) {
         self.notice_leaving();
-        let takes = self.takes();
-        if let Joined::Bridge(end) = &mut self.joined {
-            end.into.set_takes(takes);
-            end.heard = end.into.take_frame();
-            if end.heard.is_some() {
-                end.last_sent = None;
+        let (takes, encoding) = (self.takes(), self.shared_encoding());
+        match &mut self.joined {
+            Joined::Alone => {}
+            Joined::Bridge(end) => {
+                end.into.set_takes(takes);
+                end.heard = end.into.take_frame();
+                if end.heard.is_some() {
+                    end.last_sent = None;
+                }
+            }
+            Joined::Room(end) => {
+                let payload = end.fetch(self.sender.rate_hz(), encoding);
+                self.sender.set_shared(payload);
             }
         }
     }
@@ -230,8 +259,20 @@ impl Session {
         !self.ports.is_empty() || !self.recordings.is_empty() || self.listening.is_wanted()
     }
 
-    fn notice_leaving(&mut self) {
-        if matches!(&self.joined, Joined::Bridge(end) if end.into.is_closed()) {
+    /// How it could send what all hear just as it is: nothing of its own is mixed in.
+    fn shared_encoding(&self) -> Option<Encoding> {
+        let encoding = self.sender.shared_encoding();
+        encoding.filter(|_| self.direction.sends())
+    }
+
+    /// Leaves what the other side has left.
+    pub(crate) fn notice_leaving(&mut self) {
+        let is_over = match &self.joined {
+            Joined::Alone => false,
+            Joined::Bridge(end) => end.into.is_closed(),
+            Joined::Room(end) => end.seat.is_closed(),
+        };
+        if is_over {
             self.leave();
         }
     }

@@ -1,5 +1,6 @@
 //! What a session sends: one frame every 20 ms, of playbacks and pushed audio, or digits.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::packet::RtpHeader;
@@ -14,6 +15,7 @@ use renumber::Renumbering;
 
 mod pass;
 mod renumber;
+mod shared;
 mod silence;
 
 use silence::{Silence, Turn};
@@ -68,6 +70,8 @@ pub(crate) struct Sender {
     /// Packets of another session that are sent on, and the timestamp after the last of them.
     passing: Renumbering,
     passed_until: Option<u32>,
+    /// What the present frame is sent as, made elsewhere.
+    shared: Option<Arc<[u8]>>,
 }
 
 impl Sender {
@@ -96,6 +100,7 @@ impl Sender {
             random,
             passing: Renumbering::default(),
             passed_until: None,
+            shared: None,
         }
     }
 
@@ -197,6 +202,7 @@ impl Sender {
         };
         let ticks = self.frame_ticks();
         self.end_passing();
+        let shared = self.shared.take();
         let start = self.timestamp;
         self.timestamp = start.wrapping_add(ticks);
         if !may_send {
@@ -232,7 +238,7 @@ impl Sender {
             let began = self
                 .timestamp
                 .wrapping_sub(ticks * (self.waiting.len() / self.frame.len().max(1)) as u32);
-            self.send_waiting(settings, frames, began, &mut transmit);
+            self.send_waiting(settings, shared, began, &mut transmit);
             self.waiting.clear();
         }
     }
@@ -241,12 +247,12 @@ impl Sender {
     fn send_waiting(
         &mut self,
         settings: SendSettings,
-        frames: u32,
+        shared: Option<Arc<[u8]>>,
         began: u32,
         transmit: &mut impl FnMut(&[u8]) -> bool,
     ) {
         let turn = match settings.comfort_noise {
-            Some(_) => self.silence.turn(frames),
+            Some(_) => self.silence.turn(settings.packet_ms / 20),
             None => Turn::Speak,
         };
         let mut payload = std::mem::take(&mut self.payload);
@@ -258,10 +264,8 @@ impl Sender {
             is_sent = self.emit(noise, false, began, &payload, transmit);
         }
         if turn == Turn::Speak
-            && let Some(encoder) = &mut self.encoder
-            && encoder.encode(&self.waiting, &mut payload).is_ok()
+            && let Some(is_silent) = self.encode(shared, &mut payload)
         {
-            let is_silent = encoder.is_silent(&payload);
             is_sent = is_silent;
             if self.silence.may_send(is_silent) {
                 let marker = std::mem::take(&mut self.is_first);

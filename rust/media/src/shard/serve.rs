@@ -44,6 +44,12 @@ impl Worker {
     }
 
     fn serve_one(&mut self, now: Instant, id: u64, turn: &mut Turn) {
+        if let Some(room) = self.rooms.get(&id) {
+            let outcome = room.tick(now);
+            turn.events.extend(outcome.events);
+            self.timers.set(id, not_before(outcome.deadline, now));
+            return;
+        }
         let Some(slot) = self.sessions.get(&id) else {
             return;
         };

@@ -265,6 +265,9 @@ impl MediaEngine {
         all.set_item("recordings", counts.recordings)?;
         all.set_item("ports", counts.ports)?;
         all.set_item("bridges", counts.bridges)?;
+        all.set_item("rooms", counts.rooms)?;
+        all.set_item("members", counts.members)?;
+        all.set_item("frames_dropped", counts.frames_dropped)?;
         all.set_item("events_waiting", counts.events_waiting)?;
         all.set_item("events_lost", counts.events_lost)?;
         all.set_item("datagrams_unrouted", counts.datagrams_unrouted)?;

@@ -13,6 +13,7 @@ mod feed;
 mod figures;
 mod frame;
 mod quality;
+mod rooms;
 mod transports;
 mod video;
 

@@ -1,0 +1,77 @@
+"""A recording of a conference, as long as its block lasts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Final, final
+
+import trio
+
+from trivox.errors import EngineError, InvalidArgumentsError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from trivox.call.conference import Conference
+    from trivox.media.engine import MediaSessions
+
+_DISK_LIMIT: Final = 5.0
+"""Seconds leaving waits for the file to be on disk."""
+
+
+@final
+class RoomRecording:
+    """Made by `Conference.recording`; records while inside `async with`."""
+
+    def __init__(
+        self, conference: Conference, sessions: MediaSessions, path: str | os.PathLike[str]
+    ) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise InvalidArgumentsError(f"{path!r} is no path to record to")
+        self.path: Final = os.fspath(path)
+        self.seconds = 0.0
+        """Length of the file, after leaving."""
+        self._conference = conference
+        self._sessions = sessions
+        self._number: int | None = None
+        self._error: str | None = None
+        self._done = trio.lowlevel.ParkingLot()
+
+    async def __aenter__(self) -> RoomRecording:
+        """Begin. Raises EngineError when the file cannot be created."""
+        room = self._conference._open_room()  # noqa: SLF001 (shared by the package)
+        self._number = self._sessions.record_room(room, self.path)
+        self._conference._expect(self._number, self)  # noqa: SLF001 (as above)
+        await trio.lowlevel.checkpoint()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Finalise the file; waits until it is on disk unless leaving by an error.
+
+        Raises:
+            EngineError: The file could not be written.
+        """
+        assert self._number is not None, "left without having been entered"
+        # The conference may have ended first, and the file with it.
+        with contextlib.suppress(EngineError):
+            room = self._conference._open_room()  # noqa: SLF001 (shared by the package)
+            self.seconds = self._sessions.stop_room_recording(room, self._number)
+        if kind is not None:
+            return
+        await trio.lowlevel.checkpoint()
+        with trio.move_on_after(_DISK_LIMIT):
+            while self._error is None:
+                await self._done.park()
+        if self._error:
+            raise EngineError(f"the recording {self.path} failed: {self._error}")
+
+    def finish(self, error: str) -> None:
+        """Note that the file is on disk, or why not."""
+        self._error = error
+        self._done.unpark_all()
