@@ -23,9 +23,11 @@ pub use crate::socket::PortRange;
 use crate::transport::Identity;
 use crate::watch::Sample;
 use bridge::Bridge;
+pub use counts::Counts;
 
 mod audio;
 mod bridge;
+mod counts;
 pub mod rooms;
 mod stepping;
 mod transports;
@@ -51,24 +53,6 @@ pub struct EngineSettings {
 
 /// A session's figures, and one sample for each of its last seconds.
 pub type SessionReport = (Vec<(&'static str, Value)>, Vec<Sample>);
-
-/// What is alive in an engine.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct Counts {
-    pub sessions: usize,
-    pub sockets: usize,
-    pub playbacks: usize,
-    pub recordings: usize,
-    pub ports: usize,
-    pub bridges: usize,
-    pub rooms: usize,
-    pub members: usize,
-    pub frames_dropped: u64,
-    pub events_waiting: usize,
-    pub events_lost: u64,
-    pub datagrams_unrouted: u64,
-}
 
 pub(crate) enum Mode {
     Live(Live),
@@ -306,31 +290,6 @@ impl Engine {
     pub fn statistics(&self, session: u64) -> Result<Vec<(&'static str, Value)>, MediaError> {
         self.slot(session)?
             .command(|session| Ok(session.statistics()))
-    }
-
-    /// What is alive.
-    pub fn counts(&self) -> Counts {
-        let slots: Vec<_> = lock(&self.sessions).values().cloned().collect();
-        let mut counts = Counts {
-            sessions: slots.len(),
-            recordings: self.recordings.active(),
-            bridges: lock(&self.bridges).len(),
-            ..Counts::default()
-        };
-        (counts.sockets, counts.datagrams_unrouted) = match &self.mode {
-            Mode::Live(live) => (live.sockets(), live.unrouted()),
-            Mode::Driven(driven) => lock(driven).counts(),
-        };
-        for slot in slots {
-            let (playbacks, ports, _) = slot
-                .command(|session| Ok(session.counts()))
-                .unwrap_or_default();
-            counts.playbacks += playbacks;
-            counts.ports += ports;
-        }
-        (counts.rooms, counts.members, counts.frames_dropped) = self.room_counts();
-        (counts.events_waiting, counts.events_lost) = self.ring.counts();
-        counts
     }
 
     /// Ends all sessions and joins the threads; commands fail from here on.

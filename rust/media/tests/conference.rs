@@ -266,7 +266,7 @@ fn members_come_and_go_by_any_way_and_nobody_else_is_disturbed() {
             }
         }
         world.run(0.1);
-        if world.now as u32 % 2 == 0 {
+        if (world.now as u32).is_multiple_of(2) {
             continue;
         }
         let levels = world.levels(&calls, &TONES[..2]);
