@@ -11,9 +11,9 @@ impl Sender {
         let settings = self.settings?;
         let is_sending_digits = self.dtmf.as_ref().is_some_and(|dtmf| dtmf.is_busy());
         let is_alone = !self.is_muted && !is_sending_digits && self.player.is_idle();
-        (is_alone && settings.packet_ms == 20).then(|| Encoding {
+        (is_alone && settings.packet_ms == 20).then_some(Encoding {
             codec: settings.codec,
-            opus: settings.opus(),
+            opus: settings.opus,
         })
     }
 
