@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Engine, Mode, lock};
 use crate::MediaError;
-use crate::recorder::{Recorder, Side};
+use crate::recorder::{Format, Recorder, Side};
 pub use crate::room::MemberSettings;
 use crate::room::RoomSlot;
 use crate::room::seat::Seat;
@@ -120,9 +120,9 @@ impl Engine {
     pub fn record_room(&self, room: u64, path: &Path) -> Result<u64, MediaError> {
         let slot = self.room(room)?;
         let recorder = self.recordings.start(room, |writer| {
-            Recorder::start(path, Side::Received, self.now(), writer).map_err(|error| {
-                MediaError::File(format!("cannot record to {}: {error}", path.display()))
-            })
+            Recorder::start(path, Side::Received, Format::Wav, self.now(), writer).map_err(
+                |error| MediaError::File(format!("cannot record to {}: {error}", path.display())),
+            )
         })?;
         let number = recorder.number();
         slot.command(|room| {
