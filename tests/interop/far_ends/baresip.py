@@ -32,6 +32,8 @@ module stdio.so
 module opus.so
 module g711.so
 module g722.so
+module srtp.so
+module dtls_srtp.so
 module ausine.so
 module aufile.so
 module sndfile.so
@@ -42,7 +44,7 @@ module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control_port}
 snd_path {folder}
 """
-ACCOUNT = "<sip:baresip@127.0.0.1>;answermode={answer};audio_codecs={codecs};ptime=20;regint=0\n"
+ACCOUNT = "<sip:baresip@127.0.0.1>;answermode={answer};audio_codecs={codecs};ptime=20;regint=0{security}\n"
 
 
 class Baresip:
@@ -126,9 +128,14 @@ async def _control_stream(port: int, process: trio.Process) -> trio.SocketStream
 
 @asynccontextmanager
 async def open_baresip(
-    folder: Path, *, tone_hz: int = 600, codecs: str = "pcmu", answers: bool = True
+    folder: Path,
+    *,
+    tone_hz: int = 600,
+    codecs: str = "pcmu",
+    answers: bool = True,
+    security: str = "",
 ) -> AsyncIterator[Baresip]:
-    """Start baresip in `folder` and end it on leaving."""
+    """Start baresip in `folder` and end it on leaving; `security` is "srtp", "dtls_srtp", …."""
     sip_port = _free_port()
     control_port = _free_port()
     modules = next(Path("/usr/lib").rglob("baresip/modules/menu.so")).parent
@@ -140,7 +147,11 @@ async def open_baresip(
         control_port=control_port,
     )
     (folder / "config").write_text(config)
-    account = ACCOUNT.format(answer="auto" if answers else "manual", codecs=codecs)
+    account = ACCOUNT.format(
+        answer="auto" if answers else "manual",
+        codecs=codecs,
+        security=f";mediaenc={security}" if security else "",
+    )
     (folder / "accounts").write_text(account)
     (folder / "contacts").write_text("")
     command = ["baresip", "-f", str(folder), "-4"]
