@@ -9,6 +9,7 @@ pub mod cut;
 pub mod media;
 pub mod mutate;
 pub mod signalling;
+pub mod transports;
 pub mod video;
 
 /// A function under test.
@@ -34,6 +35,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("clip", video::clip),
     ("video", video::video),
     ("ogg", media::ogg),
+    ("crypto", transports::crypto),
+    ("srtp", transports::srtp),
 ];
 
 /// The target of that name.

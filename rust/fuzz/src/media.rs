@@ -92,7 +92,12 @@ fn drain(session: &mut Session) {
 pub fn sdp(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let _ = detect(&text);
-    for kind in [TransportKind::Plain, TransportKind::Ice] {
+    for kind in [
+        TransportKind::Plain,
+        TransportKind::Sdes,
+        TransportKind::Dtls,
+        TransportKind::Ice,
+    ] {
         let mut callee = open(kind);
         if callee
             .set_remote(*ORIGIN, &text, DescriptionKind::Offer, "")

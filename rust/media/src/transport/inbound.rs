@@ -120,6 +120,12 @@ impl Inbound {
     pub(super) fn unprotect_rtcp(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
         let ssrc = u32::from_be_bytes(packet.get(4..8)?.try_into().ok()?);
         let stripped = self.without_mki(packet, self.key.suite().profile().rtcp_auth_tag_len())?;
+        // Without the flag of encryption the context would look at no tag at all (RFC 3711 §3.4).
+        let tag = self.key.suite().profile().rtcp_auth_tag_len();
+        let flags = *stripped.get(stripped.len().checked_sub(tag + 4)?)?;
+        if flags & 0x80 == 0 {
+            return None;
+        }
         if !self.sources.contains_key(&ssrc) {
             let tried = self.try_on(&stripped, &|context, data| {
                 context.decrypt_rtcp(data).is_ok()
