@@ -8,7 +8,7 @@ from trivox.call.settings import CallSettings
 from trivox.call.states import CallState
 from trivox.call.transports import TransportChoice, choice_for_answer, choice_for_offer
 from trivox.client.config import AccountConfig
-from trivox.errors import CallFailedError, InvalidArgumentsError
+from trivox.errors import CallFailedError, EngineError, InvalidArgumentsError
 from trivox.testing.far_end import SDP
 
 OWN_URI = "sip:bot@10.0.0.1:5060"
@@ -193,3 +193,23 @@ async def test_a_secure_offer_is_answered_by_default(autojump_clock, world, name
         await call.wait_connected()
         call.hangup()
         far.respond(await far.expect("BYE"), 200)
+
+
+async def test_a_refusal_stands_where_the_next_kind_has_no_port(
+    autojump_clock, world, monkeypatch
+) -> None:
+    settings = CallSettings(offered_media=("srtp", "rtp"))
+    made = world()
+    async with made.with_far_end() as (client, far):
+
+        def full(*_args: object, **_settings: object) -> None:
+            raise EngineError("no port is left")
+
+        monkeypatch.setattr(made.engine, "change_transport", full)
+        call = client.create_call(far.uri, settings)
+        await call.start()
+        far.respond(await far.expect("INVITE"), 488)
+        await far.expect("ACK")
+        end = await call.wait_ended()
+
+        assert (call.state.value, end.sip_code) == (CallState.FAILED, 488)

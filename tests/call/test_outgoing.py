@@ -409,6 +409,24 @@ async def test_a_reliable_response_may_bring_the_offer(autojump_clock, world) ->
         assert ack.body == b""
 
 
+async def test_the_offer_of_the_branch_that_wins_is_answered(autojump_clock, world) -> None:
+    """RFC 3261 §13.2.2.4: the ACK answers its own 2xx, whatever a PRACK has answered."""
+    async with world().with_far_end() as (client, far):
+        call = client.create_call(FAR_URI, CallSettings(delayed_offer=True))
+        await call.start()
+        invite = await far.expect("INVITE")
+        reliable = [("Require", "100rel"), ("RSeq", "1")]
+        far.respond(invite, 183, to_tag="a", headers=reliable, body=SDP)
+        far.respond(await far.expect("PRACK"), 200)
+        offer = SDP.replace("10.0.0.9", "10.0.0.7")
+        far.respond(invite, 200, to_tag="b", body=offer)
+        ack = await far.expect("ACK")
+        await call.wait_connected()
+
+        assert ack.body.startswith(b"v=0")
+        assert call._leg.remote_sdp == offer
+
+
 @pytest.mark.parametrize("body", ["", "v=0\r\nnothing of use\r\n"])
 async def test_a_2xx_without_a_fit_offer_ends_the_call(autojump_clock, world, body) -> None:
     async with world().with_far_end() as (client, far):

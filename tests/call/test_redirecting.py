@@ -274,3 +274,21 @@ async def test_a_target_that_is_refused_leaves_nothing_behind(autojump_clock, wo
         figures = client.statistics()
         assert (figures.calls, figures.timers, figures.tokens) == (0, 0, 0)
         assert figures.sip.core["dialogs"] == figures.sip.core["transactions"] == 0
+
+
+async def test_a_call_without_an_offer_is_sent_on_without_one(autojump_clock, world) -> None:
+    here = world()
+    async with here.with_far_end() as (client, far):
+        with FarEnd(here.link.host(OTHER[0]), OTHER, NEAR) as other:
+            call = client.create_call(far.uri, CallSettings(delayed_offer=True, redirects=1))
+            await call.start()
+            _move(far, await far.expect("INVITE"))
+            again = await other.expect("INVITE")
+            other.respond(again, 200, body=SDP)
+            ack = await other.expect("ACK")
+            await call.wait_connected()
+
+            assert again.body == b""
+            assert ack.body.startswith(b"v=0")
+            call.hangup()
+            other.respond(await other.expect("BYE"), 200)

@@ -136,10 +136,7 @@ class CallFacts(CallUpkeep):
                 CallListening.has_early_media.set(self, to=True)
                 self._add_remote_stream()
                 self._emit(
-                    EarlyMediaStarted,
-                    Originator.REMOTE,
-                    fact.message,
-                    stream=self._remote_stream,
+                    EarlyMediaStarted, Originator.REMOTE, fact.message, stream=self._remote_stream
                 )
         elif fact.status == 180 and not self._was_ringing:
             self._was_ringing = True
@@ -150,8 +147,7 @@ class CallFacts(CallUpkeep):
         """Let the media of a provisional answer be heard; a bad one is passed over."""
         try:
             if fact.is_offer:
-                self._remote_offer = fact.body
-                answer = self._local_description()
+                answer = self._answer_to(fact.body)
                 assert self._session is not None, "its own session told it"
                 self._carry_out(self._session.acknowledge_progress(fact.to_tag, answer))
                 self._leg.begin_flow()
@@ -167,14 +163,20 @@ class CallFacts(CallUpkeep):
     def _answer_offer(self, fact: facts.Answered) -> bool:
         """Answer the offer of a 2xx in its ACK (RFC 3261 §13.2.2.4)."""
         assert self._session is not None, "its own session told it"
-        self._remote_offer = fact.body
         try:
-            answer = self._local_description()
+            answer = self._answer_to(fact.body)
         except (StreamError, EngineError) as error:
             self._fail_media(str(error))
             return False
         self._carry_out(self._session.acknowledge(answer))
         return True
+
+    def _answer_to(self, offer: bytes) -> bytes:
+        """Return the answer to their offer; each branch of a fork makes one (RFC 3261 §13.2.2.4)."""
+        if self._leg.is_open:
+            return self._leg.answer(offer, "")
+        self._remote_offer = offer
+        return self._local_description()
 
     @abstractmethod
     def _local_description(self) -> bytes: ...

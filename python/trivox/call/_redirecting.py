@@ -14,7 +14,7 @@ from trivox.call.argument_rules import checked_names, checked_uri
 from trivox.call.events import EndReason, Originator
 from trivox.call.farewell import Farewell
 from trivox.call.states import CallDirection, Phase, Trigger
-from trivox.errors import InvalidArgumentsError, TrivoxError
+from trivox.errors import EngineError, InvalidArgumentsError, StreamError, TrivoxError
 from trivox.sip.bodies import SDP
 from trivox.sip.redirection import FOLLOWED, MOST_REDIRECTIONS, Redirection, targets_untrusted
 
@@ -89,11 +89,15 @@ class CallRedirecting(CallTransfer):
             return False
         kind, *others = self._kinds_left
         self._kinds_left = tuple(others)
-        self._leg.change_transport(self._choice(kind))
+        try:
+            self._leg.change_transport(self._choice(kind))
+            offer = self._leg.offer()
+        except (StreamError, EngineError):
+            return False  # no port is left, say: the refusal stands
         target = self._target or self.destination
         self._session = session.redirected(target)
         self._session.use(route.identity)
-        self._carry_out(self._session.invite(self._leg.offer(), SDP))
+        self._carry_out(self._session.invite(offer, SDP))
         return True
 
     def _may_be_sent_on(self, status: int) -> bool:
@@ -139,8 +143,13 @@ class CallRedirecting(CallTransfer):
         self._route = route
         self._target = target
         self._leg.screen = partial(self._host.screen, route)
+        try:
+            offer = b"" if self.settings.delayed_offer else self._leg.offer()
+        except (StreamError, EngineError) as error:
+            self._pass_over(error)
+            return
         session.use(route.identity)
-        self._carry_out(session.invite(self._leg.offer(), SDP))
+        self._carry_out(session.invite(offer, SDP))
 
     def _pass_over(self, error: Exception) -> None:
         """Go on with the next target after one that cannot be asked; fail if it was the last."""
