@@ -167,3 +167,19 @@ async def test_an_error_in_the_room_ends_it_and_no_call(autojump_clock, world) -
             assert not conference.is_active
             async with client.bridge(calls[0], calls[1]):
                 pass
+
+
+async def test_one_that_is_cancelled_on_entering_leaves_nothing(autojump_clock, world) -> None:
+    async with three_calls(world) as (engine, client, _):
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            async with client.create_conference():
+                pytest.fail("it is cancelled")
+        assert engine.counts()["rooms"] == 0
+
+        async with client.create_conference() as conference:
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                async with conference.recording("never.wav"):
+                    pytest.fail("it is cancelled")
+            assert not conference._recordings

@@ -40,10 +40,10 @@ class RoomRecording:
 
     async def __aenter__(self) -> RoomRecording:
         """Begin. Raises EngineError when the file cannot be created."""
+        await trio.lowlevel.checkpoint()  # before: nobody would stop what a cancelled one began
         room = self._conference._open_room()  # noqa: SLF001 (shared by the package)
         self._number = self._sessions.record_room(room, self.path)
         self._conference._expect(self._number, self)  # noqa: SLF001 (as above)
-        await trio.lowlevel.checkpoint()
         return self
 
     async def __aexit__(
