@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import gc
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from tests.media.pairs import connect_pair
 from trivox.errors import InvalidArgumentsError
 from trivox.media.engine import EngineEventKind as Kind
 from trivox.media.frames import pcm_bytes
+from trivox.media.marks import Marks
 from trivox.media.port import AudioPort
 from trivox.testing.fake_engine import fake_media
 
@@ -228,3 +230,12 @@ def test_kinds_of_events_are_those_of_the_engine() -> None:
     engine = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(): int(value) for name, value in numbers}
 
     assert {kind.name: kind.value for kind in Kind} == engine
+
+
+def test_readers_of_marks_that_are_left_are_forgotten() -> None:
+    marks = Marks()
+    for _ in range(10):
+        marks.subscribe()
+    gc.collect()
+
+    assert not marks._readers

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import trio
 
 from trivox.errors import InvalidArgumentsError
+from trivox.media.push import AsyncIterSource
 from trivox.media.sources import FileSource, SilenceSource, ToneSource
 from trivox.media.statistics import StatisticsReport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from trio.testing import MockClock
 
 
 @pytest.mark.parametrize(
@@ -44,3 +52,29 @@ def test_a_report_is_read_by_name() -> None:
 
     assert (statistics.codec, statistics.packets_sent) == ("opus", 50)
     assert statistics.round_trip == 0.02
+
+
+async def test_a_source_whose_playback_is_over_is_waited_for_no_longer(
+    autojump_clock: MockClock,
+) -> None:
+    left: list[float] = []
+
+    async def stalled() -> AsyncIterator[bytes]:
+        try:
+            yield bytes(320)
+            await trio.sleep_forever()
+        finally:
+            left.append(trio.current_time())
+
+    source = AsyncIterSource(stalled())
+    pump = source.take_pump()
+    assert pump is not None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pump)
+        await trio.sleep(1)
+        assert not left
+
+        source.source.close()
+
+    assert len(left) == 1
+    assert source.error is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING, Final, final
+from weakref import WeakSet
 
 import trio
 
@@ -72,7 +73,7 @@ class Marks:
     def __init__(self) -> None:
         self._waiting: Final[dict[int, Mark]] = {}
         self._moved: Final = trio.lowlevel.ParkingLot()
-        self._readers: Final[list[PassedMarks]] = []
+        self._readers: Final[WeakSet[PassedMarks]] = WeakSet()
         self._has_ended = False
 
     def add(self, number: int, mark: Mark) -> None:
@@ -82,7 +83,7 @@ class Marks:
     def subscribe(self) -> PassedMarks:
         """Return an iterator of the marks that pass from now on."""
         reader = PassedMarks(lambda: self._has_ended)
-        self._readers.append(reader)
+        self._readers.add(reader)
         return reader
 
     def take(self, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol, final
 
@@ -34,6 +35,8 @@ _AHEAD: Final = 0.2
 """Seconds an async iterable may be ahead of what is played."""
 _LEAST_WAIT: Final = 0.02
 """A packet: nothing leaves in less."""
+_LOOK: Final = 0.5
+"""Seconds an iterable may be waited for in vain once its playback is over."""
 
 
 @final
@@ -173,9 +176,9 @@ class IterSource:
     def take_pump(self) -> Callable[[], Awaitable[None]] | None:
         """Return the task that fills it, the first time."""
         was_taken, self._is_taken = self._is_taken, True
-        return None if was_taken else self._pump
+        return None if was_taken else partial(_while_played, self.source, self._fill)
 
-    async def _pump(self) -> None:
+    async def _fill(self) -> None:
         try:
             while data := await trio.to_thread.run_sync(
                 _pull, self._blocks, int(2 * _CHUNK * self.source.rate), abandon_on_cancel=True
@@ -188,6 +191,20 @@ class IterSource:
             _LOGGER.error("an IterSource ended early", exc_info=error)
         finally:
             self.source.close()
+
+
+async def _while_played(source: PushSource, fill: Callable[[], Awaitable[None]]) -> None:
+    """Fill a source until its playback is over: a block that is waited for then may never come."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_leave_when_closed, source.feed, nursery.cancel_scope)
+        await fill()
+        nursery.cancel_scope.cancel()
+
+
+async def _leave_when_closed(feed: AudioFeed, scope: trio.CancelScope) -> None:
+    while not feed.is_closed:  # noqa: ASYNC110 (it is closed by the engine, without an event)
+        await trio.sleep(_LOOK)
+    scope.cancel()
 
 
 def _pull(blocks: Iterator[Buffer], size: int) -> bytes:
@@ -224,9 +241,9 @@ class AsyncIterSource:
     def take_pump(self) -> Callable[[], Awaitable[None]] | None:
         """Return the task that fills it, the first time."""
         was_taken, self._is_taken = self._is_taken, True
-        return None if was_taken else self._pump
+        return None if was_taken else partial(_while_played, self.source, self._fill)
 
-    async def _pump(self) -> None:
+    async def _fill(self) -> None:
         try:
             async with _closing(self._blocks):
                 async for block in self._blocks:
