@@ -7,8 +7,11 @@ import trio
 
 from trivox.call.events import CallUpgrade
 from trivox.call.settings import CallSettings
+from trivox.client.opening import open_client
 from trivox.errors import InvalidArgumentsError
-from trivox.testing.far_end import SDP
+from trivox.media.native_engine import driven_media
+from trivox.testing import Link
+from trivox.testing.far_end import SDP, FarEnd
 
 from .test_hold import FAR_URI, connected, far_tag
 
@@ -146,3 +149,36 @@ async def test_a_call_that_ends_withdraws_the_question(autojump_clock, world) ->
         await finish(call, far)
         event.accept()
         assert event.status.value == "withdrawn"
+
+
+@pytest.mark.native
+async def test_a_no_counts_also_after_a_yes(autojump_clock) -> None:
+    link = Link(1, delay=0.01)
+    media = driven_media(seed=b"video", now=trio.current_time())
+    listen = ["sip:10.0.0.1:5060;transport=udp"]
+    near, there = ("10.0.0.1", 5060), ("10.0.0.2", 5060)
+    async with open_client(listen=listen, engine=media, sockets=link.host(near[0])) as client:
+        with FarEnd(link.host(there[0]), there, near) as far:
+            call = client.create_call(far.uri, CallSettings(media="rtp"))
+            await call.start()
+            far.respond(await far.expect("INVITE"), 200, body=SDP)
+            await far.expect("ACK")
+            await call.wait_connected()
+            events = call.events(CallUpgrade)
+            answers = []
+            for version, word in ((2, "accept"), (3, ""), (4, "reject")):
+                port = "m=video 5000" if word else "m=video 0"
+                body = VIDEO.replace("o=far 1 2", f"o=far 1 {version}")
+                reinvite(far, call, body.replace("m=video 5000", port), cseq=version)
+                if word:
+                    getattr(await events.__anext__(), word)()
+                answers.append(await far.expect(200))
+                far.acknowledge(answers[-1])
+
+            assert [ports(ok)[1] for ok in answers] == [
+                ("m=video", True),
+                ("m=video", False),
+                ("m=video", False),
+            ]
+            await finish(call, far)
+    media.close()

@@ -363,6 +363,8 @@ class CallChanges(CallFacts):
     def _answer_upgrade(self, tx: int, body: bytes, stream: LocalStream | None, yes: bool) -> None:  # noqa: FBT001
         if yes:
             self._accept_upgrade(stream)
+        elif self._leg.video is not None:
+            self._leg.video.refuse()  # video that was taken before would be taken again
         self._answer_reinvite(tx, body)
 
     @abstractmethod

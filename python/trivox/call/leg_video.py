@@ -58,6 +58,12 @@ class LegVideo:
             self._leg.sessions.prepare_video(self._leg.session, self._codecs, receive=True)
             self._is_prepared = True
 
+    def refuse(self) -> None:
+        """Take no video that is offered from now on, beside what is agreed."""
+        if self._is_prepared and self._leg.is_open:
+            self._leg.sessions.prepare_video(self._leg.session, self._codecs, receive=False)
+            self._is_prepared = False
+
     def open(self, stream: LocalStream) -> None:
         """Wish to send a stream from the next description on. Raises EngineError."""
         if not self._leg.is_open or stream in self._lines:
