@@ -20,8 +20,8 @@ FORGED = "x\r\nX-Forged: yes"
 CONTROLS = ["\r", "\n", "\r\n", "\0", "\x0b", "\x0c", "\x1b", "\x1c", "\x7f", "\x85", "\u2028"]
 TEXT = st.text(max_size=20) | st.sampled_from([FORGED, *CONTROLS]).map(lambda text: f"a{text}b")
 USUAL = {
-    "Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq", "Contact", "Allow", "Supported",
-    "Session-Expires", "User-Agent", "Content-Type", "Content-Length",
+    "Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq", "Contact", "Allow", "Allow-Events",
+    "Supported", "Session-Expires", "User-Agent", "Content-Type", "Content-Length",
 }  # fmt: skip
 
 

@@ -1,16 +1,12 @@
 //! Targets of the codecs and of the jitter buffer.
 
-use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use trivox_media::codec::{CodecKind, Decoder, LONGEST_PACKET_MS};
 use trivox_media::jitter::{JitterBuffer, JitterSettings};
 
 use crate::cut::Pieces;
-
-/// Where all virtual clocks start; nothing depends on what it is.
-#[allow(clippy::disallowed_methods)]
-static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+use crate::world::ORIGIN;
 
 /// The codec the first octet names.
 fn decoder(data: &[u8]) -> Decoder {

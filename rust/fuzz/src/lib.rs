@@ -11,6 +11,7 @@ pub mod mutate;
 pub mod signalling;
 pub mod transports;
 pub mod video;
+mod world;
 
 /// A function under test.
 pub type Target = fn(&[u8]);

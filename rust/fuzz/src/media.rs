@@ -3,8 +3,8 @@
 use std::fs;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use trivox_media::codec::CodecKind;
 use trivox_media::dtmf::{DtmfReceiver, TelephoneEvent};
@@ -14,17 +14,11 @@ use trivox_media::session::offer_answer::{DescriptionKind, detect};
 use trivox_media::session::packet::RtpHeader;
 use trivox_media::session::rtcp::{Rtcp, SenderInformation};
 use trivox_media::session::{Session, SessionSettings, TransportKind};
-use trivox_media::transport::Identity;
 use trivox_media::video::VideoCodec;
 use trivox_media::wav::WavReader;
 
 use crate::cut::Pieces;
-
-static IDENTITY: LazyLock<Arc<Identity>> =
-    LazyLock::new(|| Arc::new(Identity::generate().expect("keys can be made")));
-/// Where all virtual clocks start; nothing depends on what it is.
-#[allow(clippy::disallowed_methods)]
-static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+use crate::world::{IDENTITY, ORIGIN};
 
 const LOCAL: &str = "192.0.2.1:4000";
 const PEER: &str = "192.0.2.2:5000";

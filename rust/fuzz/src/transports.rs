@@ -1,22 +1,14 @@
 //! Targets of the transports that take keys from descriptions.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock};
-use std::time::Instant;
+use std::sync::Arc;
 
 use trivox_media::session::crypto;
 use trivox_media::transport::keys::{SrtpKey, Suite};
-use trivox_media::transport::{
-    Identity, RemotePlain, RemoteSdes, SdesTransport, Transport, TransportEvent,
-};
+use trivox_media::transport::{RemotePlain, RemoteSdes, SdesTransport, Transport, TransportEvent};
 
 use crate::cut::Pieces;
-
-static IDENTITY: LazyLock<Arc<Identity>> =
-    LazyLock::new(|| Arc::new(Identity::generate().expect("keys can be made")));
-/// Where the virtual clock stands; nothing depends on what it is.
-#[allow(clippy::disallowed_methods)]
-static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+use crate::world::{IDENTITY, ORIGIN};
 
 /// Reads `a=crypto`; what is read can be written and read again.
 pub fn crypto(data: &[u8]) {
@@ -60,8 +52,9 @@ pub fn srtp(data: &[u8]) {
         },
     });
     let mut transport = Transport::Sdes(Box::new(sdes));
+    let now = *ORIGIN;
     for (_, packet) in Pieces::new(data).take(64) {
-        transport.handle_datagram(*ORIGIN, local, peer, packet);
+        transport.handle_datagram(now, local, peer, packet);
     }
     while let Some(event) = transport.poll_event() {
         assert_eq!(event, TransportEvent::Connected);

@@ -1,25 +1,19 @@
 //! Targets of video: files, feedback, and packets of a far end that may send anything.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use trivox_media::codec::CodecKind;
 use trivox_media::random::Random;
 use trivox_media::session::offer_answer::DescriptionKind;
 use trivox_media::session::packet::RtpHeader;
 use trivox_media::session::{Session, SessionSettings, TransportKind};
-use trivox_media::transport::Identity;
 use trivox_media::video::feedback::read_untrusted;
 use trivox_media::video::{Clip, VideoCodec, begins_key_frame_untrusted};
 
 use crate::cut::Pieces;
-
-static IDENTITY: LazyLock<Arc<Identity>> =
-    LazyLock::new(|| Arc::new(Identity::generate().expect("keys can be made")));
-/// Where all virtual clocks start; nothing depends on what it is.
-#[allow(clippy::disallowed_methods)]
-static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+use crate::world::{IDENTITY, ORIGIN};
 
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\n\
     m=audio 5000 RTP/AVP 0\r\na=rtcp-mux\r\n\
