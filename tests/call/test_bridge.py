@@ -128,3 +128,14 @@ async def test_cancelling_the_body_parts_the_calls(autojump_clock, world) -> Non
 
         assert not bridge.is_active
         assert one.state.value is trivox.CallState.CONNECTED
+
+
+async def test_one_is_entered_once(autojump_clock, world) -> None:
+    async with two_calls(world) as (client, one, other):
+        bridge = client.bridge(one, other)
+        async with bridge:
+            pass
+        with pytest.raises(AssertionError):
+            async with bridge:
+                pytest.fail("it is over")
+        assert one._leg.joint is None

@@ -10,6 +10,7 @@ import trio
 from trio.testing import assert_checkpoints
 
 import trivox
+from trivox.media.engine import EngineEventKind
 
 
 async def until_ended(call) -> None:
@@ -183,3 +184,33 @@ async def test_one_that_is_cancelled_on_entering_leaves_nothing(autojump_clock, 
                 async with conference.recording("never.wav"):
                     pytest.fail("it is cancelled")
             assert not conference._recordings
+
+
+async def test_who_leaves_at_the_end_is_not_brought_back(autojump_clock, world) -> None:
+    async with three_calls(world) as (_, client, calls):
+        refused = []
+
+        def bring_back(event) -> None:
+            with pytest.raises(trivox.EngineError) as error:
+                conference.add(event.member.call)
+            refused.append(error)
+
+        async with client.create_conference() as conference:
+            conference.add(calls[0])
+            conference.on(trivox.MemberLeft, bring_back)
+
+        assert len(refused) == 1
+        assert calls[0]._leg.joint is None
+
+
+async def test_one_that_fails_under_a_whisper_ends_alone(autojump_clock, world) -> None:
+    async with three_calls(world) as (engine, client, calls):
+        async with client.create_conference() as conference:
+            agent, supervisor = conference.add(calls[0]), conference.add(calls[1])
+            supervisor.whisper_to(agent)
+            del engine._rooms[conference._room]
+
+            conference.handle_engine_event(EngineEventKind.FAILED, 0.0, "a panic")
+
+            assert not conference.is_active
+            assert calls[0].state.value is trivox.CallState.CONNECTED

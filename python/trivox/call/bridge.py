@@ -80,6 +80,7 @@ class Bridge:
             CallWrongStateError: One was neither started nor answered.
             CallEndedError, CallFailedError: One ended before.
         """
+        assert self._number is None, "a bridge is entered once"
         refuse_joined(self.one, self.other)
         for call in (self.one, self.other):
             await call._wait_flowing()  # noqa: SLF001 (shared by the package)

@@ -178,8 +178,9 @@ class Conference:
         return self._room
 
     def _change(self, member: ConferenceMember) -> None:
+        assert self._room is not None, "it has members"
         leg = member.call._leg  # noqa: SLF001 (shared by the package)
-        leg.sessions.set_member(self._open_room(), leg.session, **member._settings)  # noqa: SLF001 (as above)
+        leg.sessions.set_member(self._room, leg.session, **member._settings)  # noqa: SLF001 (as above)
 
     def _expect(self, number: int, recording: RoomRecording) -> None:
         self._recordings[number] = recording
@@ -192,7 +193,8 @@ class Conference:
         self._media.sessions.remove_member(self._room, leg.session)
         for other in self._members.values():
             if other.whispers_to is member:
-                self._change(other)
+                with contextlib.suppress(EngineError):  # the room has failed, and nobody is heard
+                    self._change(other)
         if self.active_speaker.value is member:
             assign(self.active_speaker, value=None)
             self._emit(ActiveSpeakerChanged, member=None)
@@ -222,9 +224,9 @@ class Conference:
     def _end(self, error: str) -> None:
         if self._room is None or self._is_over:
             return
+        self._is_over = True  # first: what is told of who leaves must not bring anybody back
         for leg in tuple(self._members):
             self._remove(leg)
-        self._is_over = True
         self._media.sessions.close_room(self._room)
         if not self._recordings:
             self._detach()
