@@ -10,7 +10,7 @@ from tests.net.fake_dns import FakeDns
 
 import trivox
 from trivox.call.states import CallState
-from trivox.errors import CallFailedError, ConnectionNetworkError
+from trivox.errors import CallFailedError, ConnectionNetworkError, TransportError
 from trivox.net.dns_records import Srv
 
 if TYPE_CHECKING:
@@ -153,3 +153,14 @@ async def test_a_registration_tries_the_next_registrar_and_stays_there(autojump_
             assert trio.current_time() - start < 4.5
             assert len(board.registered("alice")) == 1
         assert board.registered("alice") == ()
+
+
+async def test_what_broke_a_connection_is_kept_without_all_it_had(autojump_clock, world):
+    async with world().client() as client:
+        with pytest.raises(TransportError) as caught:
+            await client.request("OPTIONS", "sip:bob@10.0.0.77;transport=tcp")
+        broken = caught.value.__cause__
+        assert isinstance(broken, ConnectionNetworkError)
+        cause = broken.__cause__
+        assert isinstance(cause, OSError)
+        assert cause.__traceback__ is None

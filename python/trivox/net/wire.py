@@ -161,7 +161,14 @@ class Wire:
 
 
 def _first(error: BaseException) -> BaseException:
-    """Return what a group holds, however deep; the rest of it came of that."""
+    """Return what a group holds, however deep; the rest of it came of that.
+
+    It is kept for long: without its traceback, which would keep all that the connection had.
+    """
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
     return error
