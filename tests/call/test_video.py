@@ -283,6 +283,7 @@ async def test_what_makes_no_sense_is_refused_before_anything_happens(autojump_c
         other = client.streams.create_video_stream(EncodedVideoSource())
         await call.replace_stream(other, camera)
         assert other in call.local_streams.value
+        assert call._audio.told == call._audio.wish.asked, "the far end need not be asked again"
         assert camera not in call.local_streams.value
         camera.close()
         with pytest.raises(InactiveStreamError):

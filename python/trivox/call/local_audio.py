@@ -101,6 +101,9 @@ class LocalAudio:
         """Send a stream in the place of another. Raises EngineError."""
         if stream.is_video:
             self._video().replace(stream, old)
+            direction, told = self.told
+            if old.id in told:  # the line that was asked for goes on: nothing is to be asked anew
+                self.told = (direction, told - {old.id} | {stream.id})
             stream._attach(self)  # noqa: SLF001 (shared by the package)
         else:
             self.open(stream)
