@@ -271,6 +271,47 @@ fn a_new_key_may_keep_or_reset_the_rollover_counter() {
 }
 
 #[test]
+fn a_report_under_a_new_key_does_not_reset_the_rollover_counter() {
+    let mut call = Call::new(Suite::AesCm128Sha1_80);
+    let wrapped = (0..70_000_u32).step_by(500);
+    wrapped.for_each(|index| call.hear(PEER, &rtp(2, index as u16)));
+    call.heard();
+    let [held, next] = [9, 10].map(|fill| key(Suite::AesCm128Sha1_80, fill));
+    let mut theirs = context(&next);
+    for index in (0..70_000_u32).step_by(500) {
+        theirs.encrypt_rtp(&rtp(2, index as u16)).unwrap();
+    }
+
+    call.sdes().set_remote(&remote(held, &[]));
+    call.sdes().set_remote(&remote(next, &[]));
+    let report = theirs.encrypt_rtcp(&REPORT).unwrap();
+    call.take(PEER, &report);
+    let packet = theirs.encrypt_rtp(&rtp(2, 70_000_u32 as u16)).unwrap();
+    call.take(PEER, &packet);
+
+    assert_eq!(call.heard(), [rtp(2, 70_000_u32 as u16)]);
+}
+
+#[test]
+fn a_suite_that_comes_back_uses_no_key_stream_twice() {
+    let mut call = Call::new(Suite::AesCm128Sha1_80);
+    let mut indices = Vec::new();
+    for suite in [
+        Suite::AesCm128Sha1_80,
+        Suite::AesCm128Sha1_32,
+        Suite::AesCm128Sha1_80,
+    ] {
+        call.sdes().set_remote(&remote(key(suite, 7), &[]));
+        assert!(call.transport.send_rtcp(call.now, &REPORT));
+        let sent = call.transport.poll_transmit().unwrap().data;
+        // Header and sender are in the clear, the index stands behind them.
+        indices.push(sent[8..12].to_vec());
+    }
+
+    assert_ne!(indices[0], indices[2]);
+}
+
+#[test]
 fn a_key_identifier_is_taken_out_of_each_packet() {
     for (suite, tag, control_tag) in [
         (Suite::AesCm128Sha1_80, 10, 10),

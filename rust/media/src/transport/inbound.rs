@@ -88,8 +88,11 @@ impl Inbound {
     /// (RFC 3711 §3.3.1), though many peers do; both are tried.
     pub(super) fn resume(&mut self, before: &Self) {
         let places = before.sources.iter();
-        self.earlier = places
-            .filter_map(|(ssrc, place)| Some((*ssrc, (*place)?)))
+        let places = places.filter_map(|(ssrc, place)| Some((*ssrc, (*place)?)));
+        // Streams that were silent under the key before are where they were under an older one.
+        let unheard = before.earlier.iter().map(|(ssrc, place)| (*ssrc, *place));
+        self.earlier = unheard
+            .chain(places)
             .filter(|(_, place)| (1..=GREATEST_RESUMED).contains(&place.rollover))
             .collect();
     }
@@ -99,7 +102,8 @@ impl Inbound {
         let ssrc = u32::from_be_bytes(packet.get(8..12)?.try_into().ok()?);
         let sequence_number = u16::from_be_bytes(packet.get(2..4)?.try_into().ok()?);
         let stripped = self.without_mki(packet, self.key.suite().profile().rtp_auth_tag_len())?;
-        if !self.sources.contains_key(&ssrc) {
+        // An SSRC of which only RTCP has come may go on from under the key before as well.
+        if !matches!(self.sources.get(&ssrc), Some(Some(_))) {
             self.admit(ssrc, &stripped, |context, data| {
                 context.decrypt_rtp(data).is_ok()
             })?;
@@ -150,7 +154,8 @@ impl Inbound {
     }
 
     fn enter(&mut self, ssrc: u32, is_authentic: bool) -> Option<()> {
-        if !is_authentic || self.sources.len() >= MOST_SOURCES {
+        let is_known = self.sources.contains_key(&ssrc);
+        if !is_authentic || (!is_known && self.sources.len() >= MOST_SOURCES) {
             return None;
         }
         self.sources.insert(ssrc, None);

@@ -32,7 +32,11 @@ pub struct SdesTransport {
     /// Ours, a key for each suite; they stay as long as the session.
     keys: Vec<SrtpKey>,
     paths: Paths,
-    sending: Option<(Suite, Context)>,
+    /// A context for each suite that was agreed at some time. All of them see all packets, so that
+    /// one that comes back goes on where it would be: its key stream must not be used twice.
+    sending: Vec<(Suite, Context)>,
+    /// The one in use.
+    suite: Option<Suite>,
     receiving: Option<Inbound>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<TransportEvent>,
@@ -54,7 +58,8 @@ impl SdesTransport {
             keys: SrtpKey::generate_all(identity.provider.as_ref())?,
             identity,
             paths: Paths::new(rtp_local, rtcp_local),
-            sending: None,
+            sending: Vec::new(),
+            suite: None,
             receiving: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -77,11 +82,12 @@ impl SdesTransport {
         }
         self.paths.signal(&remote.path);
         let suite = remote.key.suite();
-        if self.sending.as_ref().is_none_or(|(own, _)| *own != suite) {
+        if !self.sending.iter().any(|(own, _)| *own == suite) {
             let own = self.keys.iter().find(|key| key.suite() == suite);
             let context = own.and_then(|key| sending(key, self.identity.provider.as_ref()));
-            self.sending = context.map(|context| (suite, context));
+            self.sending.extend(context.map(|context| (suite, context)));
         }
+        self.suite = Some(suite);
         let is_known = |inbound: &Inbound| inbound.is_under(&remote.key, &remote.mki);
         if !self.receiving.as_ref().is_some_and(is_known) {
             let provider = Arc::clone(&self.identity.provider);
@@ -142,14 +148,19 @@ impl SdesTransport {
         &mut self,
         route: Option<(SocketAddr, SocketAddr)>,
         packet: &[u8],
-        protect: impl FnOnce(&mut Context, &[u8]) -> Option<Vec<u8>>,
+        protect: impl Fn(&mut Context, &[u8]) -> Option<Vec<u8>>,
     ) -> bool {
-        let (Some((local, to)), Some((_, context)), false) =
-            (route, &mut self.sending, self.is_closed)
-        else {
+        let (Some((local, to)), false) = (route, self.is_closed) else {
             return false;
         };
-        let Some(data) = protect(context, packet) else {
+        let mut data = None;
+        for (suite, context) in &mut self.sending {
+            let protected = protect(context, packet);
+            if self.suite == Some(*suite) {
+                data = protected;
+            }
+        }
+        let Some(data) = data else {
             return false;
         };
         self.transmits.push_back(Transmit { local, to, data });
@@ -165,7 +176,8 @@ impl SdesTransport {
     }
 
     pub(super) fn is_ready(&self) -> bool {
-        !self.is_closed && self.sending.is_some() && self.paths.rtp_route().is_some()
+        let has_key = |(own, _): &(Suite, Context)| self.suite == Some(*own);
+        !self.is_closed && self.sending.iter().any(has_key) && self.paths.rtp_route().is_some()
     }
 
     pub(super) fn counts(&self) -> TransportCounts {
