@@ -173,3 +173,15 @@ fn a_close_notify_of_the_peer_ends_the_keys_and_ours_is_sent() {
     assert_eq!((sent.local, sent.data[0]), (at(RTP), 21));
     assert!(!call.transport.is_ready());
 }
+
+#[test]
+fn a_close_notify_is_no_failure_of_the_call() {
+    let mut call = Call::new(Role::Client, true);
+    call.run(Duration::from_secs(40));
+
+    call.phone.close(call.now);
+    call.run(Duration::from_secs(40));
+
+    assert!(!call.transport.is_ready());
+    assert_eq!(call.events, [TransportEvent::Connected]);
+}

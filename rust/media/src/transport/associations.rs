@@ -43,6 +43,8 @@ pub(super) struct Associations {
     signalled: Option<(SocketAddr, Instant)>,
     trying: Vec<(SocketAddr, Dtls)>,
     established: Option<(SocketAddr, Dtls)>,
+    /// One was established at some time: nobody waits for a first hello any more.
+    has_begun: bool,
 }
 
 impl Associations {
@@ -54,6 +56,7 @@ impl Associations {
             signalled: None,
             trying: Vec::new(),
             established: None,
+            has_begun: false,
         }
     }
 
@@ -155,6 +158,7 @@ impl Associations {
                 let (from, dtls) = self.trying.swap_remove(index);
                 self.trying.clear();
                 self.established = Some((from, dtls));
+                self.has_begun = true;
                 Outcome::Complete(from, srtp)
             }
             DtlsOutcome::Closed => {
@@ -191,7 +195,7 @@ impl Associations {
 
     /// When a peer that has not begun is given up.
     fn beginning_ends(&self) -> Option<Instant> {
-        let is_idle = self.trying.is_empty() && self.established.is_none();
+        let is_idle = self.trying.is_empty() && !self.has_begun;
         self.signalled
             .filter(|_| is_idle)
             .map(|(_, since)| since + PATIENCE)

@@ -124,6 +124,13 @@ impl Phone {
         self.open(now, self.ports.len() == 1);
     }
 
+    /// Says that it is done, as before a BYE.
+    pub(crate) fn close(&mut self, now: Instant) {
+        for port in &mut self.ports {
+            port.endpoint.close(now).unwrap();
+        }
+    }
+
     /// Sends RTP.
     pub(crate) fn send(&mut self, packet: &[u8]) {
         let [sending, _] = self.ports[0].contexts.as_mut().unwrap();
