@@ -10,6 +10,8 @@ use super::payload::append_untrusted;
 const MOST_WAITING: usize = 512;
 /// How far ahead of a missing packet time may run: half a second at 90 kHz.
 const LONGEST_WAIT_TICKS: u32 = 45_000;
+/// A source whose numbers fall back by more than this has begun anew.
+const LARGEST_FALL: u64 = 4096;
 /// A frame larger than this is given up.
 const MOST_BYTES: usize = 4 << 20;
 
@@ -41,6 +43,10 @@ impl Assembler {
     pub(crate) fn push(&mut self, packet: &VideoPacket, frames: &mut Vec<EncodedFrame>) {
         if self.source != Some(packet.source) {
             self.source = Some(packet.source);
+            self.begin_anew();
+        }
+        let has_fallen = |next| packet.sequence + LARGEST_FALL < next;
+        if self.next.is_some_and(has_fallen) {
             self.begin_anew();
         }
         if self.next.is_none() && packet.begins_key_frame {
@@ -118,5 +124,29 @@ impl Assembler {
         } else if !frame.data.is_empty() {
             frames.push(frame);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_begins_anew_with_lower_numbers_is_seen_again() {
+        let (mut assembler, mut frames) = (Assembler::default(), Vec::new());
+        for sequence in [0x1_9000, 0x1_9001, 0x1_0000, 0x1_0001] {
+            let packet = VideoPacket {
+                source: 7,
+                sequence,
+                timestamp: sequence as u32,
+                marker: true,
+                codec: VideoCodec::Vp8,
+                begins_key_frame: sequence % 2 == 0,
+                payload: vec![0x10, 0],
+            };
+            assembler.push(&packet, &mut frames);
+        }
+
+        assert_eq!(frames.len(), 4);
     }
 }

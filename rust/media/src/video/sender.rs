@@ -11,8 +11,14 @@ use crate::session::rtcp::SenderInformation;
 
 /// Packets kept for repairs: a second of 8 Mbit/s.
 const HISTORY: usize = 1024;
+/// A source whose numbers jump by more than this begins anew with a key frame: the far end cannot
+/// decode what follows, and the roll-over counter of SRTP does not bear all gaps.
+const LARGEST_GAP: u64 = 4096;
 /// A packet is not repeated sooner than this after it was repeated.
 const REPEAT_INTERVAL: Duration = Duration::from_millis(20);
+const SECOND: Duration = Duration::from_secs(1);
+/// Packets repeated in a second: whoever asks for more floods, or has a line that is too narrow.
+const MOST_REPEATS: u32 = 512;
 /// A frame at 30 a second, in ticks of 90 kHz: between the last picture of one source and the first
 /// of the next one at least.
 const FRAME_TICKS: u32 = 3000;
@@ -49,6 +55,15 @@ struct Run {
     ticks: u32,
 }
 
+impl Run {
+    /// Whether a packet goes on with it; `next` is the number after the last that was sent.
+    fn has(&self, packet: &VideoPacket, next: u64) -> bool {
+        let number = (self.began + packet.sequence).checked_sub(self.first);
+        packet.source == self.source
+            && number.is_some_and(|number| number.abs_diff(next) <= LARGEST_GAP)
+    }
+}
+
 /// The sending half of a video line.
 pub(crate) struct VideoSender {
     ssrc: u32,
@@ -62,6 +77,8 @@ pub(crate) struct VideoSender {
     timestamp: u32,
     last_sent: Option<Instant>,
     history: Vec<Option<Kept>>,
+    /// When the present second of repeats began, and how many there were.
+    repeating: (Option<Instant>, u32),
     wants_key_frame: bool,
     last_wish: Option<Instant>,
     bound_bps: Option<u64>,
@@ -83,6 +100,7 @@ impl VideoSender {
             timestamp: (seed >> 32) as u32,
             last_sent: None,
             history: Vec::new(),
+            repeating: (None, 0),
             wants_key_frame: false,
             last_wish: None,
             bound_bps: None,
@@ -141,6 +159,9 @@ impl VideoSender {
             return;
         };
         let number = run.began + behind;
+        if self.is_used(number) {
+            return;
+        }
         let timestamp = packet.timestamp.wrapping_add(run.ticks);
         let header = RtpHeader {
             marker: packet.marker,
@@ -165,7 +186,7 @@ impl VideoSender {
     }
 
     fn run_of(&mut self, now: Instant, packet: &VideoPacket) -> Option<Run> {
-        if let Some(run) = self.run.filter(|run| run.source == packet.source) {
+        if let Some(run) = self.run.filter(|run| run.has(packet, self.next)) {
             return Some(run);
         }
         if !packet.begins_key_frame {
@@ -187,6 +208,15 @@ impl VideoSender {
         };
         self.run = Some(run);
         Some(run)
+    }
+
+    /// Whether a number was given away, or may have been. Under SRTP another packet with it would
+    /// use its key stream twice, and who sends to us is no friend of who receives from us.
+    fn is_used(&self, number: u64) -> bool {
+        let kept = self.history.get(number as usize % HISTORY);
+        let is_it = |kept: &Kept| kept.packet.get(2..4) == Some(&(number as u16).to_be_bytes()[..]);
+        let is_kept = kept.and_then(Option::as_ref).is_some_and(is_it);
+        number < self.next && (is_kept || number + (HISTORY as u64) < self.next)
     }
 
     /// Forgets the present source: what comes next begins with a key frame.
@@ -219,7 +249,13 @@ impl VideoSender {
         if !self.is_allowed {
             return;
         }
+        if self.repeating.0.is_none_or(|began| began + SECOND <= now) {
+            self.repeating = (Some(now), 0);
+        }
         for &number in numbers {
+            if self.repeating.1 >= MOST_REPEATS {
+                return;
+            }
             let Some(Some(kept)) = self.history.get_mut(usize::from(number) % HISTORY) else {
                 continue;
             };
@@ -229,6 +265,7 @@ impl VideoSender {
                 continue;
             }
             kept.repeated = Some(now);
+            self.repeating.1 += 1;
             let payload_type = kept.packet[1] & 0x7f;
             let of_type = |format: &&Format| format.payload_type == payload_type;
             let format = self.formats.iter().find(of_type);
@@ -299,3 +336,6 @@ impl VideoSender {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

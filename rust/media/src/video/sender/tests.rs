@@ -1,0 +1,83 @@
+use std::collections::HashSet;
+
+use super::*;
+
+fn sender() -> VideoSender {
+    let mut sender = VideoSender::new(1, 2, 100);
+    sender.formats = vec![Format {
+        payload_type: 96,
+        codec: VideoCodec::Vp8,
+        parameters: String::new(),
+        retransmission: None,
+        feedback: Default::default(),
+    }];
+    sender.is_allowed = true;
+    sender
+}
+
+fn packet(sequence: u64, begins_key_frame: bool) -> VideoPacket {
+    VideoPacket {
+        source: 7,
+        sequence,
+        timestamp: sequence as u32,
+        marker: true,
+        codec: VideoCodec::Vp8,
+        begins_key_frame,
+        payload: vec![0x10, 0],
+    }
+}
+
+/// The numbers that packets of one source leave with.
+fn numbers(given: impl Iterator<Item = (u64, bool)>) -> Vec<u16> {
+    let (mut sender, now, mut sent) = (sender(), crate::shard::now(), Vec::new());
+    for (sequence, is_key) in given {
+        sender.send(now, &packet(sequence, is_key), |packet| {
+            sent.push(u16::from_be_bytes([packet[2], packet[3]]));
+            true
+        });
+    }
+    sent
+}
+
+#[test]
+fn a_source_that_begins_anew_gets_no_number_twice() {
+    let began = (0..3000).map(|number| (0x1_0000 + number, number == 0));
+    let anew = (2500..2999).map(|number| (0x1_0000 + number, number % 2 == 0));
+    let sent = numbers(began.chain(anew));
+
+    let different: HashSet<u16> = sent.iter().copied().collect();
+    assert_eq!((sent.len(), different.len()), (3000, 3000));
+}
+
+#[test]
+fn a_leap_of_a_source_is_none_of_ours_and_waits_for_a_key_frame() {
+    let given = [
+        (0x1_0000, true),
+        (0x1_0001, false),
+        (0x1_9000, false),
+        (0x1_9001, true),
+        (0x1_9002, false),
+        (0x1_0003, false),
+        (0x1_0004, true),
+    ];
+
+    assert_eq!(numbers(given.into_iter()), [100, 101, 102, 103, 104]);
+}
+
+#[test]
+fn a_flood_of_requests_is_answered_within_bounds() {
+    let (mut sender, start, mut repeated) = (sender(), crate::shard::now(), 0);
+    for sequence in 0..1000 {
+        sender.send(start, &packet(0x1_0000 + sequence, sequence == 0), |_| true);
+    }
+    let asked: Vec<u16> = (100..1100).collect();
+    for step in 0..60 {
+        let now = start + REPEAT_INTERVAL * step;
+        sender.repeat(now, &asked, |_| {
+            repeated += 1;
+            true
+        });
+    }
+
+    assert_eq!(repeated, 2 * MOST_REPEATS);
+}
