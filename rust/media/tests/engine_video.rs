@@ -349,3 +349,17 @@ fn the_audio_beside_video_flows_as_ever() {
     let text = format!("{report:?}");
     assert!(text.contains("(\"packets_lost\", Number(0.0))"), "{text}");
 }
+
+#[test]
+fn a_line_sleeps_until_the_call_is_connected() {
+    let mut world = World::new(1.0);
+    world.call(TransportKind::Ice, ["10.0.0.1", "10.0.0.2"]);
+
+    let (mut turns, until) = (0, world.now + 1.0);
+    while let Some(next) = world.engine.next_deadline().filter(|next| *next <= until) {
+        world.engine.advance(next);
+        turns += 1;
+    }
+
+    assert!(turns < 200, "{turns}");
+}

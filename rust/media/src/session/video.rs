@@ -66,9 +66,15 @@ impl Videos {
         known.or_else(named).map(|(place, _)| place).or(Some(first))
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
-        let lines = self.lines.iter().filter_map(VideoLine::next_deadline);
-        lines.chain(self.arrivals.next_deadline()).min()
+    fn next_deadline(&self, is_connected: bool) -> Option<Instant> {
+        let lines = self.lines.iter();
+        let lines = lines.filter_map(|line| line.next_deadline(is_connected));
+        // Arrivals are told by a line that has heard a source, and by no other.
+        let is_told =
+            |line: &VideoLine| line.transport.is_none() && line.receiver.latest().is_some();
+        let arrivals = self.arrivals.next_deadline();
+        let arrivals = arrivals.filter(|_| self.lines.iter().any(is_told));
+        lines.chain(arrivals).min()
     }
 }
 
@@ -286,7 +292,8 @@ impl Session {
     }
 
     pub(super) fn video_deadline(&self) -> Option<Instant> {
-        self.videos.as_ref()?.next_deadline()
+        let is_connected = self.connected.is_some();
+        self.videos.as_ref()?.next_deadline(is_connected)
     }
 
     pub(super) fn poll_video_transmit(&mut self) -> Option<Transmit> {
@@ -361,5 +368,19 @@ impl Session {
                 transport.close(now);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrivals_that_nobody_can_tell_of_wake_nobody() {
+        let mut videos = Videos::new(1);
+
+        videos.arrivals.add(crate::shard::now(), 7);
+
+        assert_eq!(videos.next_deadline(true), None);
     }
 }

@@ -258,15 +258,18 @@ impl VideoLine {
         }
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
+    /// When it is to be served; nothing is sent of a feed, and no report, before it is connected.
+    pub(super) fn next_deadline(&self, is_connected: bool) -> Option<Instant> {
         let clip = match &self.feed {
-            Some(Feed::Clip(clip)) if self.sender.is_allowed() => clip.next_deadline(),
+            Some(Feed::Clip(clip)) if is_connected && self.sender.is_allowed() => {
+                clip.next_deadline()
+            }
             _ => None,
         };
         let wish = self.sender.next_deadline().filter(|_| self.feed.is_some());
         let receiving = self.receiver.next_deadline().filter(|_| self.is_receiving);
         let transport = self.transport.as_ref().and_then(Transport::next_deadline);
-        let report = Some(self.rtcp.next_deadline());
+        let report = is_connected.then(|| self.rtcp.next_deadline());
         [clip, wish, receiving, transport, report]
             .into_iter()
             .flatten()
