@@ -13,7 +13,7 @@ use super::receive::Received;
 use crate::MediaError;
 use crate::fan::Encoding;
 use crate::lane::{Heard, Lane, Takes};
-use crate::player::mix;
+use crate::player::{Tap, mix};
 use crate::resample::Resampler;
 
 /// When nothing came to be sent on for this long, silence of our own goes out: far ends and address
@@ -254,9 +254,12 @@ impl Session {
         self.sender.takes().filter(|_| may_pass)
     }
 
-    /// Whether somebody records or listens here.
+    /// Whether somebody records or listens here, or takes what is heard for another session.
     fn is_heard_here(&self) -> bool {
-        !self.ports.is_empty() || !self.recordings.is_empty() || self.listening.is_wanted()
+        !self.ports.is_empty()
+            || !self.recordings.is_empty()
+            || self.listening.is_wanted()
+            || self.taps.iter().any(Tap::is_wanted)
     }
 
     /// How it could send what all hear just as it is: nothing of its own is mixed in.

@@ -164,3 +164,20 @@ fn digits_pass_as_the_packets_they_are() {
     assert_eq!(events, [(101, 5, events[0].2); 5]);
     assert!(matches!(&other.joined, Joined::Bridge(end) if end.into.take_digit().is_none()));
 }
+
+#[test]
+fn a_relay_hears_a_session_whose_packets_would_pass() {
+    let start = crate::shard::now();
+    let [(mut one, local), _] = bridged(start);
+    let far: SocketAddr = FAR.parse().unwrap();
+    let feed = crate::player::Feed::relay(8_000);
+    one.tap(feed.clone()).unwrap();
+    for n in 0..20_u16 {
+        let now = start + Duration::from_millis(45 + 20 * u64::from(n));
+        let arrived = packet(0, n, u32::from(n) * 160, &[n as u8; 160]);
+        one.input(now, local, far, &arrived);
+        one.tick(now);
+    }
+
+    assert!(feed.queued() > 0.05, "{}", feed.queued());
+}
