@@ -168,3 +168,13 @@ def test_the_format_of_a_recording_goes_by_its_name(name: str, wanted: str) -> N
 
     recording = Recording(None, name, "both", None, begin)
     assert recording.format == wanted
+
+
+async def test_ports_that_were_closed_are_forgotten(autojump_clock, pair) -> None:
+    async def body(call, far) -> None:
+        (stream,) = call.remote_streams.value
+        for _ in range(10):
+            await stream.read(0.1)
+        assert len(call._leg._ports) == 1
+
+    await pair.run(body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,12 @@ import pytest
 import trio
 
 from trivox.errors import InvalidArgumentsError
-from trivox.media.push import AsyncIterSource
+from trivox.media.push import AsyncIterSource, IterSource
 from trivox.media.sources import FileSource, SilenceSource, ToneSource
 from trivox.media.statistics import StatisticsReport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from trio.testing import MockClock
 
@@ -78,3 +79,22 @@ async def test_a_source_whose_playback_is_over_is_waited_for_no_longer(
 
     assert len(left) == 1
     assert source.error is None
+
+
+async def test_an_iterable_that_blocks_takes_no_thread_of_others() -> None:
+    began, may_end = threading.Event(), threading.Event()
+
+    def blocks() -> Iterator[bytes]:
+        began.set()
+        may_end.wait(5)
+        yield bytes(320)
+
+    pump = IterSource(blocks()).take_pump()
+    assert pump is not None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pump)
+        await trio.to_thread.run_sync(began.wait, 5)
+
+        assert trio.to_thread.current_default_thread_limiter().borrowed_tokens == 0
+        may_end.set()
+        nursery.cancel_scope.cancel()

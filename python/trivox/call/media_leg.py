@@ -226,6 +226,7 @@ class MediaLeg:
 
     def add_port(self, port: AudioPort) -> None:
         """Pass the engine's events on to an audio port from now on."""
+        self._ports = {number: one for number, one in self._ports.items() if not one.is_closed}
         self._ports[port.number] = port
 
     def statistics(self) -> StatisticsReport:

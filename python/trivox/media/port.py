@@ -81,6 +81,11 @@ class AudioPort:
         self._has_ended = False
 
     @property
+    def is_closed(self) -> bool:
+        """Whether it was closed by the program."""
+        return self._is_closed
+
+    @property
     def queued(self) -> float:
         """Seconds that were sent and have not left yet; 0.0 on a closed port."""
         return self._state()[0]

@@ -179,9 +179,12 @@ class IterSource:
         return None if was_taken else partial(_while_played, self.source, self._fill)
 
     async def _fill(self) -> None:
+        size = int(2 * _CHUNK * self.source.rate)
+        # Its own: iterables that block must not take the threads that names are resolved in.
+        limiter = trio.CapacityLimiter(1)
         try:
             while data := await trio.to_thread.run_sync(
-                _pull, self._blocks, int(2 * _CHUNK * self.source.rate), abandon_on_cancel=True
+                _pull, self._blocks, size, abandon_on_cancel=True, limiter=limiter
             ):
                 await self.source.send(data)
         except trio.ClosedResourceError:
