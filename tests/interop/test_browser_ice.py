@@ -13,8 +13,8 @@ from .tones import assert_tone
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
 ROUNDS = 10
-FEWEST_A_SECOND = 47
-"""Of 50 packets: a gap of more than 60 ms would leave fewer."""
+MOST_MISSED = 3
+"""Packets a restart may cost: 60 ms."""
 
 
 @pytest.fixture(
@@ -44,6 +44,7 @@ async def test_twenty_restarts_by_turns_are_not_heard(page, tmp_path, library):
             await trio.sleep(0.5)
         after = await browser.call("counters")
         history = handler.call.statistics_history()
+        lost = handler.call.statistics().packets_lost
         state = handler.call.state.value
         await browser.call("hangup")
         with trio.fail_after(5):
@@ -52,7 +53,8 @@ async def test_twenty_restarts_by_turns_are_not_heard(page, tmp_path, library):
     during = [sample for sample in history if sample.at > began + 1]
     assert state is trivox.CallState.CONNECTED
     assert len(during) >= ROUNDS
-    assert min(sample.packets for sample in during) >= FEWEST_A_SECOND
-    assert after["lost"] == before["lost"]
+    missed = 50 * len(during) - sum(sample.packets for sample in during)
+    assert missed <= 2 * ROUNDS * MOST_MISSED
+    assert (lost, after["lost"]) == (0, before["lost"])
     assert after["received"] - before["received"] >= 2 * ROUNDS * 24
     assert_tone(tmp_path / "handler.wav", 440, from_s=began + 5, seconds=4)
