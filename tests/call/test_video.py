@@ -24,6 +24,7 @@ from trivox.errors import (
 from trivox.media.native_engine import driven_media
 from trivox.media.sources import ToneSource
 from trivox.media.video import EncodedVideoSource, VideoFileSource
+from trivox.testing.far_end import SDP
 
 from .conftest import World
 
@@ -327,3 +328,25 @@ def test_settings_order_the_codecs() -> None:
         CallSettings(video_codecs=("H263",))
     with pytest.raises(InvalidArgumentsError):
         CallSettings(preferred_video_codec="H263")
+
+
+async def test_a_session_that_fails_as_it_connects_ends_no_client(
+    autojump_clock, world, monkeypatch
+) -> None:
+    made = world()
+    settings = CallSettings(receive_video=True)
+    async with made.with_far_end() as (client, far):
+        call = client.create_call(far.uri, settings)
+        await call.start()
+
+        def failed(session: int) -> list[tuple[int, str, str]]:
+            raise EngineError(f"session {session} has failed")
+
+        monkeypatch.setattr(made.engine, "video_lines", failed)
+        far.respond(await far.expect("INVITE"), 200, body=SDP)
+        await far.expect("ACK")
+        await call.wait_connected()
+
+        assert not call.is_video_enabled.value
+        call.hangup()
+        far.respond(await far.expect("BYE"), 200)

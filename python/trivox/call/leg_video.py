@@ -204,4 +204,7 @@ class LegVideo:
         return {number for number, _, way in self._facts() if way in ("sendrecv", "sendonly")}
 
     def _facts(self) -> list[tuple[int, str, str]]:
-        return self._leg.sessions.video_lines(self._leg.session)
+        try:
+            return self._leg.sessions.video_lines(self._leg.session)
+        except EngineError:
+            return []  # the session has failed this instant: the event under way says so
