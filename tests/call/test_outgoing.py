@@ -409,6 +409,26 @@ async def test_a_reliable_response_may_bring_the_offer(autojump_clock, world) ->
         assert ack.body == b""
 
 
+async def test_the_branch_that_wins_is_sent_to_whatever_another_offered(
+    autojump_clock, world
+) -> None:
+    async with world().with_far_end() as (client, far):
+        call = client.create_call(FAR_URI, CallSettings(delayed_offer=True))
+        await call.start()
+        invite = await far.expect("INVITE")
+        offers = {"a": SDP, "b": SDP.replace("10.0.0.9", "10.0.0.7")}
+        for tag, offer in offers.items():
+            reliable = [("Require", "100rel"), ("RSeq", "1")]
+            far.respond(invite, 183, to_tag=tag, headers=reliable, body=offer)
+            far.respond(await far.expect("PRACK"), 200)
+        far.respond(invite, 200, to_tag="a")
+        ack = await far.expect("ACK")
+        await call.wait_connected()
+
+        assert ack.body == b""
+        assert call._leg.remote_sdp == offers["a"]
+
+
 async def test_the_offer_of_the_branch_that_wins_is_answered(autojump_clock, world) -> None:
     """RFC 3261 §13.2.2.4: the ACK answers its own 2xx, whatever a PRACK has answered."""
     async with world().with_far_end() as (client, far):

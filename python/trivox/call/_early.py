@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import trio
@@ -27,7 +29,7 @@ from trivox.errors import (
 from trivox.sip.bodies import SDP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from trivox.call.streams import LocalStream
 
@@ -40,6 +42,8 @@ class CallEarly(CallPaths):
 
     _kinds_left: tuple[str, ...] = ()
     """Kinds of media to be offered yet, should the far end refuse what is offered now."""
+    _offers: Mapping[str, bytes] = MappingProxyType({})
+    """What branches of a call without an offer of ours have offered, by their tags."""
 
     async def progress(
         self,
@@ -103,6 +107,21 @@ class CallEarly(CallPaths):
         self._prepare_video()
         self._tell(media_state="connecting")
         return self._leg.answer(offer, "") if offer else self._leg.offer()
+
+    def _answer_to(self, offer: bytes, branch: str) -> bytes:
+        """Return the answer to their offer; each branch of a fork makes one (RFC 3261 §13.2.2.4)."""
+        self._offers = {**self._offers, branch: offer}
+        if self._leg.is_open:
+            return self._leg.answer(offer, "")
+        self._remote_offer = offer
+        return self._local_description()
+
+    def _go_by_offer_of(self, branch: str) -> None:
+        """Send to the branch that has won, where another has made an offer since."""
+        offer = self._offers.get(branch)
+        if offer is not None and offer.decode(errors="replace") != self._leg.remote_sdp:
+            with suppress(StreamError, EngineError):  # it could be answered once
+                self._leg.answer(offer, "")
 
     def _first_choice(self) -> TransportChoice:
         """Return what an offer of ours begins with."""

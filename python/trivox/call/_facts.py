@@ -147,7 +147,7 @@ class CallFacts(CallUpkeep):
         """Let the media of a provisional answer be heard; a bad one is passed over."""
         try:
             if fact.is_offer:
-                answer = self._answer_to(fact.body)
+                answer = self._answer_to(fact.body, fact.to_tag)
                 assert self._session is not None, "its own session told it"
                 self._carry_out(self._session.acknowledge_progress(fact.to_tag, answer))
                 self._leg.begin_flow()
@@ -164,22 +164,17 @@ class CallFacts(CallUpkeep):
         """Answer the offer of a 2xx in its ACK (RFC 3261 §13.2.2.4)."""
         assert self._session is not None, "its own session told it"
         try:
-            answer = self._answer_to(fact.body)
+            answer = self._answer_to(fact.body, fact.to_tag)
         except (StreamError, EngineError) as error:
             self._fail_media(str(error))
             return False
         self._carry_out(self._session.acknowledge(answer))
         return True
 
-    def _answer_to(self, offer: bytes) -> bytes:
-        """Return the answer to their offer; each branch of a fork makes one (RFC 3261 §13.2.2.4)."""
-        if self._leg.is_open:
-            return self._leg.answer(offer, "")
-        self._remote_offer = offer
-        return self._local_description()
-
     @abstractmethod
-    def _local_description(self) -> bytes: ...
+    def _answer_to(self, offer: bytes, branch: str) -> bytes: ...
+    @abstractmethod
+    def _go_by_offer_of(self, branch: str) -> None: ...
 
     def _stop_ringing(self) -> None:
         if CallListening.is_ringing.of(self):
@@ -207,6 +202,7 @@ class CallFacts(CallUpkeep):
             except (StreamError, EngineError) as error:
                 self._fail_media(str(error))
                 return
+        self._go_by_offer_of(fact.to_tag)
         self._note_negotiated()
         if self._leg.is_up:
             self._step(Trigger.MEDIA_UP)
