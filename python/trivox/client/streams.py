@@ -34,7 +34,7 @@ class StreamManager:
         """Make a stream of a source, to be added to calls; each call plays it from its start.
 
         Args:
-            source: What it plays: a source, or the path of a WAV file.
+            source: What it plays: a source, or the path of a WAV or Ogg Opus file.
             name: Its id; None: a fresh one.
 
         Raises:
