@@ -16,6 +16,7 @@ from trivox.errors import (
     MediaNegotiationError,
 )
 from trivox.media.sources import SilenceSource
+from trivox.sip import Uri
 from trivox.testing.far_end import SDP
 
 OWN_URI = "sip:bot@10.0.0.1:5060"
@@ -323,4 +324,28 @@ async def test_a_call_with_no_consumer_gets_503_with_retry_after(autojump_clock,
         far.invite(OWN_URI)
 
         assert (await far.expect(503)).header("Retry-After") == "5"
+        assert not client.calls
+
+
+@pytest.mark.parametrize(
+    "user", ["%00", "%0d%0aX", "x%7f", "alice%40corp", "a%3eb", "x%22%3c", "%ff"]
+)
+async def test_the_contact_of_an_answer_escapes_the_called_user(
+    autojump_clock, world, user
+) -> None:
+    async with world().with_far_end() as (client, far):
+        calls = client.incoming_calls()
+        far.invite(f"sip:{user}@10.0.0.1:5060")
+        call = await calls.__anext__()
+        await call.answer()
+        ok = await far.expect(200)
+        far.acknowledge(ok)
+        await call.wait_connected()
+        call.hangup()
+        far.respond(await far.expect("BYE"), 200)
+        await call.wait_ended()
+
+        uri = Uri.parse(ok.header("Contact").strip("<>"))
+        assert uri.user == Uri.parse(f"sip:{user}@10.0.0.1").user
+        assert ok.header("Contact").isascii()
         assert not client.calls

@@ -254,6 +254,23 @@ async def test_cancel_on_end_takes_the_news_of_the_end_as_the_end(autojump_clock
             assert other.end is not None
 
 
+async def test_cancel_on_end_takes_a_closed_port_as_the_end(autojump_clock, world) -> None:
+    async def handler(call) -> None:
+        await call.answer()
+        await call.wait_connected()
+        await trio.sleep(1)
+
+    async with world().with_server(handler) as (client, uri):
+        async with client.dial(uri) as call:
+            async with call.cancel_on_end():
+                audio = call.audio(rate=8000)
+                while True:
+                    await audio.send(bytes(1600))
+            assert call.end is not None
+            with pytest.raises(trio.ClosedResourceError):
+                await audio.send(bytes(1600))
+
+
 async def test_waits_are_not_lost_for_a_state_that_lives_less_than_a_turn(
     autojump_clock, world
 ) -> None:

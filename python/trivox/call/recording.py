@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, final
 
 import trio
@@ -37,8 +38,7 @@ class Recording:
         if not isinstance(path, str | os.PathLike):
             raise InvalidArgumentsError(f"{path!r} is no path to record to")
         self.path: Final = os.fspath(path)
-        is_opus = self.path.lower().endswith((".ogg", ".opus"))
-        self.format: Final = format or ("ogg" if is_opus else "wav")
+        self.format: Final = format or format_of(self.path)
         self.seconds = 0.0
         """Length of the file, after leaving."""
         self._leg = leg
@@ -87,3 +87,19 @@ def _length(path: str) -> float:
         return file_seconds(path)
     except EngineError:
         return 0.0
+
+
+def format_of(path: str) -> str:
+    """Return the format a file's ending asks for; one without an ending is WAV.
+
+    Raises:
+        InvalidArgumentsError: It is the ending of a format that cannot be written.
+    """
+    ending = PurePath(path).suffix.lower()
+    if ending in (".ogg", ".opus"):
+        return "ogg"
+    if ending in ("", ".wav"):
+        return "wav"
+    raise InvalidArgumentsError(
+        f"{path!r} would be no {ending} file: record to .wav, .ogg or .opus, or give the format"
+    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
+from trivox.call.recording import format_of
 from trivox.errors import EngineError, InvalidArgumentsError
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ class RoomRecording:
         if not isinstance(path, str | os.PathLike):
             raise InvalidArgumentsError(f"{path!r} is no path to record to")
         self.path: Final = os.fspath(path)
+        if format_of(self.path) != "wav":
+            raise InvalidArgumentsError(
+                f"a room is recorded as WAV: {path!r} would be something else"
+            )
         self.seconds = 0.0
         """Length of the file, after leaving."""
         self._conference = conference

@@ -138,8 +138,13 @@ class AudioPort:
         """
         data = pcm_bytes(samples)
         await trio.lowlevel.checkpoint_if_cancelled()
-        while not self._send(data):
-            await self._room.park()
+        try:
+            while not self._send(data):
+                await self._room.park()
+        except trio.ClosedResourceError:
+            # Whose scope ends with the call is cancelled and sees no error.
+            await trio.lowlevel.checkpoint()
+            raise
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     def send_nowait(self, samples: Buffer) -> None:

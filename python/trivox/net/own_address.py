@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 from typing import TYPE_CHECKING, Final, final
+from urllib.parse import quote
 
 from trivox.errors import InvalidArgumentsError
 from trivox.net.route import RouteTable, host_port, is_ipv6, is_wildcard, sip_uri
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from trivox.net.transport import Address, Flow, SocketFactory
 
+_USER: Final = "-_.!~*'()&=+$,;?/"
+"""What stands unescaped in the user part of a URI, beside letters and digits (RFC 3261 §25.1)."""
 _LAST_PORT: Final = 65_535
 _PORT_DIGITS: Final = 5
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-.]*[A-Za-z0-9])?\.?")
@@ -92,6 +95,7 @@ class OwnAddress:
 
         With `is_secure` it is `sips`, where TLS is understood and not named (RFC 5630 §3.1.4).
         """
+        user = quote(user, safe=_USER, errors="surrogateescape")
         scheme = "sips" if is_secure else "sip"
         prefix = f"{user}@" if user else ""
         if self._is_websocket_client(flow):
