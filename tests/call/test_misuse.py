@@ -152,7 +152,7 @@ async def test_media_arguments_of_no_use_are_refused_and_the_call_goes_on(
             await call.play(5)
         with pytest.raises(InvalidArgumentsError, match="no path"):
             call.recording(5)
-        with pytest.raises(InvalidArgumentsError, match="no .mp3 file"):
+        with pytest.raises(InvalidArgumentsError, match=r"no \.mp3 file"):
             call.recording("talk.mp3")
         with pytest.raises(InvalidArgumentsError, match="frame is nan"):
             call.audio(frame=float("nan"))
