@@ -214,6 +214,25 @@ def test_a_provisional_response_repeated_after_its_prack_or_misnumbered_is_found
     _judged(handed[0], "went from RSeq")
 
 
+def test_a_late_copy_of_an_invite_is_answered_after_the_prack_once(handed):
+    _, rang = _rung(handed[0])
+    branch = SipMessage.parse(rang.data).key()[5]
+    invite = next(
+        message
+        for message in handed[0].trace.messages
+        if message.party == rang.party
+        and message.direction == "in"
+        and message.data.startswith(b"INVITE")
+        and SipMessage.parse(message.data).key()[5] == branch
+    )
+    _add(handed[0], invite)
+    _add(handed[0], rang)
+    assert judge(handed[0]) == []
+
+    _add(handed[0], rang)
+    _judged(handed[0], "after its PRACK")
+
+
 # (4)
 
 

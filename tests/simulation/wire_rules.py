@@ -233,37 +233,60 @@ class Offers:
 
 
 class Reliable:
-    """A reliable provisional response is acknowledged once, and not repeated then (RFC 3262 §3, §4)."""
+    """A reliable provisional response is acknowledged once, and not repeated then (RFC 3262 §3, §4).
+
+    A copy of the INVITE that comes later is answered with it all the same (RFC 3261 §17.2.1).
+    """
 
     def __init__(self, _shape: Shape) -> None:
         self._heard: set[tuple[str, str, str, int]] = set()
         self._pracks: dict[tuple[str, str, str, int], str] = {}
         self._newest: dict[tuple[str, str, str], int] = {}
         self._settled: set[tuple[str, str, str, int]] = set()
+        self._copies: dict[tuple[str, str], int] = {}
+        """By party and branch: copies of an INVITE that came since the last response to it."""
 
     def look(self, seen: Seen) -> Iterator[str]:
         if seen.is_board:
             return
-        if seen.method == "PRACK" and seen.status == 0:
-            number = int((seen.message.header("RAck") or "0").split()[0])
-            key = (seen.party, seen.call_id, seen.to_tag, number)
-            if not seen.is_out:
-                self._settled.add(key)
-            elif key not in self._heard:
-                yield "acknowledged a provisional response that did not come"
-            elif self._pracks.setdefault(key, seen.branch) != seen.branch:
-                yield "acknowledged a provisional response twice"
-        elif 100 < seen.status < 200 and seen.message.header("RSeq"):
-            key = (seen.party, seen.call_id, seen.to_tag, int(seen.message.header("RSeq") or "0"))
-            if seen.is_out:
-                yield from self._repeat(key)
-            else:
-                self._heard.add(key)
+        if seen.method == "INVITE" and seen.status == 0 and not seen.is_out:
+            invite = (seen.party, seen.branch)
+            self._copies[invite] = self._copies.get(invite, -1) + 1
+        elif seen.method == "PRACK" and seen.status == 0:
+            yield from self._prack(seen)
+        elif seen.method == "INVITE" and seen.status > 0:
+            yield from self._response(seen)
 
-    def _repeat(self, key: tuple[str, str, str, int]) -> Iterator[str]:
-        dialog, number = key[:3], key[3]
-        if key in self._settled:
+    def _prack(self, seen: Seen) -> Iterator[str]:
+        number = int((seen.message.header("RAck") or "0").split()[0])
+        key = (seen.party, seen.call_id, seen.to_tag, number)
+        if not seen.is_out:
+            self._settled.add(key)
+        elif key not in self._heard:
+            yield "acknowledged a provisional response that did not come"
+        elif self._pracks.setdefault(key, seen.branch) != seen.branch:
+            yield "acknowledged a provisional response twice"
+
+    def _response(self, seen: Seen) -> Iterator[str]:
+        number = seen.message.header("RSeq")
+        is_reliable = 100 < seen.status < 200 and number is not None
+        key = (seen.party, seen.call_id, seen.to_tag, int(number or "0"))
+        if not seen.is_out:
+            if is_reliable:
+                self._heard.add(key)
+            return
+        invite = (seen.party, seen.branch)
+        copies = self._copies.get(invite, 0)
+        is_settled = is_reliable and key in self._settled
+        # Every copy asks for one response; one that came before a PRACK does not excuse more.
+        self._copies[invite] = max(copies - 1, 0) if is_settled else 0
+        if is_settled and copies == 0:
             yield "repeated a provisional response after its PRACK"
+        if is_reliable:
+            yield from self._numbered(key)
+
+    def _numbered(self, key: tuple[str, str, str, int]) -> Iterator[str]:
+        dialog, number = key[:3], key[3]
         if number not in (newest := self._newest.get(dialog, number), newest + 1):
             yield f"went from RSeq {newest} to {number}"
         self._newest[dialog] = number
