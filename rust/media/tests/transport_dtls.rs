@@ -30,6 +30,69 @@ fn both_roles_connect_and_carry_rtp_and_rtcp_without_extended_master_secret() {
 }
 
 #[test]
+fn a_hello_that_overtakes_the_answer_need_not_be_sent_again() {
+    for has_mux in [true, false] {
+        let mut call = Call::unanswered(Role::Client, has_mux);
+        call.run(Duration::from_millis(20));
+        assert!(!call.transport.is_ready());
+
+        call.answer();
+        call.run(Duration::from_millis(50));
+
+        assert!(call.transport.is_ready(), "rtcp-mux {has_mux}");
+        assert!(call.transport.send_rtcp(call.now, &REPORT));
+        call.run(Duration::from_millis(10));
+        assert_eq!(call.phone.rtcp, [REPORT.to_vec()], "rtcp-mux {has_mux}");
+        assert_eq!(call.transport.counts().refused_source, 0);
+    }
+}
+
+#[test]
+fn before_the_answer_nobody_is_answered_and_one_hello_is_kept() {
+    let mut call = Call::unanswered(Role::Client, true);
+    call.phone.is_mute = true;
+    for port in 1_000..1_300 {
+        let attacker = std::net::SocketAddr::from(([10, 0, 0, 66], port));
+        call.inject(attacker, &wire::bad_client_hello());
+        call.inject(
+            attacker,
+            &[&wire::bad_client_hello()[..], &[0; 2048]].concat(),
+        );
+    }
+    assert_eq!(call.transport.poll_transmit(), None);
+    assert_eq!(call.transport.next_deadline(), None);
+    assert_eq!(call.transport.counts().refused_source, 300 + 299);
+
+    // The phone's own hello takes the place of theirs.
+    call.phone.is_mute = false;
+    call.phone.start_again(call.now);
+    call.run(Duration::from_millis(20));
+    call.answer();
+    call.run(Duration::from_millis(50));
+
+    assert!(call.transport.is_ready());
+    assert_eq!(call.sent_elsewhere, 0);
+}
+
+#[test]
+fn an_early_hello_from_elsewhere_is_judged_by_its_certificate() {
+    let mut call = Call::unanswered(Role::Client, true);
+    call.phone.is_translated = true;
+    call.run(Duration::from_millis(20));
+    call.answer();
+    call.run(Duration::from_millis(50));
+    assert!(call.transport.is_ready());
+
+    let mut call = Call::unanswered(Role::Client, true);
+    call.replace_phone_by_stranger();
+    call.run(Duration::from_millis(20));
+    call.answer();
+    call.run(Duration::from_secs(5));
+    assert!(!call.transport.is_ready());
+    assert!(call.events.is_empty(), "{:?}", call.events);
+}
+
+#[test]
 fn without_rtcp_mux_the_second_socket_has_a_handshake_of_its_own() {
     for role in [Role::Client, Role::Server] {
         let mut call = Call::new(role, false);

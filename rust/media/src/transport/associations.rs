@@ -234,6 +234,6 @@ fn is_bare(data: &[u8], content: u8) -> bool {
     data.first() == Some(&content) && data.get(3..5) == Some(&[0, 0])
 }
 
-fn is_client_hello(data: &[u8]) -> bool {
+pub(super) fn is_client_hello(data: &[u8]) -> bool {
     is_bare(data, HANDSHAKE) && data.get(13) == Some(&CLIENT_HELLO)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::associations::{Associations, Outcome};
+use super::early::EarlyHello;
 use super::paths::Paths;
 use super::plain::RemotePlain;
 use super::srtp::Srtp;
@@ -33,6 +34,8 @@ pub struct DtlsTransport {
     locals: [SocketAddr; 2],
     paths: Paths,
     components: Vec<Component>,
+    /// Of the two sockets, while our offer has no answer.
+    early: [EarlyHello; 2],
     transmits: VecDeque<Transmit>,
     events: VecDeque<TransportEvent>,
     counts: TransportCounts,
@@ -47,6 +50,7 @@ impl DtlsTransport {
             locals: [rtp_local, rtcp_local],
             paths: Paths::new(rtp_local, rtcp_local),
             components: Vec::new(),
+            early: Default::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             counts: TransportCounts::default(),
@@ -89,7 +93,27 @@ impl DtlsTransport {
         for (part, address) in self.components.iter_mut().zip(addresses) {
             part.associations.signal(now, address);
         }
+        self.take_early(now, is_client);
         self.flush();
+    }
+
+    /// Lets the associations judge what came before the description.
+    fn take_early(&mut self, now: Instant, is_client: bool) {
+        for index in 0..self.early.len() {
+            let Some((from, data)) = self.early[index].take() else {
+                continue;
+            };
+            // A client is not said hello to, and with rtcp-mux nobody is on the second socket.
+            let part = self.components.get_mut(index).filter(|_| !is_client);
+            let outcome = part.map_or(Outcome::Refused, |part| {
+                part.associations.handle_datagram(now, from, &data)
+            });
+            if let Outcome::Refused = outcome {
+                self.counts.refused_source += 1;
+            } else {
+                self.act_on(index, outcome);
+            }
+        }
     }
 
     pub(super) fn handle_datagram(
@@ -100,6 +124,10 @@ impl DtlsTransport {
         data: &[u8],
     ) {
         let index = usize::from(!self.paths.is_rtp_socket(local));
+        let is_early = self.components.is_empty() && !self.is_ended;
+        if is_early && self.early[index].keep(from, data) {
+            return;
+        }
         if self.is_ended || index >= self.components.len() {
             self.counts.refused_source += 1;
             return;

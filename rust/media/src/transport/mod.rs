@@ -8,6 +8,7 @@
 mod associations;
 mod dtls;
 mod dtls_srtp;
+mod early;
 pub mod fingerprint;
 mod gate;
 mod ice;

@@ -216,6 +216,7 @@ pub(crate) struct Call {
     pub(crate) phone: Phone,
     pub(crate) events: Vec<TransportEvent>,
     pub(crate) sent_elsewhere: usize,
+    remote: RemoteDtls,
     flight: VecDeque<(Instant, Transmit)>,
 }
 
@@ -233,10 +234,29 @@ impl Call {
     }
 
     fn with(role: Role, has_mux: bool, print: impl FnOnce(&[u8]) -> String) -> Self {
+        let mut call = Self::offered(role, has_mux, print);
+        call.answer();
+        call
+    }
+
+    /// The phone has our offer and begins; its answer is still on the way.
+    pub(crate) fn unanswered(role: Role, has_mux: bool) -> Self {
+        Self::offered(role, has_mux, |der| fingerprint(der, &ring::digest::SHA256))
+    }
+
+    /// The phone's answer comes.
+    pub(crate) fn answer(&mut self) {
+        let Transport::Dtls(dtls) = &mut self.transport else {
+            unreachable!("made so");
+        };
+        dtls.set_remote(self.now, &self.remote, self.phone.role == Role::Server);
+    }
+
+    fn offered(role: Role, has_mux: bool, print: impl FnOnce(&[u8]) -> String) -> Self {
         let now = Instant::now();
         let phone = Phone::new(now, role, has_mux);
         let identity = Arc::new(Identity::generate().unwrap());
-        let mut dtls = DtlsTransport::new(identity, at(RTP), at(RTCP));
+        let dtls = DtlsTransport::new(identity, at(RTP), at(RTCP));
         let remote = RemoteDtls {
             path: RemotePlain {
                 rtp: Some(at(PEER)),
@@ -245,13 +265,13 @@ impl Call {
             },
             fingerprints: vec![print(&phone.certificate)],
         };
-        dtls.set_remote(now, &remote, role == Role::Server);
         Self {
             now,
             transport: Transport::Dtls(Box::new(dtls)),
             phone,
             events: Vec::new(),
             sent_elsewhere: 0,
+            remote,
             flight: VecDeque::new(),
         }
     }
