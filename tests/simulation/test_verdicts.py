@@ -203,6 +203,17 @@ def test_a_provisional_response_acknowledged_twice_or_unheard_is_found(handed):
     _judged(handed[0], "a provisional response that did not come")
 
 
+def test_a_prack_that_was_challenged_may_be_said_again(handed):
+    prack, _ = _rung(handed[0])
+    names = (b"Via", b"From", b"To", b"Call-ID", b"CSeq")
+    lines = [line for line in prack.data.split(b"\r\n") if line.startswith(names)]
+    challenge = b"\r\n".join([b"SIP/2.0 407 Who", *lines, b"Content-Length: 0", b"", b""])
+    _add(handed[0], prack, data=challenge, direction="in")
+    _add(handed[0], prack, data=_renewed(_with_cseq(prack.data, 900)))
+
+    assert not any("acknowledged a provisional" in fault for fault in map(str, judge(handed[0])))
+
+
 def test_a_provisional_response_repeated_after_its_prack_or_misnumbered_is_found(handed):
     _, rang = _rung(handed[0])
     _add(handed[0], rang)

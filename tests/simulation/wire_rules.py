@@ -254,6 +254,9 @@ class Reliable:
             self._copies[invite] = self._copies.get(invite, -1) + 1
         elif seen.method == "PRACK" and seen.status == 0:
             yield from self._prack(seen)
+        elif seen.method == "PRACK" and seen.status in {401, 407} and not seen.is_out:
+            # Asked who it is, a caller says it once more with credentials (RFC 3261 §22.2).
+            self._pracks = {key: one for key, one in self._pracks.items() if one != seen.branch}
         elif seen.method == "INVITE" and seen.status > 0:
             yield from self._response(seen)
 
