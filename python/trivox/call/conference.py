@@ -78,9 +78,11 @@ class Conference:
     async def __aenter__(self) -> Conference:
         """Open it. Raises EngineError when there are too many."""
         assert self._room is None, "a conference is entered once"
-        await trio.lowlevel.checkpoint()  # before: nobody would close what a cancelled one opened
+        # Open at once for those who share it; nobody would close what a cancelled one opened.
+        await trio.lowlevel.checkpoint_if_cancelled()
         self._room = self._media.sessions.open_room()
         self._media.attach(self._room, self)
+        await trio.lowlevel.cancel_shielded_checkpoint()
         return self
 
     async def __aexit__(
