@@ -303,10 +303,11 @@ def test_481_that_overtook_a_bye_does_not_lose_the_dialog(called, far_end) -> No
     tx, _ = called.last
 
     told = called.hears(far_end.answers(tx, far_end.response(info, 481)))
+    due = called.session.next_deadline()
     before = called.waits(0.99)
     ended = called.hears(far_end.asks(50, far_end.request("BYE")))
 
-    assert (kinds(told), before) == (["ResponseReceived"], [])
+    assert (kinds(told), due, before) == (["ResponseReceived"], 1.0, [])
     assert kinds(ended) == ["SendResponse", "RemoteEnded", "Forget"]
     assert called.waits(1.0) == []
 
