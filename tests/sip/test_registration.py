@@ -399,3 +399,15 @@ def test_events_of_other_transactions_and_provisionals_are_passed_over(account, 
     unknown = (_native.EVENT_ACK, 1, 1, "", 0, None, 1, ("192.0.2.2", 5060))
     assert account.hears_event(unknown) == []
     assert account.machine.state is S.REGISTERING
+
+
+@pytest.mark.parametrize(
+    ("status", "name"), [(480, "Retry-After"), (200, "Expires"), (423, "Min-Expires")]
+)
+def test_a_registrar_cannot_send_us_away_for_longer_than_an_hour(account, status, name) -> None:
+    account.register(600)
+
+    account.hears(status, more=((name, "4294967295"),))
+
+    assert (account.machine.next_deadline() or 0.0) <= 3600.0
+    assert len(account.sent) == 1

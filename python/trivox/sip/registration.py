@@ -30,6 +30,8 @@ RETRY_BASE_OF_SPARE: Final = 90.0
 """The same while another flow of the account is up."""
 RETRY_LIMIT: Final = 1800.0
 """Seconds a back-off never exceeds (RFC 5626 §4.5)."""
+HOUR: Final = 3600.0
+"""No registrar may insist on a longer binding (RFC 3261 §10.3 step 7) or a longer wait."""
 MAX_RAISES: Final = 2
 """Times one REGISTER follows a Min-Expires; a registrar that raises it again never agrees."""
 _MAX_CONTACTS: Final = 64
@@ -199,7 +201,7 @@ class Registration:
         if name is not None and self._authorizer.can_answer(status, message.headers(name)):
             return self._step(RegistrationEvent.CHALLENGED, given)
         least = _seconds(message, "Min-Expires")
-        if status == 423 and least > self._expires > 0 and self._raises < MAX_RAISES:
+        if status == 423 and HOUR >= least > self._expires > 0 and self._raises < MAX_RAISES:
             self._raises += 1
             self._expires = self._wanted = int(least)
             return self._step(RegistrationEvent.TOO_BRIEF, given)
@@ -208,7 +210,7 @@ class Registration:
         return self._step(RegistrationEvent.REFUSED, given)
 
     def _accepted(self, message: Message, given: _Given) -> Outputs:
-        expires = self._granted(message)
+        expires = min(self._granted(message), max(HOUR, float(self._expires)))
         if self._expires > 0 and expires <= 0:
             return self._failed(given)
         granted = _Given(given.now, given.status, given.reason, expires, message=message)
@@ -229,7 +231,7 @@ class Registration:
     def _back_off(self, given: _Given) -> float:
         base = RETRY_BASE_OF_SPARE if self.has_other_flow else RETRY_BASE
         wait = min(RETRY_LIMIT, base * 2.0 ** min(self._failures, 16))
-        return max(wait * (0.5 + 0.5 * self.jitter), given.retry_after)
+        return max(wait * (0.5 + 0.5 * self.jitter), min(given.retry_after, HOUR))
 
     def _granted(self, message: Message) -> float:
         """Return the expiry of our own binding in a 200 (RFC 3261 §10.2.4)."""
