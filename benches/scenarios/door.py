@@ -60,6 +60,7 @@ def _shut(answers: int) -> SipCore:
         overload_seconds=0.1,
         requests_per_source=0.0,
         source_ban=10.0,
+        strangers_per_second=0,
         sources=4096,
         overload_control=True,
     )
