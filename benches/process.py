@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+CORES = sorted(os.sched_getaffinity(0))
+"""Read before anything is pinned: a child inherits the one core of its parent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,7 @@ def usage(pid: int) -> Usage:
 
 def pin(core: int) -> None:
     """Keep this process on one core, if the machine has it."""
-    available = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {available[core % len(available)]})
+    os.sched_setaffinity(0, {CORES[core % len(CORES)]})
 
 
 @contextmanager
