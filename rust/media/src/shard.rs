@@ -292,8 +292,9 @@ impl Worker {
         // On the grid nobody need wake us: changes are taken together, as datagrams are.
         let until = self.shared.inbox().sleep(now, until, !is_on_grid);
         let mut wait = until.saturating_duration_since(now);
-        if is_on_grid && self.unread.is_empty() {
-            self.shared.wake.wait(wait.min(GRID));
+        if is_on_grid && !wait.is_zero() {
+            // Past what is due before: hundreds of sessions would each want a moment of their own.
+            self.shared.wake.wait(GRID);
             wait = Duration::ZERO;
         }
         // Interrupted or not: what is ready shows in the events.
