@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import trio
 from trio.testing import assert_checkpoints
@@ -99,3 +101,28 @@ async def test_the_called_side_waits_for_the_caller_and_then_looks_itself(
         assert (before, generation(call._leg.remote_sdp)) == ("0", "1")
 
     await pair.run(body, **WEBRTC)
+
+
+@pytest.mark.parametrize(("is_callers", "first"), [(True, 2.0), (False, 6.0)])
+async def test_a_lost_path_is_looked_for_four_times_ever_more_seldom(
+    autojump_clock, pair, is_callers, first
+) -> None:
+    offers: list[float] = []
+
+    async def body(call, far) -> None:
+        side, other = (call, far) if is_callers else (far, call)
+        began = trio.current_time()
+
+        def refused(tx, *_) -> None:
+            offers.append(trio.current_time() - began)
+            other._respond(tx, 488)
+
+        other._take_reinvite = refused
+        lose_path(pair, side)
+        await trio.sleep(600)
+        assert side.state.value is CallState.RECONNECTING
+
+    await pair.run(body, **WEBRTC)
+    pauses = [later - earlier for earlier, later in pairwise(offers)]
+    assert offers[0] == pytest.approx(first, abs=0.2)
+    assert pauses == pytest.approx([4.0, 8.0, 16.0], abs=0.2)

@@ -10,6 +10,9 @@ import trivox
 
 from .far_ends.browser import open_browser
 
+PATIENCE = 30
+"""Seconds for what takes milliseconds where nothing else runs."""
+
 
 @asynccontextmanager
 async def house(
@@ -69,7 +72,7 @@ def uri_of(user: str, other: str) -> str:
 class Handler:
     """Answers, records, plays 880 Hz until told to stop; keeps what it saw."""
 
-    def __init__(self, recording, seconds: float = 60) -> None:
+    def __init__(self, recording, seconds: float = 120) -> None:
         self.recording = str(recording)
         self.seconds = seconds
         self.digits = ""

@@ -13,6 +13,7 @@ from .far_ends.baresip import open_baresip
 from .tones import assert_tone
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = [pytest.mark.interop, pytest.mark.far_end("baresip"), pytest.mark.slow]
@@ -80,7 +81,7 @@ async def test_baresip_hangs_up_and_our_call_ends(run_dir):
     async with open_baresip(run_dir) as baresip, trivox.open_client(listen=LISTEN) as client:
         async with client.dial(baresip.uri, RTP) as call:
             await baresip.order("hangup")
-            with trio.fail_after(5):
+            with trio.fail_after(30):
                 end = await call.wait_ended()
         assert end.reason is trivox.EndReason.REMOTE_ENDED
 
@@ -93,27 +94,33 @@ async def test_hold_and_resume_by_either_end_stop_and_start_the_sound(run_dir, t
                 for cycle in range(2):
                     await _record(call, tmp_path / f"before{cycle}.wav")
                     await call.hold(music=trivox.ToneSource((1300.0,)))
-                    held = call.statistics().packets_received
-                    await trio.sleep(0.7)
-                    assert call.statistics().packets_received - held <= 10
+                    await _is_still(lambda: call.statistics().packets_received)
                     await call.hold(False)
                     await _record(call, tmp_path / f"after{cycle}.wav")
 
                     await baresip.order("hold")
-                    with trio.fail_after(5):
+                    with trio.fail_after(30):
                         await call.is_remotely_held.wait_value(True)
-                    sent = call.statistics().packets_sent
-                    await trio.sleep(0.7)
-                    assert call.statistics().packets_sent - sent <= 10
+                    await _is_still(lambda: call.statistics().packets_sent)
                     await baresip.order("resume")
-                    with trio.fail_after(5):
+                    with trio.fail_after(30):
                         await call.is_remotely_held.wait_value(False)
                 nursery.cancel_scope.cancel()
             await baresip.event("CALL_CLOSED")
 
         for cycle in range(2):
-            assert_tone(tmp_path / f"before{cycle}.wav", 600, from_s=0.3, seconds=0.6)
-            assert_tone(tmp_path / f"after{cycle}.wav", 600, from_s=0.3, seconds=0.6)
+            assert_tone(tmp_path / f"before{cycle}.wav", 600, from_s=0.5, seconds=1.0)
+            assert_tone(tmp_path / f"after{cycle}.wav", 600, from_s=0.5, seconds=1.0)
+
+
+async def _is_still(counted: Callable[[], int]) -> None:
+    """Wait until no more than a packet now and then is counted."""
+    with trio.fail_after(30):
+        while True:
+            before = counted()
+            await trio.sleep(0.7)
+            if counted() - before <= 10:
+                return
 
 
 async def _play_on(call: trivox.Call) -> None:
@@ -122,4 +129,4 @@ async def _play_on(call: trivox.Call) -> None:
 
 async def _record(call: trivox.Call, path: Path) -> None:
     async with call.recording(path, side="received"):
-        await trio.sleep(1.0)
+        await trio.sleep(2.0)

@@ -79,10 +79,10 @@ async def test_hold_and_resume_over_srtp(run_dir, tmp_path, security, kind):
                     await call.hold()
                     await call.hold(False)
                     await baresip.order("hold")
-                    with trio.fail_after(5):
+                    with trio.fail_after(30):
                         await call.is_remotely_held.wait_value(True)
                     await baresip.order("resume")
-                    with trio.fail_after(5):
+                    with trio.fail_after(30):
                         await call.is_remotely_held.wait_value(False)
                     recording = tmp_path / f"after{cycle}.wav"
                     async with call.recording(str(recording)):

@@ -38,7 +38,7 @@ async def test_we_transfer_baresip_to_somebody_else(run_dir):
     async with open_baresip(run_dir) as baresip, target() as (uri, calls):
         async with trivox.open_client(listen=LISTEN) as client:
             async with client.dial(baresip.uri, RTP) as call:
-                with trio.fail_after(15):
+                with trio.fail_after(30):
                     result = await call.transfer(uri)
                     end = await call.wait_ended()
                     reached = await calls.receive()
@@ -53,7 +53,7 @@ async def test_we_hear_that_baresip_did_not_reach_the_target(run_dir):
         async with trivox.open_client(listen=LISTEN) as client:
             nobody = str(client.listening_on[0]).replace("sip:", "sip:nobody@", 1)
             async with client.dial(baresip.uri, RTP) as call:
-                with trio.fail_after(15), pytest.raises(trivox.CallTransferFailedError) as caught:
+                with trio.fail_after(30), pytest.raises(trivox.CallTransferFailedError) as caught:
                     await call.transfer(nobody)
 
                 assert caught.value.sip_code == 503
@@ -67,7 +67,7 @@ async def test_baresip_transfers_us_to_somebody_else(run_dir):
             async with client.dial(baresip.uri, RTP) as call:
                 call.on(trivox.TransferRequested, lambda event: placed.append(event.accept()))
                 await baresip.order("transfer", uri)
-                with trio.fail_after(15):
+                with trio.fail_after(30):
                     reached = await calls.receive()
                     await call.wait_ended()
 

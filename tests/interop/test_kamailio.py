@@ -92,7 +92,7 @@ async def test_a_call_through_the_proxy_is_heard_both_ways(
 
             ours = await _talk(alice, tmp_path)
 
-            with trio.fail_after(5):
+            with trio.fail_after(30):
                 await callee.ended.wait()
             nursery.cancel_scope.cancel()
 
@@ -113,7 +113,7 @@ async def test_the_callee_hangs_up_through_the_record_route(run_dir, nursery):
                 nursery.start_soon(bob.serve, handler)
 
                 async with alice.dial(f"sip:bob@{DOMAIN}", RTP) as call:
-                    with trio.fail_after(5):
+                    with trio.fail_after(30):
                         end = await call.wait_ended()
 
                 nursery.cancel_scope.cancel()
@@ -141,7 +141,7 @@ async def test_a_cancelled_call_ends_at_the_callee(run_dir, nursery):
 
                 call.hangup()
 
-                with trio.fail_after(5):
+                with trio.fail_after(30):
                     end = await call.wait_ended()
                     while not ended:
                         await trio.sleep(0.01)

@@ -77,7 +77,7 @@ async def test_sipp_calls_and_is_answered_by_the_rules(run_dir, nursery, scenari
         )  # fmt: skip
 
         assert (result.successful, result.failed) == (3, 0), result.errors
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             while client.calls:
                 await trio.sleep(0.02)
         nursery.cancel_scope.cancel()

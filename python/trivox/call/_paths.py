@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from trivox.call._media import ICE
@@ -12,7 +13,9 @@ from trivox.errors import NotSupportedError
 
 _RESTART: Final = "ice restart"
 _PATIENCE: Final = 4.0
-"""Seconds the called side waits for the caller to look for a path, and between two attempts."""
+"""Seconds the called side waits for the caller to look for a path, and before a second attempt."""
+_MOST_RESTARTS: Final = 4
+"""Attempts for one lost path, each after twice the pause before; the engine gives up after 30 s."""
 
 
 class CallPaths(CallVideo):
@@ -23,6 +26,7 @@ class CallPaths(CallVideo):
 
         Media goes on over the old path until a new one is found. It happens by itself when a path
         has not answered for 7 seconds: from the caller's side, and from the other 4 seconds later.
+        There are four such attempts at most for one lost path, 4, 8 and 16 seconds apart.
         Cancelling it unsends nothing.
 
         Raises:
@@ -44,11 +48,15 @@ class CallPaths(CallVideo):
         super()._begin_reconnecting(cause)
         if cause == ICE and self._leg.is_ice:
             is_ours = self.direction is CallDirection.OUTGOING
-            self._after(_RESTART, 0.0 if is_ours else _PATIENCE, self._restart_lost_path)
+            self._plan_restart(0, 0.0 if is_ours else _PATIENCE)
 
-    def _restart_lost_path(self) -> None:
+    def _plan_restart(self, attempts: int, pause: float) -> None:
+        self._after(_RESTART, pause, partial(self._restart_lost_path, attempts + 1))
+
+    def _restart_lost_path(self, attempt: int) -> None:
         if ICE not in self._lost_paths or self._phase is not Phase.CONNECTED:
             return
         if self._renegotiation().is_idle:
             self._renegotiation().ask(RestartIce())
-        self._after(_RESTART, _PATIENCE, self._restart_lost_path)
+        if attempt < _MOST_RESTARTS:
+            self._plan_restart(attempt, _PATIENCE * 2 ** (attempt - 1))

@@ -141,6 +141,49 @@ fn a_restart_by_either_side_loses_nothing() {
 }
 
 #[test]
+fn a_check_that_overtakes_the_answer_to_a_restart_is_answered_at_once() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+    let states = pair.answerer_events.all().len();
+    let answer = pair.begin_restart();
+    pair.run(Duration::from_millis(100));
+
+    assert_eq!(pair.offerer.counts().refused_stun, 0);
+    assert!(
+        pair.answerer_events.all()[states..]
+            .iter()
+            .all(|event| !matches!(event, TransportEvent::Failed(_)))
+    );
+    for number in 0..10 {
+        assert!(pair.answerer.send_rtp(pair.now, &rtp(2, number)));
+        pair.run(Duration::from_millis(20));
+    }
+    assert_eq!(pair.offerer_events.rtp().len(), 10);
+
+    pair.finish_restart(&answer);
+    pair.run(Duration::from_millis(30));
+    assert_eq!(
+        pair.offerer_events.last_ice_state(),
+        Some(IceState::Connected)
+    );
+    assert!(pair.is_connected());
+}
+
+#[test]
+fn a_check_with_other_credentials_than_those_offered_is_refused() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+    pair.begin_restart();
+    let before = pair.answerer.counts().refused_stun;
+    let old = pair.check_by_the_offerer(true);
+    pair.give_answerer("10.0.0.9:9", &old);
+
+    assert_eq!(pair.answerer.counts().refused_stun, before + 1);
+}
+
+#[test]
 fn lost_consent_stops_sending_within_half_a_minute() {
     let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
     pair.negotiate(false);

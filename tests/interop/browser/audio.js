@@ -93,6 +93,23 @@ export async function pictures() {
   return result;
 }
 
+// The credentials this end has described itself with, and those its media travel under: they are
+// the same once a restart of ICE has found its path.
+export async function path() {
+  const described = /a=ice-ufrag:(\S+)/.exec(connection.currentLocalDescription?.sdp ?? "")?.[1] ?? "";
+  const result = { state: connection.iceConnectionState, described, used: "", type: "", cipher: "" };
+  const stats = await connection.getStats();
+  for (const entry of stats.values()) {
+    if (entry.type !== "transport") continue;
+    const pair = stats.get(entry.selectedCandidatePairId);
+    const local = pair && stats.get(pair.localCandidateId);
+    result.used = local?.usernameFragment ?? "";
+    result.type = local?.candidateType ?? "";
+    result.cipher = entry.srtpCipher ?? "";
+  }
+  return result;
+}
+
 export function silence(isSilent) {
   for (const sender of connection.getSenders()) {
     if (sender.track?.kind === "audio") sender.track.enabled = !isSilent;

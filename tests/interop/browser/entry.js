@@ -1,5 +1,5 @@
 // The far end in the browser: one user agent with one call at a time, driven through window.farEnd.
-import { counters, heard, pictures } from "./audio.js";
+import { counters, heard, path, pictures } from "./audio.js";
 import { jssip } from "./jssip.js";
 import { sipjs } from "./sipjs.js";
 import { log, state } from "./state.js";
@@ -13,6 +13,7 @@ window.farEnd = {
   heard,
   counters,
   pictures,
+  path,
 };
 for (const name of COMMANDS) window.farEnd[name] = (...words) => library[name](...words);
 window.farEnd.start = (options) => {

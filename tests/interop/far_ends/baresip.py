@@ -63,7 +63,7 @@ class Baresip:
         await self._control.send_all(b"%d:%s," % (len(message), message))
 
     async def until(
-        self, is_it: Callable[[dict[str, Any]], bool], within: float = 15
+        self, is_it: Callable[[dict[str, Any]], bool], within: float = 30
     ) -> dict[str, Any]:
         """Read events until one is as wanted; earlier ones count too."""
         with trio.move_on_after(within):
@@ -77,7 +77,7 @@ class Baresip:
                     return event
         raise AssertionError(f"no such event of baresip within {within} s; seen: {self.events}")
 
-    async def event(self, kind: str, within: float = 15) -> dict[str, Any]:
+    async def event(self, kind: str, within: float = 30) -> dict[str, Any]:
         """Wait for an event by its type, such as CALL_ESTABLISHED or CALL_CLOSED."""
         return await self.until(lambda event: event.get("type") == kind, within)
 
@@ -117,7 +117,7 @@ def _free_port() -> int:
 
 
 async def _control_stream(port: int, process: trio.Process) -> trio.SocketStream:
-    with trio.fail_after(15):
+    with trio.fail_after(30):
         while True:
             try:
                 return await trio.open_tcp_stream("127.0.0.1", port)

@@ -56,7 +56,7 @@ class Browser:
         assert "error" not in answer, answer["error"]
         return answer["value"]
 
-    async def until(self, name: str, is_so: Callable[[Any], bool], within: float = 15) -> Any:
+    async def until(self, name: str, is_so: Callable[[Any], bool], within: float = 30) -> Any:
         """Ask `name` again and again until the answer is as wanted."""
         last: Any = None
         with trio.move_on_after(within):
@@ -67,21 +67,21 @@ class Browser:
                 await trio.sleep(0.05)
         raise AssertionError(f"{name} was not as wanted within {within} s; it was {last}")
 
-    async def hears(self, hz: float, within: float = 10) -> None:
+    async def hears(self, hz: float, within: float = 30) -> None:
         """Wait until the page hears that tone."""
         await self.until(
             "heard", lambda heard: abs(heard["hz"] - hz) < 12 and heard["rms"] > 0.01, within
         )
 
-    async def hears_nothing(self, within: float = 10) -> None:
+    async def hears_nothing(self, within: float = 30) -> None:
         """Wait until the page hears silence."""
         await self.until("heard", lambda heard: heard["rms"] < 0.002, within)
 
-    async def status(self, wanted: str, within: float = 15) -> None:
+    async def status(self, wanted: str, within: float = 30) -> None:
         """Wait until the page's call is in that state."""
         await self.until("look", lambda look: look["status"] == wanted, within)
 
-    async def noted(self, name: str, within: float = 15) -> dict[str, Any]:
+    async def noted(self, name: str, within: float = 30) -> dict[str, Any]:
         """Wait until the page has noted something by that name, and return the first of them."""
         look = await self.until(
             "look", lambda look: any(entry["name"] == name for entry in look["log"]), within

@@ -1,5 +1,6 @@
 //! ICE, DTLS and SRTP over the session's sockets (RFC 8445, RFC 5763, RFC 3711).
 
+mod early_checks;
 mod media;
 mod negotiation;
 
@@ -23,6 +24,7 @@ use super::srtp::Srtp;
 use super::{IceState, Transmit, TransportCounts, TransportEvent, stun};
 use crate::MediaError;
 
+use early_checks::EarlyCheck;
 pub use negotiation::{IceDescription, RemoteIce};
 
 /// Pace of checks at first; RFC 8445 §14 asks for no less than 5 ms.
@@ -52,6 +54,7 @@ pub struct IceTransport {
     /// What requests are authenticated with: not the agent's, which shows a prepared restart's.
     live: Credentials,
     prepared: Option<Credentials>,
+    early_checks: Vec<EarlyCheck>,
     remote_ufrag: Option<String>,
     gate: Gate,
     dtls: Option<Dtls>,
@@ -116,6 +119,7 @@ impl IceTransport {
             agent,
             live,
             prepared: None,
+            early_checks: Vec::new(),
             remote_ufrag: None,
             gate: Gate::default(),
             dtls: None,
@@ -162,7 +166,8 @@ impl IceTransport {
         let crypto = self.identity.provider.clone();
         let admitted = stun::admit(data, &self.live.ufrag, &self.live.password, crypto.crypto());
         let Some(admitted) = admitted else {
-            self.counts.refused_stun += 1;
+            let is_early = self.take_early_check(local, from, data);
+            self.counts.refused_stun += u64::from(!is_early);
             return;
         };
         let message = TaggedBytesMut {

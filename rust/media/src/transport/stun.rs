@@ -4,10 +4,16 @@
 //! turn its role. Requests are therefore authenticated here, and responses are taken only if they
 //! answer a request of ours.
 
+use std::net::SocketAddr;
+
 use rtc::crypto::RTCCrypto;
 use rtc::stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME};
+use rtc::stun::fingerprint::FINGERPRINT;
 use rtc::stun::integrity::MessageIntegrity;
-use rtc::stun::message::{CLASS_REQUEST, CLASS_SUCCESS_RESPONSE, METHOD_BINDING, Message};
+use rtc::stun::message::{
+    BINDING_SUCCESS, CLASS_REQUEST, CLASS_SUCCESS_RESPONSE, METHOD_BINDING, Message,
+};
+use rtc::stun::xoraddr::XorMappedAddress;
 
 const HEADER_BYTES: usize = 20;
 
@@ -57,6 +63,37 @@ pub(super) fn admit(
     Some(Admitted::Request {
         use_candidate: message.contains(ATTR_USE_CANDIDATE),
     })
+}
+
+/// The success response to a binding request that came from `from` (RFC 8489 §6.3.1).
+pub(super) fn success(
+    request: &[u8],
+    from: SocketAddr,
+    password: &str,
+    crypto: &dyn RTCCrypto,
+) -> Option<Vec<u8>> {
+    let mut message = Message {
+        raw: request.to_vec(),
+        ..Message::default()
+    };
+    message.decode().ok()?;
+    let mut response = Message::new();
+    response
+        .build(&[
+            Box::new(message),
+            Box::new(BINDING_SUCCESS),
+            Box::new(XorMappedAddress {
+                ip: from.ip(),
+                port: from.port(),
+            }),
+            Box::new(MessageIntegrity::new_short_term_integrity_with_provider(
+                password.to_owned(),
+                crypto,
+            )),
+            Box::new(FINGERPRINT),
+        ])
+        .ok()?;
+    Some(response.raw)
 }
 
 /// The transaction id of a STUN message.

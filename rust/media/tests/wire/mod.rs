@@ -259,6 +259,24 @@ impl Pair {
         ice_mut(one).set_remote(now, &answer, false, false).unwrap();
     }
 
+    /// The offerer offers new credentials; its answer is still on its way.
+    pub(crate) fn begin_restart(&mut self) -> RemoteIce {
+        let now = self.now;
+        ice_mut(&mut self.offerer).prepare_restart().unwrap();
+        let offer = remote_of(&ice(&self.offerer).offered_description());
+        ice_mut(&mut self.answerer)
+            .set_remote(now, &offer, true, false)
+            .unwrap();
+        remote_of(&ice(&self.answerer).description())
+    }
+
+    /// The answer arrives.
+    pub(crate) fn finish_restart(&mut self, answer: &RemoteIce) {
+        ice_mut(&mut self.offerer)
+            .set_remote(self.now, answer, false, false)
+            .unwrap();
+    }
+
     /// Another far end takes the call over in the same dialog, with a second answer.
     pub(crate) fn take_over(&mut self, answerer: &str) {
         self.answerer_locals = addresses(&[answerer]);

@@ -86,6 +86,7 @@ impl IceTransport {
             .generate_restart_credentials(String::new(), String::new())
             .map_err(|error| ice_fault(&error))?;
         self.prepared = Some(credentials_of(&self.agent));
+        self.early_checks.clear();
         Ok(())
     }
 
@@ -114,10 +115,9 @@ impl IceTransport {
         }
         self.set_remote_dtls(now, is_new, is_dtls_client, &remote.fingerprints)?;
         if is_new || was_prepared && !is_offer {
-            let controlling = match self.remote_ufrag {
-                None => !is_offer || remote.is_lite,
-                Some(_) => self.agent.role(),
-            };
+            // Anew with each restart, as RFC 5245 §9.2.1.1 had it and browsers do: keeping the role
+            // (RFC 8445 §6.1.1) has both sides in one, and media stands still while they sort it out.
+            let controlling = !is_offer || remote.is_lite;
             self.checking_since = Some(now);
             self.agent
                 .start_connectivity_checks(
@@ -133,6 +133,7 @@ impl IceTransport {
             self.add_remote_candidate(candidate);
         }
         self.drain(now);
+        self.repeat_early_checks(now);
         Ok(())
     }
 
