@@ -51,6 +51,8 @@ def _run_worlds(arguments: argparse.Namespace) -> int:
         figures.add(outcome, faults)
         bad += bool(faults)
         _report(name, outcome, faults, time.process_time() - began)
+        if faults:
+            print(f"  replay: {_replay(arguments, name, seed)}")
     print(figures)
     return int(bad > 0)
 
@@ -75,10 +77,18 @@ def _report(name: str, outcome: Outcome, faults: list[str], seconds: float) -> N
         f"{len(outcome.trace.messages)} messages, {seconds:.1f} s, {len(faults)} faults; {counts}",
         flush=True,
     )
-    if faults:
-        print(f"  replay: {replay(name, outcome.seed, len(outcome.plans))}")
-        for fault in faults[:20]:
-            print(f"  {fault[:600]}")
+    for fault in faults[:20]:
+        print(f"  {fault[:600]}")
+
+
+def _replay(arguments: argparse.Namespace, name: str, seed: int) -> str:
+    if arguments.figures is None:
+        return replay(name, seed, arguments.calls)
+    hops = " --one-hop" if arguments.one_hop else ""
+    return (
+        f"python -m tests.simulation --figures {arguments.figures}{hops} "
+        f"--seed {seed} --calls {arguments.calls}"
+    )
 
 
 def _run_for_real(arguments: argparse.Namespace) -> int:

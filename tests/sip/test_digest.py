@@ -379,6 +379,57 @@ def test_rising_nonce_count_is_accepted() -> None:
     assert outcomes == [DigestOutcome.ACCEPTED] * 2
 
 
+def outcomes_of(order: list[int]) -> list[DigestOutcome]:
+    """What a server makes of the uses of one nonce in that order."""
+    server = DigestServer(SECRET, "board")
+    client = DigestClient("alice", "pw", realms=["board"])
+    challenges = server.challenges(100.0)
+    values = [
+        client.answer(challenges, "REGISTER", "sip:board", b"", "c") or ""
+        for _ in range(max(order))
+    ]
+    return [
+        server.check([values[use - 1]], "REGISTER", "sip:board", lookup, 101.0).outcome
+        for use in order
+    ]
+
+
+def test_a_use_that_was_overtaken_is_accepted_once() -> None:
+    accepted, stale = DigestOutcome.ACCEPTED, DigestOutcome.STALE
+
+    assert outcomes_of([2, 1, 1, 2, 5, 3, 4, 3]) == [
+        *[accepted] * 2,
+        *[stale] * 2,
+        *[accepted] * 3,
+        stale,
+    ]
+
+
+def test_a_use_that_is_64_behind_is_stale() -> None:
+    accepted, stale = DigestOutcome.ACCEPTED, DigestOutcome.STALE
+
+    assert outcomes_of([1, 65, 2, 1, 200, 136, 137]) == [
+        *[accepted] * 3,
+        stale,
+        accepted,
+        stale,
+        accepted,
+    ]
+
+
+@given(st.lists(st.integers(1, 150), min_size=1, max_size=40))
+def test_no_use_is_accepted_twice(order: list[int]) -> None:
+    outcomes = outcomes_of(order)
+    accepted = [
+        use
+        for use, outcome in zip(order, outcomes, strict=True)
+        if outcome is DigestOutcome.ACCEPTED
+    ]
+
+    assert len(accepted) == len(set(accepted))
+    assert max(order) in accepted
+
+
 @pytest.mark.parametrize("now", [160.1, 90.0])
 def test_nonce_outside_its_lifetime_is_stale(now: float) -> None:
     server = DigestServer(SECRET, "board", lifetime=60.0)

@@ -33,6 +33,8 @@ _MAX_CREDENTIALS: Final = 16
 _DEFAULT_PORT: Final = {"sip": 5060, "sips": 5061}
 _HEXADECIMAL: Final = frozenset("0123456789abcdefABCDEF")
 _STAMP: Final = re.compile(r"([0-9a-f]{1,16})-[0-9a-f]{1,16}")
+_WINDOW: Final = 64
+"""Uses of a nonce, back from its latest, that are remembered one by one: requests overtake each other."""
 _ROTATION: Final = 3600.0
 """Seconds after which nonces are signed with another key drawn from the secret."""
 
@@ -93,7 +95,7 @@ class DigestServer:
         self._lifetime = lifetime
         self._capacity = capacity
         self._number = 0
-        self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._uses: OrderedDict[str, _Uses] = OrderedDict()
         self._forgotten_until = float("-inf")
         self._key: tuple[float, bytes] = (-1.0, b"")
         self._dummy_password = self._sign("dummy password", 0.0)
@@ -176,15 +178,15 @@ class DigestServer:
     def _is_usable(self, nonce: str, issued: float, count: int, now: float) -> bool:
         if not 0 <= now - issued + 0.001 <= self._lifetime:
             return False
-        held = self._counts.pop(nonce, None)
-        if held is None and issued <= self._forgotten_until:
+        uses = self._uses.pop(nonce, None)
+        if uses is None and issued <= self._forgotten_until:
             return False
-        last = 0 if held is None else held[0]
-        self._counts[nonce] = (max(count, last), issued)
-        if len(self._counts) > self._capacity:
-            _, (_, forgotten) = self._counts.popitem(last=False)
-            self._forgotten_until = max(self._forgotten_until, forgotten)
-        return count > last
+        uses = uses or _Uses(issued)
+        self._uses[nonce] = uses
+        if len(self._uses) > self._capacity:
+            _, forgotten = self._uses.popitem(last=False)
+            self._forgotten_until = max(self._forgotten_until, forgotten.issued)
+        return uses.take(count)
 
     def _issued(self, nonce: str) -> float | None:
         """Return when we issued the nonce, or None if we did not."""
@@ -209,6 +211,27 @@ class DigestServer:
             derived = hmac.new(self._secret, f"nonces of {hour:.0f}".encode(), hashlib.sha256)
             self._key = (hour, derived.digest())
         return self._key[1]
+
+
+@dataclass(slots=True)
+class _Uses:
+    """The uses of one nonce: none is taken twice, and each may be late by less than the window."""
+
+    issued: float
+    latest: int = 0
+    seen: int = 1
+    """One bit for each of the last uses, the latest lowest. Nobody uses a nonce the 0th time."""
+
+    def take(self, count: int) -> bool:
+        ahead = count - self.latest
+        if ahead > 0:
+            self.latest = count
+            self.seen = (self.seen << min(ahead, _WINDOW) | 1) & ((1 << _WINDOW) - 1)
+            return True
+        if -ahead >= _WINDOW or self.seen >> -ahead & 1:
+            return False
+        self.seen |= 1 << -ahead
+        return True
 
 
 def _is_same_resource(claimed: str, requested: str) -> bool:
