@@ -521,6 +521,10 @@ class MediaEngine:
         self, session: int, *, voice: bool, hang_over: float, level_interval: float
     ) -> None:
         """Say what is listened for; VOICE_ACTIVITY and LEVEL follow."""
+    def set_tones(self, session: int, *, dtmf: bool) -> None:
+        """Say what tones are listened for; INBAND_DTMF_STARTED and INBAND_DTMF follow."""
+    def send_inband(self, session: int, tones: str, duration: float, gap: float) -> int:
+        """Send keys as sound in the audio; DTMF_SENT follows."""
     def prepare_video(self, session: int, codecs: Sequence[str], *, receive: bool) -> None:
         """Choose the codecs of video, and whether offered video is taken."""
     def open_line(self, session: int, kind: str) -> int:

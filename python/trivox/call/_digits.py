@@ -19,6 +19,9 @@ _KEYS: Final = frozenset("0123456789ABCD*#")
 
 RFC4733: Final = "rfc4733"
 INFO: Final = "info"
+INBAND: Final = "inband"
+_RANKS: Final = {INBAND: 1, INFO: 2, RFC4733: 3}
+"""Which method is believed where several tell of the same keys: the one that cannot mishear."""
 
 
 def checked_entry(
@@ -43,38 +46,42 @@ def checked_entry(
 class Digits:
     """The type-ahead buffer of one call."""
 
-    __slots__ = ("_digits", "_key_is_down", "_last", "_moved", "_prefers_rfc4733")
+    __slots__ = ("_digits", "_last", "_moved", "_pressed_by", "_rank")
 
     def __init__(self) -> None:
         self._digits: deque[str] = deque(maxlen=_MOST_DIGITS)
         self._last: tuple[str, str, float] | None = None
-        self._prefers_rfc4733 = False
-        self._key_is_down = False
+        self._rank = 0
+        """The best method that told of a key."""
+        self._pressed_by = ""
+        """The method that told of the key that is down now."""
         self._moved = trio.lowlevel.ParkingLot()
 
     @property
     def is_empty(self) -> bool:
         """True when no key was pressed or is being pressed."""
-        return not self._digits and not self._key_is_down
+        return not self._digits and not self._pressed_by
 
-    def note_key_down(self) -> None:
-        """Note that a key press began: it stops a prompt."""
-        self._key_is_down = True
+    def note_key_down(self, method: str = RFC4733) -> None:
+        """Note that a key press began: it stops a prompt, unless a better method tells of keys."""
+        if _RANKS[method] < max(self._rank, _RANKS.get(self._pressed_by, 0)):
+            return
+        self._pressed_by = method
         if self._moved:
             self._moved.unpark_all()
 
     def take(self, tone: str, method: str, now: float) -> bool:
         """Store a key press; False when another method has told of it already."""
-        if method == RFC4733:
-            self._prefers_rfc4733 = True
-            self._key_is_down = False
-        elif self._prefers_rfc4733:
+        if self._pressed_by == method:
+            self._pressed_by = ""
+        if _RANKS[method] < self._rank:
             return False
-        if self._last is not None:
-            last_tone, last_method, at = self._last
+        self._rank = _RANKS[method]
+        last, self._last = self._last, (tone, method, now)
+        if last is not None:
+            last_tone, last_method, at = last
             if last_tone == tone and last_method != method and now - at < _SAME_KEY:
                 return False
-        self._last = (tone, method, now)
         self._digits.append(tone)
         if self._moved:
             self._moved.unpark_all()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from trivox.call._digits import RFC4733, checked_entry
+from trivox.call._digits import INBAND, RFC4733, checked_entry
 from trivox.call._listening import CallListening
 from trivox.call._machine import CallMachine
 from trivox.call.audio_events import LevelReport, VoiceActivity
@@ -228,7 +228,7 @@ class CallMedia(CallMachine):
                 self.timings.first_rtp = self._now()
                 self._emit(FirstRtpReceived, Originator.REMOTE, stream=self._remote_stream)
             case EngineEventKind.DTMF_STARTED:
-                leg.digits.note_key_down()
+                leg.digits.note_key_down(RFC4733)
             case EngineEventKind.DTMF:
                 self._take_digit(text, number, RFC4733)
             case EngineEventKind.MEDIA_TIMEOUT:
@@ -239,8 +239,12 @@ class CallMedia(CallMachine):
                 self._tell_heard(kind, number, text)
 
     def _tell_heard(self, kind: int, number: float, text: str) -> None:
-        """Emit what a detector has told of."""
+        """Take what a detector has told of."""
         match kind:
+            case EngineEventKind.INBAND_DTMF_STARTED:
+                self._leg.digits.note_key_down(INBAND)
+            case EngineEventKind.INBAND_DTMF:
+                self._take_digit(text, number, INBAND)
             case EngineEventKind.VOICE_ACTIVITY:
                 self._emit(
                     VoiceActivity,

@@ -97,11 +97,18 @@ def tone_of_info(mime_type: str, body: bytes) -> tuple[str, float] | None:
     return None
 
 
-def send_telephone_events(
-    leg: MediaLeg, tones: str, duration: float, gap: float, ended: Callable[[], Exception]
+def send_by_engine(
+    leg: MediaLeg,
+    tones: str,
+    duration: float,
+    gap: float,
+    ended: Callable[[], Exception],
+    *,
+    as_sound: bool,
 ) -> Receipt[None]:
-    """Queue RFC 4733 events in the engine."""
-    number = leg.sessions.send_dtmf(leg.session, tones.upper(), duration, gap)
+    """Queue tones in the engine: as RFC 4733 events, or as sound in the audio itself."""
+    send = leg.sessions.send_inband if as_sound else leg.sessions.send_dtmf
+    number = send(leg.session, tones.upper(), duration, gap)
     pending = leg.expect(EngineEventKind.DTMF_SENT, number)
 
     def cancel() -> None:

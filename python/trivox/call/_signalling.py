@@ -233,11 +233,11 @@ class CallSignalling(CallEarly):
         if wanted is DtmfMethod.AUTO:
             agreed = self._leg.has_telephone_events
             wanted = DtmfMethod.RFC4733 if agreed else DtmfMethod.INFO
-        if wanted is DtmfMethod.RFC4733:
-            return requests.send_telephone_events(
-                self._leg, tones, duration, gap, self._ended_error
-            )
-        return self._info_tones().send(tones, duration, gap)
+        if wanted is DtmfMethod.INFO:
+            return self._info_tones().send(tones, duration, gap)
+        as_sound = wanted is DtmfMethod.INBAND
+        ended = self._ended_error
+        return requests.send_by_engine(self._leg, tones, duration, gap, ended, as_sound=as_sound)
 
     def send_info(
         self, mime_type: str, body: str | bytes = "", headers: HeaderArguments = None

@@ -54,6 +54,8 @@ class DtmfMethod(StrEnum):
     """Telephone events in RTP."""
     INFO = "info"
     """SIP INFO with application/dtmf-relay."""
+    INBAND = "inband"
+    """Two sines in the audio itself (ITU-T Q.23), for far ends that know nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

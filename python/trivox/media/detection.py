@@ -25,11 +25,14 @@ class Detection:
             the `speech` flag of frames.
         level_interval: Tell the levels of both directions so often, 0.1 to 60 seconds:
             `LevelReport`. 0: never.
+        inband_dtmf: Hear keys in the audio itself, beside RFC 4733 and INFO: `DtmfReceived` with
+            method "inband", and `collect_dtmf`. A press told by another method too is one press.
     """
 
     voice: bool = False
     hang_over: float = 0.3
     level_interval: float = 0.0
+    inband_dtmf: bool = False
 
     def __post_init__(self) -> None:
         if not 0.02 <= self.hang_over <= 10.0:
@@ -52,6 +55,8 @@ class Detection:
             hang_over=self.hang_over,
             level_interval=self.level_interval,
         )
+        if self.inband_dtmf:
+            sessions.set_tones(session, dtmf=True)
 
 
 NO_DETECTION: Final = Detection()

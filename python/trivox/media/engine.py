@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from trivox.media.engine_audio import AudioSessions
 from trivox.media.engine_codecs import CodecOptions
 from trivox.media.engine_joining import JoiningSessions
+from trivox.media.engine_tones import ToneSessions
 from trivox.media.engine_video import VideoSessions
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ class EngineEventKind(IntEnum):
     """text is "start" or "end" of speech; with the end, number is how many seconds it lasted."""
     LEVEL = 22
     """number is the level of what is received, text of what is sent, both in dBov."""
+    INBAND_DTMF = 23
+    """A key press heard in the audio itself ended: as DTMF."""
+    INBAND_DTMF_STARTED = 24
+    """A key went down, heard in the audio itself: as DTMF_STARTED."""
     VIDEO_ADDED = 40
     """number is the video line the far end sends on now, text what it is: "video VP8"."""
     VIDEO_REMOVED = 41
@@ -84,7 +89,9 @@ class EngineEventKind(IntEnum):
     """Of a room: number is the session that speaks most, 0 for nobody."""
 
 
-class MediaSessions(AudioSessions, CodecOptions, JoiningSessions, VideoSessions, Protocol):
+class MediaSessions(
+    AudioSessions, CodecOptions, JoiningSessions, ToneSessions, VideoSessions, Protocol
+):
     """The methods of `trivox._native.MediaEngine` that a call uses; fakes implement these."""
 
     def open_session(

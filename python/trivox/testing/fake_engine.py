@@ -32,6 +32,7 @@ from trivox.testing.fake_session import (
     meet,
     write_silence,
 )
+from trivox.testing.fake_tones import FakeTones
 from trivox.testing.fake_video import FakeVideo, FakeVideoOf
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ _FIRST_PORT: Final = 20_000
 
 
 @final
-class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeVideo):
+class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeTones, FakeVideo):
     """A `SteppedEngine` whose sessions connect `set_up` seconds after offer and answer are known."""
 
     def __init__(self, *, now: float = 0.0, set_up: float = 0.0) -> None:
@@ -229,6 +230,18 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeVideo):
 
     def send_dtmf(self, session: int, tones: str, duration: float, gap: float) -> int:
         """Send tones one after the other; the far session reports them."""
+        began, ended = EngineEventKind.DTMF_STARTED, EngineEventKind.DTMF
+        return self._send_tones(session, tones, duration, gap, began, ended)
+
+    def _send_tones(
+        self,
+        session: int,
+        tones: str,
+        duration: float,
+        gap: float,
+        began: EngineEventKind,
+        ended: EngineEventKind,
+    ) -> int:
         own = self._session(session)
         check_tones(tones)
         number = next(self._numbers)
@@ -238,9 +251,9 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeVideo):
             if tone == ",":
                 moment += 2.0
                 continue
-            self._at(moment, self._tone(number, own, EngineEventKind.DTMF_STARTED, tone, 0.0))
+            self._at(moment, self._tone(number, own, began, tone, 0.0))
             moment += duration
-            self._at(moment, self._tone(number, own, EngineEventKind.DTMF, tone, duration))
+            self._at(moment, self._tone(number, own, ended, tone, duration))
             moment += gap
         own.dtmf_free = moment
         self._at(moment, lambda: self._end_sending(number))
@@ -345,7 +358,7 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeVideo):
         def act() -> None:
             if sending in self._sendings and not own.is_muted:
                 for far in self._sessions.values():
-                    if far.port == own.remote_port:
+                    if far.port == own.remote_port and far.hears(kind):
                         self._emit(far.number, kind, duration, tone)
 
         return act

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from trivox.errors import EngineError, InvalidArgumentsError
+from trivox.media.engine import EngineEventKind
 from trivox.media.native_engine import detect_hold
 
 if TYPE_CHECKING:
@@ -41,8 +42,14 @@ class FakeSession:
     playbacks: list[int] = field(default_factory=list)
     recordings: dict[int, tuple[str, str, float]] = field(default_factory=dict)
     dtmf_free: float = 0.0
+    hears_inband: bool = False
     _flowed: tuple[float, float] = (0.0, 0.0)
     _counted: float = math.nan
+
+    def hears(self, kind: EngineEventKind) -> bool:
+        """Tell whether a key told in that way is heard here."""
+        sounds = (EngineEventKind.INBAND_DTMF_STARTED, EngineEventKind.INBAND_DTMF)
+        return self.hears_inband or kind not in sounds
 
     def agree(self, direction: str, now: float) -> None:
         """Let media flow that way from now on."""

@@ -40,6 +40,10 @@ pub enum EventKind {
     VoiceActivity = 21,
     /// Number is the level of what is received, text of what is sent, both in dBov.
     Level = 22,
+    /// A key press heard in the audio itself ended: text is the tone, number its duration in seconds.
+    InbandDtmf = 23,
+    /// A key went down, heard in the audio itself: text is the tone.
+    InbandDtmfStarted = 24,
     /// Number is the value, text "issue level threshold".
     QualityRaised = 50,
     /// As `QualityRaised`; the level is "fine".

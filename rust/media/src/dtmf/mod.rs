@@ -1,8 +1,13 @@
-//! DTMF as RTP telephone-events (RFC 4733): sender, receiver and the payload they share.
+//! DTMF as RTP telephone-events (RFC 4733): sender, receiver and the payload they share. And in the
+//! audio itself, where a far end knows nothing else.
 
+mod inband;
+mod inband_sender;
 mod receiver;
 mod sender;
 
+pub use inband::{InbandReceiver, RATE_HZ as INBAND_RATE_HZ, frequencies_of};
+pub use inband_sender::InbandSender;
 pub use receiver::{DtmfReceiver, ReceivedDtmf};
 pub use sender::{DtmfError, DtmfPacket, DtmfSender};
 

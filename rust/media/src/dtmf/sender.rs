@@ -8,7 +8,7 @@ const VOLUME: u8 = 10;
 /// The packet that ends an event is sent three times (RFC 4733 §2.5.1.4).
 const END_PACKETS: u8 = 3;
 /// What a ',' waits, in seconds, as modems and dialling strings have it.
-const PAUSE: f64 = 2.0;
+pub(super) const PAUSE: f64 = 2.0;
 /// Requests and tones that may wait; one more is refused.
 const MOST_TONES: usize = 1024;
 /// A tone longer than this is refused: it would be a mistake of units.
@@ -89,14 +89,7 @@ impl DtmfSender {
     ///
     /// ',' pauses for two seconds. Nothing is queued when any digit is wrong.
     pub fn send(&mut self, tones: &str, duration: f64, gap: f64) -> Result<u64, DtmfError> {
-        let in_range = |value: f64, least: f64| (least..=LONGEST_TONE).contains(&value);
-        if !in_range(duration, 0.04) || !in_range(gap, 0.03) {
-            return Err(DtmfError::Timing);
-        }
-        let count = tones.chars().count();
-        if self.queue.len() + count > MOST_TONES {
-            return Err(DtmfError::Full);
-        }
+        let count = checked(tones, duration, gap, self.queue.len())?;
         let ticks = |seconds: f64| (seconds * f64::from(self.clock_rate_hz)) as u32;
         let sending = self.next_sending;
         let mut steps = Vec::with_capacity(count);
@@ -216,6 +209,24 @@ impl DtmfSender {
         }
         packet
     }
+}
+
+/// How many digits there are, if they may be queued behind those that wait.
+pub(super) fn checked(
+    tones: &str,
+    duration: f64,
+    gap: f64,
+    waiting: usize,
+) -> Result<usize, DtmfError> {
+    let in_range = |value: f64, least: f64| (least..=LONGEST_TONE).contains(&value);
+    if !in_range(duration, 0.04) || !in_range(gap, 0.03) {
+        return Err(DtmfError::Timing);
+    }
+    let count = tones.chars().count();
+    if waiting + count > MOST_TONES {
+        return Err(DtmfError::Full);
+    }
+    Ok(count)
 }
 
 impl Running {

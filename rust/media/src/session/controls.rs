@@ -137,9 +137,7 @@ impl Session {
 
     /// Sends none of the digits that have not begun.
     pub fn cancel_dtmf(&mut self, sending: u64) {
-        if let Some(dtmf) = &mut self.sender.dtmf {
-            dtmf.cancel(sending);
-        }
+        self.sender.cancel_digits(sending);
     }
 
     /// Numbers of what runs: playbacks, ports, recordings.

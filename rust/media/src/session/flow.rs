@@ -76,6 +76,7 @@ impl Session {
             self.emit(EventKind::FramesReady, port as f64, "");
         }
         let joined = &mut self.joined;
+        self.sender.let_digits_sound(self.direction.sends());
         let frame = self
             .sender
             .pull(|rate_hz, frame| joined.mix_into(rate_hz, frame));
@@ -104,12 +105,7 @@ impl Session {
             );
         }
         self.report_pushed();
-        while let Some(sending) = self
-            .sender
-            .dtmf
-            .as_mut()
-            .and_then(|dtmf| dtmf.poll_finished())
-        {
+        while let Some(sending) = self.sender.poll_digits_sent() {
             self.emit(EventKind::DtmfSent, sending as f64, "");
         }
     }

@@ -1,8 +1,10 @@
-//! What is listened for in received audio, besides the audio itself: voice and level.
+//! What is listened for in received audio, besides the audio itself: voice, level and
+//! tones.
 
 use std::collections::VecDeque;
 
 use super::Session;
+use super::hearing::Hearing;
 use super::port::{SPEECH, SPEECH_STARTED};
 use crate::MediaError;
 use crate::event::EventKind;
@@ -49,10 +51,10 @@ impl ListenSettings {
 
 /// Something heard.
 #[derive(Debug, Clone, PartialEq)]
-struct Heard {
-    kind: EventKind,
-    number: f64,
-    text: String,
+pub(super) struct Heard {
+    pub(super) kind: EventKind,
+    pub(super) number: f64,
+    pub(super) text: String,
 }
 
 /// Mean power over an interval.
@@ -90,6 +92,8 @@ pub(crate) struct Listening {
     voice: Option<VoiceDetector>,
     received: Power,
     sent: Power,
+    /// None as long as no tones are listened for.
+    pub(super) hearing: Option<Box<Hearing>>,
     heard: VecDeque<Heard>,
 }
 
@@ -103,7 +107,7 @@ impl Listening {
 
     /// Whether somebody wants to be told of what is received.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.settings.voice || self.settings.level_interval > 0.0
+        self.settings.voice || self.settings.level_interval > 0.0 || self.hearing.is_some()
     }
 
     /// Takes 20 ms of what is heard; returns the flags of its frame. `has_ports` says that a
@@ -111,6 +115,9 @@ impl Listening {
     pub(crate) fn push(&mut self, rate_hz: u32, samples: &[i16], has_ports: bool) -> u8 {
         if self.settings.level_interval > 0.0 {
             self.received.push(level_dbov(samples));
+        }
+        if let Some(hearing) = &mut self.hearing {
+            hearing.push(rate_hz, samples, &mut self.heard);
         }
         if !self.settings.voice && !has_ports {
             self.voice = None;

@@ -11,6 +11,7 @@ mod describe;
 mod exchange;
 mod flow;
 mod forks;
+pub mod hearing;
 pub(crate) mod joined;
 mod keys_writer;
 pub mod lines;

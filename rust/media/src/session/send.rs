@@ -7,12 +7,13 @@ use super::packet::RtpHeader;
 use super::rtcp::SenderInformation;
 use crate::MediaError;
 use crate::codec::{CodecKind, Encoder, OpusSettings};
-use crate::dtmf::DtmfSender;
+use crate::dtmf::{DtmfSender, InbandSender};
 use crate::level::{SILENCE_DBOV, level_dbov};
 use crate::player::Player;
 use crate::random::Random;
 use renumber::Renumbering;
 
+mod digits;
 mod pass;
 mod renumber;
 mod shared;
@@ -48,6 +49,9 @@ pub(crate) struct Sender {
     pub(crate) player: Player,
     /// Made with the first agreement on telephone-events, and kept.
     pub(crate) dtmf: Option<DtmfSender>,
+    /// Made with the first digits that are sent as sound.
+    inband: Option<Box<InbandSender>>,
+    may_sound: bool,
     pub(crate) is_muted: bool,
     settings: Option<SendSettings>,
     encoder: Option<Encoder>,
@@ -80,6 +84,8 @@ impl Sender {
         Self {
             player: Player::new(),
             dtmf: None,
+            inband: None,
+            may_sound: false,
             is_muted: false,
             settings: None,
             encoder: None,
@@ -126,12 +132,6 @@ impl Sender {
         }
         self.settings = Some(settings);
         Ok(())
-    }
-
-    /// The digits to send; None where the far end takes no telephone-events.
-    pub(crate) fn digits(&mut self) -> Option<&mut DtmfSender> {
-        let is_agreed = self.settings?.telephone_event.is_some();
-        self.dtmf.as_mut().filter(|_| is_agreed)
     }
 
     /// Takes the loss the far end reports, 0 to 1: forward error correction is made for it.
@@ -185,6 +185,7 @@ impl Sender {
         if !self.is_muted && !self.player.is_holding() {
             others(rate_hz, &mut self.frame);
         }
+        self.write_digits(rate_hz);
         self.level_dbov = level_dbov(&self.frame);
         Some((rate_hz, &self.frame))
     }

@@ -14,6 +14,7 @@ mod figures;
 mod frame;
 mod quality;
 mod rooms;
+mod tones;
 mod transports;
 mod video;
 

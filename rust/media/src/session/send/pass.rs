@@ -9,8 +9,7 @@ impl Sender {
     /// be heard.
     pub(crate) fn takes(&self) -> Option<Takes> {
         let settings = self.settings?;
-        let is_sending_digits = self.dtmf.as_ref().is_some_and(|dtmf| dtmf.is_busy());
-        if self.is_muted || is_sending_digits || !self.player.is_idle() {
+        if self.is_muted || self.is_sending_digits() || !self.player.is_idle() {
             return None;
         }
         let clock = settings.codec.rtp_clock_hz();

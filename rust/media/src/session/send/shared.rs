@@ -9,8 +9,7 @@ impl Sender {
     /// How a sound could be sent that is the only one here; None while others are mixed in.
     pub(crate) fn shared_encoding(&self) -> Option<Encoding> {
         let settings = self.settings?;
-        let is_sending_digits = self.dtmf.as_ref().is_some_and(|dtmf| dtmf.is_busy());
-        let is_alone = !self.is_muted && !is_sending_digits && self.player.is_idle();
+        let is_alone = !self.is_muted && !self.is_sending_digits() && self.player.is_idle();
         (is_alone && settings.packet_ms == 20).then_some(Encoding {
             codec: settings.codec,
             opus: settings.opus,
