@@ -370,6 +370,10 @@ class EngineError(TrivoxError):
     """The media engine failed or panicked; that session is closed, the program goes on."""
 
 
+class EngineExhaustedError(EngineError, advice="raise the limit of open files: ulimit -n"):
+    """No file descriptor, port or memory is left for another call's media."""
+
+
 _FAILURES: Final[dict[int, type[CallFailedError]]] = {
     403: ForbiddenError,
     404: NotFoundError,

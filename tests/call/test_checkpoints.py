@@ -39,6 +39,7 @@ ELSEWHERE = {
     "progress": "test_trio_rules",
     "transfer": "test_transfer",
     "redirect": "test_redirect",
+    "change_identity": "test_identity",
 }
 
 

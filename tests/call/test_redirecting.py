@@ -110,6 +110,8 @@ async def test_redirection_is_followed_to_the_other_target(autojump_clock, world
             assert again.key()[7] == invite.key()[7] + 1
             assert again.header("To") == invite.header("To")
             assert call.destination == far.uri
+            # To stays (RFC 3261 §8.1.3.4), and who answered is the one we were sent to.
+            assert call.remote_sip_uri.value == ELSEWHERE
             call.hangup()
             await other.expect("BYE")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+import trio
 
 from trivox.call.client_events import ListenerFailed
 from trivox.call.events import Connected, EndReason
@@ -15,11 +16,14 @@ from trivox.errors import (
     CanceledError,
     ConnectionInterruptedError,
     DeclinedError,
+    EngineExhaustedError,
     ForbiddenError,
     NotFoundError,
     UnavailableError,
 )
+from trivox.testing.far_end import FarEnd
 
+NEAR, FAR = ("10.0.0.1", 5060), ("10.0.0.9", 5060)
 FAR_URI = "sip:far@10.0.0.9:5060"
 
 REFUSALS = {
@@ -91,3 +95,29 @@ async def test_a_closed_client_places_no_call(autojump_clock, world) -> None:
         await call.start()
 
     assert isinstance(caught.value.__cause__, ConnectionInterruptedError)
+
+
+async def test_a_call_there_is_no_descriptor_for_is_told_to_come_later(
+    autojump_clock, world, caplog, monkeypatch
+) -> None:
+    """503 with Retry-After (RFC 3261 §21.5.4), and one line of log without a traceback."""
+
+    def nothing_left(*args, **kwargs) -> int:
+        raise EngineExhaustedError("cannot bind a media port on 10.0.0.1: too many open files")
+
+    async def handler(call) -> None:
+        await call.answer()
+
+    here = world()
+    async with here.client(retry_after=7) as client, trio.open_nursery() as nursery:
+        monkeypatch.setattr(here.media.sessions, "open_session", nothing_left)
+        await nursery.start(client.serve, handler)
+        with FarEnd(here.link.host(FAR[0]), FAR, NEAR) as far:
+            far.invite("sip:bot@10.0.0.1:5060")
+            refusal = await far.expect(503)
+        nursery.cancel_scope.cancel()
+
+    assert int(refusal.header("Retry-After")) > 0
+    (line,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert "too many open files" in line.getMessage()
+    assert line.exc_info is None

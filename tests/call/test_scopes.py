@@ -13,7 +13,7 @@ from trivox._native import Message
 from trivox.actor.isolation import ListenerErrorPolicy
 from trivox.call.client_events import HandlerFailed
 from trivox.call.events import Connected, Disconnected, DtmfReceived, EndReason
-from trivox.call.states import CallState
+from trivox.call.states import CallState, Trigger
 from trivox.errors import BusyError, CallEndedError
 from trivox.media.engine import EngineEventKind
 from trivox.media.sources import SilenceSource
@@ -468,3 +468,37 @@ async def test_a_late_2xx_of_another_branch_is_acknowledged_and_ended(
         assert bye.key()[4] == "two"
         await trio.sleep(70)
         assert client.statistics().tokens == 0
+
+
+async def test_dial_enters_with_a_callee_that_hangs_up_at_once(autojump_clock, world) -> None:
+    """It was connected, so the block runs; what it does with the call says that it has ended."""
+
+    async def leave(call) -> None:
+        await call.answer()
+        await call.wait_connected()
+
+    async with world().with_server(leave) as (client, uri):
+        async with client.dial(uri) as call:
+            await call.wait_ended()
+            assert call.end.reason is EndReason.REMOTE_ENDED
+            with pytest.raises(CallEndedError):
+                await call.wait_connected()
+
+
+async def test_a_wait_for_the_connection_sees_one_that_is_over_at_once(
+    autojump_clock, world
+) -> None:
+    async with world().with_far_end() as (client, far):
+        call = client.create_call(FAR_URI)
+        gone = (EndReason.REMOTE_ENDED, 0, None, Trigger.REMOTE_BYE)
+        call.on(Connected, lambda _: call._end_remotely(*gone))
+        await call.start()
+        invite = await far.expect("INVITE")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call.wait_connected)
+            await trio.testing.wait_all_tasks_blocked()
+            far.respond(invite, 200, body=SDP)
+
+        assert call.timings.connected == call.timings.ended
+        assert call.state.value is CallState.DISCONNECTED

@@ -365,6 +365,50 @@ async def test_a_second_refer_waits_for_the_first(autojump_clock, world) -> None
         assert await far.expect(491)
 
 
+async def _answered_without_ack(client, far):
+    """Let the far end call and answer it, but keep its ACK back."""
+    calls = client.incoming_calls()
+    far.invite("sip:bot@10.0.0.1:5060")
+    call = await calls.__anext__()
+    calls.close()
+    await call.answer()
+    return call, await far.expect(200)
+
+
+def _refer(far, ok, *, cseq: int = 2) -> None:
+    to_tag, target = ok.key()[4], [("Refer-To", "<sip:carol@10.0.0.9:5060>")]
+    far.request("REFER", "sip:bot@10.0.0.1:5060", to_tag=to_tag, cseq=cseq, headers=target)
+
+
+async def test_a_refer_that_overtakes_a_lost_ack_waits_for_it(autojump_clock, world) -> None:
+    """RFC 3261 §13.3.1.4: the far end has confirmed the dialog, whatever became of its ACK."""
+    async with world().with_far_end() as (client, far):
+        call, ok = await _answered_without_ack(client, far)
+        seen = kinds(call, TransferRequested)
+        _refer(far, ok)
+        _refer(far, ok, cseq=3)
+        assert (await far.expect(491)).key()[7] == 3  # one at a time
+
+        far.acknowledge(await far.expect(200))
+        await trio.sleep(0.1)
+        assert call.state.value is CallState.CONNECTED
+        assert [event.target for event in seen] == ["sip:carol@10.0.0.9:5060"]
+        seen[0].reject(603)
+
+        assert (await far.expect(603)).method == "REFER"
+        call.hangup()
+
+
+async def test_a_refer_whose_ack_never_comes_is_answered_at_the_end(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        call, ok = await _answered_without_ack(client, far)
+        _refer(far, ok)
+
+        assert (await far.expect(481)).method == "REFER"
+
+        assert call.state.value is CallState.FAILED
+
+
 @pytest.mark.parametrize(("event", "status"), [("refer", 481), ("presence", 489)])
 async def test_a_notify_about_nothing_of_ours_is_refused(
     autojump_clock, world, event, status

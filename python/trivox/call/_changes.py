@@ -15,7 +15,7 @@ from trivox.call._media import ICE
 from trivox.call.argument_rules import checked_kind
 from trivox.call.events import CallUpgrade, Event, HoldChanged, Originator, StreamEnded
 from trivox.call.local_audio import LocalAudio
-from trivox.call.renegotiation import Renegotiation
+from trivox.call.renegotiation import Renegotiation, is_changed_early
 from trivox.call.sdp import is_offering_video
 from trivox.call.states import CallState, Phase
 from trivox.call.streams import LocalStream
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from trivox._native import Message
     from trivox.call.leg_video import LegVideo
-    from trivox.call.wish import Change, MediaWish
+    from trivox.call.wish import Change, Introduction, MediaWish
     from trivox.media.sources import AudioSource
 
 _SOON: Final = "renegotiation"
@@ -163,7 +163,7 @@ class CallChanges(CallFacts):
         """Make a change of streams: at once if the far end need not know, else by an offer."""
         audio = self._local_audio()
         change.check(audio.wish)
-        is_known = self._phase is not Phase.CONNECTED
+        is_known = self._phase is not Phase.CONNECTED and not is_changed_early(self._session)
         if not is_known and self._renegotiation().is_idle:
             is_known = change.apply(audio.wish).asked == audio.told
         if not is_known:
@@ -235,11 +235,12 @@ class CallChanges(CallFacts):
     # What the renegotiation asks of its call.
 
     def may_offer(self, *, mends_path: bool) -> bool:
-        """Whether a re-INVITE may go out now: connected, no path is lost but one, none is out."""
+        """Whether a change may go out now: agreed on, no path is lost but one, none is out."""
         session = self._session
-        is_free = session is not None and not session.is_modifying
+        if session is None or session.is_modifying:
+            return False
         lost = self._lost_paths - {ICE} if mends_path else self._lost_paths
-        return is_free and self._phase is Phase.CONNECTED and not lost
+        return not lost and (self._phase is Phase.CONNECTED or session.early_tag is not None)
 
     def soon(self) -> None:
         """Go on with the changes when this turn is over."""
@@ -259,7 +260,8 @@ class CallChanges(CallFacts):
         except (StreamError, EngineError) as error:
             self._refuse_change(error)
             return
-        self._carry_out(self._session.modify(offer))
+        is_early = self._phase is not Phase.CONNECTED
+        self._carry_out(self._session.modify(offer, method="UPDATE" if is_early else "INVITE"))
 
     def publish(self, before: MediaWish, after: MediaWish) -> None:
         """Tell everybody what this end sends now."""
@@ -308,7 +310,8 @@ class CallChanges(CallFacts):
     def _take_modified(self, body: bytes) -> None:
         assert self._changes is not None, "one of its changes was answered"
         try:
-            self._leg.take_answer(body, "")
+            if body or self._changes.introduction is None:
+                self._leg.take_answer(body, "")
         except (StreamError, EngineError) as error:
             self._refuse_change(StreamUpdateFailedError(str(error), call_id=self.id))
             return
@@ -367,6 +370,8 @@ class CallChanges(CallFacts):
             self._leg.video.refuse()  # video that was taken before would be taken again
         self._answer_reinvite(tx, body)
 
+    @abstractmethod
+    def introduce(self, introduction: Introduction) -> None: ...
     @abstractmethod
     def _video(self) -> LegVideo: ...
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from contextlib import suppress
 from types import MappingProxyType
@@ -9,19 +10,22 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from trivox.actor.correlation import log_fields
 from trivox.call._listening import CallListening
 from trivox.call._paths import CallPaths
 from trivox.call.events import EarlyMediaStarted, Originator
+from trivox.call.farewell import RETRY_AFTER
 from trivox.call.header_rules import HeaderArguments, checked_headers
 from trivox.call.messages import reason_of
 from trivox.call.settings import DEFAULT_OFFERED_MEDIA
-from trivox.call.states import CallDirection, Phase
+from trivox.call.states import CallDirection, Phase, Trigger
 from trivox.call.streams import checked_streams
 from trivox.call.transports import TransportChoice, choice_for_answer, choice_for_offer
 from trivox.errors import (
     AudioStreamRequiredError,
     CallWrongDirectionError,
     EngineError,
+    EngineExhaustedError,
     InvalidArgumentsError,
     MediaNegotiationError,
     StreamError,
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 
 _PROVISIONAL = range(101, 200)
 _EARLY = 183
+_LOGGER = logging.getLogger("trivox.call")
 
 
 class CallEarly(CallPaths):
@@ -182,6 +187,15 @@ class CallEarly(CallPaths):
         audio = self._audio
         if audio is not None and not audio.wish.streams and not self.settings.allow_no_audio:
             raise AudioStreamRequiredError("the call has no audio stream left", call_id=self.id)
+
+    def _refuse_media(self, error: Exception) -> None:
+        """Refuse an incoming call whose offer we cannot answer (RFC 3261 §21.4.26)."""
+        self._farewell.status = 488 if isinstance(error, StreamError) else 500
+        if isinstance(error, EngineExhaustedError):
+            # Others may have room, or we a moment later (RFC 3261 §21.5.4).
+            self._farewell.status, self._farewell.headers = 503, RETRY_AFTER
+            _LOGGER.warning("call %s refused: %s", self.id, error, extra=log_fields(self.id))
+        self._fail(self._farewell.status, str(error), None, Originator.SYSTEM, Trigger.MEDIA_FAILED)
 
     @abstractmethod
     def _refuse(self, status: int) -> None: ...

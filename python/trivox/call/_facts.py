@@ -361,11 +361,6 @@ class CallFacts(CallUpkeep):
         self._farewell.status = 500  # for an early dialog, which is refused
         self._fail(0, text, None, Originator.SYSTEM, Trigger.MEDIA_FAILED)
 
-    def _refuse_media(self, error: Exception) -> None:
-        """Refuse an incoming call whose offer we cannot answer (RFC 3261 §21.4.26)."""
-        self._farewell.status = 488 if isinstance(error, StreamError) else 500
-        self._fail(self._farewell.status, str(error), None, Originator.SYSTEM, Trigger.MEDIA_FAILED)
-
     def _learn_party(self, message: Message, value: str) -> None:
         is_trusted = self._route is not None and self._route.identity.is_trusted
         self._party_untrusted = value_of_party(message, value) if is_trusted else value

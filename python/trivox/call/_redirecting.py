@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from trivox.actor.correlation import log_fields
-from trivox.call._transfer import CallTransfer
+from trivox.call._identity import CallIdentity
 from trivox.call.argument_rules import checked_names, checked_uri
 from trivox.call.events import EndReason, Originator
 from trivox.call.farewell import Farewell
@@ -29,7 +29,7 @@ _MOST_TARGETS = 10
 _NOT_ACCEPTABLE = frozenset({488, 606})
 
 
-class CallRedirecting(CallTransfer):
+class CallRedirecting(CallIdentity):
     """What a call does with 3xx responses (RFC 3261 §8.1.3.4, §21.3)."""
 
     _redirection: Redirection | None = None
@@ -60,6 +60,12 @@ class CallRedirecting(CallTransfer):
         ]
         self._leave(EndReason.LOCAL_ENDED, Farewell(302, tuple(contacts)))
         await trio.lowlevel.checkpoint()
+
+    def _learn_party(self, message: Message, value: str) -> None:
+        """Note who answers: after a redirection not whom To names, but whom it has led to."""
+        if self._target and not message.is_request:
+            value = f"<{self._target}>"
+        super()._learn_party(message, value)
 
     def _take_refusal(self, status: int, reason: str, message: Message) -> None:
         """Take the final response that refuses our call: try another target, or let it fail."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from trivox.sip.outputs import Headers
 
 _ALLOW_EVENTS = ("Allow-Events", PACKAGE)
+_NEARLY_CONNECTED = frozenset({Phase.IN_ANSWERED, Phase.ESTABLISHING})
 
 
 class CallTransfer(CallSignalling):
@@ -37,6 +38,8 @@ class CallTransfer(CallSignalling):
     _consulting: OutgoingTransfer | None = None
     """The transfer that hands this call's far end to another."""
     _referral: ReferralRequest | None = None
+    _early_referral: tuple[int, Message] | None = None
+    """A REFER that has overtaken the ACK, or the media: it waits for them."""
     _replaces: CallTransfer | None = None
     _named_by: tuple[int, Address] | None = None
     """Flow and source of the message that named this call's target; None: the program did."""
@@ -115,7 +118,14 @@ class CallTransfer(CallSignalling):
         if method == "NOTIFY":
             self._take_notify(tx, message)
             return
-        if self._phase is not Phase.CONNECTED or self._is_referred:
+        if self._is_referred or self._early_referral is not None:
+            self._respond(tx, 491)
+            return
+        if self._phase in _NEARLY_CONNECTED:
+            # Our 2xx was acknowledged before it was sent: only the ACK is late or lost.
+            self._early_referral = tx, message
+            return
+        if self._phase is not Phase.CONNECTED:
             self._respond(tx, 491)
             return
         referral = read_referral(self, tx, message)
@@ -126,6 +136,15 @@ class CallTransfer(CallSignalling):
         else:
             self._referral = referral
             announce(self, referral, message)
+
+    def _begin_media(self) -> None:
+        if self._early_referral is not None:  # once the call is told to be connected
+            self._after("early referral", 0.0, self._take_early_referral)
+
+    def _take_early_referral(self) -> None:
+        assert self._early_referral is not None, "it has waited for the ACK"
+        early, self._early_referral = self._early_referral, None
+        self._take_referral("REFER", *early)
 
     @property
     def _is_referred(self) -> bool:
@@ -197,4 +216,7 @@ class CallTransfer(CallSignalling):
             self._transfer.close(error)
         if self._referral is not None:
             self._referral.close()
+        if self._early_referral is not None:
+            self._respond(self._early_referral[0], 481)
+        self._early_referral = None
         self._transfer = self._referral = self._replaces = None

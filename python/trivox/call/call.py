@@ -16,7 +16,7 @@ from trivox.call._redirecting import CallRedirecting
 from trivox.call._requests import RELAY, InfoTones
 from trivox.call.end_scope import CancelOnEnd
 from trivox.call.events import CallEnd, EndReason, Originator
-from trivox.call.farewell import Farewell
+from trivox.call.farewell import RETRY_AFTER, Farewell
 from trivox.call.media_leg import MediaLeg
 from trivox.call.messages import headers_of
 from trivox.call.origin import CallOrigin, origin_of
@@ -37,7 +37,6 @@ RETURNED: Final = 480
 """A handler returned without answering (RFC 3261 §21.4.18)."""
 RAISED: Final = 500
 CANCELLED: Final = 503
-RETRY_AFTER: Final = (("Retry-After", "5"),)
 
 
 @final
@@ -208,17 +207,19 @@ class Call(CallRedirecting):
 
         Raises:
             CallFailedError: The attempt failed: BusyError, DeclinedError, UnavailableError, …
-            CallEndedError: It was ended before, or has ended since.
+            CallEndedError: It was ended before. One that connects while this waits and ends at once
+                raises nothing here: `call.end` tells.
         """
         if self.end is not None or self.timings.connected is not None:
             await trio.lowlevel.checkpoint()
-        while not self._state_now().is_terminal:
-            if self.timings.connected is not None:
-                return
+            if self._state_now().is_terminal:
+                raise self._ended_error()
+        while self.timings.connected is None:
+            if self._state_now().is_terminal:
+                raise self._ended_error()
             if self._until_connected is None:
                 self._until_connected = trio.lowlevel.ParkingLot()
             await self._until_connected.park()
-        raise self._ended_error()
 
     async def wait_ended(self) -> CallEnd:
         """Wait until the call is over and return how it ended. Cancelling it has no effect."""
@@ -313,6 +314,8 @@ class Call(CallRedirecting):
             self._after("statistics", self.settings.stats_interval, self._report_statistics)
         if self._audio is not None:
             self._catch_up()
+            self._go_on()  # what an early dialog could not be asked for
+        super()._begin_media()
 
     def _release_media(self) -> None:
         self._leg.release()
@@ -327,7 +330,8 @@ class Call(CallRedirecting):
         for receipt in self._receipts.values():
             receipt.fail(self._ended_error())
         self._receipts.clear()
-        if self._transfer is not None or self._referral is not None:
+        is_referred = self._referral is not None or self._early_referral is not None
+        if self._transfer is not None or is_referred:
             self._close_transfers(self._ended_error())
         if self._tones is not None:
             self._tones.close()

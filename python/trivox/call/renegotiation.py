@@ -6,13 +6,15 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, final
 
-from trivox.call.wish import Add
+from trivox.call.wish import Add, Introduce
 from trivox.errors import StreamUpdateFailedError, TrivoxError
+from trivox.sip.offer_answer import OfferState
 
 if TYPE_CHECKING:
     from trivox.actor.receipt import Receipt
     from trivox.call.local_audio import LocalAudio
-    from trivox.call.wish import Change, MediaWish
+    from trivox.call.wish import Change, Introduction, MediaWish
+    from trivox.sip.invite_session import InviteSession
 
 
 class Line(Protocol):
@@ -28,6 +30,10 @@ class Line(Protocol):
 
     def offer(self, direction: str, *, restarts_ice: bool) -> None:
         """Send a re-INVITE that offers this direction, and a new ICE generation if asked for."""
+        ...
+
+    def introduce(self, introduction: Introduction) -> None:
+        """Tell the far end who is here now, without a change of the media."""
         ...
 
     def publish(self, before: MediaWish, after: MediaWish) -> None:
@@ -62,6 +68,12 @@ class Renegotiation:
         """Whether an offer is out."""
         return bool(self._running)
 
+    @property
+    def introduction(self) -> Introduction | None:
+        """Who the request that is out tells of; None when it changes the media."""
+        first = self._running[0] if self._running else None
+        return first.introduction if isinstance(first, Introduce) else None
+
     def ask(self, change: Change) -> Receipt[None]:
         """Take a change in; the receipt says what came of it."""
         if change.mends_path:
@@ -81,6 +93,10 @@ class Renegotiation:
         self._running, self._wish = self._next_batch()
         if not self._running:
             return
+        first = self._running[0]
+        if isinstance(first, Introduce):
+            self._line.introduce(first.introduction)
+            return
         restarts_ice = self._wish.ice_restarts != self._audio.wish.ice_restarts
         if self._wish.asked == self._audio.told and not restarts_ice:
             self.accept()
@@ -90,6 +106,11 @@ class Renegotiation:
     def accept(self) -> None:
         """Put in force what was offered."""
         done, self._running = self._running, ()
+        if isinstance(done[0], Introduce):
+            done[0].receipt.resolve(None)
+            if self._waiting:
+                self._line.soon()
+            return
         before = self._audio.wish
         refused = self._audio.refused(self._wish)
         told = replace(self._wish, streams=self._wish.streams - refused)
@@ -148,3 +169,9 @@ class Renegotiation:
             wish = change.apply(wish)
             batch.append(change)
         return tuple(batch), wish
+
+
+def is_changed_early(session: InviteSession | None) -> bool:
+    """Whether media was agreed before our answer, so that an UPDATE can change it (RFC 3311 §5.1)."""
+    is_told = session is not None and session.early_tag == ""
+    return is_told and session is not None and session.offer_state is OfferState.STABLE

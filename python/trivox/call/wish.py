@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trivox.call.local_audio import LocalAudio
     from trivox.call.streams import LocalStream
     from trivox.media.sources import AudioSource
+    from trivox.sip.identity import LocalIdentity
 
 
 Asked: TypeAlias = tuple[str, frozenset[str]]
@@ -47,6 +48,15 @@ class MediaWish:
     def asked(self) -> Asked:
         """What the far end has to be asked for: the direction of audio, and each video stream."""
         return self.direction, frozenset(stream.id for stream in self.streams if stream.is_video)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """Who is to be told of: From, or empty where it stays, and what a trusted peer is told."""
+
+    party: str
+    identity: LocalIdentity
 
 
 class Change(Protocol):
@@ -227,6 +237,31 @@ class RestartIce:
     def apply(self, wish: MediaWish) -> MediaWish:
         """Return the wish with another generation of ICE."""
         return replace(wish, ice_restarts=wish.ice_restarts + 1)
+
+    def discard(self, audio: LocalAudio) -> None:
+        """Need nothing."""
+
+
+@final
+class Introduce:
+    """Say who is here from now on; the media stay as they are."""
+
+    is_alone = True
+    mends_path = False
+
+    def __init__(self, introduction: Introduction) -> None:
+        self.receipt: OpenReceipt[None] = OpenReceipt()
+        self.introduction = introduction
+
+    def check(self, wish: MediaWish) -> None:
+        """Refuse nothing."""
+
+    def prepare(self, audio: LocalAudio) -> None:
+        """Need nothing."""
+
+    def apply(self, wish: MediaWish) -> MediaWish:
+        """Return the wish."""
+        return wish
 
     def discard(self, audio: LocalAudio) -> None:
         """Need nothing."""

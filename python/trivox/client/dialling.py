@@ -20,6 +20,9 @@ class Dialling:
     async def __aenter__(self) -> Call:
         """Call and wait until connected.
 
+        A callee that answers and hangs up at once was connected: the block is entered, and
+        `call.end` says that it is over.
+
         If cancelled or failing, the call is ended before the exception leaves: CANCEL, or ACK and
         BYE if a 2xx crosses it.
         """

@@ -14,7 +14,13 @@ from trivox.actor.correlation import call_id, log_fields
 from trivox.call.call import Call
 from trivox.call.client_events import HandlerFailed
 from trivox.client.nursery import PlainNursery
-from trivox.errors import CallEndedError, CallError, InvalidArgumentsError, MediaNegotiationError
+from trivox.errors import (
+    CallEndedError,
+    CallError,
+    EngineExhaustedError,
+    InvalidArgumentsError,
+    MediaNegotiationError,
+)
 
 if TYPE_CHECKING:
     from trivox.client.arrivals import Arrivals
@@ -23,6 +29,7 @@ Handler = Callable[[Call], Awaitable[object]]
 """An async function of one call."""
 
 _LOGGER: Final = logging.getLogger("trivox.serve")
+_REFUSED: Final = (MediaNegotiationError, EngineExhaustedError)
 
 
 async def serve(
@@ -126,8 +133,9 @@ class _Server:
         is_of_call = isinstance(error, CallError) and error.call_id == call.id
         # One that is being hung up, for want of media or by its longest duration, has no `end` yet.
         has_ended = call.end is not None or isinstance(error, CallEndedError)
-        # An offer of no use is the far end's doing, and was refused with 488.
-        if has_ended and (is_of_call or isinstance(error, MediaNegotiationError)):
+        # An offer of no use is the far end's doing, and was refused with 488; a call there was no
+        # descriptor for was refused with 503 and logged.
+        if has_ended and (is_of_call or isinstance(error, _REFUSED)):
             _LOGGER.debug("call %s ended under its handler: %s", call.id, error, extra=fields)
             return
         _LOGGER.error("the handler of call %s raised", call.id, exc_info=error, extra=fields)

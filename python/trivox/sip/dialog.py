@@ -132,6 +132,15 @@ class Dialog:
         """Who the far end is: its From, or the To of its answer."""
         return self._remote
 
+    @property
+    def local_party(self) -> str:
+        """Who we are: the From of our requests, with its tag."""
+        return self._local
+
+    def speak_as(self, party: str) -> None:
+        """Name another party in the From of our requests from now on (RFC 4916 §4.4.1)."""
+        self._local = party if ";tag=" in party else f"{party};tag={self.local_tag}"
+
     def confirm(self, response: Message) -> None:
         """Take route set and target anew from the 2xx (RFC 3261 §13.2.2.4)."""
         *_, target, records, _ = response.dialog()

@@ -44,6 +44,7 @@ def _take_reliable(leg: InviteLeg, exchange: EarlyExchange, tag: str, message: M
     """Acknowledge a reliable response and tell of it; an offer in it is answered by the PRACK."""
     serial = serial_untrusted(message)
     assert serial is not None, "it was arranged by its number"
+    leg.learn(message)
     is_offer = exchange.take(message)
     body = description_of(message)
     told = events.Progress(

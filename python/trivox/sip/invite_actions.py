@@ -131,8 +131,9 @@ def _tell_transport_failed(_leg: InviteLeg, _given: Given) -> Outputs:
 
 
 def _send_accept(leg: InviteLeg, given: Given) -> Outputs:
-    if leg.offer_answer.state is OfferState.STABLE:
-        # Agreed before, by responses sent reliably: the 2xx says nothing more (RFC 6337 §3.1.1).
+    if leg.offer_answer.state in (OfferState.STABLE, OfferState.LOCAL_OFFER):
+        # Agreed before, by responses sent reliably: the 2xx says nothing more (RFC 6337 §3.1.1),
+        # also while an UPDATE of ours offers a change.
         given.body = b""
     leg.offer_answer.step(
         OfferEvent.SENT_2XX_SDP

@@ -98,6 +98,8 @@ def _take_response(leg: InviteLeg, tx: int, status: int, message: Message) -> Ou
             return ()
         return step(leg, _classify(leg, given, message, request), given)
     if status < 200:
+        if request.purpose is Purpose.MODIFICATION and leg.modification is not None:
+            leg.modification.take_provisional(leg)
         return ()
     del leg.pending[tx]
     if _can_retry(given, message, request):

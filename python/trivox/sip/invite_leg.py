@@ -82,6 +82,8 @@ class Given:
     meaning: OfferMeaning = OfferMeaning.NOTHING
     method: str = "INVITE"
     tag: str = ""
+    party: str = ""
+    """As whom a change speaks from then on; empty: as before."""
     is_reliable: bool = False
 
 
@@ -130,6 +132,8 @@ class InviteLeg:
     remote_invite_cseq: int = 0
     remote_allow: str = ""
     """Methods the far end takes, as it told last."""
+    remote_supported: list[str] = field(init=False, default_factory=list)
+    """Its Supported headers, as it told last."""
     modification: Modification | None = None
     """Our changes to the session; made with the first."""
     lost: tuple[float, Given] | None = None
@@ -298,6 +302,7 @@ class InviteLeg:
     def learn(self, message: Message) -> None:
         """Take what the far end says it can do; without a word it stays as it was."""
         self.remote_allow = message.header("Allow") or self.remote_allow
+        self.remote_supported = message.headers("Supported") or self.remote_supported
 
     @property
     def can_update(self) -> bool:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Final, Literal, Self, final
 
 from trivox.errors import CallWrongStateError
 from trivox.sip.bodies import SDP, description_of
+from trivox.sip.connected_identity import can_rename, early_tag
 from trivox.sip.dialog import Dialog
 from trivox.sip.invite_actions import step
 from trivox.sip.invite_inputs import next_deadline, take_event, take_time
 from trivox.sip.invite_leg import Given, InviteLeg, Purpose
 from trivox.sip.invite_table import InviteEvent, InviteState
-from trivox.sip.modification import Modification, refuse_change
+from trivox.sip.modification import begin_change
 from trivox.sip.offer_answer import OfferEvent, OfferState
 from trivox.sip.redirection import leg_for
 from trivox.sip.reliable import Reliability
@@ -57,14 +58,14 @@ class InviteSession:
         timer: TimerOffer = NO_TIMER,
         reliability: Reliability = Reliability.SUPPORTED,
     ) -> Self:
-        """Return a session that can `invite`.
+        """Return a session that can `invite`; Call-ID, From tag and cnonce are to be fresh.
 
         Args:
             identity: As whom we call; its Contact and routes are those of this call's flow.
             target: Request-URI, and To.
-            call_id: A fresh Call-ID.
-            local_tag: A fresh From tag.
-            cnonce: A fresh token nobody has seen, for digest answers.
+            call_id: Call-ID.
+            local_tag: From tag.
+            cnonce: For digest answers.
             extra_headers: Go into every try of the INVITE.
             timer: The session timer we ask for.
             reliability: Of provisional responses.
@@ -220,18 +221,11 @@ class InviteSession:
         *,
         is_reliable: bool | None = None,
     ) -> Outputs:
-        """Send a provisional response to their INVITE; a body previews our answer.
+        """Send a provisional response (101 to 199) to their INVITE; a body previews our answer.
 
         Sent reliably it waits for the PRACK of the one before, and a body is our answer, or our
-        offer if theirs had none (RFC 3262 §5).
-
-        Args:
-            status: 101 to 199.
-            reason: Its phrase.
-            headers: Further headers.
-            body: A description.
-            content_type: Of the body.
-            is_reliable: None: as the policy says. Who requires it always gets it.
+        offer if theirs had none (RFC 3262 §5). Who requires that always gets it; with `is_reliable`
+        None the policy decides.
 
         Raises:
             NotSupportedError: It is to be reliable, and the far end does not know the extension.
@@ -264,12 +258,8 @@ class InviteSession:
     def end(self, headers: Headers = (), *, status: int = 603, reason: str = "Decline") -> Outputs:
         """End the session: rejection, CANCEL or BYE, now or as soon as it is allowed.
 
-        `LocalEnded` follows when it is complete. Calling again has no effect.
-
-        Args:
-            headers: For the message that ends it, for instance Reason (RFC 3326).
-            status: Of the rejection, if their INVITE is not answered yet.
-            reason: Phrase of that rejection.
+        `LocalEnded` follows when it is complete. Calling again has no effect. `headers` go into
+        the message that ends it; status and reason are of the rejection, if it is one.
         """
         self._leg.end_headers = self._leg.end_headers or headers
         given = Given(headers=headers)
@@ -336,11 +326,13 @@ class InviteSession:
         *,
         method: Literal["INVITE", "UPDATE"] = "INVITE",
         to_tag: str = "",
+        party: str = "",
     ) -> Outputs:
         """Change the session by a re-INVITE; without body the far end makes the offer (RFC 3261 §14).
 
         An UPDATE does it without ACK; without body it changes what its headers say (RFC 3311). It
         may do so before the 2xx, as caller in the early dialog of `to_tag`, once that has agreed.
+        With `party`, a name-addr, it says who is here now (RFC 4916); a refusal takes that back.
 
         `ModificationAnswered` or `ModificationRefused` follows; or `ModificationDeferred`, at once
         while another INVITE is in progress or later when theirs crosses it, and `ModificationDue`
@@ -349,13 +341,24 @@ class InviteSession:
         Raises:
             CallWrongStateError: The session is not agreed or has ended, or a change is out already.
         """
-        leg = self._leg
-        refuse_change(leg, method, to_tag)
-        if leg.modification is None:
-            leg.modification = Modification()
         given = Given(headers=headers, body=body, content_type=content_type)
-        given.method, given.tag = method, to_tag
-        return leg.modification.modify(leg, given)
+        given.method, given.tag, given.party = method, to_tag, party
+        return begin_change(self._leg, given)
+
+    @property
+    def can_update(self) -> bool:
+        """Whether the far end takes UPDATE."""
+        return self._leg.can_update
+
+    @property
+    def can_rename(self) -> bool:
+        """Whether the far end takes another `party` than before (`from-change`, RFC 4916)."""
+        return can_rename(self._leg)
+
+    @property
+    def early_tag(self) -> str | None:
+        """The `to_tag` for an UPDATE before the 2xx; None while there can be none."""
+        return early_tag(self._leg)
 
     @property
     def is_modifying(self) -> bool:

@@ -10,8 +10,10 @@ from trivox.errors import CallWrongStateError
 from trivox.sip import events
 from trivox.sip.bodies import description_of, is_description
 from trivox.sip.events import SessionOutput
+from trivox.sip.invite_leg import Purpose
 from trivox.sip.invite_table import InviteState
 from trivox.sip.offer_answer import OfferEvent, OfferMeaning, OfferState
+from trivox.sip.outputs import SendCancel
 from trivox.sip.table import Go, Ignored, Table
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ _MOST_BACK_OFFS: Final = 8
 _LONGEST_RETRY_AFTER: Final = 32
 """Seconds; who asks for more refuses."""
 _DIGITS: Final = re.compile(r"\s*([0-9]{1,9})")
+LONGEST_WAIT: Final = 32.0
+"""Seconds a re-INVITE may stay provisional: no other timer ends it (RFC 3261 §17.1.1.2)."""
 
 
 class ModificationState(StrEnum):
@@ -38,6 +42,8 @@ class ModificationState(StrEnum):
     BACKING_OFF = "backing_off"
     """Wanted, but theirs crossed it: it is told when the time has passed."""
     SENT = "sent"
+    CANCELLING = "cancelling"
+    """Sent and taken back, as only provisional responses came: its final response is awaited."""
     OFFERED = "offered"
     """2xx with an offer came: the ACK waits for our answer."""
     ABANDONED = "abandoned"
@@ -55,6 +61,8 @@ class ModificationEvent(StrEnum):
     """The way is free again."""
     BACKED_OFF = "backed_off"
     """The time of a back-off has passed."""
+    WAITED_TOO_LONG = "waited_too_long"
+    """A provisional response came long ago, and nothing since."""
     RECEIVED_ANSWER = "received_answer"
     RECEIVED_OFFER = "received_offer"
     RECEIVED_GLARE = "received_glare"
@@ -70,6 +78,7 @@ class ModificationAction(StrEnum):
 
     SEND = "send"
     SEND_ACK = "send_ack"
+    SEND_CANCEL = "send_cancel"
     TELL_ANSWERED = "tell_answered"
     TELL_REFUSED = "tell_refused"
     TELL_DEFERRED = "tell_deferred"
@@ -79,7 +88,7 @@ class ModificationAction(StrEnum):
 
 S, E, A = ModificationState, ModificationEvent, ModificationAction
 
-# RFC 3261 §14.1.
+# RFC 3261 §14.1; taken back as §9.1 has it: a 2xx that crosses the CANCEL counts.
 MODIFICATION_TABLE: Final[Table[ModificationState, ModificationEvent, ModificationAction]] = {
     S.IDLE: {
         E.MODIFY: Go(S.SENT, (A.SEND,)),
@@ -102,6 +111,14 @@ MODIFICATION_TABLE: Final[Table[ModificationState, ModificationEvent, Modificati
         E.RECEIVED_OFFER: Go(S.OFFERED, (A.TELL_ANSWERED,)),
         E.RECEIVED_GLARE: Go(S.BACKING_OFF, (A.BACK_OFF, A.TELL_DEFERRED)),
         E.RECEIVED_FAILURE: Go(S.IDLE, (A.TELL_REFUSED,)),
+        E.WAITED_TOO_LONG: Go(S.CANCELLING, (A.SEND_CANCEL,)),
+        E.END: Go(S.ABANDONED),
+    },
+    S.CANCELLING: {
+        E.RECEIVED_ANSWER: Go(S.IDLE, (A.SEND_ACK, A.TELL_ANSWERED)),
+        E.RECEIVED_OFFER: Go(S.OFFERED, (A.TELL_ANSWERED,)),
+        E.RECEIVED_GLARE: Go(S.IDLE, (A.TELL_REFUSED,)),
+        E.RECEIVED_FAILURE: Go(S.IDLE, (A.TELL_REFUSED,)),
         E.END: Go(S.ABANDONED),
     },
     S.OFFERED: {
@@ -117,12 +134,12 @@ MODIFICATION_TABLE: Final[Table[ModificationState, ModificationEvent, Modificati
 }
 
 _ALL: Final = frozenset(ModificationState)
-_OUT: Final = frozenset({S.SENT, S.ABANDONED})
+_OUT: Final = frozenset({S.SENT, S.CANCELLING, S.ABANDONED})
 
 MODIFICATION_IGNORED: Final[Ignored[ModificationEvent, ModificationState]] = {
     "RFC 3261 §14.1: one INVITE at a time, and none in a session that ends": {
-        E.MODIFY: frozenset({S.SENT, S.OFFERED, S.ABANDONED}),
-        E.MODIFY_TOO_SOON: frozenset({S.SENT, S.OFFERED, S.ABANDONED}),
+        E.MODIFY: _OUT | {S.OFFERED},
+        E.MODIFY_TOO_SOON: _OUT | {S.OFFERED},
     },
     "RFC 3261 §17.1: only what is out can be answered": {
         E.RECEIVED_ANSWER: _ALL - _OUT,
@@ -137,6 +154,9 @@ MODIFICATION_IGNORED: Final[Ignored[ModificationEvent, ModificationState]] = {
         E.CLEAR: _ALL - {S.DEFERRED},
         E.BACKED_OFF: _ALL - {S.BACKING_OFF},
     },
+    "RFC 3261 §9.1: a CANCEL is for what is out, once": {
+        E.WAITED_TOO_LONG: _ALL - {S.SENT},
+    },
     "RFC 3261 §15: nothing is out": {
         E.END: frozenset({S.IDLE, S.ABANDONED}),
     },
@@ -147,31 +167,45 @@ MODIFICATION_IGNORED: Final[Ignored[ModificationEvent, ModificationState]] = {
 class Modification:
     """Our changes to one session, one at a time. A part of `InviteSession`, which drains it."""
 
-    __slots__ = ("_back_offs", "_method", "_request", "_tag", "deadline", "state")
+    __slots__ = (
+        "_back_offs",
+        "_before",
+        "_has_offer",
+        "_method",
+        "_request",
+        "_tag",
+        "deadline",
+        "state",
+    )
 
     def __init__(self) -> None:
         self.state = ModificationState.IDLE
         self.deadline: float | None = None
-        """When the back-off has passed, in seconds on the session's clock."""
+        """When the back-off has passed, or its wait; in seconds on the session's clock."""
         self._request: ClientRequest | None = None
         self._back_offs = 0
         self._method = "INVITE"
+        self._has_offer = True
         self._tag = ""
+        self._before = ""
+        """As whom we spoke before a change that names another (RFC 4916)."""
 
     @property
     def is_out(self) -> bool:
         """Whether a request of ours is not answered, or its ACK not sent."""
-        return self.state in (S.SENT, S.OFFERED, S.ABANDONED)
+        return self.state in _OUT or self.state is S.OFFERED
 
     def modify(self, leg: InviteLeg, given: Given) -> Outputs:
         """Send it, or say that it has to wait."""
         self._method, self._tag = given.method, given.tag
+        self._has_offer = is_description(given.body, given.content_type)
         return self._step(leg, E.MODIFY if self._is_way_free(leg) else E.MODIFY_TOO_SOON, given)
 
     def _is_way_free(self, leg: InviteLeg) -> bool:
         """Whether nothing is in progress either way that forbids it (RFC 3261 §14.1, RFC 3311 §5.1)."""
         is_stable = leg.exchange_of(self._tag).state is OfferState.STABLE
         if self._method == "UPDATE":
+            is_stable = is_stable or not self._has_offer
             return is_stable and not leg.reinvites and not leg.updates
         return is_stable and not leg.reinvites and leg.state is InviteState.CONFIRMED
 
@@ -190,7 +224,13 @@ class Modification:
         if self.deadline is None or now < self.deadline:
             return ()
         self.deadline = None
-        return self._step(leg, E.BACKED_OFF, given)
+        is_out = self.state is S.SENT
+        return self._step(leg, E.WAITED_TOO_LONG if is_out else E.BACKED_OFF, given)
+
+    def take_provisional(self, leg: InviteLeg) -> None:
+        """Note that the far end thinks about our re-INVITE: it may for `LONGEST_WAIT`."""
+        if self.state is S.SENT and self._method == "INVITE" and self.deadline is None:
+            self.deadline = leg.now + LONGEST_WAIT
 
     def go_on(self, leg: InviteLeg, given: Given) -> Outputs:
         """Say that it is due if it waits and the way is free; after every input."""
@@ -201,9 +241,12 @@ class Modification:
     def take_final(self, leg: InviteLeg, given: Given) -> Outputs:
         """Take the final response to our request, or that none came."""
         self._request = given.request
+        self.deadline = None
         message = given.message
         if given.status // 100 != 2 or message is None:
             leg.exchange_of(self._tag).step(OfferEvent.INVITE_FAILED)
+            if self._before and given.request is not None and given.request.dialog is not None:
+                given.request.dialog.speak_as(self._before)
             return self._step(leg, self._refusal(leg, given), given)
         assert self._request is not None, "a response is to a request"
         assert self._request.dialog is not None, "a change is made in a dialog"
@@ -245,7 +288,16 @@ class Modification:
             leg.exchange_of(self._tag).step(OfferEvent.SENT_INVITE_SDP)
         elif given.method == "INVITE":
             leg.offer_answer.step(OfferEvent.SENT_INVITE)
+        dialog = leg.dialog or leg.early[given.tag]
+        self._before = dialog.local_party if given.party else ""
+        if given.party:
+            dialog.speak_as(given.party)
         return (leg.modify(given),)
+
+    def send_cancel(self, leg: InviteLeg, _given: Given) -> Outputs:
+        """Take the request back; its final response follows."""
+        tx = next(tx for tx, one in leg.pending.items() if one.purpose is Purpose.MODIFICATION)
+        return (SendCancel(tx, ()),)
 
     def send_ack(self, leg: InviteLeg, given: Given) -> Outputs:
         """Acknowledge the 2xx; with the credentials of the INVITE (RFC 3261 §22.1)."""
@@ -295,7 +347,15 @@ class Modification:
 _MODIFIABLE: Final = frozenset({InviteState.ANSWERED, InviteState.ACCEPTED, InviteState.CONFIRMED})
 
 
-def refuse_change(leg: InviteLeg, method: str, to_tag: str) -> None:
+def begin_change(leg: InviteLeg, given: Given) -> Outputs:
+    """Begin a change of the session; see `InviteSession.modify`."""
+    _refuse_change(leg, given.method, given.tag)
+    if leg.modification is None:
+        leg.modification = Modification()
+    return leg.modification.modify(leg, given)
+
+
+def _refuse_change(leg: InviteLeg, method: str, to_tag: str) -> None:
     """Raise CallWrongStateError unless the session can be changed that way, now or soon."""
     is_out = leg.modification is not None and leg.modification.is_out
     is_callee = leg.state is InviteState.INCOMING
@@ -328,6 +388,7 @@ MODIFICATION_ACTIONS: Final[
 ] = {
     A.SEND: Modification.send,
     A.SEND_ACK: Modification.send_ack,
+    A.SEND_CANCEL: Modification.send_cancel,
     A.TELL_ANSWERED: Modification.tell_answered,
     A.TELL_REFUSED: Modification.tell_refused,
     A.TELL_DEFERRED: Modification.tell_deferred,

@@ -42,7 +42,19 @@ pub enum MediaError {
     Fault(String),
 }
 
+/// EMFILE, ENFILE, ENOMEM and ENOBUFS on Linux and macOS.
+const EXHAUSTED: [i32; 5] = [24, 23, 12, 105, 55];
+
 impl MediaError {
+    /// Whether the machine has nothing left to give: descriptors, memory, or a port of the range.
+    pub fn is_exhaustion(&self) -> bool {
+        let Self::System { source, .. } = self else {
+            return false;
+        };
+        let is_out = |number| EXHAUSTED.contains(&number);
+        source.kind() == std::io::ErrorKind::AddrInUse || source.raw_os_error().is_some_and(is_out)
+    }
+
     /// Wraps an error of the operating system with what was tried.
     pub fn system(what: impl Into<String>, source: std::io::Error) -> Self {
         Self::System {

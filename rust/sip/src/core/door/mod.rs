@@ -281,14 +281,13 @@ impl SipCore {
         }
         let has_turn = door.room.is_empty() && door.turns.take();
         let customer = caller.source.ip().map_or(0, customer);
-        if !has_turn && door.room.len() >= door.turns.room(&settings, now) {
+        let is_full = !has_turn && door.room.len() >= door.turns.room(&settings, now);
+        if is_full {
             door.turns.extend(now);
-            let Some(guest) = door.room.give_place_to(customer) else {
+            if door.room.place_for(customer).is_none() {
                 return self.refuse(caller, Cause::Load);
-            };
-            self.refuse_waiting(&guest, true, now);
+            }
         }
-        let door = &mut self.door;
         let rate = settings.calls_per_second;
         if is_call && rate > 0.0 && !door.calls.take(rate, now) {
             return self.refuse(caller, Cause::Rate);
@@ -296,6 +295,11 @@ impl SipCore {
         if has_turn {
             return true;
         }
+        // Nobody loses a place to a caller that does not come in.
+        if is_full && let Some(guest) = door.room.give_place_to(customer) {
+            self.refuse_waiting(&guest, true, now);
+        }
+        let door = &mut self.door;
         door.refusals.waited += 1;
         door.room.push(Waiting {
             key: caller.key,

@@ -1,9 +1,17 @@
 //! Sources that no limit of a source applies to, as networks.
+use std::collections::HashSet;
+use std::hash::BuildHasherDefault;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Networks, IPv4 ones in their mapped form (RFC 4291 §2.5.5.2).
+use crate::hash::Spread;
+
+/// Networks and single hosts, IPv4 ones in their mapped form (RFC 4291 §2.5.5.2).
 #[derive(Default)]
-pub(super) struct Networks(Vec<(u128, u128)>);
+pub(super) struct Networks {
+    wide: Vec<(u128, u128)>,
+    /// Found in one look, however many there are.
+    hosts: HashSet<u128, BuildHasherDefault<Spread>>,
+}
 
 impl Networks {
     /// Networks by address and length of the prefix in bits.
@@ -14,12 +22,18 @@ impl Networks {
             let mask = u128::MAX.checked_shl(free).unwrap_or(0);
             (mapped(address) & mask, mask)
         };
-        Self(all.iter().map(masked).collect())
+        let (single, wide): (Vec<_>, Vec<_>) = all
+            .iter()
+            .map(masked)
+            .partition(|(_, mask)| *mask == u128::MAX);
+        let hosts = single.into_iter().map(|(host, _)| host).collect();
+        Self { wide, hosts }
     }
 
     pub(super) fn contain(&self, address: IpAddr) -> bool {
         let bits = mapped(address);
-        self.0.iter().any(|(network, mask)| bits & mask == *network)
+        let is_in = |(network, mask): &(u128, u128)| bits & mask == *network;
+        self.hosts.contains(&bits) || self.wide.iter().any(is_in)
     }
 }
 

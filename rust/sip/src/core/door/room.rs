@@ -65,18 +65,21 @@ impl Room {
         self.take_at(at)
     }
 
-    /// Take out the last of whoever has most places, if one more of `customer` is then no more
-    /// than its share: who brings little is not kept out by who brings much.
-    pub(super) fn give_place_to(&mut self, customer: u128) -> Option<Waiting> {
+    /// Whose place one more of `customer` may take: that of whoever has most, if the newcomer then
+    /// has no more than its share. Who brings little is not kept out by who brings much.
+    pub(super) fn place_for(&self, customer: u128) -> Option<u128> {
         let own = self.shares.get(&customer).copied().unwrap_or(0);
         let others = self.shares.len() + usize::from(own == 0);
         if own >= self.len() / others {
             return None;
         }
         let (&largest, &most) = self.shares.iter().max_by_key(|(_, count)| **count)?;
-        if most <= own + 1 {
-            return None;
-        }
+        (most > own + 1).then_some(largest)
+    }
+
+    /// Take out the last of whoever has most places, where one more of `customer` may have it.
+    pub(super) fn give_place_to(&mut self, customer: u128) -> Option<Waiting> {
+        let largest = self.place_for(customer)?;
         let at = self.queue.iter().rposition(|one| one.customer == largest)?;
         self.take_at(at)
     }

@@ -48,6 +48,23 @@ fn who_brings_little_takes_a_place_of_who_brings_much() {
 }
 
 #[test]
+fn nobody_loses_a_place_to_a_call_that_the_rate_refuses() {
+    let mut gate = Gate::new(|settings| {
+        settings.waiting = 40;
+        settings.calls_per_second = 58.0;
+    });
+    invites(&mut gate, "203.0.113.1", 0..500);
+
+    let refused = gate.count("refused_by_load");
+    invites(&mut gate, "203.0.113.2", 500..505);
+
+    // Two calls are left of this second: they take a place each, and the other three none.
+    assert_eq!(gate.count("refused_by_load") - refused, 2);
+    assert_eq!(gate.count("refused_by_rate"), 3);
+    assert_eq!(gate.core.waiting(), 40);
+}
+
+#[test]
 fn nobody_gets_more_than_a_share_by_coming_late() {
     let mut gate = Gate::new(|settings| settings.waiting = 40);
     invites(&mut gate, "203.0.113.1", 0..500);
