@@ -176,7 +176,7 @@ from trivox.media.video import (
 )
 from trivox.net.door import DoorLimits
 from trivox.net.limits import StreamLimits
-from trivox.net.tls import TlsConfig
+from trivox.net.tls import TlsConfig, TlsIdentity
 from trivox.observe.ladder import ladder
 from trivox.observe.pcapng import write_pcapng
 from trivox.sip.composing import IsComposing
@@ -362,6 +362,7 @@ __all__ = [
     "Switchboard",
     "TargetRefusedError",
     "TlsConfig",
+    "TlsIdentity",
     "ToneSource",
     "TraceRecord",
     "TransferCompleted",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from trivox import DoorLimits, InvalidArgumentsError
+from trivox import AccountConfig, DoorLimits, InvalidArgumentsError
 from trivox.testing.far_end import FarEnd
 
 OWN_URI = "sip:bot@10.0.0.1:5060"
@@ -210,3 +210,59 @@ async def test_invented_dialogs_are_answered_481_and_cost_the_program_little(
 def test_what_is_no_network_is_refused(networks) -> None:
     with pytest.raises(InvalidArgumentsError, match="unlimited_networks"):
         DoorLimits(unlimited_networks=networks)
+
+
+TRUNK = AccountConfig("sip:trunk@10.0.0.9", registrar="")
+BEHIND = AccountConfig("sip:bot@carrier.example", registrar="", proxy="sip:10.0.0.9:5080")
+
+
+@pytest.mark.parametrize("settings", [{"accounts": [TRUNK]}, {"accounts": [BEHIND]}])
+async def test_a_trunk_cannot_be_banned_by_who_writes_its_address(
+    autojump_clock, world, settings
+) -> None:
+    """Whoever floods in a carrier's name would else cut it off for 10 s."""
+    door = DoorLimits(requests_per_source=3)
+    here = world()
+    async with here.with_far_end(door=door, **settings) as (client, far):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(client.serve, _answer)
+            with FarEnd(here.link.host("10.0.0.7"), ("10.0.0.7", 5060), far.peer) as stranger:
+                for number in range(8):
+                    _invite(stranger, 100 + number)
+                    _invite(far, number)
+                answers = await _finals(far, 8)
+
+                assert set(answers.values()) == {200}
+                assert _counted(client)["bans"] == 1
+                assert sorted((await _finals(stranger, 4)).values()) == [200] * 3 + [503]
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_program_that_names_the_exempt_has_named_them_all(autojump_clock, world) -> None:
+    door = DoorLimits(requests_per_source=3, unlimited_networks=())
+    async with world().with_far_end(door=door, accounts=[TRUNK]) as (client, far):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(client.serve, _answer)
+            for number in range(8):
+                _invite(far, number)
+            answers = await _finals(far, 4)
+
+            assert sorted(answers.values()) == [200] * 3 + [503]
+            nursery.cancel_scope.cancel()
+
+
+async def test_an_outbound_proxy_is_exempt_once_it_was_found(autojump_clock, world) -> None:
+    door = DoorLimits(requests_per_source=3)
+    settings = {"door": door, "outbound_proxy": "sip:10.0.0.9:5060"}
+    async with world().with_far_end(**settings) as (client, far), trio.open_nursery() as nursery:
+        await nursery.start(client.serve, _answer)
+        call = client.create_call("sip:bob@example.org")
+        await call.start()
+        far.respond(await far.expect("INVITE"), 486)
+
+        for number in range(8):
+            _invite(far, number)
+        answers = await _finals(far, 8)
+
+        assert set(answers.values()) == {200}
+        nursery.cancel_scope.cancel()

@@ -19,13 +19,19 @@ from trivox import _native
 from trivox.errors import InvalidArgumentsError
 from trivox.net.endpoint import Endpoint
 from trivox.net.sockets import SystemSockets
-from trivox.net.tls import RawStream, TlsConfig, TlsConnector, TlsContexts
+from trivox.net.tls import RawStream, TlsConfig, TlsConnector, TlsContexts, TlsIdentity
 from trivox.net.tls_identity import identities_of, is_identified
 from trivox.net.wire import Accepted
 from trivox.sip.outputs import SendRequest, SendResponse
 from trivox.testing import Link
 
-NAMES = {"sip.example.org": "10.0.0.1", "other.example.org": "10.0.0.1"}
+NAMES = {
+    "sip.example.org": "10.0.0.1",
+    "other.example.org": "10.0.0.1",
+    "a.example.net": "10.0.0.1",
+    "b.example.net": "10.0.0.1",
+    "c.net": "10.0.0.1",
+}
 EXPIRED = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -236,6 +242,33 @@ async def test_a_changed_certificate_is_shown_to_new_connections_and_drops_none(
     nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize(
+    ("called", "is_known"),
+    [("sip.example.org", True), ("a.example.net", True), ("b.example.net", True), ("c.net", False)],
+)
+async def test_a_server_shows_the_certificate_of_the_name_that_was_called(
+    authority, start, nursery, autojump_clock, called, is_known
+):
+    """RFC 6066 §3; who calls a name that is none of ours sees the usual certificate."""
+    names = ("a.example.net", "b.example.net")
+    identities = {n: TlsIdentity(certificate=authority.issue(n, n)) for n in names}
+    usual = authority.issue("usual", "sip.example.org")
+    config = TlsConfig(certificate=usual, identities=identities)
+    server, _ = await start("10.0.0.1", "sips:10.0.0.1", tls=config)
+    client, user = await start("10.0.0.2", tls=TlsConfig(ca=authority.root))
+
+    await send(client, f"sips:{called}")
+    await trio.sleep(1)
+
+    assert user.responses == ([200] if is_known else [])
+    # New files of a name are for new connections, as those of the usual certificate are.
+    server.tls.reload()
+    identities["a.example.net"].certificate.write_text("nothing")
+    with pytest.raises(InvalidArgumentsError):
+        server.tls.reload()
+    nursery.cancel_scope.cancel()
+
+
 async def test_files_of_no_use_are_refused_and_those_in_use_stay(
     authority, start, nursery, autojump_clock
 ):
@@ -261,6 +294,8 @@ async def test_files_of_no_use_are_refused_and_those_in_use_stay(
         {"key": "key.pem"},
         {"verify_client": "sometimes"},
         {"certificate": 7},
+        {"identities": {"a.example.net": "a.pem"}, "certificate": "a.pem"},
+        {"identities": {"a.example.net": TlsIdentity(certificate="a.pem")}},
     ],
 )
 def test_settings_of_no_use_say_so(settings):

@@ -124,6 +124,7 @@ class Client(ClientSubscribing, ClientJoining, ClientListening):
     def add_account(self, config: AccountConfig) -> Account:
         """Add an account; one with the same address of record is replaced."""
         account = Account(self._wiring.registering, config)
+        account.secrets.learned = self._wiring.exempt
         self._accounts[config.uri] = account
         self._arrivals.attribution.add(account)
         return account

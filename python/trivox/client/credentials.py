@@ -15,6 +15,8 @@ from trivox.sip.digest import DigestClient, DigestSecret
 from trivox.sip.digest_values import DigestAlgorithm
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from trivox.client.config import AccountConfig
 
 ANY_HOST: Final = "*"
@@ -77,6 +79,8 @@ class AccountSecrets:
         self._trusted: tuple[str, tuple[tuple[str, int], ...]] | None = None
         self.servers: set[str] = set()
         """Addresses of the account's own servers, as far as they were resolved."""
+        self.learned: Callable[[Iterable[str]], None] = lambda _: None
+        """Told of the addresses of further servers."""
         self.digest: Final = self._make(domain)
 
     def _make(self, domain: str) -> DigestClient | None:
@@ -140,6 +144,7 @@ class AccountSecrets:
             found = [address for address, _ in addresses]
             if len(self.servers) < _MOST_SERVERS:
                 self.servers.update(found)
+                self.learned(found)
             if self.digest is not None and not self._is_open:
                 self.digest.answer_only([host, *found])
 

@@ -15,6 +15,8 @@ from trivox.net.target import SECURE, is_sips
 from trivox.sip.identity import LocalIdentity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from trivox._native import Message, SipEvent
     from trivox.call.settings import CallSettings
     from trivox.client.account import Account
@@ -41,6 +43,8 @@ class Routes:
         self._endpoint = endpoint
         self._config = config
         self._known: dict[tuple[object, ...], Route] = {}
+        self.learned: Callable[[Iterable[str]], None] = lambda _: None
+        """Told of the addresses of an outbound proxy that no account has."""
         self.is_closed = False
 
     async def towards(
@@ -109,6 +113,8 @@ class Routes:
             resolved = self._endpoint.hops.permit(resolved, *named_by)
         if account is not None:
             account.secrets.trust(proxy or target, resolved.addresses, is_given=bool(proxy))
+        elif proxy:
+            self.learned([host for host, _ in resolved.addresses])
         return self._route_to(target, resolved, account, settings, routes or routes_by(proxy, ()))
 
     def _route_to(

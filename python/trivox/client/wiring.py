@@ -18,7 +18,7 @@ from trivox.net.sockets import SystemSockets
 from trivox.sip.target_filter import TargetFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from trivox._native import SipEvent
     from trivox.actor.isolation import Isolation
@@ -132,6 +132,8 @@ class Wiring:
             targets=TargetFilter(is_on=config.filter_targets, allowed=config.allowed_networks),
         )
         self.routes = Routes(self.endpoint, config)
+        self.routes.learned = self.exempt
+        self._servers: set[str] = set()
         self.respond = self.endpoint.respond
         self.forget = self.endpoint.forget
         self.registering = Registering(self, seed)
@@ -147,9 +149,17 @@ class Wiring:
             calls_per_second=config.max_calls_per_second,
             has_dialogs=True,
         )
+        self.exempt(())
         supervisor.start_soon(self.timers.run, name="trivox timers")
         await supervisor.start(self.media.run)
         await supervisor.start(self.endpoint.run)
+
+    def exempt(self, servers: Iterable[str]) -> None:
+        """Let servers that the program named bring more than strangers may."""
+        before = len(self._servers)
+        self._servers.update(servers)
+        if len(self._servers) > before or not servers:
+            self.owner.config.door.exempt(self.endpoint.core, self._servers)
 
     async def wait_quiet(self) -> None:
         """Wait until nothing is owed or expected and everything is written."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 from trivox.errors import InvalidArgumentsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from trivox._native import SipCore
 
 _REQUESTS_PER_SOURCE: Final = 500.0
@@ -51,8 +53,8 @@ class DoorLimits:
     unlimited_networks: tuple[str, ...] | None = None
     """Networks, "192.0.2.0/24", whose sources have no such limit.
 
-    None: loopback and private networks while that limit is the default one, and no network at a
-    limit of your own.
+    None: the client's own trunks, registrars and proxies, by the addresses they resolve to; and
+    loopback and private networks while that limit is the default one.
     """
     source_ban: float = 10.0
     """How long new requests of a source that exceeds its limit are dropped."""
@@ -76,6 +78,21 @@ class DoorLimits:
             if not _is_fit(value, is_whole=isinstance(entry.default, int)):
                 raise InvalidArgumentsError(f"door.{entry.name} is {value!r}; give a number from 0")
         self._networks()
+
+    def exempt(self, core: SipCore, servers: Iterable[str]) -> None:
+        """Let servers that the program named bring what they like, beside the unlimited networks.
+
+        Anybody can write their address into a datagram: a limit of theirs would be a way to ban
+        them. Whoever gives `unlimited_networks` has said who is exempt, and nobody else is.
+
+        Args:
+            core: Of an endpoint.
+            servers: Addresses of trunks, registrars and proxies.
+        """
+        networks = self._networks()
+        if self.unlimited_networks is None:
+            networks += [ipaddress.ip_network(server.partition("%")[0]) for server in servers]
+        core.exempt_sources([(net.network_address, net.prefixlen) for net in networks])
 
     def _networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         """Return the networks without a limit. Raises InvalidArgumentsError for what is none."""
@@ -106,7 +123,7 @@ class DoorLimits:
             calls_per_second: New calls let in; None for no limit.
             has_dialogs: Whether every dialog is one of the core's; a proxy's are not.
         """
-        core.exempt_sources([(net.network_address, net.prefixlen) for net in self._networks()])
+        self.exempt(core, ())
         strangers = self.unknown_dialogs if has_dialogs else None
         core.set_door(
             refusals_per_second=self.refusals_per_second,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
@@ -28,6 +30,24 @@ _VERIFY: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsIdentity:
+    """Say who we are to those that call one of our names.
+
+    Attributes:
+        certificate: PEM file with the certificate of that name and what leads to its root.
+        key: PEM file of its key; None: it is in `certificate`.
+        key_password: Password of the key file; never shown in `repr`.
+    """
+
+    certificate: str | Path
+    key: str | Path | None = None
+    key_password: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        _check_paths(self, "certificate", "key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TlsConfig:
     """Say who we are by TLS and whom we trust.
 
@@ -40,6 +60,8 @@ class TlsConfig:
         crl: PEM file of revocation lists of those roots, then needed from each; None: none is asked.
         verify_client: Whether who connects to us shows a certificate: "none" asks for none,
             "optional" refuses a bad one, "required" refuses none as well.
+        identities: What is shown instead of `certificate` to who calls one of these names, by the
+            name (RFC 6066 §3); whoever says another name or none is shown `certificate`.
     """
 
     certificate: str | Path | None = None
@@ -48,16 +70,21 @@ class TlsConfig:
     ca: str | Path | None = None
     crl: str | Path | None = None
     verify_client: str = "none"
+    identities: Mapping[str, TlsIdentity] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.verify_client not in _VERIFY:
             raise InvalidArgumentsError(
                 f"verify_client is {self.verify_client!r}; it must be none, optional or required"
             )
-        for name in ("certificate", "key", "ca", "crl"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, str | Path):
-                raise InvalidArgumentsError(f"{name} is no path of a file")
+        _check_paths(self, "certificate", "key", "ca", "crl")
+        if not isinstance(self.identities, Mapping) or not all(
+            isinstance(name, str) and isinstance(one, TlsIdentity)
+            for name, one in self.identities.items()
+        ):
+            raise InvalidArgumentsError("identities maps each name to a TlsIdentity")
+        if self.identities and self.certificate is None:
+            raise InvalidArgumentsError("identities need a certificate for who says no name")
         if self.key is not None and self.certificate is None:
             raise InvalidArgumentsError("a key is of no use without its certificate")
 
@@ -251,7 +278,37 @@ def _server_context(config: TlsConfig) -> ssl.SSLContext:
     if config.verify_client != "none":
         _trust(context, config)
     _show(context, config)
+    if config.identities:
+        _tell_names_apart(context, config)
     return context
+
+
+def _tell_names_apart(context: ssl.SSLContext, config: TlsConfig) -> None:
+    """Let who connects choose an identity by the name it calls (RFC 6066 §3)."""
+    named = {}
+    for name, identity in config.identities.items():
+        alone = dataclasses.replace(
+            config,
+            certificate=identity.certificate,
+            key=identity.key,
+            key_password=identity.key_password,
+            identities={},
+        )
+        named[name.lower().rstrip(".")] = _server_context(alone)
+
+    def choose(hello: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        chosen = named.get((name or "").lower())
+        if chosen is not None:
+            hello.context = chosen
+
+    context.sni_callback = choose
+
+
+def _check_paths(config: TlsConfig | TlsIdentity, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not isinstance(value, str | Path):
+            raise InvalidArgumentsError(f"{name} is no path of a file")
 
 
 def _trust(context: ssl.SSLContext, config: TlsConfig) -> None:
