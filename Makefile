@@ -10,7 +10,7 @@ RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml C
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types layers test-rust test-python coverage fuzz simulate simulate-nightly interop bench wheel sdist clean toolchain
+.PHONY: help setup demo test check format lint types layers test-rust test-python coverage fuzz simulate simulate-nightly soak interop bench wheel sdist clean toolchain
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -74,6 +74,9 @@ simulate: setup ## ten thousand simulated calls in all weathers, fresh seeds
 
 simulate-nightly: setup ## a million of them
 	$(BIN)/python -m tests.simulation --worlds 1000 --calls 1000
+
+soak: toolchain $(BIN)/.installed ## an hour of 22 calls in virtual time: no glitch, memory flat, nothing left (SOAK_SECONDS)
+	SOAK_SECONDS=$(or $(SOAK_SECONDS),3600) cargo test --release --locked -p trivox-media --test soak -- --nocapture
 
 interop: setup ## far ends nobody here wrote: sipp, sipsak, sipvicious, baresip, Kamailio, Chromium with JsSIP and SIP.js
 	$(PYTEST) -m interop

@@ -166,6 +166,7 @@ from trivox.media.sources import (
     ToneSource,
 )
 from trivox.media.statistics import ConnectionStatistics, StatisticsReport, StatisticsSample
+from trivox.media.stream_statistics import StreamStatistics
 from trivox.media.video import (
     EncodedFrame,
     EncodedFrames,
@@ -351,6 +352,7 @@ __all__ = [
     "StreamLimits",
     "StreamManager",
     "StreamNotSendingError",
+    "StreamStatistics",
     "StreamType",
     "StreamTypeMismatchError",
     "StreamUpdateFailedError",

@@ -13,7 +13,8 @@ import trio
 from trivox.errors import InvalidArgumentsError
 from trivox.media.push import AsyncIterSource, IterSource
 from trivox.media.sources import FileSource, SilenceSource, ToneSource
-from trivox.media.statistics import StatisticsReport
+from trivox.media.statistics import KnownReport, StatisticsReport
+from trivox.media.stream_statistics import StreamStatistics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -43,16 +44,20 @@ def test_equal_sources_are_equal_and_hashable() -> None:
 
 
 def test_an_empty_report_is_all_unknown() -> None:
-    assert StatisticsReport.from_report({}) == StatisticsReport()
+    assert StatisticsReport.from_report(KnownReport()) == StatisticsReport()
 
 
 def test_a_report_is_read_by_name() -> None:
-    report = {"codec": "opus", "packets_sent": 50.0, "round_trip": 0.02, "new": 1.0}
+    report = KnownReport(
+        {"codec": "opus", "packets_sent": 50.0, "round_trip": 0.02, "new": 1.0},
+        [{"kind": "audio", "direction": "sent", "packets": 50.0, "ssrc": 7.0, "new": 1.0}],
+    )
 
     statistics = StatisticsReport.from_report(report)
 
     assert (statistics.codec, statistics.packets_sent) == ("opus", 50)
     assert statistics.round_trip == 0.02
+    assert statistics.streams == (StreamStatistics("audio", "sent", packets=50, ssrc=7),)
 
 
 async def test_a_source_whose_playback_is_over_is_waited_for_no_longer(

@@ -12,7 +12,7 @@ from trivox.media.engine_tones import ToneSessions
 from trivox.media.engine_video import VideoSessions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import trio
 
@@ -27,6 +27,10 @@ class Report(Protocol):
     def __contains__(self, name: str, /) -> bool: ...
     def get(self, name: str, default: float | str | None, /) -> float | str | None:
         """Return a figure, or `default` where it is not known."""
+        ...
+
+    def streams(self) -> Sequence[Mapping[str, float | str]]:
+        """Return the figures of each stream by the names of `StreamStatistics`."""
         ...
 
     def seconds(self) -> Sequence[tuple[float, float, float, float, float, float, float]]:

@@ -6,13 +6,30 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
+from trivox.media.stream_statistics import StreamStatistics
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from trivox.media.engine import Report
 
 
 @final
 class KnownReport(dict[str, float | str]):
     """Figures that are known without an engine, and no history."""
+
+    def __init__(
+        self,
+        figures: Mapping[str, float | str] | None = None,
+        streams: Sequence[Mapping[str, float | str]] = (),
+    ) -> None:
+        """Take figures by their names, and those of each stream."""
+        super().__init__(figures or {})
+        self._streams = streams
+
+    def streams(self) -> Sequence[Mapping[str, float | str]]:
+        """Return what is known of each stream."""
+        return self._streams
 
     def seconds(self) -> tuple[()]:
         """Return no seconds."""
@@ -49,6 +66,12 @@ class ConnectionStatistics:
     """How the media of a call travels, and what was turned away.
 
     Attributes:
+        transport: "plain" (bare RTP), "sdes", "dtls" or "ice"; "" before the first description.
+        local_address: "address:port" of ours that media leaves from; with ICE the selected pair's.
+        remote_address: The same of the far end, where media goes; "" while it goes nowhere.
+        srtp_profile: What SRTP is made with, "AES_CM_128_HMAC_SHA1_80" for one (RFC 4568 §6.2,
+            RFC 7714 §14.2); "" without SRTP, or before its keys are there.
+        dtls_state: "new", "connecting", "connected", "closed" or "failed"; "" without DTLS.
         ice_state: "checking", "connected", "disconnected" or "failed"; "" without ICE.
         refused_source: Datagrams from addresses this call does not take media from.
         refused_stun: STUN messages without the call's credentials.
@@ -56,6 +79,11 @@ class ConnectionStatistics:
         malformed: Datagrams that were no packets at all.
     """
 
+    transport: str = ""
+    local_address: str = ""
+    remote_address: str = ""
+    srtp_profile: str = ""
+    dtls_state: str = ""
     ice_state: str = ""
     refused_source: int = 0
     refused_stun: int = 0
@@ -93,6 +121,7 @@ class StatisticsReport:
         level_sent_dbov: Level of the last 20 ms sent.
         packets_malformed: RTP packets of no agreed format, or out of any order.
         connection: How it travels.
+        streams: Each stream there is: audio sent and received, then those of each video line.
     """
 
     codec: str = ""
@@ -118,6 +147,7 @@ class StatisticsReport:
     level_sent_dbov: float = -127.0
     packets_malformed: int = 0
     connection: ConnectionStatistics = field(default_factory=ConnectionStatistics)
+    streams: tuple[StreamStatistics, ...] = ()
 
     @classmethod
     def from_report(cls, report: Report) -> StatisticsReport:
@@ -151,12 +181,18 @@ class StatisticsReport:
             level_sent_dbov=number("level_sent_dbov"),
             packets_malformed=int(number("packets_malformed")),
             connection=ConnectionStatistics(
+                transport=str(report.get("transport", "")),
+                local_address=str(report.get("local_address", "")),
+                remote_address=str(report.get("remote_address", "")),
+                srtp_profile=str(report.get("srtp_profile", "")),
+                dtls_state=str(report.get("dtls_state", "")),
                 ice_state=str(report.get("ice_state", "")),
                 refused_source=int(number("refused_source")),
                 refused_stun=int(number("refused_stun")),
                 refused_srtp=int(number("refused_srtp")),
                 malformed=int(number("datagrams_malformed")),
             ),
+            streams=tuple(map(StreamStatistics.from_figures, report.streams())),
         )
 
 

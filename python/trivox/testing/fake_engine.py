@@ -16,7 +16,6 @@ from trivox.errors import EngineError, InvalidArgumentsError, MediaNegotiationEr
 from trivox.media.driven import DrivenMedia
 from trivox.media.engine import EngineEventKind
 from trivox.media.native_engine import AudioFeed, file_seconds
-from trivox.media.statistics import KnownReport
 from trivox.testing.fake_audio import FakeAudio, FakePort
 from trivox.testing.fake_codecs import FakeCodecs
 from trivox.testing.fake_joining import FakeJoining
@@ -32,6 +31,7 @@ from trivox.testing.fake_session import (
     meet,
     write_silence,
 )
+from trivox.testing.fake_statistics import report_of
 from trivox.testing.fake_tones import FakeTones
 from trivox.testing.fake_video import FakeVideo, FakeVideoOf
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from trivox.media.engine import EngineEvent
+    from trivox.media.statistics import KnownReport
 
 _FIRST_PORT: Final = 20_000
 
@@ -266,10 +267,7 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeTones, FakeVideo):
 
     def statistics(self, session: int) -> KnownReport:
         """Return what 50 packets a second both ways on a clean line would give."""
-        own = self._session(session)
-        sent, received = (int(seconds * 50) for seconds in own.flowed(self._now))
-        codec = "opus" if own.transport == "ice" else "PCMU"
-        return KnownReport(codec=codec, packets_sent=sent, packets_received=received, mos=4.4)
+        return report_of(self._session(session), self._now)
 
     def counts(self) -> dict[str, int]:
         """Return what is alive."""

@@ -16,7 +16,8 @@ use crate::recordings::Recordings;
 use crate::room::RoomSlot;
 use crate::room::seat::Seat;
 use crate::session::offer_answer::DescriptionKind;
-use crate::session::{Session, SessionSettings, TransportKind, Value};
+use crate::session::streams::Figures;
+use crate::session::{Session, SessionSettings, TransportKind};
 use crate::shard;
 use crate::slot::Slot;
 pub use crate::socket::PortRange;
@@ -51,8 +52,8 @@ pub struct EngineSettings {
     pub ports: PortRange,
 }
 
-/// A session's figures, and one sample for each of its last seconds.
-pub type SessionReport = (Vec<(&'static str, Value)>, Vec<Sample>);
+/// A session's figures, those of its streams, and one sample for each of its last seconds.
+pub type SessionReport = (Figures, Vec<Figures>, Vec<Sample>);
 
 pub(crate) enum Mode {
     Live(Live),
@@ -280,14 +281,14 @@ impl Engine {
     /// `MediaError::Unknown` when it has ended.
     pub fn report(&self, session: u64) -> Result<SessionReport, MediaError> {
         self.slot(session)?
-            .command(|session| Ok((session.statistics(), session.history())))
+            .command(|open| Ok((open.statistics(), open.streams(), open.history())))
     }
 
     /// A session's statistics.
     ///
     /// # Errors
     /// `MediaError::Unknown` when it has ended.
-    pub fn statistics(&self, session: u64) -> Result<Vec<(&'static str, Value)>, MediaError> {
+    pub fn statistics(&self, session: u64) -> Result<Figures, MediaError> {
         self.slot(session)?
             .command(|session| Ok(session.statistics()))
     }

@@ -17,6 +17,7 @@ mod keys_writer;
 pub mod lines;
 pub mod listening;
 mod negotiation;
+mod numbering;
 mod observe;
 pub mod offer_answer;
 pub mod packet;
@@ -30,6 +31,7 @@ mod sdp;
 mod sdp_writer;
 mod send;
 pub mod statistics;
+pub mod streams;
 mod transports;
 pub mod video;
 

@@ -210,6 +210,11 @@ impl Receiver {
         }
     }
 
+    /// The source that is heard.
+    pub(crate) fn source(&self) -> Option<u32> {
+        self.stream.as_ref().map(|stream| stream.ssrc)
+    }
+
     pub(crate) fn stream(&mut self) -> Option<&mut ReceivedStream> {
         self.stream.as_mut()
     }

@@ -1,10 +1,13 @@
 //! A session's statistics, by the names `StatisticsReport` has in Python.
 
+use std::net::SocketAddr;
+
 use super::Session;
 use super::send::FRAME;
 use crate::jitter::JitterBuffer;
 use crate::quality::{QualityInput, burst_ratio, mean_opinion_score, rating};
-use crate::transport::Transport;
+use crate::transport::keys::Suite;
+use crate::transport::{DtlsState, Transport};
 
 /// One figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,9 +79,37 @@ impl Session {
             number("refused_srtp", counts.refused_srtp as f64);
             number("datagrams_malformed", counts.malformed as f64);
         }
-        let codec = self.codec.map_or("", |codec| codec.name());
-        report.push(("codec", Value::Text(codec.to_owned())));
-        report.push(("ice_state", Value::Text(self.ice_state.to_owned())));
+        report.extend(self.words().map(|(name, word)| (name, Value::Text(word))));
         report
+    }
+
+    /// What it speaks and how it travels.
+    fn words(&self) -> [(&'static str, String); 7] {
+        let facts = self.transport.as_ref().map(Transport::facts);
+        let facts = facts.unwrap_or_default();
+        let address = |at: Option<SocketAddr>| at.map_or(String::new(), |at| at.to_string());
+        let transport = self.transport.as_ref().map_or("", Transport::name);
+        let codec = self.codec.map_or("", |codec| codec.name());
+        [
+            ("codec", codec.to_owned()),
+            ("ice_state", self.ice_state.to_owned()),
+            ("transport", transport.to_owned()),
+            (
+                "local_address",
+                address(facts.route.map(|(local, _)| local)),
+            ),
+            (
+                "remote_address",
+                address(facts.route.map(|(_, remote)| remote)),
+            ),
+            (
+                "srtp_profile",
+                facts.suite.map_or("", Suite::as_str).to_owned(),
+            ),
+            (
+                "dtls_state",
+                facts.dtls.map_or("", DtlsState::as_str).to_owned(),
+            ),
+        ]
     }
 }

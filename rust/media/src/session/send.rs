@@ -110,6 +110,11 @@ impl Sender {
         }
     }
 
+    /// Goes on with these numbers.
+    pub(crate) fn begin_at(&mut self, sequence: u16, timestamp: u32) {
+        (self.sequence, self.timestamp) = (sequence, timestamp);
+    }
+
     /// Takes what was negotiated; an unchanged codec keeps its state.
     pub(crate) fn configure(&mut self, settings: SendSettings) -> Result<(), MediaError> {
         if self.settings == Some(settings) {

@@ -135,6 +135,11 @@ impl Associations {
         self.act(index, outcome)
     }
 
+    /// The peer has ended the one there was, and begun no other.
+    pub(super) fn is_over(&self) -> bool {
+        self.has_begun && self.established.is_none() && self.trying.is_empty()
+    }
+
     /// Whether a hello from there begins a handshake.
     fn may_begin(&self, now: Instant, from: SocketAddr) -> bool {
         let Some((signalled, since)) = self.signalled.filter(|_| !self.is_client) else {

@@ -10,7 +10,7 @@ use super::early::EarlyHello;
 use super::paths::Paths;
 use super::plain::RemotePlain;
 use super::srtp::Srtp;
-use super::{Identity, Transmit, TransportCounts, TransportEvent, is_rtcp};
+use super::{DtlsState, Facts, Identity, Transmit, TransportCounts, TransportEvent, is_rtcp};
 
 /// The peer's half: where it receives, and which certificates it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -266,6 +266,23 @@ impl DtlsTransport {
             .first()
             .is_some_and(|part| part.srtp.is_some());
         !self.is_ended && has_keys && self.paths.rtp_route().is_some()
+    }
+
+    pub(super) fn facts(&self) -> Facts {
+        let first = self.components.first();
+        let srtp = first.and_then(|part| part.srtp.as_ref());
+        let state = match first {
+            _ if self.is_ended => DtlsState::Failed,
+            None => DtlsState::New,
+            Some(_) if srtp.is_some() => DtlsState::Connected,
+            Some(part) if part.associations.is_over() => DtlsState::Closed,
+            Some(_) => DtlsState::Connecting,
+        };
+        Facts {
+            route: self.paths.rtp_route(),
+            suite: srtp.map(|srtp| srtp.suite()),
+            dtls: Some(state),
+        }
     }
 
     pub(super) fn counts(&self) -> TransportCounts {

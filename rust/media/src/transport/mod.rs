@@ -9,6 +9,7 @@ mod associations;
 mod dtls;
 mod dtls_srtp;
 mod early;
+mod facts;
 pub mod fingerprint;
 mod gate;
 mod ice;
@@ -27,6 +28,7 @@ use std::time::Instant;
 
 pub use dtls::Identity;
 pub use dtls_srtp::{DtlsTransport, RemoteDtls};
+pub use facts::{DtlsState, Facts};
 pub use ice::{IceDescription, IceTransport, RemoteIce};
 pub use plain::{PlainTransport, RemotePlain};
 pub use sdes::{RemoteSdes, SdesTransport};

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::latch::{Latch, Stream};
-use super::{Transmit, TransportCounts, TransportEvent, is_rtcp};
+use super::{Facts, Transmit, TransportCounts, TransportEvent, is_rtcp};
 
 /// Where the peer's description says it receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +164,14 @@ impl PlainTransport {
 
     pub(super) fn is_ready(&self) -> bool {
         !self.is_closed && self.latch.destination().is_some()
+    }
+
+    pub(super) fn facts(&self) -> Facts {
+        let to = self.latch.destination();
+        Facts {
+            route: to.map(|to| (self.rtp_local, to)),
+            ..Facts::default()
+        }
     }
 
     pub(super) fn counts(&self) -> TransportCounts {

@@ -10,7 +10,7 @@ use super::inbound::{Inbound, sending};
 use super::keys::{SrtpKey, Suite};
 use super::paths::Paths;
 use super::plain::RemotePlain;
-use super::{Identity, Transmit, TransportCounts, TransportEvent, is_rtcp};
+use super::{Facts, Identity, Transmit, TransportCounts, TransportEvent, is_rtcp};
 use crate::MediaError;
 
 /// The peer's half: where it receives and what it sends with.
@@ -178,6 +178,14 @@ impl SdesTransport {
     pub(super) fn is_ready(&self) -> bool {
         let has_key = |(own, _): &(Suite, Context)| self.suite == Some(*own);
         !self.is_closed && self.sending.iter().any(has_key) && self.paths.rtp_route().is_some()
+    }
+
+    pub(super) fn facts(&self) -> Facts {
+        Facts {
+            route: self.paths.rtp_route(),
+            suite: self.suite,
+            dtls: None,
+        }
     }
 
     pub(super) fn counts(&self) -> TransportCounts {

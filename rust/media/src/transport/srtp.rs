@@ -23,6 +23,7 @@ pub(super) fn profiles() -> Vec<SrtpProtectionProfile> {
 
 /// One context per direction.
 pub(super) struct Srtp {
+    suite: Suite,
     sending: Context,
     receiving: Inbound,
 }
@@ -65,9 +66,15 @@ impl Srtp {
         theirs: SrtpKey,
     ) -> Option<Self> {
         Some(Self {
+            suite: own.suite(),
             sending: sending(own, provider.as_ref())?,
             receiving: Inbound::new(provider.clone(), theirs, Vec::new())?,
         })
+    }
+
+    /// What it is made with.
+    pub(super) fn suite(&self) -> Suite {
+        self.suite
     }
 
     /// Encrypts an RTP packet; None if it is not one.

@@ -1,5 +1,7 @@
 //! What is received on one video line: copies dropped, losses asked for, packets told apart.
 
+mod figures;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -344,18 +346,6 @@ impl VideoReceiver {
     /// All sources there are.
     pub(crate) fn ssrcs(&self) -> Vec<u32> {
         self.sources.keys().copied().collect()
-    }
-
-    pub(crate) fn figures(&self) -> VideoReceived {
-        let present: u64 = self
-            .sources
-            .values()
-            .map(|source| source.stream.lost())
-            .sum();
-        VideoReceived {
-            lost: self.earlier_lost + present,
-            ..self.figures
-        }
     }
 
     pub(crate) fn extensions(&self) -> Extensions {

@@ -252,8 +252,12 @@ impl MediaEngine {
 
     fn statistics(&self, py: Python<'_>, session: u64) -> PyResult<Figures> {
         let report = py.detach(|| self.engine.report(session));
-        let (figures, seconds) = report.map_err(raise)?;
-        Ok(Figures { figures, seconds })
+        let (figures, streams, seconds) = report.map_err(raise)?;
+        Ok(Figures {
+            figures,
+            streams,
+            seconds,
+        })
     }
 
     fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

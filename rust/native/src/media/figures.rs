@@ -1,12 +1,14 @@
 //! `Figures`: a session's statistics; every call leaves some, and few are ever looked at.
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use trivox_media::session::Value;
+use pyo3::types::PyDict;
+use trivox_media::session::{Value, streams};
 use trivox_media::watch::Sample;
 
 #[pyclass(frozen, module = "trivox._native")]
 pub(super) struct Figures {
-    pub(super) figures: Vec<(&'static str, Value)>,
+    pub(super) figures: streams::Figures,
+    pub(super) streams: Vec<streams::Figures>,
     pub(super) seconds: Vec<Sample>,
 }
 
@@ -45,6 +47,17 @@ impl Figures {
         let py = default.py();
         self.find(name)
             .map_or(Ok(default), |value| object(py, value))
+    }
+
+    fn streams<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let dictionary = |figures: &streams::Figures| {
+            let known = PyDict::new(py);
+            for (name, value) in figures {
+                known.set_item(name, object(py, value)?)?;
+            }
+            Ok(known)
+        };
+        self.streams.iter().map(dictionary).collect()
     }
 
     fn seconds(&self) -> Vec<SampleTuple> {

@@ -56,6 +56,11 @@ impl Sender {
         true
     }
 
+    /// Whether packets of another session are sent on in place of our own.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.passing.is_running()
+    }
+
     /// Lets a frame's time pass in which packets are sent on in place of it.
     pub(crate) fn skip(&mut self) {
         self.timestamp = self.timestamp.wrapping_add(self.frame_ticks());

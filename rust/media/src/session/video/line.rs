@@ -7,14 +7,14 @@ use super::Way;
 use super::taps::Tap;
 use crate::event::EventKind;
 use crate::session::lines::{Line, LineKind};
-use crate::session::rtcp::Rtcp;
+use crate::session::rtcp::{RemoteReport, Rtcp};
 use crate::transport::Transport;
 use crate::video::feed::Feed;
 use crate::video::receiver::VideoReceiver;
 use crate::video::relay::Relay;
 use crate::video::sender::VideoSender;
 use crate::video::transport_wide::Arrivals;
-use crate::video::{Assembler, VideoPacket, VideoReceived, VideoSent, feedback};
+use crate::video::{Assembler, VideoCodec, VideoPacket, VideoReceived, VideoSent, feedback};
 
 /// A round trip where none is known yet.
 const USUAL_ROUND_TRIP: Duration = Duration::from_millis(100);
@@ -32,6 +32,14 @@ pub struct LineFigures {
     pub sent: VideoSent,
     /// The round trip to the far end, from its reports of this line.
     pub round_trip: Option<Duration>,
+    /// What the far end reports of what we send.
+    pub remote: Option<RemoteReport>,
+    /// The source we send as, and the one that was heard last.
+    pub ssrcs: (u32, Option<u32>),
+    /// The codec agreed on; "" while none is.
+    pub codec: &'static str,
+    /// Interarrival jitter of the source that was heard last.
+    pub jitter: Option<Duration>,
 }
 
 pub(in crate::session) struct VideoLine {
@@ -283,6 +291,10 @@ impl VideoLine {
             received: self.receiver.figures(),
             sent: self.sender.figures(),
             round_trip: self.rtcp.remote().and_then(|remote| remote.round_trip),
+            remote: self.rtcp.remote(),
+            ssrcs: (self.sender.ssrc(), self.receiver.latest()),
+            codec: self.receiver.codec().map_or("", VideoCodec::name),
+            jitter: self.receiver.jitter(),
         }
     }
 

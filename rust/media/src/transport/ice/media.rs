@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::super::dtls::{Dtls, DtlsOutcome};
-use super::super::{Transmit, TransportEvent, is_rtcp};
+use super::super::{DtlsState, Facts, Transmit, TransportEvent, is_rtcp};
 use super::IceTransport;
 
 impl IceTransport {
@@ -83,6 +83,21 @@ impl IceTransport {
                 self.dtls = None;
             }
             DtlsOutcome::Failed(reason) => self.fail(reason),
+        }
+    }
+
+    pub(in super::super) fn facts(&self) -> Facts {
+        let state = match (&self.srtp, &self.dtls) {
+            _ if self.is_ended => DtlsState::Failed,
+            (Some(_), _) => DtlsState::Connected,
+            (None, Some(_)) => DtlsState::Connecting,
+            (None, None) if self.remote_ufrag.is_some() => DtlsState::Closed,
+            (None, None) => DtlsState::New,
+        };
+        Facts {
+            route: self.path,
+            suite: self.srtp.as_ref().map(|srtp| srtp.suite()),
+            dtls: Some(state),
         }
     }
 
