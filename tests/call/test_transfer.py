@@ -365,6 +365,23 @@ async def test_a_second_refer_waits_for_the_first(autojump_clock, world) -> None
         assert await far.expect(491)
 
 
+async def test_nosub_ends_the_call_with_the_200(autojump_clock, world) -> None:
+    """RFC 7614 §4.3: a far end that takes it will tell nothing."""
+    async with connected_to_far(world) as (call, far, _):
+        async with trio.open_nursery() as nursery:
+            told = []
+
+            async def refer() -> None:
+                told.append(await call.transfer(far.uri, headers={"Require": "timer, nosub"}))
+
+            nursery.start_soon(refer)
+            far.respond(await far.expect("REFER"), 200)
+            far.respond(await far.expect("BYE"), 200)
+
+        assert (told[0].code, told[0].is_confirmed) == (200, False)
+        assert call.end.reason is EndReason.TRANSFERRED
+
+
 async def _answered_without_ack(client, far):
     """Let the far end call and answer it, but keep its ACK back."""
     calls = client.incoming_calls()

@@ -278,3 +278,16 @@ async def test_progress_can_say_how_to_ring_rfc_7462(autojump_clock, world) -> N
 def test_an_unknown_kind_of_privacy_is_refused_at_once() -> None:
     with pytest.raises(InvalidArgumentsError, match="secret"):
         CallSettings(privacy=["secret"])
+
+
+@pytest.mark.parametrize(
+    ("privacy", "is_told"), [((), True), (("none",), True), (("id",), False), (("header",), False)]
+)
+async def test_who_hides_says_nothing_of_its_program_and_has_no_user_in_contact(
+    autojump_clock, world, privacy, is_told
+) -> None:
+    """RFC 3323 §4.1.1.3, §4.1.1.4: what is not needed to be reached is left out."""
+    invite = await _invite(world(), _trunk(), CallSettings(privacy=privacy))
+
+    assert (invite.header("User-Agent") is not None) is is_told
+    assert ("4400" in invite.header("Contact")) is is_told

@@ -17,6 +17,7 @@ from trivox.errors import (
     CallFailedError,
     ConnectionNetworkError,
     InvalidArgumentsError,
+    InvalidUriError,
     RegistrationError,
     RequiredParameterError,
     TrivoxError,
@@ -179,3 +180,26 @@ async def test_a_refused_registration_says_what_to_do(world, autojump_clock, pas
     async with board, own.client(accounts=[account]) as client:
         with pytest.raises(RegistrationError, match=advice):
             await client.accounts["sip:a@10.0.0.5"].register()
+
+
+@pytest.mark.parametrize("target", ["http://a", "https:a", "tel:+15550100", "mailto:a@example.org"])
+async def test_a_uri_of_another_kind_is_called_one(autojump_clock, world, target) -> None:
+    async with world().with_far_end() as (client, _):
+        with pytest.raises(InvalidUriError, match="is no SIP URI: a call goes"):
+            client.dial(target)
+
+
+async def test_an_address_to_listen_on_is_shown_by_example(autojump_clock, world) -> None:
+    with pytest.raises(InvalidUriError, match=r"write .sip:0"):
+        async with open_client(listen=["5060"]):
+            pass
+
+
+async def test_completion_offers_what_is_a_programs_business(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        call = client.create_call(far.uri)
+        names = {name for name in dir(call) if not name.startswith("__")}
+
+        assert {"answer", "id", "settings", "timings", "change_identity"} <= names
+        assert not {"handle_sip", "may_offer", "abandon"} & names
+        assert not any(name.startswith("_") for name in names)

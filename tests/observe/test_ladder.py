@@ -91,10 +91,6 @@ def test_a_long_title_is_cut_to_fit_its_columns() -> None:
     assert line.endswith("│")
 
 
-def test_no_messages_are_a_ladder_without_rungs() -> None:
-    assert ladder([], PARTIES).split() == []
-
-
 def test_the_recorder_keeps_the_newest_and_finds_a_calls_messages() -> None:
     recorder = MessageRecorder(limit=2)
     for at, call_id in enumerate(("gone", "c1", "c2")):
@@ -129,11 +125,6 @@ def test_a_call_is_drawn_from_its_trace() -> None:
     assert "127.0.0.1:1" in ladder(Traced())
 
 
-def test_an_empty_trace_is_an_empty_picture() -> None:
-    assert ladder([], form="svg").startswith("<svg")
-    assert ladder([]).strip() == ""
-
-
 def test_nothing_a_peer_wrote_steers_the_terminal_or_breaks_the_picture() -> None:
     rude = b"SIP/2.0 200 \x1b[2J\x00\xe2\x80\xaeKO\r\nCSeq: 1 INVITE\r\n\r\n"
     record = MessageRecord(0.0, "in", BOARD, ALICE, rude)
@@ -142,3 +133,8 @@ def test_nothing_a_peer_wrote_steers_the_terminal_or_breaks_the_picture() -> Non
 
     assert "200 \ufffd[2J\ufffd\ufffdKO (INVITE)" in text
     assert ElementTree.fromstring(picture).find(f"{SVG}text") is not None
+
+
+def test_nothing_to_draw_says_how_to_have_something() -> None:
+    assert ladder([]) == "no messages were kept: open the client with keep_trace=True\n"
+    assert ladder([], form="svg").startswith("<svg")

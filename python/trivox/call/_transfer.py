@@ -60,7 +60,8 @@ class CallTransfer(CallSignalling):
 
         Args:
             target: A SIP URI, a user or number in the account's domain, or a connected call.
-            headers: Of the REFER. `Refer-Sub: false` asks for no report (RFC 4488).
+            headers: Of the REFER. `Refer-Sub: false` asks for no report (RFC 4488), `Require: nosub`
+                demands it (RFC 7614).
 
         Raises:
             CallTransferFailedError: The far end refused, or did not reach the target.
@@ -79,7 +80,8 @@ class CallTransfer(CallSignalling):
         assert self._session is not None, "a connected call has its session"
         assert self._session.dialog is not None, "a connected call has its dialog"
         assert self._route is not None, "a connected call has its route"
-        transfer = OutgoingTransfer(self, self._session.dialog.local_cseq + 1, consulted)
+        cseq, is_silent = self._session.dialog.local_cseq + 1, _asks_for_nothing(pairs)
+        transfer = OutgoingTransfer(self, cseq, consulted, is_silent=is_silent)
         self._transfer = transfer
         own = (("Refer-To", value), ("Referred-By", self._route.identity.address))
         self._try_request("REFER", (*own, *pairs), b"", "", transfer)
@@ -220,3 +222,9 @@ class CallTransfer(CallSignalling):
             self._respond(self._early_referral[0], 481)
         self._early_referral = None
         self._transfer = self._referral = self._replaces = None
+
+
+def _asks_for_nothing(headers: Headers) -> bool:
+    """Whether a REFER requires that nothing is told of it (`nosub`, RFC 7614 §4.3)."""
+    values = (value for name, value in headers if name.lower() == "require")
+    return any(tag.strip().lower() == "nosub" for value in values for tag in value.split(","))

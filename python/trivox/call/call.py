@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from trivox.call.settings import CallSettings
     from trivox.sip.dialog import Dialog
 
+_DRIVEN: Final = frozenset(
+    {"abandon", "handle_engine_event", "handle_sip", "may_offer", "offer", "introduce", "publish"}
+    | {"soon", "token"}
+)
+"""What other parts of trivox call without an underscore."""
 RETURNED: Final = 480
 """A handler returned without answering (RFC 3261 §21.4.18)."""
 RAISED: Final = 500
@@ -132,6 +137,10 @@ class Call(CallRedirecting):
         assert session.dialog is not None, "the callee's session is born with its dialog"
         call._learn_party(request, session.dialog.remote_party)
         return call
+
+    def __dir__(self) -> list[str]:
+        """Name what is a program's business; the rest the client drives."""
+        return [name for name in super().__dir__() if _is_public(name)]
 
     def _remember_headers(self, message: Message) -> None:
         """Keep the headers, and who sent them: the far end may be another by now (RFC 4916)."""
@@ -365,3 +374,8 @@ class Call(CallRedirecting):
         """Leave a scope alone from now on."""
         if scope in self._end_scopes:
             self._end_scopes.remove(scope)
+
+
+def _is_public(name: str) -> bool:
+    is_special = name.startswith("__") and name.endswith("__")
+    return is_special or not (name.startswith("_") or name in _DRIVEN)

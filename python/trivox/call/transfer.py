@@ -48,14 +48,23 @@ class OutgoingTransfer:
         call: The call it is sent in.
         cseq: The CSeq of the REFER.
         consulted: The call whose far end is the target of an attended transfer, or None.
+        is_silent: Whether the REFER requires `nosub`: a 2xx promises that nothing will be told.
     """
 
-    def __init__(self, call: CallTransfer, cseq: int, consulted: CallTransfer | None) -> None:
+    def __init__(
+        self,
+        call: CallTransfer,
+        cseq: int,
+        consulted: CallTransfer | None,
+        *,
+        is_silent: bool = False,
+    ) -> None:
         self.receipt: OpenReceipt[TransferResult] = OpenReceipt()
         self._call = call
         self._consulted = consulted
         self._machine = Transfer(cseq)
         self._is_closed = False
+        self._is_silent = is_silent
         if consulted is not None:
             consulted._consulting = self
 
@@ -71,7 +80,7 @@ class OutgoingTransfer:
 
     def resolve(self, response: SipResponse, /) -> None:
         """Take the final response to the REFER."""
-        sub = response.headers.get("Refer-Sub", "")
+        sub = "false" if self._is_silent else response.headers.get("Refer-Sub", "")
         now = self._call._now()
         status, reason = response.status, response.reason
         self._take(self._machine.handle_response(status, reason, now, refer_sub=sub))

@@ -276,7 +276,9 @@ class ClientConfig:
             object.__setattr__(self, "origins", checked_names(self.origins, "origins"))
         for uri in self.listen:
             if not uri.startswith(("sip:", "sips:")):
-                raise InvalidUriError(f"{uri!r} is no address to listen on")
+                raise InvalidUriError(
+                    f"{uri!r} is no address to listen on: write 'sip:0.0.0.0:5060;transport=udp'"
+                )
         self._check_admission()
         networks = checked_networks(self.allowed_networks, "allowed_networks")
         object.__setattr__(self, "allowed_networks", networks)

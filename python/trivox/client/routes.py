@@ -13,6 +13,7 @@ from trivox.client.service_route import routes_by
 from trivox.errors import ConnectionInterruptedError, ConnectionNetworkError, ParseError
 from trivox.net.target import SECURE, is_sips
 from trivox.sip.identity import LocalIdentity
+from trivox.sip.party import hides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -189,7 +190,7 @@ class Routes:
             headers=caller.headers,
             routes=routes,
             digest=account.secrets.digest if account is not None else None,
-            user_agent=config.user_agent,
+            user_agent="" if settings and hides(settings.privacy) else config.user_agent,
             events=(*config.event_packages, "refer"),
         )
         return Route(flow.id, peer, local, identity, is_secure=is_secure)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from trivox._native import Uri
 from trivox.call.header_rules import checked_text
@@ -10,6 +11,9 @@ from trivox.errors import InvalidUriError, ParseError
 
 if TYPE_CHECKING:
     from trivox.client.account import Account
+
+_OTHER_SCHEME: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*://|tel:|mailto:|callto:|https?:)")
+"""What begins like a URI of another kind; a user may hold a colon (RFC 3261 §25.1)."""
 
 
 def target_of(destination: str, account: Account | None) -> str:
@@ -22,6 +26,11 @@ def target_of(destination: str, account: Account | None) -> str:
     checked_text(destination, "destination")
     if destination.lower().startswith(("sip:", "sips:")):
         text = destination
+    elif _OTHER_SCHEME.match(destination):
+        raise InvalidUriError(
+            f"{destination!r} is no SIP URI: a call goes to sip:user@host or sips:user@host, or to "
+            "a user or number of an account's domain"
+        )
     elif account is None or not destination:
         raise InvalidUriError(
             f"{destination!r} needs a domain: give a SIP URI, or call from an account"

@@ -19,6 +19,7 @@ _WIDEST: Final = 56
 _CLOCK: Final = 12
 _MARGIN: Final = 20
 """Where the first column's line stands."""
+_NOTHING_KEPT: Final = "no messages were kept: open the client with keep_trace=True\n"
 _REPEATED: Final = " (again)"
 
 
@@ -84,8 +85,11 @@ def ladder(
     Returns:
         The drawing. A message that is the same as an earlier one, byte for byte and between the
         same two, is marked as sent again. Only first lines are shown: no header, no body.
+        Without any message the text says how to have them kept.
     """
     drawn = Ladder.of(messages_of(what), parties or {})
+    if not drawn.rungs and form == "text":
+        return _NOTHING_KEPT
     return svg_of(drawn) if form == "svg" else _text_of(drawn)
 
 
