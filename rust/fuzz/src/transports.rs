@@ -36,21 +36,24 @@ pub fn srtp(data: &[u8]) {
     let (local, peer) = (address("192.0.2.1:4000"), address("192.0.2.2:5000"));
     let mut sdes = SdesTransport::new(Arc::clone(&IDENTITY), local, address("192.0.2.1:4001"))
         .expect("it has keys");
-    sdes.set_remote(&RemoteSdes {
-        path: RemotePlain {
-            rtp: Some(peer),
-            rtcp: None,
-            rtcp_mux: choice & 0x40 != 0,
+    sdes.set_remote(
+        *ORIGIN,
+        &RemoteSdes {
+            path: RemotePlain {
+                rtp: Some(peer),
+                rtcp: None,
+                rtcp_mux: choice & 0x40 != 0,
+            },
+            tag: 1,
+            // Not one of the tags of a mutated packet is right by chance: the shortest has 32 bits.
+            key: SrtpKey::new(suite, vec![7; suite.key_bytes()]).expect("as long as it is"),
+            mki: if choice & 0x80 != 0 {
+                vec![1]
+            } else {
+                Vec::new()
+            },
         },
-        tag: 1,
-        // Not one of the tags of a mutated packet is right by chance: the shortest has 32 bits.
-        key: SrtpKey::new(suite, vec![7; suite.key_bytes()]).expect("as long as it is"),
-        mki: if choice & 0x80 != 0 {
-            vec![1]
-        } else {
-            Vec::new()
-        },
-    });
+    );
     let mut transport = Transport::Sdes(Box::new(sdes));
     let now = *ORIGIN;
     for (_, packet) in Pieces::new(data).take(64) {

@@ -206,7 +206,9 @@ impl Engine {
     /// `MediaError::State` when there is none.
     pub fn create_answer(&self, session: u64) -> Result<String, MediaError> {
         self.attach_lines(session)?;
-        self.describe(session, |session, now| session.create_answer(now))
+        let answer = self.describe(session, |session, now| session.create_answer(now))?;
+        self.register_ufrags(session)?;
+        Ok(answer)
     }
 
     /// Ends a session; an ended one is ignored.

@@ -48,7 +48,7 @@ fn a_hello_that_overtakes_the_answer_need_not_be_sent_again() {
 }
 
 #[test]
-fn before_the_answer_nobody_is_answered_and_one_hello_is_kept() {
+fn before_the_answer_nobody_is_answered_and_one_hello_a_host_is_kept() {
     let mut call = Call::unanswered(Role::Client, true);
     call.phone.is_mute = true;
     for port in 1_000..1_300 {
@@ -61,12 +61,17 @@ fn before_the_answer_nobody_is_answered_and_one_hello_is_kept() {
     }
     assert_eq!(call.transport.poll_transmit(), None);
     assert_eq!(call.transport.next_deadline(), None);
-    assert_eq!(call.transport.counts().refused_source, 300 + 299);
+    assert_eq!(call.transport.counts().refused_source, 300);
 
-    // The phone's own hello takes the place of theirs.
+    // The phone's own hello is kept beside theirs, and no later one displaces it.
     call.phone.is_mute = false;
     call.phone.start_again(call.now);
     call.run(Duration::from_millis(20));
+    for host in 70..100 {
+        let stranger = std::net::SocketAddr::from(([10, 0, 0, host], 1_000));
+        call.inject(stranger, &wire::bad_client_hello());
+    }
+    assert_eq!(call.transport.counts().refused_source, 300 + 27);
     call.answer();
     call.run(Duration::from_millis(50));
 

@@ -87,13 +87,19 @@ impl Call {
         let mut sdes = SdesTransport::new(identity, at(RTP), at(RTCP)).unwrap();
         let own = sdes.keys().iter().find(|key| key.suite() == suite).cloned();
         let theirs = key(suite, 7);
-        sdes.set_remote(&remote(theirs.clone(), &[]));
+        let now = Instant::now();
+        sdes.set_remote(now, &remote(theirs.clone(), &[]));
         Self {
-            now: Instant::now(),
+            now,
             transport: Transport::Sdes(Box::new(sdes)),
             theirs: context(&theirs),
             ours: context(&own.unwrap()),
         }
+    }
+
+    fn describe(&mut self, remote: &RemoteSdes) {
+        let now = self.now;
+        self.sdes().set_remote(now, remote);
     }
 
     fn sdes(&mut self) -> &mut SdesTransport {
@@ -225,12 +231,13 @@ fn sending_goes_over_its_wrap() {
 }
 
 #[test]
-fn a_new_key_is_taken_and_the_old_one_no_more() {
+fn a_new_key_is_taken_and_the_old_one_no_more_after_a_while() {
     let mut call = Call::new(Suite::AesCm128Sha1_80);
     call.hear(PEER, &rtp(2, 1));
     let next = key(Suite::AesCm128Sha1_80, 9);
 
-    call.sdes().set_remote(&remote(next.clone(), &[]));
+    call.describe(&remote(next.clone(), &[]));
+    call.now += std::time::Duration::from_secs(2);
     call.hear(PEER, &rtp(2, 2));
     let mut theirs = context(&next);
     let packet = theirs.encrypt_rtp(&rtp(2, 3)).unwrap();
@@ -254,7 +261,7 @@ fn a_new_key_may_keep_or_reset_the_rollover_counter() {
         let before = call.heard().len();
         let next = key(Suite::AesCm128Sha1_80, 9);
 
-        call.sdes().set_remote(&remote(next.clone(), &[]));
+        call.describe(&remote(next.clone(), &[]));
         let mut theirs = context(&next);
         if is_kept {
             for index in (0..70_000_u32).step_by(500) {
@@ -282,8 +289,8 @@ fn a_report_under_a_new_key_does_not_reset_the_rollover_counter() {
         theirs.encrypt_rtp(&rtp(2, index as u16)).unwrap();
     }
 
-    call.sdes().set_remote(&remote(held, &[]));
-    call.sdes().set_remote(&remote(next, &[]));
+    call.describe(&remote(held, &[]));
+    call.describe(&remote(next, &[]));
     let report = theirs.encrypt_rtcp(&REPORT).unwrap();
     call.take(PEER, &report);
     let packet = theirs.encrypt_rtp(&rtp(2, 70_000_u32 as u16)).unwrap();
@@ -301,7 +308,7 @@ fn a_suite_that_comes_back_uses_no_key_stream_twice() {
         Suite::AesCm128Sha1_32,
         Suite::AesCm128Sha1_80,
     ] {
-        call.sdes().set_remote(&remote(key(suite, 7), &[]));
+        call.describe(&remote(key(suite, 7), &[]));
         assert!(call.transport.send_rtcp(call.now, &REPORT));
         let sent = call.transport.poll_transmit().unwrap().data;
         // Header and sender are in the clear, the index stands behind them.
@@ -319,7 +326,7 @@ fn a_key_identifier_is_taken_out_of_each_packet() {
         (Suite::AeadAes128Gcm, 0, 0),
     ] {
         let mut call = Call::new(suite);
-        call.sdes().set_remote(&remote(key(suite, 7), &[0, 1]));
+        call.describe(&remote(key(suite, 7), &[0, 1]));
         let mut with_identifier = |packet: Vec<u8>, tag: usize, mki: [u8; 2]| {
             let (head, tail) = packet.split_at(packet.len() - tag);
             let data = [head, &mki, tail].concat();
@@ -356,11 +363,31 @@ fn a_hold_address_silences_and_a_closed_transport_is_deaf() {
     let mut call = Call::new(Suite::AesCm128Sha1_80);
     let mut held = remote(key(Suite::AesCm128Sha1_80, 7), &[]);
     held.path.rtp = None;
-    call.sdes().set_remote(&held);
+    call.describe(&held);
 
     assert!(!call.transport.send_rtp(call.now, &rtp(1, 1)));
     assert!(!call.transport.send_rtcp(call.now, &REPORT));
     call.transport.close(call.now);
     call.hear(PEER, &rtp(2, 1));
     assert!(call.heard().is_empty());
+}
+
+#[test]
+fn what_is_under_way_with_the_key_of_before_is_taken_for_two_seconds() {
+    let mut call = Call::new(Suite::AesCm128Sha1_80);
+    call.hear(PEER, &rtp(2, 1));
+    let late = |call: &mut Call, number| call.theirs.encrypt_rtp(&rtp(2, number)).unwrap();
+    let (on_its_way, stale) = (late(&mut call, 2), late(&mut call, 3));
+    let next = key(Suite::AesCm128Sha1_80, 9);
+    call.describe(&remote(next.clone(), &[]));
+    let mut fresh = context(&next);
+    let packet = fresh.encrypt_rtp(&rtp(2, 4)).unwrap();
+
+    call.take(PEER, &packet);
+    call.take(PEER, &on_its_way);
+    call.now += std::time::Duration::from_secs(2);
+    call.take(PEER, &stale);
+
+    assert_eq!(call.heard(), [rtp(2, 1), rtp(2, 4), rtp(2, 2)]);
+    assert_eq!(call.transport.counts().refused_srtp, 1);
 }

@@ -39,11 +39,6 @@ impl Session {
         self.offer_answer.set_wish(wish);
     }
 
-    /// Forgets an offer that was refused, with the wish it told of.
-    pub fn rollback(&mut self) {
-        self.offer_answer.rollback();
-    }
-
     /// Places a source and returns the playback's number.
     ///
     /// # Errors

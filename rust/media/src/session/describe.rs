@@ -5,12 +5,19 @@ use std::time::Instant;
 
 use super::Session;
 use super::negotiation::{Negotiated, TransportKind};
-use super::offer_answer::{Applied, DescriptionKind, LocalMedia};
+use super::offer_answer::{Applied, DescriptionKind, LocalMedia, OfferAnswer};
 use super::receive::ReceiveSettings;
 use super::send::SendSettings;
 use super::transports::open_transport;
 use crate::MediaError;
 use crate::transport::Transport;
+
+/// An offer of the peer that we have not answered: nothing of it is in force.
+pub(super) struct PendingOffer {
+    before: OfferAnswer,
+    applied: Applied,
+    dialog: String,
+}
 
 impl Session {
     /// Whether `attach` is still to be called, before the first description.
@@ -83,14 +90,35 @@ impl Session {
         kind: DescriptionKind,
         dialog: &str,
     ) -> Result<(), MediaError> {
+        let before = self.offer_answer.clone();
         let applied = self.offer_answer.set_remote(sdp, kind, dialog)?;
-        self.apply(now, applied, kind, dialog)?;
         self.has_remote = true;
-        if kind != DescriptionKind::Offer {
-            self.take_direction(now);
+        if kind == DescriptionKind::Offer {
+            let dialog = dialog.to_owned();
+            let before = self.pending.take().map_or(before, |pending| pending.before);
+            self.pending = Some(Box::new(PendingOffer {
+                before,
+                applied,
+                dialog,
+            }));
+            return Ok(());
         }
+        self.apply(now, applied, kind, dialog)?;
+        self.take_direction(now);
         self.drain_transport(now);
         Ok(())
+    }
+
+    /// Forgets an offer that was refused, ours with the wish it told of, or the peer's with all it
+    /// would have changed.
+    pub fn rollback(&mut self) {
+        if let Some(pending) = self.pending.take() {
+            self.offer_answer = pending.before;
+        }
+        if let Some(Transport::Ice(ice)) = &mut self.transport {
+            ice.cancel_restart();
+        }
+        self.offer_answer.rollback();
     }
 
     /// Writes the answer to the offer set before; media flows from here on.
@@ -98,6 +126,12 @@ impl Session {
     /// # Errors
     /// `MediaError::State` when there is no offer.
     pub fn create_answer(&mut self, now: Instant) -> Result<String, MediaError> {
+        if let Some(pending) = self.pending.take() {
+            let PendingOffer {
+                applied, dialog, ..
+            } = *pending;
+            self.apply(now, applied, DescriptionKind::Offer, &dialog)?;
+        }
         let local = self.local_media(false)?;
         let answer = self.offer_answer.create_answer(&local)?;
         self.has_local = true;
@@ -184,15 +218,15 @@ impl Session {
         if applied.is_other_fork {
             self.hear_fork(now, dialog)?;
         }
-        match kind {
-            DescriptionKind::Provisional => self.forks.enter(dialog),
-            _ => self.forks.settle(),
+        if kind == DescriptionKind::Provisional {
+            self.forks.enter(dialog);
         }
-        self.connect(
-            now,
-            applied.negotiated.transport,
-            kind == DescriptionKind::Offer,
-        )
+        let is_offer = kind == DescriptionKind::Offer;
+        self.connect(now, applied.negotiated.transport, is_offer)?;
+        if kind != DescriptionKind::Provisional {
+            self.forks.settle();
+        }
+        Ok(())
     }
 
     fn configure(&mut self, negotiated: &Negotiated) -> Result<(), MediaError> {

@@ -9,6 +9,8 @@ const MOST_ASIDE: usize = 8;
 #[derive(Default)]
 pub(super) struct Forks {
     current: String,
+    /// What was offered, while a fork is heard that has agreed on another transport.
+    offered: Option<Transport>,
     aside: Vec<(String, Transport)>,
 }
 
@@ -41,8 +43,22 @@ impl Forks {
         Ok(())
     }
 
+    /// Keeps the transport that another kind takes the place of.
+    pub(super) fn keep_offered(&mut self, transport: Transport) {
+        self.offered = Some(transport);
+    }
+
+    /// Gives that transport back if it is one of those wanted: its keys are those of the offer.
+    pub(super) fn take_offered(
+        &mut self,
+        is_wanted: impl FnOnce(&Transport) -> bool,
+    ) -> Option<Transport> {
+        self.offered.take_if(|transport| is_wanted(transport))
+    }
+
     /// Lets go of all but the one in use: the call is answered.
     pub(super) fn settle(&mut self) {
         self.aside = Vec::new();
+        self.offered = None;
     }
 }

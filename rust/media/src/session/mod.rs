@@ -95,6 +95,7 @@ pub struct Session {
     has_remote: bool,
     is_transport_ready: bool,
     forks: Forks,
+    pending: Option<Box<describe::PendingOffer>>,
     connected: Option<Instant>,
     /// When the next frame is due, from the connection on.
     next_frame: Option<Instant>,
@@ -167,6 +168,7 @@ impl Session {
             has_remote: false,
             is_transport_ready: false,
             forks: Forks::default(),
+            pending: None,
             connected: None,
             next_frame: None,
             receiving_since: None,

@@ -115,6 +115,8 @@ impl Negotiated {
 /// Our side of an exchange.
 pub(super) struct Ours<'a> {
     pub(super) settings: &'a Settings,
+    /// The transport of our offer that is answered.
+    pub(super) offered: TransportKind,
     pub(super) wish: Direction,
     /// Our DTLS role in the established association.
     pub(super) is_dtls_client: Option<bool>,

@@ -4,11 +4,12 @@
 //! whoever owns both gives `Negotiated::transport` to the transport after each `set_remote`, and
 //! tells `create_offer` and `create_answer` what the transport's own half is.
 
+mod choosing;
+
 use super::audio_format::AudioSettings;
 use super::lines::{Exchange, FurtherLines};
 use super::negotiation::{Ours, Theirs, negotiate, offered_direction};
 use super::payload::PayloadTypes;
-use super::profile::{kind_of_offer, wanted};
 use super::sdp::{Description, Direction, Media};
 use super::sdp_writer::{Answering, Offering, offered_mid, write_answer, write_offer};
 use crate::MediaError;
@@ -47,12 +48,14 @@ enum State {
     /// Our offer is out; a provisional answer of this dialog may have been applied.
     LocalOffer {
         applied: Option<String>,
+        /// What it was offered over: the answer of one fork does not bind the others.
+        kind: TransportKind,
     },
     RemoteOffer,
 }
 
 /// The offer/answer machine of one session.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct OfferAnswer {
     settings: Settings,
     state: State,
@@ -167,7 +170,10 @@ impl OfferAnswer {
         });
         self.further = further;
         self.payload_types = payload_types;
-        self.state = State::LocalOffer { applied: None };
+        self.state = State::LocalOffer {
+            applied: None,
+            kind: self.settings.kind,
+        };
         Ok(self.stamped(local, body))
     }
 
@@ -213,11 +219,16 @@ impl OfferAnswer {
         kind: DescriptionKind,
         dialog: &str,
     ) -> Result<Applied, MediaError> {
-        let State::LocalOffer { applied } = &self.state else {
+        let State::LocalOffer {
+            applied,
+            kind: offered,
+        } = &self.state
+        else {
             return Err(MediaError::State(
                 "an answer came although no offer is out".to_owned(),
             ));
         };
+        let offered = *offered;
         let is_other_fork =
             self.remote.is_some() && applied.as_ref().is_some_and(|earlier| earlier != dialog);
         let index = self.index.unwrap_or(0);
@@ -245,6 +256,7 @@ impl OfferAnswer {
         self.state = match kind {
             DescriptionKind::Provisional => State::LocalOffer {
                 applied: Some(dialog.to_owned()),
+                kind: offered,
             },
             _ => {
                 self.keep_agreed();
@@ -261,8 +273,13 @@ impl OfferAnswer {
         codec: CodecKind,
         is_offer: bool,
     ) -> Result<Negotiated, MediaError> {
+        let offered = match &self.state {
+            State::LocalOffer { kind, .. } => *kind,
+            _ => self.settings.kind,
+        };
         let ours = Ours {
             settings: &self.settings,
+            offered,
             wish: self.wish,
             is_dtls_client: self.is_dtls_client,
             payload_types: ours,
@@ -352,44 +369,6 @@ impl OfferAnswer {
             local.address,
             self.last_body
         )
-    }
-
-    /// The m-line of an offer that is the call's.
-    fn index_in_offer(&self, description: &Description) -> Result<usize, MediaError> {
-        let fits = |media: &Media| {
-            !media.is_refused()
-                && media.kind == "audio"
-                && kind_of_offer(&self.settings, description, media).is_some()
-        };
-        if let Some(index) = self.index {
-            let media = description.media.get(index);
-            return media
-                .filter(|media| fits(media))
-                .map(|_| index)
-                .ok_or_else(|| refused("the new offer takes the audio stream away"));
-        }
-        let has_codec = |media: &&(usize, &Media)| {
-            let theirs = PayloadTypes::read(media.1);
-            self.choose(&theirs).is_ok()
-        };
-        let audio: Vec<(usize, &Media)> = description
-            .media
-            .iter()
-            .enumerate()
-            .filter(|(_, media)| fits(media))
-            .collect();
-        let chosen = audio.iter().find(has_codec).or(audio.first());
-        chosen.map(|(index, _)| *index).ok_or_else(|| {
-            let wanted = wanted(&self.settings);
-            refused(&format!("the offer has no audio stream over {wanted}"))
-        })
-    }
-
-    fn choose(&self, theirs: &PayloadTypes) -> Result<CodecKind, MediaError> {
-        let mut wanted = self.settings.codecs.iter().copied();
-        wanted
-            .find(|codec| theirs.of_codec(*codec).is_some())
-            .ok_or_else(|| refused("the offer has none of our codecs"))
     }
 }
 

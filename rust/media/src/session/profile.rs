@@ -73,23 +73,24 @@ pub(super) fn kind_of_offer(
 /// as a possibility.
 fn kind_of_answer(
     settings: &Settings,
+    offered: TransportKind,
     description: &Description,
     media: &Media,
 ) -> Result<TransportKind, MediaError> {
     let kinds = kinds_of(description, media);
-    if kinds.contains(&settings.kind) {
-        return Ok(settings.kind);
+    if kinds.contains(&offered) {
+        return Ok(offered);
     }
     let has_keys = media.section.attribute("crypto").is_some();
-    if keys_are_optional(settings) && kinds.contains(&TransportKind::Plain) && !has_keys {
+    if keys_are_optional(settings, offered) && kinds.contains(&TransportKind::Plain) && !has_keys {
         return Ok(TransportKind::Plain);
     }
     Err(refused("the answer has another transport than the offer"))
 }
 
 /// Whether an offer of ours leaves it to the peer to use the keys.
-fn keys_are_optional(settings: &Settings) -> bool {
-    settings.kind == TransportKind::Sdes && settings.accepts.contains(&TransportKind::Plain)
+fn keys_are_optional(settings: &Settings, offered: TransportKind) -> bool {
+    offered == TransportKind::Sdes && settings.accepts.contains(&TransportKind::Plain)
 }
 
 /// The protocol of an offer of ours: the one in use, else the usual one.
@@ -101,7 +102,7 @@ pub(super) fn offered_protocol<'a>(
         remote.filter(|(description, media)| kinds_of(description, media).contains(&settings.kind));
     match (in_use, settings.kind) {
         (Some((_, media)), _) => &media.protocol,
-        (None, TransportKind::Sdes) if keys_are_optional(settings) => "RTP/AVP",
+        (None, TransportKind::Sdes) if keys_are_optional(settings, settings.kind) => "RTP/AVP",
         (None, TransportKind::Plain) => "RTP/AVP",
         (None, TransportKind::Sdes) => "RTP/SAVP",
         (None, TransportKind::Dtls) => "UDP/TLS/RTP/SAVP",
@@ -138,7 +139,7 @@ pub(super) fn remote_transport(
         kind_of_offer(settings, description, media)
             .ok_or_else(|| refused("the offer has no transport of ours"))?
     } else {
-        kind_of_answer(settings, description, media)?
+        kind_of_answer(settings, ours.offered, description, media)?
     };
     Ok(match kind {
         TransportKind::Plain => RemoteTransport::Plain(path),

@@ -88,7 +88,13 @@ impl Session {
             .as_ref()
             .is_some_and(|own| kind_of(own) != kind)
         {
-            self.transport = Some(open_transport(now, kind, &self.identity, &self.locals)?);
+            let next = match self.forks.take_offered(|own| kind_of(own) == kind) {
+                Some(offered) => offered,
+                None => open_transport(now, kind, &self.identity, &self.locals)?,
+            };
+            if let Some(before) = self.transport.replace(next) {
+                self.forks.keep_offered(before);
+            }
             self.begin_anew();
         }
         match (&mut self.transport, remote) {
@@ -96,7 +102,7 @@ impl Session {
                 plain.set_remote(now, remote);
             }
             (Some(Transport::Sdes(sdes)), RemoteTransport::Sdes(remote)) => {
-                sdes.set_remote(&remote);
+                sdes.set_remote(now, &remote);
             }
             (
                 Some(Transport::Dtls(dtls)),

@@ -12,10 +12,12 @@ use rtc::dtls::config::{
 };
 use rtc::dtls::crypto::Certificate;
 use rtc::dtls::endpoint::{Endpoint, EndpointEvent};
+use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc::shared::TransportProtocol;
 use rtc::shared::error::Error;
 
 use super::fingerprint;
+use super::hello::FirstHello;
 use super::srtp::{Srtp, profiles};
 use crate::MediaError;
 
@@ -82,8 +84,11 @@ pub(super) struct Dtls {
     endpoint: Endpoint,
     is_client: bool,
     fingerprints: Vec<String>,
+    master_secret: ExtendedMasterSecretType,
     verdict: Arc<CertificateVerdict>,
     started: Option<Instant>,
+    /// A server's, until the hello of its client is whole.
+    first: Option<FirstHello>,
     is_complete: bool,
     received_bytes: usize,
 }
@@ -100,18 +105,8 @@ impl Dtls {
         master_secret: ExtendedMasterSecretType,
     ) -> Result<Self, MediaError> {
         let verdict = Arc::new(CertificateVerdict::default());
-        let config = ConfigBuilder::default()
-            .with_crypto_provider(identity.provider.clone())
-            .with_certificates(vec![identity.certificate.clone()])
-            .with_srtp_protection_profiles(profiles())
-            .with_client_auth(ClientAuthType::RequireAnyClientCert)
-            // Chains mean nothing for self-signed certificates: the fingerprint is the check.
-            .with_insecure_skip_verify(true)
-            .with_verify_peer_certificate(Some(verifier(&fingerprints, &verdict)))
-            .with_extended_master_secret(master_secret)
-            .build(is_client, None)
-            .map_err(|error| MediaError::Fault(format!("DTLS configuration: {error}")))?;
-        let config = Arc::new(config);
+        let verify = verifier(&fingerprints, &verdict);
+        let config = configure(&identity, is_client, master_secret, verify, profiles())?;
         let server = (!is_client).then(|| config.clone());
         Ok(Self {
             endpoint: Endpoint::new(PEER, TransportProtocol::UDP, server),
@@ -119,8 +114,10 @@ impl Dtls {
             config,
             is_client,
             fingerprints,
+            master_secret,
             verdict,
             started: None,
+            first: (!is_client).then(FirstHello::default),
             is_complete: false,
             received_bytes: 0,
         })
@@ -158,6 +155,24 @@ impl Dtls {
                 return DtlsOutcome::Failed("the DTLS handshake took over 128 KiB");
             }
         }
+        if let Some(mut first) = self.first.take() {
+            if !first.take_untrusted(data) {
+                self.first = Some(first);
+                return DtlsOutcome::Continues;
+            }
+            self.prefer_profile(&first);
+            for datagram in first.into_datagrams() {
+                match self.read(now, &datagram) {
+                    DtlsOutcome::Continues => {}
+                    outcome => return outcome,
+                }
+            }
+            return DtlsOutcome::Continues;
+        }
+        self.read(now, data)
+    }
+
+    fn read(&mut self, now: Instant, data: &[u8]) -> DtlsOutcome {
         // An error is a datagram that does not fit; what ends the handshake is asked below.
         let events = self
             .endpoint
@@ -171,6 +186,19 @@ impl Dtls {
             }
         }
         self.verdict()
+    }
+
+    /// Takes the best profile the client has, not its own first one.
+    fn prefer_profile(&mut self, first: &FirstHello) {
+        let Some(best) = first.best_profile(&profiles()) else {
+            return;
+        };
+        let verify = verifier(&self.fingerprints, &self.verdict);
+        let master_secret = self.master_secret;
+        // It differs from the one that was made before in this list alone.
+        if let Ok(config) = configure(&self.identity, false, master_secret, verify, vec![best]) {
+            self.endpoint.set_server_config(Some(config));
+        }
     }
 
     /// Retransmits, or gives up.
@@ -252,6 +280,27 @@ impl Dtls {
         }
         DtlsOutcome::Continues
     }
+}
+
+fn configure(
+    identity: &Identity,
+    is_client: bool,
+    master_secret: ExtendedMasterSecretType,
+    verify: VerifyPeerCertificateFn,
+    profiles: Vec<SrtpProtectionProfile>,
+) -> Result<Arc<HandshakeConfig>, MediaError> {
+    ConfigBuilder::default()
+        .with_crypto_provider(identity.provider.clone())
+        .with_certificates(vec![identity.certificate.clone()])
+        .with_srtp_protection_profiles(profiles)
+        .with_client_auth(ClientAuthType::RequireAnyClientCert)
+        // Chains mean nothing for self-signed certificates: the fingerprint is the check.
+        .with_insecure_skip_verify(true)
+        .with_verify_peer_certificate(Some(verify))
+        .with_extended_master_secret(master_secret)
+        .build(is_client, None)
+        .map(Arc::new)
+        .map_err(|error| MediaError::Fault(format!("DTLS configuration: {error}")))
 }
 
 const WRONG_CERTIFICATE: &str =

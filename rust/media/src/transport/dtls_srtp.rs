@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::associations::{Associations, Outcome};
-use super::early::EarlyHello;
+use super::early::EarlyHellos;
 use super::paths::Paths;
 use super::plain::RemotePlain;
 use super::srtp::Srtp;
@@ -35,7 +35,7 @@ pub struct DtlsTransport {
     paths: Paths,
     components: Vec<Component>,
     /// Of the two sockets, while our offer has no answer.
-    early: [EarlyHello; 2],
+    early: [EarlyHellos; 2],
     transmits: VecDeque<Transmit>,
     events: VecDeque<TransportEvent>,
     counts: TransportCounts,
@@ -100,18 +100,17 @@ impl DtlsTransport {
     /// Lets the associations judge what came before the description.
     fn take_early(&mut self, now: Instant, is_client: bool) {
         for index in 0..self.early.len() {
-            let Some((from, data)) = self.early[index].take() else {
-                continue;
-            };
-            // A client is not said hello to, and with rtcp-mux nobody is on the second socket.
-            let part = self.components.get_mut(index).filter(|_| !is_client);
-            let outcome = part.map_or(Outcome::Refused, |part| {
-                part.associations.handle_datagram(now, from, &data)
-            });
-            if let Outcome::Refused = outcome {
-                self.counts.refused_source += 1;
-            } else {
-                self.act_on(index, outcome);
+            for (from, data) in self.early[index].take() {
+                // A client is not said hello to, and with rtcp-mux nobody is on the second socket.
+                let part = self.components.get_mut(index).filter(|_| !is_client);
+                let outcome = part.map_or(Outcome::Refused, |part| {
+                    part.associations.handle_datagram(now, from, &data)
+                });
+                if let Outcome::Refused = outcome {
+                    self.counts.refused_source += 1;
+                } else {
+                    self.act_on(index, outcome);
+                }
             }
         }
     }

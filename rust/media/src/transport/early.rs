@@ -1,8 +1,8 @@
-//! A ClientHello that overtakes the answer to our offer.
+//! ClientHellos that overtake the answer to our offer.
 //!
 //! The peer that answers says hello at once, and media often goes a shorter way than signalling.
-//! Who may begin is known only with the answer: until then one hello waits, unanswered, so that
-//! it need not be sent again a second later.
+//! Who may begin is known only with the answer: until then hellos wait, unanswered, so that they
+//! need not be sent again a second later. A stranger's takes the place of nobody else's.
 
 use std::net::SocketAddr;
 
@@ -11,23 +11,72 @@ use super::associations::is_client_hello;
 /// More than any hello; no handshake needs one that is longer (RFC 6347 §4.1.1 keeps to the MTU).
 const MOST_BYTES: usize = 2048;
 
-/// The latest hello of one socket that nobody could judge yet.
-#[derive(Default)]
-pub(super) struct EarlyHello(Option<(SocketAddr, Vec<u8>)>);
+/// Hosts whose hello is kept: the peer, and as many others as may begin a handshake at a time.
+const MOST_HOSTS: usize = 5;
 
-impl EarlyHello {
-    /// Keeps a hello in place of the one before; false if a datagram is lost by that, this one
-    /// or that of another peer.
+/// The latest hello of each host to one socket, while nobody can judge them.
+#[derive(Default)]
+pub(super) struct EarlyHellos(Vec<(SocketAddr, Vec<u8>)>);
+
+impl EarlyHellos {
+    /// Keeps a hello in place of the one its host sent before; false if the datagram is lost.
     pub(super) fn keep(&mut self, from: SocketAddr, data: &[u8]) -> bool {
         if !is_client_hello(data) || data.len() > MOST_BYTES {
             return false;
         }
-        let before = self.0.replace((from, data.to_vec()));
-        before.is_none_or(|(peer, _)| peer == from)
+        let known = self.0.iter().position(|(peer, _)| peer.ip() == from.ip());
+        match known {
+            Some(index) => self.0[index] = (from, data.to_vec()),
+            None if self.0.len() < MOST_HOSTS => self.0.push((from, data.to_vec())),
+            None => return false,
+        }
+        true
     }
 
-    /// The hello, once.
-    pub(super) fn take(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
-        self.0.take()
+    /// The hellos, once, in the order of their hosts.
+    pub(super) fn take(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello(last: u8) -> Vec<u8> {
+        let mut record = vec![22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
+        record.extend([1, last]);
+        record
+    }
+
+    fn host(last: u8, port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, last], port))
+    }
+
+    #[test]
+    fn a_later_hello_of_somebody_else_displaces_nobody() {
+        let mut early = EarlyHellos::default();
+        assert!(early.keep(host(1, 5000), &hello(1)));
+        for port in 1..100 {
+            early.keep(host(66, port), &hello(2));
+        }
+        for other in 2..50 {
+            early.keep(host(other, 1), &hello(3));
+        }
+
+        let kept = early.take();
+
+        assert_eq!(kept.len(), MOST_HOSTS);
+        assert_eq!(kept[0], (host(1, 5000), hello(1)));
+        assert!(early.take().is_empty());
+    }
+
+    #[test]
+    fn the_latest_hello_of_a_host_is_the_one_kept() {
+        let mut early = EarlyHellos::default();
+        early.keep(host(1, 5000), &hello(1));
+        early.keep(host(1, 6000), &hello(2));
+
+        assert_eq!(early.take(), [(host(1, 6000), hello(2))]);
     }
 }

@@ -12,6 +12,7 @@ mod early;
 mod facts;
 pub mod fingerprint;
 mod gate;
+mod hello;
 mod ice;
 mod inbound;
 pub mod keys;
@@ -121,7 +122,7 @@ impl Transport {
     ) {
         match self {
             Self::Plain(plain) => plain.handle_datagram(now, local, from, data),
-            Self::Sdes(sdes) => sdes.handle_datagram(local, from, data),
+            Self::Sdes(sdes) => sdes.handle_datagram(now, local, from, data),
             Self::Dtls(dtls) => dtls.handle_datagram(now, local, from, data),
             Self::Ice(ice) => ice.handle_datagram(now, local, from, data),
         }

@@ -13,6 +13,8 @@ const PROBATION: u8 = 3;
 pub(super) struct AuthenticLatch {
     signalled: Option<SocketAddr>,
     source: Option<SocketAddr>,
+    /// Where it was before the newest description: a late packet from there turns nothing.
+    former: Option<SocketAddr>,
     candidate: Option<(SocketAddr, u8)>,
 }
 
@@ -20,8 +22,10 @@ impl AuthenticLatch {
     /// Takes the address of a new description; the same address again changes nothing.
     pub(super) fn signal(&mut self, address: Option<SocketAddr>) {
         if address != self.signalled {
+            let former = self.source.or(self.signalled).or(self.former);
             *self = Self {
                 signalled: address,
+                former: former.filter(|former| Some(*former) != address),
                 ..Self::default()
             };
         }
@@ -29,8 +33,10 @@ impl AuthenticLatch {
 
     /// Notes an authentic packet.
     pub(super) fn heard(&mut self, from: SocketAddr) {
-        if self.source.is_none() || self.source == Some(from) {
+        let is_first = self.source.is_none() && self.former != Some(from);
+        if is_first || self.source == Some(from) {
             self.source = Some(from);
+            self.former = None;
             self.candidate = None;
             return;
         }
@@ -41,6 +47,7 @@ impl AuthenticLatch {
         self.candidate = Some((from, run));
         if run >= PROBATION {
             self.source = Some(from);
+            self.former = None;
             self.candidate = None;
         }
     }
@@ -152,6 +159,43 @@ mod tests {
         assert_eq!(latch.destination(), Some(address(1)));
 
         (0..3).for_each(|_| latch.heard(address(2)));
+
+        assert_eq!(latch.destination(), Some(address(2)));
+    }
+
+    #[test]
+    fn a_late_packet_from_before_a_change_of_address_turns_nothing() {
+        let mut latch = latch();
+        latch.heard(address(1));
+
+        latch.signal(Some(address(2)));
+        latch.heard(address(1));
+        assert_eq!(latch.destination(), Some(address(2)));
+        latch.heard(address(2));
+        latch.heard(address(1));
+
+        assert_eq!(latch.destination(), Some(address(2)));
+    }
+
+    #[test]
+    fn a_peer_that_stays_where_it_was_despite_its_description_is_followed() {
+        let mut latch = latch();
+        latch.heard(address(1));
+
+        latch.signal(Some(address(2)));
+        (0..3).for_each(|_| latch.heard(address(1)));
+
+        assert_eq!(latch.destination(), Some(address(1)));
+    }
+
+    #[test]
+    fn a_late_packet_after_a_hold_by_address_turns_nothing_either() {
+        let mut latch = latch();
+        latch.heard(address(1));
+
+        latch.signal(None);
+        latch.signal(Some(address(2)));
+        latch.heard(address(1));
 
         assert_eq!(latch.destination(), Some(address(2)));
     }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rtc::srtp::context::Context;
 
@@ -12,6 +13,9 @@ use super::paths::Paths;
 use super::plain::RemotePlain;
 use super::{Facts, Identity, Transmit, TransportCounts, TransportEvent, is_rtcp};
 use crate::MediaError;
+
+/// How long the peer's key of before is taken as well, for packets that are on their way.
+const OVERLAP: Duration = Duration::from_secs(2);
 
 /// The peer's half: where it receives and what it sends with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub struct SdesTransport {
     /// The one in use.
     suite: Option<Suite>,
     receiving: Option<Inbound>,
+    /// What the peer sent with before it changed its key, and until when that is taken.
+    former: Option<(Inbound, Instant)>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<TransportEvent>,
     counts: TransportCounts,
@@ -61,6 +67,7 @@ impl SdesTransport {
             sending: Vec::new(),
             suite: None,
             receiving: None,
+            former: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             counts: TransportCounts::default(),
@@ -75,8 +82,9 @@ impl SdesTransport {
 
     /// Takes the addresses and the key of the peer's newest description.
     ///
-    /// Our own key stays as long as the suite does: nothing we send changes by a re-offer.
-    pub fn set_remote(&mut self, remote: &RemoteSdes) {
+    /// Our own key stays as long as the suite does: nothing we send changes by a re-offer. When the
+    /// peer changes its key, what is under way with the old one is still taken for two seconds.
+    pub fn set_remote(&mut self, now: Instant, remote: &RemoteSdes) {
         if self.is_closed {
             return;
         }
@@ -92,18 +100,23 @@ impl SdesTransport {
         if !self.receiving.as_ref().is_some_and(is_known) {
             let provider = Arc::clone(&self.identity.provider);
             let mut next = Inbound::new(provider, remote.key.clone(), remote.mki.clone());
-            let is_first = self.receiving.is_none();
             if let (Some(next), Some(before)) = (&mut next, &self.receiving) {
                 next.resume(before);
             }
-            self.receiving = next;
-            if is_first {
-                self.events.push_back(TransportEvent::Connected);
+            match std::mem::replace(&mut self.receiving, next) {
+                Some(before) => self.former = Some((before, now + OVERLAP)),
+                None => self.events.push_back(TransportEvent::Connected),
             }
         }
     }
 
-    pub(super) fn handle_datagram(&mut self, local: SocketAddr, from: SocketAddr, data: &[u8]) {
+    pub(super) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        from: SocketAddr,
+        data: &[u8],
+    ) {
         let Some(receiving) = self.receiving.as_mut().filter(|_| !self.is_closed) else {
             self.counts.refused_source += 1;
             return;
@@ -113,11 +126,9 @@ impl SdesTransport {
             self.counts.malformed += 1;
             return;
         }
-        let event = if is_report {
-            receiving.unprotect_rtcp(data).map(TransportEvent::Rtcp)
-        } else {
-            receiving.unprotect_rtp(data).map(TransportEvent::Rtp)
-        };
+        self.former = self.former.take().filter(|(_, until)| now < *until);
+        let former = self.former.as_mut().map(|(inbound, _)| inbound);
+        let event = opened(receiving, is_report, data).or_else(|| opened(former?, is_report, data));
         let Some(event) = event else {
             self.counts.refused_srtp += 1;
             return;
@@ -195,6 +206,15 @@ impl SdesTransport {
     pub(super) fn close(&mut self) {
         self.is_closed = true;
         self.receiving = None;
+        self.former = None;
         self.events.clear();
+    }
+}
+
+fn opened(inbound: &mut Inbound, is_report: bool, data: &[u8]) -> Option<TransportEvent> {
+    if is_report {
+        inbound.unprotect_rtcp(data).map(TransportEvent::Rtcp)
+    } else {
+        inbound.unprotect_rtp(data).map(TransportEvent::Rtp)
     }
 }

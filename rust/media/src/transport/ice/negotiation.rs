@@ -90,6 +90,12 @@ impl IceTransport {
         Ok(())
     }
 
+    /// Forgets a prepared restart: its offer was refused, and the next one says what is in force.
+    pub fn cancel_restart(&mut self) {
+        self.prepared = None;
+        self.early_checks.clear();
+    }
+
     /// Takes the peer's description; `is_offer` says whose it is, `is_dtls_client` what we are.
     ///
     /// Raises Negotiation for a description without credentials or fingerprint.
