@@ -279,6 +279,7 @@ async def test_remote_hold_and_resume_keep_the_call_and_tell_the_truth(
 async def test_info_message_and_unknown_requests_inside_the_call(
     autojump_clock, world, recorder
 ) -> None:
+    """INFO of the old kind (RFC 2976, kept by RFC 6086 §9), MESSAGE (RFC 3428 §7)."""
     async with world().with_far_end() as (client, far):
         call, _ = await _arrive(client, far)
         await call.answer()

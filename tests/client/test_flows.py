@@ -155,6 +155,7 @@ async def test_a_request_in_flight_when_the_connection_breaks_fails_and_does_not
 async def test_a_sips_request_that_came_in_the_clear_is_refused(
     autojump_clock, world, tmp_path, has_tls, status
 ):
+    """RFC 5630 §3.1.1: its sender has broken the promise of the scheme."""
     authority = Authority(tmp_path)
     tls = trivox.TlsConfig(certificate=authority.issue("own", HERE)) if has_tls else None
     async with world().with_far_end(tls=tls) as (client, far):

@@ -1,4 +1,7 @@
-"""From names to servers (RFC 3263 §4): what is asked, in which order it is tried, what is kept."""
+"""From names to servers (RFC 3263 §4): what is asked, in which order it is tried, what is kept.
+
+NAPTR is RFC 3403, the order and weights of SRV RFC 2782.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A WebSocket flow against bare bytes: handshake, frames, limits, pages."""
+"""A WebSocket flow against bare bytes: handshake, frames, limits, pages (RFC 7118 §4, RFC 6455)."""
 
 from __future__ import annotations
 
