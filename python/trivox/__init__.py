@@ -66,6 +66,7 @@ from trivox.call.events import (
     TransferProgress,
     TransferRequested,
 )
+from trivox.call.ice_servers import IceServer
 from trivox.call.messages import Headers, SipResponse
 from trivox.call.origin import CallOrigin
 from trivox.call.playback import Played
@@ -274,6 +275,7 @@ __all__ = [
     "Headers",
     "HistoryEntry",
     "HoldChanged",
+    "IceServer",
     "InactiveStreamError",
     "IncomingCall",
     "IncomingCalls",

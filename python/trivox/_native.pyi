@@ -408,6 +408,18 @@ class MediaEngine:
         self, session: int, *, transport: str, accepts: Sequence[str] = ()
     ) -> None:
         """Offer another transport in place of one that was refused, before the far end answered."""
+    def use_relays_only(self, session: int) -> None:
+        """Send and receive by relays only, and tell no address of ours; before any description."""
+    def gather(
+        self,
+        session: int,
+        *,
+        relays: Sequence[tuple[str, str, int, str, str]],
+        stun: Sequence[tuple[str, int]],
+        is_offer: bool,
+        limit: float,
+    ) -> None:
+        """Ask relays (name, IP address, port, user name, password) and STUN servers for addresses; event 60 ends it."""
     def create_offer(self, session: int, *, ice_restart: bool = False) -> str: ...
     def set_remote(self, session: int, sdp: str, kind: str, dialog: str) -> None:
         """`kind` is "offer", "answer" or "provisional"; `dialog` tells early dialogs (To tags) apart. Raises MediaNegotiationError."""

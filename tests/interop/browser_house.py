@@ -16,7 +16,13 @@ PATIENCE = 30
 
 @asynccontextmanager
 async def house(
-    page, handler, *flags, listen=("sip:127.0.0.1:0;transport=udp",), guest=None, **options
+    page,
+    handler,
+    *flags,
+    listen=("sip:127.0.0.1:0;transport=udp",),
+    guest=None,
+    ice_servers=(),
+    **options,
 ):
     """Open all of it. Yields browser, client and its address.
 
@@ -26,6 +32,7 @@ async def house(
         flags: Of Chromium.
         listen: Of the client.
         guest: Serves the calls of a second client, registered as carol; None: there is none.
+        ice_servers: Of the client.
         options: Those of `Browser.register`.
     """
     board_listen = ["sip:127.0.0.1:0;transport=udp", "sip:127.0.0.1:0;transport=ws"]
@@ -36,7 +43,9 @@ async def house(
         )
         account = board.account("handler")
         async with (
-            trivox.open_client(listen=listen, accounts=[account]) as client,
+            trivox.open_client(
+                listen=listen, accounts=[account], ice_servers=ice_servers
+            ) as client,
             next(iter(client.accounts.values())).registered(),
             trio.open_nursery() as nursery,
         ):
@@ -72,7 +81,8 @@ def uri_of(user: str, other: str) -> str:
 class Handler:
     """Answers, records, plays 880 Hz until told to stop; keeps what it saw."""
 
-    def __init__(self, recording, seconds: float = 120) -> None:
+    def __init__(self, recording, seconds: float = 120, settings=None) -> None:
+        self.settings: trivox.CallSettings | None = settings
         self.recording = str(recording)
         self.seconds = seconds
         self.digits = ""
@@ -84,7 +94,7 @@ class Handler:
         call.add_event_listener(trivox.DtmfReceived, self._digit)
         try:
             async with call:
-                await call.answer()
+                await call.answer(self.settings)
                 async with call.cancel_on_end(), call.recording(self.recording):
                     with trio.move_on_after(self.seconds):
                         await call.play(trivox.ToneSource((880.0,)))

@@ -22,6 +22,7 @@ PROGRAMS = {
     "sipsak": ("sipsak",),
     "sipvicious": ("svmap", "svwar", "svcrack"),
     "tshark": ("tshark",),
+    "coturn": ("turnserver", "chromium", "node", "npm"),
 }
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import trio
 
 from trivox.actor.correlation import log_fields
+from trivox.call._gathering import CallGathering
 from trivox.call._listening import CallListening
-from trivox.call._paths import CallPaths
 from trivox.call.events import EarlyMediaStarted, Originator
 from trivox.call.farewell import RETRY_AFTER
 from trivox.call.header_rules import HeaderArguments, checked_headers
@@ -42,7 +42,7 @@ _EARLY = 183
 _LOGGER = logging.getLogger("trivox.call")
 
 
-class CallEarly(CallPaths):
+class CallEarly(CallGathering):
     """A call on its way to be answered."""
 
     _kinds_left: tuple[str, ...] = ()
@@ -90,7 +90,10 @@ class CallEarly(CallPaths):
         self._refuse_ended()
         self._refuse_phase("progress() comes before answer()", Phase.IN_CREATED)
         self._refuse_reconnecting("progress()")
-        body = self._early_description(code, checked_streams(streams))
+        sending = checked_streams(streams)
+        if self._remote_offer and (sending or code == _EARLY):
+            await self._gather_early()
+        body = self._early_description(code, sending)
         assert self._session is not None, "an incoming call is born with its session"
         self._carry_out(
             self._session.provisional(code, reason_of(code), pairs, body, SDP, is_reliable=reliable)
@@ -104,14 +107,31 @@ class CallEarly(CallPaths):
     def _local_description(self) -> bytes:
         """Open the media session; return our answer to their offer, or ours where there is none."""
         assert self._route is not None, "media is opened on the route of the call"
-        if self._leg.is_open:
+        if self._leg.is_open and self._leg.local_sdp:
             return self._leg.local_sdp.encode()  # early media has answered the offer
+        self._open_media()
         offer = self._remote_offer
-        kind = self.settings.media
-        self._open_leg(choice_for_answer(kind, offer) if offer else self._first_choice())
         self._prepare_video()
         self._tell(media_state="connecting")
         return self._leg.answer(offer, "") if offer else self._leg.offer()
+
+    def _open_media(self) -> None:
+        """Open the media session, unless it is."""
+        if not self._leg.is_open:
+            offer, kind = self._remote_offer, self.settings.media
+            self._open_leg(choice_for_answer(kind, offer) if offer else self._first_choice())
+
+    async def _gather_early(self) -> None:
+        """Gather addresses for an incoming call; refuse it when that cannot be, or is cancelled."""
+        try:
+            self._open_media()
+            await self._gather_addresses()
+        except (StreamError, EngineError) as error:
+            self._refuse_media(error)
+            raise
+        except trio.Cancelled:
+            self._refuse(480)
+            raise
 
     def _answer_to(self, offer: bytes, branch: str) -> bytes:
         """Return the answer to their offer; each branch of a fork makes one (RFC 3261 §13.2.2.4)."""

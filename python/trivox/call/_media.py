@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -238,6 +239,9 @@ class CallMedia(CallMachine):
             case _:
                 self._tell_heard(kind, number, text)
 
+    @abstractmethod
+    def _take_lost_relay(self, text: str) -> None: ...
+
     def _tell_heard(self, kind: int, number: float, text: str) -> None:
         """Take what a detector has told of."""
         match kind:
@@ -252,6 +256,8 @@ class CallMedia(CallMachine):
                     is_speaking=text == "start",
                     duration=number,
                 )
+            case EngineEventKind.RELAY_LOST:
+                self._take_lost_relay(text)
             case EngineEventKind.LEVEL:
                 sent = float(text)
                 self._emit(LevelReport, Originator.SYSTEM, received_dbov=number, sent_dbov=sent)

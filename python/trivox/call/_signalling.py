@@ -69,6 +69,10 @@ class CallSignalling(CallEarly):
             await trio.lowlevel.checkpoint()
             route = await self._host.route_to(self._face)
             self._refuse_ended()
+            if not self.settings.delayed_offer:
+                self._route = route
+                self._open_media()
+                await self._gather_addresses()
             self._invite(route)
         except (TrivoxError, OSError) as error:
             if self._phase is Phase.OUT_STARTING:
@@ -121,6 +125,7 @@ class CallSignalling(CallEarly):
             if settings.streams:
                 self._add_now(settings.streams)
         self._step(Trigger.ANSWER)
+        await self._gather_early()
         try:
             body = self._local_description()
         except (StreamError, EngineError) as error:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from trivox.actor.isolation import Isolation
     from trivox.actor.listeners import StartSoon
     from trivox.call.call import Call
+    from trivox.call.ice_servers import IcePlaces, IceServer
     from trivox.call.settings import CallSettings
     from trivox.call.trace import TraceRecord
     from trivox.media.engine import Media
@@ -62,6 +63,15 @@ class CallHost(Protocol):
     @property
     def advertised(self) -> str:
         """Host told to others in place of the local one; empty for none."""
+        ...
+
+    @property
+    def ice_servers(self) -> tuple[IceServer, ...]:
+        """Where addresses for ICE are asked."""
+        ...
+
+    async def find_servers(self, servers: tuple[IceServer, ...]) -> IcePlaces:
+        """Resolve the names of servers; what cannot be found is among the failures."""
         ...
 
     @property

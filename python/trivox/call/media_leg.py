@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from trivox.actor.listeners import StartSoon
+    from trivox.call.ice_servers import IcePlaces
     from trivox.call.joining import Joint
     from trivox.call.leg_video import LegVideo
     from trivox.call.local_audio import LocalAudio
@@ -34,6 +35,7 @@ _WAITED: Final = frozenset(
         EngineEventKind.PLAYBACK_ENDED,
         EngineEventKind.RECORDING_ENDED,
         EngineEventKind.DTMF_SENT,
+        EngineEventKind.GATHERED,
     }
 )
 
@@ -149,6 +151,8 @@ class MediaLeg:
             ptime_ms=_PTIME_MS,
             accepts=choice.accepts,
         )
+        if settings.relay_only:
+            self.sessions.use_relays_only(self._session)
         settings.opus.apply(self.sessions, self._session, comfort_noise=settings.comfort_noise)
         self._media.attach(self._session, self._sink)
         if self.is_muted:
@@ -157,6 +161,24 @@ class MediaLeg:
             settings.detection.begin(self.sessions, self._session)
         if self.audio is not None:
             self.audio.begin()
+
+    async def gather(self, places: IcePlaces, *, is_offer: bool, limit: float) -> str:
+        """Ask servers for addresses, and return what could not be had; at once if it is closed."""
+        pending = self.expect(EngineEventKind.GATHERED, 0)
+        self.begin_gathering(places, is_offer=is_offer, limit=limit)
+        said = await pending.wait()
+        return (said or "").partition(" ")[2]
+
+    def begin_gathering(self, places: IcePlaces, *, is_offer: bool, limit: float) -> None:
+        """Ask without waiting; relays in use are kept. Nothing when the leg is closed."""
+        if self.is_open:
+            self.sessions.gather(
+                self.session,
+                relays=places.relays,
+                stun=places.stun,
+                is_offer=is_offer,
+                limit=limit,
+            )
 
     def change_transport(self, choice: TransportChoice) -> None:
         """Offer another transport: the far end refused the offer. What plays and records stays."""

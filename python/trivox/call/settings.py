@@ -78,6 +78,8 @@ class CallSettings:
             offer of another kind is refused with 488.
         offered_media: With "auto", the kinds that calls of ours offer: the first one, and when it
             is refused with 488 or 606, the next; None: those of the account's settings, else "rtp".
+        relay_only: Let media that travel by ICE go by the relays of the client's `ice_servers`
+            only, and tell the far end no address of ours (RFC 8828 §5.2).
         dtmf_method: The default of `Call.send_dtmf`.
         streams: Local streams to send from the start, beside the call's own.
         delayed_offer: Let the far end make the offer of an outgoing call: its INVITE has none, and our
@@ -117,6 +119,7 @@ class CallSettings:
     comfort_noise: bool = False
     media: MediaKind = "auto"
     offered_media: tuple[str, ...] | None = None
+    relay_only: bool = False
     dtmf_method: DtmfMethod = DtmfMethod.AUTO
     streams: tuple[LocalStream, ...] = ()
     delayed_offer: bool = False

@@ -21,6 +21,7 @@ from trivox.call.argument_rules import (
     checked_uri,
 )
 from trivox.call.header_rules import checked_text
+from trivox.call.ice_servers import MOST_RELAYS, IceServer
 from trivox.call.settings import CallSettings
 from trivox.client.credentials import checked_hashes
 from trivox.errors import InvalidArgumentsError, InvalidUriError
@@ -188,6 +189,8 @@ class ClientConfig:
         tls: Our certificates and whom we trust; None: none of ours, and the system's roots.
         limits: How long connections may be slow or silent, and how many there may be.
         origins: Origins of pages that may open a WebSocket; None: all.
+        ice_servers: STUN servers and relays that media by ICE may use; a call asks them before it
+            describes itself, for 5 seconds at most.
         advertised: Host told to others in place of the local address; None: the route's address.
         outbound_proxy: URI every request goes to first; None: none.
         user_agent: Value of User-Agent and Server.
@@ -226,6 +229,7 @@ class ClientConfig:
     tls: TlsConfig | None = None
     limits: StreamLimits = field(default_factory=StreamLimits)
     origins: tuple[str, ...] | None = None
+    ice_servers: tuple[IceServer, ...] = ()
     advertised: str | None = None
     outbound_proxy: str | None = None
     user_agent: str = "trivox"
@@ -261,6 +265,7 @@ class ClientConfig:
         packages = checked_names(self.event_packages, "event_packages")
         object.__setattr__(self, "event_packages", packages)
         checked_text(self.user_agent, "user_agent")
+        object.__setattr__(self, "ice_servers", _checked_servers(self.ice_servers))
         if self.advertised:
             checked_host(self.advertised, "advertised")
         checked_kind(self.call_settings, CallSettings, "call_settings")
@@ -331,6 +336,8 @@ class ClientConfig:
     def from_mapping(cls, values: Mapping[str, Any]) -> ClientConfig:
         """Build a configuration from plain data, as TOML gives it."""
         fields = dict(values)
+        if "ice_servers" in fields:
+            fields["ice_servers"] = tuple(build(IceServer, own) for own in fields["ice_servers"])
         if "accounts" in fields:
             fields["accounts"] = tuple(_account(entry) for entry in fields["accounts"])
         for name, kind in _NESTED.items():
@@ -341,6 +348,15 @@ class ClientConfig:
             fields["rtp_ports"] = (first, last)
         built: ClientConfig = build(cls, fields)
         return built
+
+
+def _checked_servers(servers: object) -> tuple[IceServer, ...]:
+    if not isinstance(servers, list | tuple):
+        raise InvalidArgumentsError("ice_servers is a sequence of IceServer")
+    found = tuple(checked_kind(one, IceServer, "each of ice_servers") for one in servers)
+    if sum(one.is_relay for one in found) > MOST_RELAYS:
+        raise InvalidArgumentsError(f"ice_servers names more than {MOST_RELAYS} relays")
+    return found
 
 
 _NESTED: Final = {

@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol, final
 
 from trivox.client.exchange import Exchange
+from trivox.client.ice_places import find_servers
 from trivox.client.identifiers import Identifiers
 from trivox.client.registering import Registering
 from trivox.client.routes import Routes
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from trivox.actor.supervisor import Supervisor
     from trivox.call.call import Call
     from trivox.call.host import Route
+    from trivox.call.ice_servers import IcePlaces, IceServer
     from trivox.call.settings import CallSettings
     from trivox.call.trace import TraceRecord
     from trivox.client.account import Account
@@ -220,6 +222,15 @@ class Wiring:
         """Return a received description without addresses that media must not be sent to."""
         targets = self.endpoint.hops.filter
         return targets.screen(sdp, source=route.destination[0], local_host=route.local_host)
+
+    @property
+    def ice_servers(self) -> tuple[IceServer, ...]:
+        """Where addresses for ICE are asked."""
+        return self.owner.config.ice_servers
+
+    async def find_servers(self, servers: tuple[IceServer, ...]) -> IcePlaces:
+        """Resolve the names of servers."""
+        return await find_servers(servers, self.endpoint.resolve)
 
     def media_hosts(self, route: Route, transport: str) -> tuple[str, ...]:
         """Return the local addresses of a call's media: with "ice" the far end may choose."""

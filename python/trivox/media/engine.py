@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from trivox.media.engine_audio import AudioSessions
 from trivox.media.engine_codecs import CodecOptions
+from trivox.media.engine_gathering import GatheringSessions
 from trivox.media.engine_joining import JoiningSessions
 from trivox.media.engine_tones import ToneSessions
 from trivox.media.engine_video import VideoSessions
@@ -89,12 +90,22 @@ class EngineEventKind(IntEnum):
     """number is the value; text is the issue, its level and the threshold."""
     QUALITY_CLEARED = 51
     """number is the value; text is the issue, "fine" and the threshold."""
+    GATHERED = 60
+    """Addresses were gathered: text is how many, a space, and what could not be had."""
+    RELAY_LOST = 61
+    """A relay that was in use is gone; text says which and why."""
     ACTIVE_SPEAKER = 30
     """Of a room: number is the session that speaks most, 0 for nobody."""
 
 
 class MediaSessions(
-    AudioSessions, CodecOptions, JoiningSessions, ToneSessions, VideoSessions, Protocol
+    AudioSessions,
+    CodecOptions,
+    GatheringSessions,
+    JoiningSessions,
+    ToneSessions,
+    VideoSessions,
+    Protocol,
 ):
     """The methods of `trivox._native.MediaEngine` that a call uses; fakes implement these."""
 

@@ -18,6 +18,7 @@ from trivox.media.engine import EngineEventKind
 from trivox.media.native_engine import AudioFeed, file_seconds
 from trivox.testing.fake_audio import FakeAudio, FakePort
 from trivox.testing.fake_codecs import FakeCodecs
+from trivox.testing.fake_gathering import FakeGathering
 from trivox.testing.fake_joining import FakeJoining
 from trivox.testing.fake_playback import FakePlayer
 from trivox.testing.fake_session import (
@@ -45,7 +46,7 @@ _FIRST_PORT: Final = 20_000
 
 
 @final
-class FakeEngine(FakeAudio, FakeCodecs, FakeJoining, FakeTones, FakeVideo):
+class FakeEngine(FakeAudio, FakeCodecs, FakeGathering, FakeJoining, FakeTones, FakeVideo):
     """A `SteppedEngine` whose sessions connect `set_up` seconds after offer and answer are known."""
 
     def __init__(self, *, now: float = 0.0, set_up: float = 0.0) -> None:

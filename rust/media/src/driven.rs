@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::MediaError;
 use crate::event::EventRing;
 use crate::link::{Link, LinkSettings};
 use crate::room::RoomSlot;
@@ -103,6 +104,24 @@ impl Driven {
         self.addresses
             .extend(locals.iter().map(|local| (*local, slot.id)));
         locals
+    }
+
+    /// Gives the session a virtual address for the way to a relay.
+    pub(crate) fn bind_relay(
+        &mut self,
+        slot: &Slot,
+        server: SocketAddr,
+    ) -> Result<SocketAddr, MediaError> {
+        let host = slot.address_towards(server)?;
+        let local = SocketAddr::new(host, self.free_port(host));
+        self.addresses.insert(local, slot.id);
+        Ok(local)
+    }
+
+    /// Takes addresses back whose relays are gone.
+    pub(crate) fn release_relays(&mut self, locals: &[SocketAddr]) {
+        self.addresses
+            .retain(|address, _| !locals.contains(address));
     }
 
     fn free_port(&mut self, host: IpAddr) -> u16 {

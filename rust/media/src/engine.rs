@@ -29,6 +29,7 @@ pub use counts::Counts;
 mod audio;
 mod bridge;
 mod counts;
+pub mod gathering;
 pub mod rooms;
 mod stepping;
 mod transports;
@@ -340,7 +341,9 @@ impl Engine {
         let kind =
             slot.command(|open| Ok(open.needs_sockets().then_some(open.transport_kind())))?;
         let Some(kind) = kind else { return Ok(()) };
+        let is_by_relays = slot.command(|open| Ok(open.is_by_relays()))?;
         let locals: Vec<SocketAddr> = match &self.mode {
+            _ if is_by_relays => Vec::new(),
             Mode::Live(live) => live.bind(&slot, kind, is_offer)?,
             Mode::Driven(driven) => lock(driven).bind(&slot, kind),
         };

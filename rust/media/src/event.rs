@@ -60,6 +60,10 @@ pub enum EventKind {
     VideoEnded = 44,
     /// Number is the member of the room that speaks now, 0 for nobody.
     ActiveSpeaker = 30,
+    /// Addresses were gathered: text is how many, a space, and what could not be had.
+    Gathered = 60,
+    /// A relay that was in use is gone; text says which and why.
+    RelayLost = 61,
 }
 
 /// One event of one session.

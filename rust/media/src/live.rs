@@ -176,6 +176,34 @@ impl Live {
         Ok(locals)
     }
 
+    /// Binds a socket of its own for the way to a relay, on an address of the relay's family.
+    pub(crate) fn bind_relay(
+        &self,
+        slot: &Slot,
+        server: SocketAddr,
+    ) -> Result<SocketAddr, MediaError> {
+        let shards = lock(&self.shards);
+        let shard = shards
+            .get(self.home(slot.id))
+            .ok_or_else(|| MediaError::State("the engine is closed".to_owned()))?;
+        let start = lock(&self.random).bits() as usize & 0xffff;
+        let socket = bind_own(slot.address_towards(server)?, ANY_PORT, start)?;
+        let bound = shard.add_socket(socket, Owner::Session(slot.id))?;
+        *lock(&self.sockets) += 1;
+        let local = bound.local();
+        slot.add_sockets([bound]);
+        Ok(local)
+    }
+
+    /// Closes sockets whose relays are gone.
+    pub(crate) fn release_relays(&self, slot: &Slot, locals: &[SocketAddr]) {
+        if let Some(shard) = lock(&self.shards).get(self.home(slot.id)) {
+            for socket in locals.iter().filter_map(|local| slot.drop_socket(*local)) {
+                self.release(shard, slot, &socket);
+            }
+        }
+    }
+
     fn bind_all(
         &self,
         shard: &Shard,

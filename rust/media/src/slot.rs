@@ -142,6 +142,30 @@ impl Slot {
             .cloned()
     }
 
+    /// Takes one of its sockets from it.
+    pub(crate) fn drop_socket(&self, local: std::net::SocketAddr) -> Option<Arc<BoundSocket>> {
+        let mut guarded = self.lock();
+        let place = guarded
+            .sockets
+            .iter()
+            .position(|socket| socket.local() == local)?;
+        Some(guarded.sockets.swap_remove(place))
+    }
+
+    /// The address of ours that a server is asked from.
+    pub(crate) fn address_towards(
+        &self,
+        server: std::net::SocketAddr,
+    ) -> Result<IpAddr, MediaError> {
+        let mut fitting = self.addresses.iter();
+        fitting
+            .find(|own| own.is_ipv4() == server.is_ipv4())
+            .copied()
+            .ok_or_else(|| {
+                MediaError::Argument(format!("there is no address to reach {server} from"))
+            })
+    }
+
     /// All of its sockets.
     pub(crate) fn sockets(&self) -> Vec<Arc<BoundSocket>> {
         self.lock().sockets.clone()

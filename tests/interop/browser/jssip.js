@@ -5,6 +5,7 @@ import { note, state } from "./state.js";
 
 let agent = null;
 let session = null;
+let pcConfig = {};
 
 // Rewrites the page's own offer, to be a far end with less to say.
 function withoutCandidates(sdp) {
@@ -50,7 +51,12 @@ function outcome(ask) {
 }
 
 export const jssip = {
-  start({ ws, uri, password, answerHz, refuse, rings }) {
+  start({ ws, uri, password, answerHz, refuse, rings, relay }) {
+    if (relay) {
+      const { port, username, credential } = relay;
+      const server = { urls: `turn:127.0.0.1:${port}?transport=udp`, username, credential };
+      pcConfig = { iceServers: [server], iceTransportPolicy: "relay" };
+    }
     const socket = new JsSIP.WebSocketInterface(ws);
     agent = new JsSIP.UA({ sockets: [socket], uri, password, session_timers: false });
     agent.on("registered", () => (state.registered = true));
@@ -64,7 +70,7 @@ export const jssip = {
       if (originator !== "remote") return;
       note("incoming", { from: String(made.remote_identity.uri) });
       if (refuse) made.terminate({ status_code: refuse });
-      else if (!rings) made.answer({ mediaStream: await toneStream(answerHz ?? 440) });
+      else if (!rings) made.answer({ mediaStream: await toneStream(answerHz ?? 440), pcConfig });
     });
     agent.start();
   },
@@ -73,6 +79,7 @@ export const jssip = {
     const made = agent.call(target, {
       mediaStream: await toneStream(hz, { video }),
       mediaConstraints: { audio: true, video },
+      pcConfig,
     });
     if (stripCandidates) {
       made.on("sdp", (event) => {

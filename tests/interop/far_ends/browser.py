@@ -95,7 +95,8 @@ class Browser:
             ws: URL of the server's WebSocket.
             uri: Address of record.
             password: For digest.
-            options: `library` (jssip, sipjs), `answerHz`, `refuse` (a status), `rings` (no answer).
+            options: `library` (jssip, sipjs), `answerHz`, `refuse` (a status), `rings` (no answer),
+                `relay` (its port, username and credential: media go by it only; jssip).
         """
         await self.call("start", {"ws": ws, "uri": uri, "password": password, **options})
         await self.until("look", lambda look: look["registered"])

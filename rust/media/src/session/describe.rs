@@ -141,10 +141,12 @@ impl Session {
     }
 
     fn local_media(&self, is_offer: bool) -> Result<LocalMedia, MediaError> {
-        let (Some(transport), Some(first)) = (&self.transport, self.locals.first()) else {
+        let Some(transport) = &self.transport else {
             return Err(MediaError::State("the session has no sockets".to_owned()));
         };
-        let address = self.settings.advertised.unwrap_or(first.ip());
+        let first = self.first_address(transport)?;
+        let advertised = self.settings.advertised.filter(|_| !self.is_by_relays());
+        let address = advertised.unwrap_or(first.ip());
         let ice = match transport {
             Transport::Plain(_) | Transport::Sdes(_) | Transport::Dtls(_) => None,
             Transport::Ice(ice) => {
@@ -153,7 +155,7 @@ impl Session {
                 } else {
                     ice.description()
                 };
-                if self.settings.advertised.is_some() {
+                if advertised.is_some() {
                     own.candidates
                         .iter_mut()
                         .for_each(|candidate| candidate.set_ip(address));
@@ -161,7 +163,7 @@ impl Session {
                 Some(own)
             }
         };
-        let rtcp_port = self.locals.get(1).unwrap_or(first).port();
+        let rtcp_port = self.locals.get(1).unwrap_or(&first).port();
         Ok(LocalMedia {
             address,
             rtp_port: first.port(),
@@ -175,6 +177,29 @@ impl Session {
                 _ => Vec::new(),
             },
         })
+    }
+
+    /// The address a description names outside of its candidates.
+    fn first_address(&self, transport: &Transport) -> Result<SocketAddr, MediaError> {
+        if let Some(first) = self.locals.first() {
+            return Ok(*first);
+        }
+        let gathered = match transport {
+            Transport::Ice(ice) => ice.gathered().first().map(|one| one.address),
+            _ => None,
+        };
+        gathered.or(self.last_relayed()).ok_or_else(|| {
+            MediaError::State(
+                "the call goes by relays only, and there is none: gather addresses first, and \
+                 look at what gathering says about the ice_servers"
+                    .to_owned(),
+            )
+        })
+    }
+
+    /// Whether no address of ours may be told.
+    pub(crate) fn is_by_relays(&self) -> bool {
+        self.is_relay_only && self.settings.transport == TransportKind::Ice
     }
 
     /// The same of lines with sockets of their own.

@@ -5,6 +5,7 @@
 
 mod audio;
 pub mod audio_format;
+mod candidates_writer;
 mod controls;
 pub mod crypto;
 mod describe;
@@ -25,6 +26,7 @@ mod payload;
 pub mod port;
 mod profile;
 mod receive;
+pub mod relays;
 mod report;
 pub mod rtcp;
 mod sdp;
@@ -50,7 +52,7 @@ use crate::event::{Event, EventKind};
 use crate::player::Tap;
 use crate::random::Random;
 use crate::recorder::Recorder;
-use crate::transport::{Identity, Transmit, Transport, TransportEvent};
+use crate::transport::{IceState, Identity, Transmit, Transport, TransportEvent};
 use crate::watch::Watch;
 use forks::Forks;
 use joined::Joined;
@@ -116,6 +118,9 @@ pub struct Session {
     cname: String,
     video_seed: u64,
     videos: Option<Box<video::Videos>>,
+    relays: Option<Box<relays::Relays>>,
+    /// Nothing is sent or received but by relays, and no address of ours is told.
+    is_relay_only: bool,
     /// Sessions that something was left for.
     wakes: Vec<u64>,
     ready_taps: Vec<u64>,
@@ -153,6 +158,8 @@ impl Session {
             cname,
             video_seed,
             videos: None,
+            relays: None,
+            is_relay_only: false,
             wakes: Vec::new(),
             ready_taps: Vec::new(),
             settings,
@@ -210,6 +217,7 @@ impl Session {
         if let Some(transport) = &mut self.transport {
             transport.close(now);
         }
+        self.close_relays(now);
         self.ports.clear();
         self.leave();
         self.close_videos(now);
@@ -219,6 +227,9 @@ impl Session {
 
     /// Takes one datagram that came to the socket `local`.
     pub fn input(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, data: &[u8]) {
+        if self.relays.is_some() && self.relay_input(now, local, from, data) {
+            return;
+        }
         if self.videos.is_some() && self.line_input(now, local, from, data) {
             return;
         }
@@ -237,6 +248,7 @@ impl Session {
         if self.is_ended {
             return;
         }
+        self.tick_relays(now);
         self.receiver.handle_timeout(now);
         self.report_digits();
         while let Some(due) = self.next_frame.filter(|due| *due <= now) {
@@ -259,14 +271,25 @@ impl Session {
             return transport;
         }
         let report = self.connected.map(|_| self.rtcp.next_deadline());
-        [transport, self.next_frame, report, self.video_deadline()]
+        let others = [self.video_deadline(), self.relay_deadline()];
+        [transport, self.next_frame, report]
             .into_iter()
+            .chain(others)
             .flatten()
             .min()
     }
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        while let Some(transmit) = self.poll_own_transmit() {
+            if let Some(direct) = self.by_relay(transmit) {
+                return Some(direct);
+            }
+        }
+        self.poll_relay_transmit()
+    }
+
+    fn poll_own_transmit(&mut self) -> Option<Transmit> {
         let shared = self.transport.as_mut().and_then(Transport::poll_transmit);
         shared.or_else(|| self.poll_video_transmit())
     }
@@ -291,6 +314,7 @@ impl Session {
     }
 
     fn drain_transport(&mut self, now: Instant) {
+        self.note_relay_time(now);
         while let Some(event) = self.transport.as_mut().and_then(Transport::poll_event) {
             match event {
                 TransportEvent::Connected => self.is_transport_ready = true,
@@ -302,6 +326,9 @@ impl Session {
                     self.emit(EventKind::Failed, 0.0, reason);
                 }
                 TransportEvent::IceState(state) => {
+                    if state == IceState::Disconnected {
+                        self.doubt_relays(now);
+                    }
                     self.ice_state = state.as_str();
                     self.emit(EventKind::IceState, 0.0, state.as_str());
                 }

@@ -1,9 +1,10 @@
 //! Our session descriptions, without the `v=` and `o=` lines.
 
 use std::fmt::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use super::audio_format::{self, AudioSettings};
+use super::candidates_writer::write_candidates;
 use super::keys_writer::{write_answered_keys, write_offered_keys};
 use super::lines::{FurtherLines, Writing, bundle, write_answered, write_offered};
 use super::negotiation::{Negotiated, RemoteTransport, TransportKind};
@@ -13,9 +14,6 @@ use super::profile::offered_protocol;
 use super::sdp::{Description, Direction, Media};
 use crate::codec::CodecKind;
 use crate::transport::IceDescription;
-
-/// RFC 8445 §5.1.2.1: host candidates.
-const HOST_PREFERENCE: u32 = 126 << 24;
 
 /// What an answer is made of.
 pub(super) struct Answering<'a> {
@@ -256,14 +254,7 @@ pub(super) fn write_common(
 fn write_ice(out: &mut Lines, ice: &IceDescription, advertised: IpAddr, role: &str) {
     line!(out, "a=ice-ufrag:{}", ice.ufrag);
     line!(out, "a=ice-pwd:{}", ice.password);
-    for (place, address) in candidates(ice, advertised).iter().enumerate() {
-        let priority = HOST_PREFERENCE + ((0xffff - place as u32) << 8) + 255;
-        let (foundation, ip, port) = (place + 1, address.ip(), address.port());
-        line!(
-            out,
-            "a=candidate:{foundation} 1 udp {priority} {ip} {port} typ host"
-        );
-    }
+    write_candidates(out, ice, advertised);
     line!(out, "a=end-of-candidates");
     write_certificate(out, &ice.fingerprint, role);
 }
@@ -280,22 +271,6 @@ pub(super) fn write_ice_of_bundle(out: &mut Lines, local: &LocalMedia, role: &st
         line!(out, "a=ice-pwd:{}", ice.password);
         line!(out, "a=fingerprint:sha-256 {}", ice.fingerprint);
         line!(out, "a=setup:{role}");
-    }
-}
-
-/// Our candidates; an advertised address that no socket has comes first, with the first port.
-fn candidates(ice: &IceDescription, advertised: IpAddr) -> Vec<SocketAddr> {
-    let own = ice.candidates.clone();
-    let is_own = own.iter().any(|address| address.ip() == advertised);
-    let same_family = own
-        .iter()
-        .find(|address| address.is_ipv4() == advertised.is_ipv4());
-    match same_family {
-        Some(first) if !is_own && !advertised.is_unspecified() => {
-            let mapped = SocketAddr::new(advertised, first.port());
-            std::iter::once(mapped).chain(own).collect()
-        }
-        _ => own,
     }
 }
 

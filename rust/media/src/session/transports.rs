@@ -23,16 +23,24 @@ pub(super) fn open_transport(
     locals: &[SocketAddr],
 ) -> Result<Transport, MediaError> {
     let identity = Arc::clone(identity);
-    let [rtp, rest @ ..] = locals else {
-        return Err(MediaError::Argument(
-            "a session needs a local address".to_owned(),
-        ));
-    };
-    let (rtp, rtcp) = (*rtp, *rest.first().unwrap_or(rtp));
+    let home = locals
+        .first()
+        .map(|rtp| (*rtp, *locals.get(1).unwrap_or(rtp)))
+        .ok_or_else(|| MediaError::Argument("a session needs a local address".to_owned()));
     Ok(match kind {
-        TransportKind::Plain => Transport::Plain(Box::new(PlainTransport::new(rtp, rtcp))),
-        TransportKind::Sdes => Transport::Sdes(Box::new(SdesTransport::new(identity, rtp, rtcp)?)),
-        TransportKind::Dtls => Transport::Dtls(Box::new(DtlsTransport::new(identity, rtp, rtcp))),
+        TransportKind::Plain => {
+            let (rtp, rtcp) = home?;
+            Transport::Plain(Box::new(PlainTransport::new(rtp, rtcp)))
+        }
+        TransportKind::Sdes => {
+            let (rtp, rtcp) = home?;
+            Transport::Sdes(Box::new(SdesTransport::new(identity, rtp, rtcp)?))
+        }
+        TransportKind::Dtls => {
+            let (rtp, rtcp) = home?;
+            Transport::Dtls(Box::new(DtlsTransport::new(identity, rtp, rtcp)))
+        }
+        // Without an address of ours it goes by relays.
         TransportKind::Ice => Transport::Ice(Box::new(IceTransport::new(now, identity, locals)?)),
     })
 }

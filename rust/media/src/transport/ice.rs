@@ -1,6 +1,7 @@
 //! ICE, DTLS and SRTP over the session's sockets (RFC 8445, RFC 5763, RFC 3711).
 
 mod early_checks;
+mod gathered;
 mod media;
 mod negotiation;
 
@@ -25,6 +26,7 @@ use super::{IceState, Transmit, TransportCounts, TransportEvent, stun};
 use crate::MediaError;
 
 use early_checks::EarlyCheck;
+pub use gathered::{GatheredCandidate, GatheredKind};
 pub use negotiation::{IceDescription, RemoteIce};
 
 /// Pace of checks at first; RFC 8445 §14 asks for no less than 5 ms.
@@ -40,6 +42,9 @@ const CHECKS_PER_PAIR: u16 = 100;
 /// An honest peer checks too, and is let through the gate by that.
 const UNPROVEN_CHECKS: u16 = 100;
 
+/// A way by a relay is taken when none without has been found for so long.
+const RELAY_WAIT: Duration = Duration::from_millis(500);
+
 #[derive(Debug, Clone)]
 struct Credentials {
     ufrag: String,
@@ -50,6 +55,7 @@ struct Credentials {
 pub struct IceTransport {
     identity: Arc<Identity>,
     locals: Vec<SocketAddr>,
+    gathered: Vec<GatheredCandidate>,
     agent: Agent,
     /// What requests are authenticated with: not the agent's, which shows a prepared restart's.
     live: Credentials,
@@ -83,12 +89,11 @@ impl IceTransport {
     /// Makes the transport anew for another fork of the same offer: what the offer said is kept
     /// (credentials, candidates, certificate), all that the first fork answered is not.
     pub fn fork(&self, now: Instant) -> Result<Self, MediaError> {
-        Self::with_credentials(
-            now,
-            self.identity.clone(),
-            &self.locals,
-            Some(self.live.clone()),
-        )
+        let own = Some(self.live.clone());
+        let mut fork = Self::with_credentials(now, self.identity.clone(), &self.locals, own)?;
+        fork.gathered.clone_from(&self.gathered);
+        fork.add_local_candidates()?;
+        Ok(fork)
     }
 
     fn with_credentials(
@@ -103,11 +108,16 @@ impl IceTransport {
             local_ufrag,
             local_pwd,
             multicast_dns_mode: MulticastDnsMode::Disabled,
-            candidate_types: vec![CandidateType::Host],
+            candidate_types: vec![CandidateType::Host, CandidateType::Relay],
             check_interval: FAST_CHECKS,
             max_binding_requests: Some(CHECKS_PER_PAIR),
             prflx_acceptance_min_wait: Some(Duration::ZERO),
             srflx_acceptance_min_wait: Some(Duration::ZERO),
+            relay_acceptance_min_wait: Some(if locals.is_empty() {
+                Duration::ZERO
+            } else {
+                RELAY_WAIT
+            }),
             ..AgentConfig::default()
         };
         let agent = Agent::new(now, Arc::new(config), identity.provider.clone())
@@ -116,6 +126,7 @@ impl IceTransport {
         let mut transport = Self {
             identity,
             locals: locals.to_vec(),
+            gathered: Vec::new(),
             agent,
             live,
             prepared: None,

@@ -20,6 +20,8 @@ mod latch;
 pub mod mux;
 mod paths;
 mod plain;
+pub mod reflexive;
+pub mod relay;
 mod sdes;
 mod srtp;
 mod stun;
@@ -30,7 +32,7 @@ use std::time::Instant;
 pub use dtls::Identity;
 pub use dtls_srtp::{DtlsTransport, RemoteDtls};
 pub use facts::{DtlsState, Facts};
-pub use ice::{IceDescription, IceTransport, RemoteIce};
+pub use ice::{GatheredCandidate, GatheredKind, IceDescription, IceTransport, RemoteIce};
 pub use plain::{PlainTransport, RemotePlain};
 pub use sdes::{RemoteSdes, SdesTransport};
 

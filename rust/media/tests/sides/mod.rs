@@ -62,6 +62,7 @@ fn side_of(
         ufrag: format!("uf{number}x"),
         password: "pwd-of-twenty-two-bytes".to_owned(),
         candidates: vec![(address, port).into()],
+        gathered: Vec::new(),
         fingerprint: format!("0{number}:AA"),
     };
     Side {

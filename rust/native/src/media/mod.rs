@@ -12,6 +12,7 @@ mod errors;
 mod feed;
 mod figures;
 mod frame;
+mod gathering;
 mod quality;
 mod rooms;
 mod tones;

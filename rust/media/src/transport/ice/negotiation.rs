@@ -8,7 +8,7 @@ use rtc::ice::candidate::candidate_host::CandidateHostConfig;
 use rtc::ice::candidate::{Candidate, CandidateConfig, unmarshal_candidate};
 
 use super::super::dtls::Dtls;
-use super::{Credentials, IceTransport, credentials_of, ice_fault};
+use super::{Credentials, GatheredCandidate, IceTransport, credentials_of, ice_fault};
 use crate::MediaError;
 
 /// Our half of an ICE session, for the SDP.
@@ -20,6 +20,8 @@ pub struct IceDescription {
     pub password: String,
     /// The addresses of the host candidates, in order of preference.
     pub candidates: Vec<SocketAddr>,
+    /// What was gathered beside them.
+    pub gathered: Vec<GatheredCandidate>,
     /// `a=fingerprint:sha-256`.
     pub fingerprint: String,
 }
@@ -76,6 +78,7 @@ impl IceTransport {
             ufrag: own.ufrag.clone(),
             password: own.password.clone(),
             candidates: self.locals.clone(),
+            gathered: self.gathered.clone(),
             fingerprint: self.identity.fingerprint().to_owned(),
         }
     }
@@ -182,10 +185,11 @@ impl IceTransport {
 
     fn restart(&mut self, now: Instant, kind: Restart) -> Result<(), MediaError> {
         let Credentials { ufrag, password } = self.live.clone();
+        // Local candidates are added anew: those of relays that are gone must not come back.
         let done = match kind {
-            Restart::Prepared => self.agent.apply_restart(now, true),
-            Restart::Fresh => self.agent.restart(now, String::new(), String::new(), true),
-            Restart::Kept => self.agent.restart(now, ufrag, password, true),
+            Restart::Prepared => self.agent.apply_restart(now, false),
+            Restart::Fresh => self.agent.restart(now, String::new(), String::new(), false),
+            Restart::Kept => self.agent.restart(now, ufrag, password, false),
         };
         done.map_err(|error| ice_fault(&error))?;
         self.live = credentials_of(&self.agent);
@@ -213,7 +217,7 @@ impl IceTransport {
                 .and_then(|candidate| self.agent.add_local_candidate(candidate))
                 .map_err(|error| ice_fault(&error))?;
         }
-        Ok(())
+        self.add_relayed_candidates()
     }
 
     /// Adds a candidate; what we cannot use (TCP, names, RTCP's component) is passed over.

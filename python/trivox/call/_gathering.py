@@ -1,0 +1,53 @@
+"""Addresses that a call gathers at STUN servers and relays before its first description."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from trivox.actor.correlation import log_fields
+from trivox.call._paths import CallPaths
+from trivox.call.ice_servers import IcePlaces
+
+if TYPE_CHECKING:
+    from trivox.call.media_leg import MediaLeg
+
+_LOGGER: Final = logging.getLogger("trivox.call")
+GATHERING_LIMIT: Final = 5.0
+"""Seconds all servers together have to answer in; a description does not wait for longer."""
+
+
+class CallGathering(CallPaths):
+    """What a call does to be reachable."""
+
+    _leg: MediaLeg
+    _places = IcePlaces()
+
+    async def _gather_addresses(self) -> None:
+        """Ask the servers, if the call goes by ICE and has not described itself yet.
+
+        Takes `GATHERING_LIMIT` seconds at most. A call that may do without relays goes on with
+        what could be had; the rest is logged.
+        """
+        servers = self._host.ice_servers
+        if not servers or not self._leg.is_ice or self._leg.local_sdp:
+            return
+        with trio.move_on_after(GATHERING_LIMIT) as limit:
+            self._places = await self._host.find_servers(servers)
+        self._refuse_ended()
+        self._warn(self._places.failures)
+        left = max(limit.deadline - trio.current_time(), 0.001)
+        said = await self._leg.gather(self._places, is_offer=not self._remote_offer, limit=left)
+        self._refuse_ended()
+        self._warn((said,) if said else ())
+
+    def _warn(self, failures: tuple[str, ...]) -> None:
+        for failure in failures:
+            _LOGGER.warning("no address from %s", failure, extra=log_fields())
+
+    def _take_lost_relay(self, text: str) -> None:
+        # What media has lost by that, ICE says; a restart finds what is gathered now.
+        _LOGGER.warning("the relay is gone: %s", text, extra=log_fields())
+        self._leg.begin_gathering(self._places, is_offer=True, limit=GATHERING_LIMIT)

@@ -1,0 +1,35 @@
+"""How a session finds addresses that far ends can reach, as the engine takes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class GatheringSessions(Protocol):
+    """Sessions that can ask STUN servers and relays for addresses."""
+
+    def use_relays_only(self, session: int) -> None:
+        """Send and receive by relays only, and tell no address of ours; before any description.
+
+        Raises EngineError once the session has sockets.
+        """
+        ...
+
+    def gather(
+        self,
+        session: int,
+        *,
+        relays: Sequence[tuple[str, str, int, str, str]],
+        stun: Sequence[tuple[str, int]],
+        is_offer: bool,
+        limit: float,
+    ) -> None:
+        """Begin to gather; GATHERED ends it, after `limit` seconds at the latest.
+
+        Relays are (name, IP address, port, user name, password), those in use are kept; of `stun`,
+        (IP address, port), the first of each family is asked. Raises EngineError without ICE.
+        """
+        ...

@@ -1,0 +1,48 @@
+"""The servers of the fake engine: every one of them answers at once."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Final
+
+from trivox.errors import EngineError, InvalidArgumentsError
+from trivox.media.engine import EngineEventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trivox.testing.fake_session import FakeSession
+
+_MOST_RELAYS: Final = 4
+
+
+class FakeGathering:
+    """The part of `FakeEngine` that gathers addresses."""
+
+    @abstractmethod
+    def _session(self, number: int) -> FakeSession: ...
+
+    @abstractmethod
+    def _emit(self, session: int, kind: EngineEventKind, number: float, text: str) -> None: ...
+
+    def use_relays_only(self, session: int) -> None:
+        """Refuse what the native engine refuses."""
+        if self._session(session).has_local:
+            raise EngineError("a session that has sockets cannot go by relays only any more")
+
+    def gather(
+        self,
+        session: int,
+        *,
+        relays: Sequence[tuple[str, str, int, str, str]],
+        stun: Sequence[tuple[str, int]],
+        is_offer: bool,
+        limit: float,
+    ) -> None:
+        """Tell that every relay gave an address."""
+        del stun, is_offer, limit
+        if self._session(session).transport != "ice":
+            raise EngineError("addresses are gathered for sessions with ICE only")
+        if len(relays) > _MOST_RELAYS:
+            raise InvalidArgumentsError(f"a call uses {_MOST_RELAYS} relays at most")
+        self._emit(session, EngineEventKind.GATHERED, 0.0, f"{len(relays)} ")

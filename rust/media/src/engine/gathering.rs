@@ -1,0 +1,97 @@
+//! The phase before a description in which a session's addresses at servers are gathered.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Engine, Mode, lock};
+use crate::MediaError;
+use crate::session::TransportKind;
+use crate::session::relays::{MOST_RELAYS, RelayAt};
+use crate::slot::Slot;
+use crate::transport::relay::RelayCredentials;
+
+/// A TURN server, reached over UDP.
+#[derive(Debug, Clone)]
+pub struct RelayServer {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// What the program calls it; unique in a session.
+    pub name: String,
+    /// Who we are there.
+    pub credentials: RelayCredentials,
+}
+
+/// What is gathered, and how long for.
+#[derive(Debug, Clone)]
+pub struct Gathering {
+    /// Relays to get addresses at; those that a gathering before has found are kept.
+    pub relays: Vec<RelayServer>,
+    /// STUN servers; the first one of a socket's family is asked.
+    pub stun: Vec<SocketAddr>,
+    /// Whether our description will be the offer.
+    pub is_offer: bool,
+    /// What has come by then is all.
+    pub limit: Duration,
+}
+
+impl Engine {
+    /// Has ICE of a session go by relays only.
+    ///
+    /// # Errors
+    /// `MediaError::State` once the session has sockets.
+    pub fn go_by_relays_only(&self, session: u64) -> Result<(), MediaError> {
+        self.command(session, |open, _| open.go_by_relays_only())
+    }
+
+    /// Begins to gather; a `Gathered` event ends it.
+    ///
+    /// # Errors
+    /// `MediaError::State` for a session without ICE, `MediaError::Argument` for too many relays,
+    /// `MediaError::System` when no port is free.
+    pub fn gather(&self, session: u64, gathering: Gathering) -> Result<(), MediaError> {
+        let slot = self.slot(session)?;
+        if slot.command(|open| Ok(open.transport_kind()))? != TransportKind::Ice {
+            return Err(MediaError::State(
+                "addresses are gathered for sessions with ICE only".to_owned(),
+            ));
+        }
+        if gathering.relays.len() > MOST_RELAYS {
+            return Err(MediaError::Argument(format!(
+                "a call uses {MOST_RELAYS} relays at most"
+            )));
+        }
+        self.attach(session, gathering.is_offer)?;
+        let (known, lost) =
+            slot.command(|open| Ok((open.relay_names(), open.forget_lost_relays())))?;
+        match &self.mode {
+            Mode::Live(live) => live.release_relays(&slot, &lost),
+            Mode::Driven(driven) => lock(driven).release_relays(&lost),
+        }
+        let (mut relays, mut failures) = (Vec::new(), Vec::new());
+        for server in gathering.relays {
+            if known.contains(&server.name) {
+                continue;
+            }
+            match self.bind_relay(&slot, server.address) {
+                Ok(local) => relays.push(RelayAt {
+                    local,
+                    server: server.address,
+                    name: server.name,
+                    credentials: server.credentials,
+                }),
+                Err(error) => failures.push(format!("{}: {error}", server.name)),
+            }
+        }
+        self.command(session, |open, now| {
+            let stun = open.questions_for(&gathering.stun);
+            open.gather(now, relays, &stun, failures, gathering.limit)
+        })
+    }
+
+    fn bind_relay(&self, slot: &Slot, server: SocketAddr) -> Result<SocketAddr, MediaError> {
+        match &self.mode {
+            Mode::Live(live) => live.bind_relay(slot, server),
+            Mode::Driven(driven) => lock(driven).bind_relay(slot, server),
+        }
+    }
+}

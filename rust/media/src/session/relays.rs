@@ -1,0 +1,391 @@
+//! A session's relays, and the phase before a description in which its addresses are gathered.
+//!
+//! They lie between the sockets and the transport: what a relay brings is given to the transport as
+//! if it had come to the relayed address, and what leaves from there goes by the relay.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::Session;
+use crate::MediaError;
+use crate::event::EventKind;
+use crate::transport::reflexive::Reflexive;
+use crate::transport::relay::{Relay, RelayCredentials, RelayEvent, RelaySettings};
+use crate::transport::{GatheredCandidate, GatheredKind, Transmit, Transport};
+
+/// Relays a session may use at a time.
+pub(crate) const MOST_RELAYS: usize = 4;
+
+/// Where a relay is reached, as a session is told of it.
+#[derive(Debug, Clone)]
+pub struct RelayAt {
+    /// The socket of ours that leads there, and nowhere else.
+    pub local: SocketAddr,
+    /// The relay.
+    pub server: SocketAddr,
+    /// What the program calls it; for messages.
+    pub name: String,
+    /// Who we are there.
+    pub credentials: RelayCredentials,
+}
+
+/// Addresses at relays that are remembered as gone.
+const MOST_GONE: usize = 8;
+
+struct Entry {
+    at: RelayAt,
+    relay: Relay,
+    /// Kept when the relay is gone, to say whose address it was.
+    relayed: Option<SocketAddr>,
+}
+
+/// The relays and STUN questions of one session.
+pub(crate) struct Relays {
+    /// The time of the last input: what leaves after it leaves then.
+    now: Instant,
+    entries: Vec<Entry>,
+    /// Addresses at relays that are gone; media may have gone by one until ICE finds another way.
+    gone: VecDeque<SocketAddr>,
+    questions: Vec<Reflexive>,
+    /// When gathering ends, whatever has come by then; None while none is under way.
+    until: Option<Instant>,
+    failures: Vec<String>,
+    transmits: VecDeque<Transmit>,
+}
+
+impl Relays {
+    fn new(now: Instant) -> Self {
+        Self {
+            now,
+            entries: Vec::new(),
+            gone: VecDeque::new(),
+            questions: Vec::new(),
+            until: None,
+            failures: Vec::new(),
+            transmits: VecDeque::new(),
+        }
+    }
+
+    fn of_socket(&mut self, local: SocketAddr) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|one| one.at.local == local)
+    }
+
+    fn is_gathering(&self) -> bool {
+        let asks = |entry: &Entry| entry.relayed.is_none() && !entry.relay.is_over();
+        self.entries.iter().any(asks) || self.questions.iter().any(Reflexive::is_asking)
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let relays = self
+            .entries
+            .iter()
+            .filter_map(|one| one.relay.next_deadline());
+        let questions = self.questions.iter().filter_map(Reflexive::next_deadline);
+        relays.chain(questions).chain(self.until).min()
+    }
+
+    fn poll_transmit(&mut self) -> Option<Transmit> {
+        if let Some(first) = self.transmits.pop_front() {
+            return Some(first);
+        }
+        for entry in &mut self.entries {
+            if let Some(data) = entry.relay.poll_transmit() {
+                let (local, to) = (entry.at.local, entry.at.server);
+                return Some(Transmit { local, to, data });
+            }
+        }
+        self.questions.iter_mut().find_map(Reflexive::poll_transmit)
+    }
+}
+
+impl Session {
+    /// Begins to gather: asks STUN servers and relays for addresses. `GATHERED` is told when all
+    /// have answered, and no later than `limit` from now.
+    ///
+    /// Relays that a gathering before has found and that are there yet are kept.
+    ///
+    /// # Errors
+    /// `MediaError::State` when the session's media does not travel by ICE, or without sockets.
+    pub fn gather(
+        &mut self,
+        now: Instant,
+        relays: Vec<RelayAt>,
+        stun: &[(SocketAddr, SocketAddr)],
+        failures: Vec<String>,
+        limit: Duration,
+    ) -> Result<(), MediaError> {
+        if !matches!(self.transport, Some(Transport::Ice(_))) {
+            return Err(MediaError::State(
+                "addresses are gathered for sessions with ICE only".to_owned(),
+            ));
+        }
+        let identity = &self.identity;
+        let own = self
+            .relays
+            .get_or_insert_with(|| Box::new(Relays::new(now)));
+        own.failures = failures;
+        own.until = Some(now + limit);
+        for at in relays {
+            let settings = RelaySettings {
+                credentials: at.credentials.clone(),
+                local: at.local.ip(),
+            };
+            let relay = Relay::new(now, identity.clone(), settings);
+            let relayed = None;
+            own.entries.push(Entry { at, relay, relayed });
+        }
+        let known: Vec<_> = own.questions.iter().map(Reflexive::local).collect();
+        let fresh = stun.iter().filter(|(local, _)| !known.contains(local));
+        own.questions
+            .extend(fresh.map(|(local, server)| Reflexive::new(now, *local, *server)));
+        self.drain_relays(now);
+        Ok(())
+    }
+
+    /// Has ICE go by relays only, and no address of ours be told (RFC 8828 §5.2, mode 4).
+    ///
+    /// # Errors
+    /// `MediaError::State` once the session has sockets.
+    pub fn go_by_relays_only(&mut self) -> Result<(), MediaError> {
+        if !self.needs_sockets() {
+            return Err(MediaError::State(
+                "a session that has sockets cannot go by relays only any more".to_owned(),
+            ));
+        }
+        self.is_relay_only = true;
+        Ok(())
+    }
+
+    /// The names of the relays that are there or being asked.
+    pub(crate) fn relay_names(&self) -> Vec<String> {
+        let entries = self.relays.iter().flat_map(|relays| &relays.entries);
+        let alive = entries.filter(|entry| !entry.relay.is_over());
+        alive.map(|entry| entry.at.name.clone()).collect()
+    }
+
+    /// Which of our sockets asks which server: none where only relays may be known.
+    pub(crate) fn questions_for(&self, servers: &[SocketAddr]) -> Vec<(SocketAddr, SocketAddr)> {
+        let towards = |local: &SocketAddr| {
+            let mut fitting = servers.iter();
+            let server = fitting.find(|server| server.is_ipv4() == local.is_ipv4())?;
+            Some((*local, *server))
+        };
+        self.locals.iter().filter_map(towards).collect()
+    }
+
+    /// Forgets relays that are gone; returns the sockets that led to them.
+    pub(crate) fn forget_lost_relays(&mut self) -> Vec<SocketAddr> {
+        let Some(own) = &mut self.relays else {
+            return Vec::new();
+        };
+        let is_over = |entry: &Entry| entry.relay.is_over();
+        let over = own.entries.iter().filter(|entry| is_over(entry));
+        let locals = over.map(|entry| entry.at.local).collect();
+        own.entries.retain(|entry| !is_over(entry));
+        locals
+    }
+
+    /// The address of the relay that was lost last.
+    pub(super) fn last_relayed(&self) -> Option<SocketAddr> {
+        self.relays
+            .as_ref()
+            .and_then(|own| own.gone.back().copied())
+    }
+
+    /// Takes a datagram that is from a relay or a STUN server; false leaves it to the transport.
+    pub(super) fn relay_input(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        from: SocketAddr,
+        data: &[u8],
+    ) -> bool {
+        let Some(own) = &mut self.relays else {
+            return false;
+        };
+        if let Some(entry) = own.of_socket(local) {
+            // Nobody else has business at this socket.
+            if entry.at.server == from {
+                entry.relay.handle_message(now, data);
+                self.drain_relays(now);
+            }
+            return true;
+        }
+        let mut questions = own.questions.iter_mut();
+        if !questions.any(|one| one.handle_datagram(now, local, from, data)) {
+            return false;
+        }
+        self.drain_relays(now);
+        true
+    }
+
+    /// Takes what is to leave from a relayed address; returns what is not.
+    pub(super) fn by_relay(&mut self, transmit: Transmit) -> Option<Transmit> {
+        let Some(own) = &mut self.relays else {
+            return Some(transmit);
+        };
+        let now = own.now;
+        let through = |entry: &&mut Entry| entry.relayed == Some(transmit.local);
+        if let Some(entry) = own.entries.iter_mut().find(through) {
+            entry.relay.send(now, transmit.to, &transmit.data);
+            return None;
+        }
+        (!own.gone.contains(&transmit.local)).then_some(transmit)
+    }
+
+    /// Notes what time it is, for what is sent after this input.
+    pub(super) fn note_relay_time(&mut self, now: Instant) {
+        if let Some(own) = &mut self.relays {
+            own.now = now;
+        }
+    }
+
+    pub(super) fn poll_relay_transmit(&mut self) -> Option<Transmit> {
+        self.relays.as_mut().and_then(|own| own.poll_transmit())
+    }
+
+    pub(super) fn relay_deadline(&self) -> Option<Instant> {
+        self.relays.as_ref().and_then(|own| own.next_deadline())
+    }
+
+    pub(super) fn tick_relays(&mut self, now: Instant) {
+        let Some(own) = &mut self.relays else { return };
+        for entry in &mut own.entries {
+            entry.relay.handle_timeout(now);
+        }
+        let is_connected = self.connected.is_some();
+        for question in &mut own.questions {
+            question.handle_timeout(now);
+            if is_connected {
+                question.finish();
+            }
+        }
+        self.drain_relays(now);
+    }
+
+    /// The path no longer answers: if it leads by a relay, that may be why.
+    pub(super) fn doubt_relays(&mut self, now: Instant) {
+        for entry in self.relays.iter_mut().flat_map(|own| &mut own.entries) {
+            entry.relay.probe(now);
+        }
+    }
+
+    /// Sends the last words by the relays, and gives all relayed addresses back.
+    pub(super) fn close_relays(&mut self, now: Instant) {
+        if self.relays.is_none() {
+            return;
+        }
+        self.note_relay_time(now);
+        while let Some(transmit) = self.poll_own_transmit() {
+            let direct = self.by_relay(transmit);
+            self.relays
+                .iter_mut()
+                .for_each(|own| own.transmits.extend(direct.clone()));
+        }
+        for entry in self.relays.iter_mut().flat_map(|own| &mut own.entries) {
+            entry.relay.close(now);
+        }
+    }
+
+    fn drain_relays(&mut self, now: Instant) {
+        while let Some((index, event)) = self.poll_relay_event() {
+            match event {
+                RelayEvent::Data(peer, data) => {
+                    let relayed = self.relays.as_ref().map(|own| own.entries[index].relayed);
+                    if let (Some(Some(relayed)), Some(transport)) = (relayed, &mut self.transport) {
+                        transport.handle_datagram(now, relayed, peer, &data);
+                        self.drain_transport(now);
+                    }
+                }
+                RelayEvent::Allocated { relayed, mapped } => {
+                    if let Some(own) = &mut self.relays {
+                        own.entries[index].relayed = Some(relayed);
+                    }
+                    let related = mapped.filter(|_| !self.is_relay_only);
+                    self.add_gathered(GatheredCandidate {
+                        kind: GatheredKind::Relayed,
+                        address: relayed,
+                        related,
+                    });
+                }
+                RelayEvent::Lost(why) => self.lose_relay(now, index, &why),
+            }
+        }
+        self.take_reflexive();
+        self.end_gathering(now);
+    }
+
+    fn poll_relay_event(&mut self) -> Option<(usize, RelayEvent)> {
+        let entries = &mut self.relays.as_mut()?.entries;
+        entries
+            .iter_mut()
+            .enumerate()
+            .find_map(|(index, entry)| Some((index, entry.relay.poll_event()?)))
+    }
+
+    fn lose_relay(&mut self, now: Instant, index: usize, why: &str) {
+        let Some(own) = &mut self.relays else { return };
+        let entry = &mut own.entries[index];
+        let text = format!("{}: {why}", entry.at.name);
+        match entry.relayed.take() {
+            Some(relayed) => {
+                if own.gone.len() == MOST_GONE {
+                    own.gone.pop_front();
+                }
+                own.gone.push_back(relayed);
+                if let Some(Transport::Ice(ice)) = &mut self.transport {
+                    ice.lose_gathered(relayed);
+                }
+                self.emit(EventKind::RelayLost, 0.0, text);
+                self.drain_transport(now);
+            }
+            None => own.failures.push(text),
+        }
+    }
+
+    fn add_gathered(&mut self, candidate: GatheredCandidate) {
+        if let Some(Transport::Ice(ice)) = &mut self.transport
+            && let Err(error) = ice.add_gathered(candidate)
+            && let Some(own) = &mut self.relays
+        {
+            own.failures.push(error.to_string());
+        }
+    }
+
+    fn take_reflexive(&mut self) {
+        let questions = self.relays.iter().flat_map(|own| &own.questions);
+        let found = questions.filter_map(|one| Some((one.mapped()?, one.local())));
+        // Where nobody translates addresses, a socket of ours has it already.
+        let found: Vec<_> = found
+            .filter(|(mapped, _)| !self.locals.contains(mapped))
+            .collect();
+        for (address, base) in found {
+            self.add_gathered(GatheredCandidate {
+                kind: GatheredKind::ServerReflexive,
+                address,
+                related: Some(base),
+            });
+        }
+    }
+
+    fn end_gathering(&mut self, now: Instant) {
+        let Some(own) = &mut self.relays else { return };
+        let Some(until) = own.until else { return };
+        if own.is_gathering() && now < until {
+            return;
+        }
+        own.until = None;
+        let late = own.entries.iter();
+        let late = late.filter(|entry| entry.relayed.is_none() && !entry.relay.is_over());
+        let late: Vec<_> = late
+            .map(|entry| format!("{}: it does not answer in time", entry.at.name))
+            .collect();
+        let text = [own.failures.as_slice(), &late].concat().join("; ");
+        let count = match &self.transport {
+            Some(Transport::Ice(ice)) => ice.gathered().len(),
+            _ => 0,
+        };
+        self.emit(EventKind::Gathered, 0.0, format!("{count} {text}"));
+    }
+}

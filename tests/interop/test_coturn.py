@@ -1,0 +1,84 @@
+"""Calls by way of coturn, between a handler and Chromium; neither tells the other an address."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import trio
+
+import trivox
+
+from .browser_house import PATIENCE, Handler, house, uri_of
+from .far_ends.coturn import PASSWORD, USER, open_coturn
+from .tones import assert_tone
+
+pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.far_end("coturn")]
+
+
+RELAYED = trivox.CallSettings(media="webrtc", relay_only=True)
+
+
+def server(port: int, password: str = PASSWORD) -> tuple[trivox.IceServer, ...]:
+    """Return the relay as a client is told of it."""
+    return (trivox.IceServer(f"turn:127.0.0.1:{port}", USER, password),)
+
+
+def addresses_in(sdp: str) -> list[str]:
+    """Return the kinds of the candidates of a description."""
+    lines = [line for line in sdp.splitlines() if line.startswith("a=candidate:")]
+    return [line.split(" typ ")[1].split()[0] for line in lines]
+
+
+async def test_both_sides_by_relays_only_hear_each_other(page, run_dir, tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    handler = Handler(tmp_path / "handler.wav", seconds=60, settings=RELAYED)
+    async with open_coturn(run_dir) as coturn:
+        relay = {"port": coturn.port, "username": USER, "credential": PASSWORD}
+        async with house(
+            page, handler, ice_servers=server(coturn.port), library="jssip", relay=relay
+        ) as (browser, _, target):
+            await browser.call("dial", target)
+            await browser.hears(880, PATIENCE)
+            with trio.fail_after(PATIENCE):
+                while handler.call.statistics().packets_received < 200:
+                    await trio.sleep(0.1)
+            answer, offer = handler.call._leg.local_sdp, handler.call._leg.remote_sdp
+            await browser.call("hangup")
+            with trio.fail_after(PATIENCE):
+                await handler.ended.wait()
+        said = coturn.said
+
+    assert addresses_in(answer) == ["relay"]
+    assert set(addresses_in(offer)) == {"relay"}
+    assert "raddr 0.0.0.0 rport 0" in answer
+    assert "CHANNEL_BIND" in said
+    assert PASSWORD not in caplog.text
+    assert_tone(tmp_path / "handler.wav", 440, from_s=1, seconds=2)
+
+
+async def test_a_caller_by_relays_reaches_a_browser_that_is_not(page, run_dir, tmp_path):
+    async with (
+        open_coturn(run_dir, stale_nonce=60) as coturn,
+        house(page, None, ice_servers=server(coturn.port), library="jssip") as (_, client, own),
+        client.dial(uri_of("alice", own), RELAYED) as call,
+    ):
+        with trio.fail_after(PATIENCE):
+            async with call.recording(str(tmp_path / "caller.wav")):
+                while call.statistics().packets_received < 150:
+                    await trio.sleep(0.1)
+        offer = call._leg.local_sdp
+
+    assert addresses_in(offer) == ["relay"]
+    assert_tone(tmp_path / "caller.wav", 440, from_s=1, seconds=1)
+
+
+async def test_a_wrong_password_fails_the_call_with_a_sentence(run_dir):
+    async with (
+        open_coturn(run_dir) as coturn,
+        trivox.open_client(
+            listen=["sip:127.0.0.1:0;transport=udp"], ice_servers=server(coturn.port, "wrong")
+        ) as client,
+    ):
+        with trio.fail_after(PATIENCE), pytest.raises(trivox.CallFailedError, match="relays only"):
+            await client.create_call("sip:nobody@127.0.0.1:9", RELAYED).start()
