@@ -18,6 +18,7 @@ from trivox.call.conference_events import (
 )
 from trivox.call.conference_member import ConferenceMember
 from trivox.call.joining import refuse_joined
+from trivox.call.media_leg import Pending
 from trivox.call.room_recording import RoomRecording
 from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
@@ -56,7 +57,7 @@ class Conference:
         self._room: int | None = None
         self._is_over = False
         self._members: dict[MediaLeg, ConferenceMember] = {}
-        self._recordings: dict[int, RoomRecording] = {}
+        self._recordings: dict[int, Pending] = {}
         self._emitter: Emitter[ConferenceEvent] = Emitter(
             isolation=isolation, start_soon=start_soon
         )
@@ -164,9 +165,9 @@ class Conference:
             case EngineEventKind.ACTIVE_SPEAKER:
                 self._note_speaker(int(number))
             case EngineEventKind.RECORDING_ENDED:
-                recording = self._recordings.pop(int(number), None)
-                if recording is not None:
-                    recording.finish(text)
+                pending = self._recordings.pop(int(number), None)
+                if pending is not None:
+                    pending.finish(text)
                 if self._is_over and not self._recordings:
                     self._detach()
             case EngineEventKind.FAILED:
@@ -184,8 +185,9 @@ class Conference:
         leg = member.call._leg  # noqa: SLF001 (shared by the package)
         leg.sessions.set_member(self._room, leg.session, **member._settings)  # noqa: SLF001 (as above)
 
-    def _expect(self, number: int, recording: RoomRecording) -> None:
-        self._recordings[number] = recording
+    def _expect(self, number: int) -> Pending:
+        pending = self._recordings[number] = Pending()
+        return pending
 
     def _remove(self, leg: MediaLeg) -> None:
         member = self._members.pop(leg, None)

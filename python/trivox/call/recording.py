@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from trivox.call.media_leg import MediaLeg, Pending
 
-_DISK_LIMIT: Final = 5.0
+DISK_LIMIT: Final = 5.0
 """Seconds leaving waits for the file to be on disk."""
 
 
@@ -35,9 +35,7 @@ class Recording:
         format: str | None,  # noqa: A002 (as others call it)
         begin: Callable[[], Awaitable[None]],
     ) -> None:
-        if not isinstance(path, str | os.PathLike):
-            raise InvalidArgumentsError(f"{path!r} is no path to record to")
-        self.path: Final = os.fspath(path)
+        self.path: Final = checked_path(path)
         self.format: Final = format or format_of(self.path)
         self.seconds = 0.0
         """Length of the file, after leaving."""
@@ -74,7 +72,7 @@ class Recording:
                 self.seconds = self._leg.sessions.stop_recording(self._leg.session, self._number)
         if kind is not None:
             return
-        with trio.move_on_after(_DISK_LIMIT):
+        with trio.move_on_after(DISK_LIMIT):
             error = await self._pending.wait()
             if error:
                 raise EngineError(f"the recording {self.path} failed: {error}")
@@ -87,6 +85,13 @@ def _length(path: str) -> float:
         return file_seconds(path)
     except EngineError:
         return 0.0
+
+
+def checked_path(path: str | os.PathLike[str]) -> str:
+    """Return a path as text. Raises InvalidArgumentsError for what is none."""
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidArgumentsError(f"{path!r} is no path to record to")
+    return os.fspath(path)
 
 
 def format_of(path: str) -> str:

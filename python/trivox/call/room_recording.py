@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import TYPE_CHECKING, Final, final
 
 import trio
 
-from trivox.call.recording import format_of
+from trivox.call.recording import DISK_LIMIT, checked_path, format_of
 from trivox.errors import EngineError, InvalidArgumentsError
 
 if TYPE_CHECKING:
+    import os
     from types import TracebackType
 
     from trivox.call.conference import Conference
+    from trivox.call.media_leg import Pending
     from trivox.media.engine import MediaSessions
-
-_DISK_LIMIT: Final = 5.0
-"""Seconds leaving waits for the file to be on disk."""
 
 
 @final
@@ -28,9 +26,7 @@ class RoomRecording:
     def __init__(
         self, conference: Conference, sessions: MediaSessions, path: str | os.PathLike[str]
     ) -> None:
-        if not isinstance(path, str | os.PathLike):
-            raise InvalidArgumentsError(f"{path!r} is no path to record to")
-        self.path: Final = os.fspath(path)
+        self.path: Final = checked_path(path)
         if format_of(self.path) != "wav":
             raise InvalidArgumentsError(
                 f"a room is recorded as WAV: {path!r} would be something else"
@@ -40,15 +36,14 @@ class RoomRecording:
         self._conference = conference
         self._sessions = sessions
         self._number: int | None = None
-        self._error: str | None = None
-        self._done = trio.lowlevel.ParkingLot()
+        self._pending: Pending | None = None
 
     async def __aenter__(self) -> RoomRecording:
         """Begin. Raises EngineError when the file cannot be created."""
         await trio.lowlevel.checkpoint()  # before: nobody would stop what a cancelled one began
         room = self._conference._open_room()  # noqa: SLF001 (shared by the package)
         self._number = self._sessions.record_room(room, self.path)
-        self._conference._expect(self._number, self)  # noqa: SLF001 (as above)
+        self._pending = self._conference._expect(self._number)  # noqa: SLF001 (as above)
         return self
 
     async def __aexit__(
@@ -62,6 +57,7 @@ class RoomRecording:
         Raises:
             EngineError: The file could not be written.
         """
+        assert self._pending is not None, "left without having been entered"
         assert self._number is not None, "left without having been entered"
         # The conference may have ended first, and the file with it.
         with contextlib.suppress(EngineError):
@@ -69,14 +65,7 @@ class RoomRecording:
             self.seconds = self._sessions.stop_room_recording(room, self._number)
         if kind is not None:
             return
-        await trio.lowlevel.checkpoint()
-        with trio.move_on_after(_DISK_LIMIT):
-            while self._error is None:
-                await self._done.park()
-        if self._error:
-            raise EngineError(f"the recording {self.path} failed: {self._error}")
-
-    def finish(self, error: str) -> None:
-        """Note that the file is on disk, or why not."""
-        self._error = error
-        self._done.unpark_all()
+        with trio.move_on_after(DISK_LIMIT):
+            error = await self._pending.wait()
+            if error:
+                raise EngineError(f"the recording {self.path} failed: {error}")
