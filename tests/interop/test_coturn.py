@@ -73,6 +73,36 @@ async def test_a_caller_by_relays_reaches_a_browser_that_is_not(page, run_dir, t
     assert_tone(tmp_path / "caller.wav", 440, from_s=1, seconds=1)
 
 
+async def test_a_relay_that_dies_is_replaced_by_another(page, run_dir, tmp_path):
+    handler = Handler(tmp_path / "handler.wav", seconds=300, settings=RELAYED)
+    (run_dir / "second").mkdir()
+    async with open_coturn(run_dir) as first, open_coturn(run_dir / "second") as second:
+        servers = (*server(first.port), *server(second.port))
+        async with house(page, handler, ice_servers=servers, library="jssip") as (
+            browser,
+            _,
+            target,
+        ):
+            await browser.call("dial", target)
+            await browser.hears(880, PATIENCE)
+            used = [coturn for coturn in (first, second) if "CHANNEL_BIND" in coturn.said]
+            used[0].process.kill()
+            with trio.fail_after(2 * PATIENCE):
+                await handler.call.state.wait_value(trivox.CallState.RECONNECTING)
+                await handler.call.state.wait_value(trivox.CallState.CONNECTED)
+                before = handler.call.statistics().packets_received
+                while handler.call.statistics().packets_received < before + 100:
+                    await trio.sleep(0.1)
+            await browser.hears(880, PATIENCE)
+            await browser.call("hangup")
+            with trio.fail_after(PATIENCE):
+                await handler.ended.wait()
+
+    assert len(used) == 1
+    assert handler.end is not None
+    assert handler.end.reason is trivox.EndReason.REMOTE_ENDED
+
+
 async def test_a_wrong_password_fails_the_call_with_a_sentence(run_dir):
     async with (
         open_coturn(run_dir) as coturn,
