@@ -11,6 +11,10 @@ use super::super::dtls::Dtls;
 use super::{Credentials, GatheredCandidate, IceTransport, credentials_of, ice_fault};
 use crate::MediaError;
 
+/// Addresses of the peer, from all of its descriptions since the last restart: a peer with many
+/// interfaces has some twenty.
+const MOST_CANDIDATES: usize = 64;
+
 /// Our half of an ICE session, for the SDP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IceDescription {
@@ -222,7 +226,8 @@ impl IceTransport {
 
     /// Adds a candidate; what we cannot use (TCP, names, RTCP's component) is passed over.
     fn add_remote_candidate(&mut self, value: &str) {
-        if let Ok(candidate) = unmarshal_candidate(value)
+        if self.agent.get_remote_candidates().len() < MOST_CANDIDATES
+            && let Ok(candidate) = unmarshal_candidate(value)
             && is_usable(&candidate)
         {
             self.agent.add_remote_candidate(candidate).ok();
