@@ -29,6 +29,7 @@ mod receive;
 pub mod relays;
 mod report;
 pub mod rtcp;
+mod rtcp_schedule;
 mod sdp;
 mod sdp_writer;
 mod send;
@@ -256,7 +257,7 @@ impl Session {
             self.next_frame = Some(Sender::next_tick_after(now, due));
         }
         self.send_given(now);
-        if self.connected.is_some() && self.rtcp.next_deadline() <= now {
+        if self.connected.is_some() && self.rtcp.is_due(now) {
             self.send_report(now);
         }
         self.tick_videos(now);

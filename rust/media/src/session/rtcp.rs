@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::packet::be_u32;
+use super::rtcp_schedule::Schedule;
 use super::statistics::Reception;
-use crate::random::Random;
 
 /// Between two reports of a bare RTP session (RFC 3550 §6.2).
 const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
@@ -52,16 +52,14 @@ pub struct SenderInformation {
 pub struct Rtcp {
     ssrc: u32,
     cname: String,
-    interval: Duration,
     origin: Instant,
-    next: Instant,
+    schedule: Schedule,
     /// The one source whose sender reports are meant, where several share a transport.
     source: Option<u32>,
     /// Middle 32 bits of the NTP time of the far end's last sender report, and when it came.
     last_sender_report: Option<(u32, Instant)>,
     remote: Option<RemoteReport>,
     has_reported: bool,
-    random: Random,
 }
 
 impl Rtcp {
@@ -73,26 +71,27 @@ impl Rtcp {
         } else {
             PLAIN_INTERVAL
         };
-        let mut rtcp = Self {
+        Self {
             ssrc,
             cname,
-            interval,
             origin: now,
-            next: now,
+            schedule: Schedule::new(now, interval, seed),
             source: None,
             last_sender_report: None,
             remote: None,
             has_reported: false,
-            random: Random::new(seed),
-        };
-        rtcp.next = now + rtcp.randomised(interval / 2);
-        rtcp
+        }
     }
 
-    /// When `report` wants to be called.
+    /// When `is_due` wants to be asked.
     #[must_use]
     pub fn next_deadline(&self) -> Instant {
-        self.next
+        self.schedule.next()
+    }
+
+    /// Whether to report now; asked at `next_deadline`, which may lie later then.
+    pub fn is_due(&mut self, now: Instant) -> bool {
+        self.schedule.is_due(now)
     }
 
     /// The far end's last report of our stream.
@@ -131,7 +130,7 @@ impl Rtcp {
         sent: Option<SenderInformation>,
         received: Option<(u32, Reception)>,
     ) -> Vec<u8> {
-        self.next = now + self.randomised(self.interval);
+        self.schedule.reported(now);
         self.has_reported = true;
         let mut packet = self.reports(now, sent, received);
         self.describe(&mut packet);
@@ -268,11 +267,6 @@ impl Rtcp {
     fn ntp_middle(&self, now: Instant) -> u32 {
         (self.ntp(now) >> 16) as u32
     }
-
-    /// 0.5 to 1.5 of an interval, so that the reports of many sessions spread (RFC 3550 §6.3.1).
-    fn randomised(&mut self, interval: Duration) -> Duration {
-        interval.mul_f64(0.5 + self.random.unit())
-    }
 }
 
 #[cfg(test)]
@@ -355,18 +349,6 @@ mod tests {
                 }
                 one.handle_untrusted(origin, &broken);
             }
-        }
-    }
-
-    #[test]
-    fn reports_are_spread_around_the_interval() {
-        let mut now = now();
-        let mut one = rtcp(1, now);
-        for _ in 0..100 {
-            one.report(now, None, None);
-            let wait = one.next_deadline() - now;
-            assert!((2.5..=7.5).contains(&wait.as_secs_f64()));
-            now = one.next_deadline();
         }
     }
 }

@@ -216,7 +216,7 @@ impl Session {
             if !is_connected {
                 return None;
             }
-            if line.rtcp.next_deadline() <= now {
+            if line.rtcp.is_due(now) {
                 let received = line.receiver.report();
                 let packet = line
                     .rtcp
