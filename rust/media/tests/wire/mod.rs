@@ -99,6 +99,8 @@ pub(crate) struct Pair {
     answerer_locals: Vec<SocketAddr>,
     flight: VecDeque<(Instant, Transmit)>,
     sent: Vec<SocketAddr>,
+    /// What somebody on the path has seen of DTLS, SRTP and SRTCP.
+    pub(crate) overheard: Vec<Vec<u8>>,
     /// The state of a random generator; 0: every datagram arrives as it was sent, and alone.
     pub(crate) mutations: u64,
     pub(crate) is_flooded: bool,
@@ -166,6 +168,7 @@ impl Pair {
             answerer_locals,
             flight: VecDeque::new(),
             sent: Vec::new(),
+            overheard: Vec::new(),
             mutations: 0,
             is_flooded: false,
         }
@@ -394,6 +397,10 @@ impl Pair {
                     self.role_conflicts_sent += 1;
                 }
                 self.sent.push(datagram.to);
+                // A copied check is authentic, and is answered (RFC 8445 §19.4).
+                if datagram.data.first().is_some_and(|first| *first > 3) {
+                    self.overheard.push(datagram.data.clone());
+                }
                 if !self.is_cut {
                     self.flight.push_back((self.now + DELAY, datagram));
                 }
