@@ -87,6 +87,7 @@ from trivox.call.streams import (
     StreamType,
 )
 from trivox.call.timings import CallTimings
+from trivox.call.tone_events import Answerer, AnswererDetected, CallTone, ToneDetected
 from trivox.call.trace import TraceRecord
 from trivox.call.transfer import TransferResult
 from trivox.call.upgrade import UpgradeStatus
@@ -153,7 +154,7 @@ from trivox.errors import (
     TrivoxError,
     UnavailableError,
 )
-from trivox.media.detection import Detection
+from trivox.media.detection import AnswererDetection, Detection
 from trivox.media.frames import AudioFrame
 from trivox.media.marks import Mark, PassedMarks
 from trivox.media.port import AudioPort, Cleared
@@ -195,6 +196,9 @@ __all__ = [
     "AccountConfig",
     "ActiveSpeakerChanged",
     "AlertInfo",
+    "Answerer",
+    "AnswererDetected",
+    "AnswererDetection",
     "AsyncIterSource",
     "AudioFrame",
     "AudioPort",
@@ -223,6 +227,7 @@ __all__ = [
     "CallSettings",
     "CallState",
     "CallTimings",
+    "CallTone",
     "CallTransferError",
     "CallTransferFailedError",
     "CallTransferTimeoutError",
@@ -367,6 +372,7 @@ __all__ = [
     "TargetRefusedError",
     "TlsConfig",
     "TlsIdentity",
+    "ToneDetected",
     "ToneSource",
     "TraceRecord",
     "TransferCompleted",

@@ -533,8 +533,20 @@ class MediaEngine:
         self, session: int, *, voice: bool, hang_over: float, level_interval: float
     ) -> None:
         """Say what is listened for; VOICE_ACTIVITY and LEVEL follow."""
-    def set_tones(self, session: int, *, dtmf: bool) -> None:
-        """Say what tones are listened for; INBAND_DTMF_STARTED and INBAND_DTMF follow."""
+    def set_tones(self, session: int, *, dtmf: bool, tones: bool) -> None:
+        """Say what is listened for; INBAND_DTMF_STARTED, INBAND_DTMF and TONE_HEARD follow."""
+    def begin_answerer(
+        self,
+        session: int,
+        *,
+        initial_silence: float,
+        greeting: float,
+        after_greeting: float,
+        words: int,
+        word: float,
+        limit: float,
+    ) -> None:
+        """Listen from now on for who has answered; ANSWERER_TOLD follows, once."""
     def send_inband(self, session: int, tones: str, duration: float, gap: float) -> int:
         """Send keys as sound in the audio; DTMF_SENT follows."""
     def prepare_video(self, session: int, codecs: Sequence[str], *, receive: bool) -> None:

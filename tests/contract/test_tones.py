@@ -21,7 +21,7 @@ async def test_keys_by_sound_arrive_once_in_order_where_somebody_listens(
 ) -> None:
     caller, callee = await connect_pair(made.media, made.transport, HOSTS)
     sessions = made.media.sessions
-    sessions.set_tones(callee.session, dtmf=True)
+    sessions.set_tones(callee.session, dtmf=True, tones=False)
 
     sending = sessions.send_inband(caller.session, "4,2#", 0.1, 0.05)
     await caller.wait_for(Kind.DTMF_SENT, sending)
@@ -38,3 +38,18 @@ async def test_what_is_no_key_is_refused(made: Made, autojump_clock: MockClock) 
 
     with pytest.raises(InvalidArgumentsError):
         made.media.sessions.send_inband(caller.session, "12x", 0.1, 0.1)
+
+
+async def test_nobody_who_speaks_is_nobody_known(made: Made, autojump_clock: MockClock) -> None:
+    caller, callee = await connect_pair(made.media, made.transport, HOSTS)
+    del caller
+    began = trio.current_time()
+    wish = {"greeting": 1.5, "after_greeting": 0.8, "words": 3, "word": 0.1, "limit": 5.0}
+    with pytest.raises(InvalidArgumentsError):
+        made.media.sessions.begin_answerer(callee.session, initial_silence=0.0, **wish)
+    made.media.sessions.begin_answerer(callee.session, initial_silence=1.0, **wish)
+
+    told = await callee.wait_for(Kind.ANSWERER_TOLD)
+
+    assert told[2] == "unknown silence 0"
+    assert trio.current_time() - began == pytest.approx(1.0, abs=0.06)

@@ -41,7 +41,7 @@ async def connect(media: DrivenMedia, codec: str) -> tuple[Side, Side]:
     sessions.set_remote(callee.session, sessions.create_offer(caller.session), "offer", "")
     sessions.set_remote(caller.session, sessions.create_answer(callee.session), "answer", "tag")
     await callee.wait_for(Kind.CONNECTED)
-    sessions.set_tones(callee.session, dtmf=True)
+    sessions.set_tones(callee.session, dtmf=True, tones=False)
     return caller, callee
 
 
@@ -51,7 +51,7 @@ def heard(side: Side, kind: Kind = Kind.INBAND_DTMF) -> str:
 
 @pytest.mark.parametrize("codec", ["PCMU", "PCMA", "G722", "opus", "L16"])
 async def test_all_keys_pass_every_codec_at_the_least_length(
-    media: DrivenMedia, codec: str
+    autojump_clock: MockClock, media: DrivenMedia, codec: str
 ) -> None:
     caller, callee = await connect(media, codec)
     sending = media.sessions.send_inband(caller.session, KEYS, 0.05, 0.05)
@@ -66,7 +66,9 @@ async def test_all_keys_pass_every_codec_at_the_least_length(
 
 
 @pytest.mark.parametrize("codec", ["PCMU", "PCMA", "G722", "opus"])
-async def test_keys_are_heard_through_two_percent_loss(media: DrivenMedia, codec: str) -> None:
+async def test_keys_are_heard_through_two_percent_loss(
+    autojump_clock: MockClock, media: DrivenMedia, codec: str
+) -> None:
     caller, callee = await connect(media, codec)
     media.sessions.set_impairment(caller.session, 0.02)
     sending = media.sessions.send_inband(caller.session, KEYS * 4, 0.1, 0.07)
@@ -76,7 +78,9 @@ async def test_keys_are_heard_through_two_percent_loss(media: DrivenMedia, codec
     assert heard(callee) == KEYS * 4
 
 
-async def test_keys_sound_while_muted_and_in_place_of_what_plays(media: DrivenMedia) -> None:
+async def test_keys_sound_while_muted_and_in_place_of_what_plays(
+    autojump_clock: MockClock, media: DrivenMedia
+) -> None:
     caller, callee = await connect(media, "PCMU")
     sessions = media.sessions
     sessions.play_tone(caller.session, [440.0], [], 60.0, -12.0)
@@ -89,7 +93,9 @@ async def test_keys_sound_while_muted_and_in_place_of_what_plays(media: DrivenMe
     assert heard(callee) == "1234"
 
 
-async def test_keys_wait_while_nothing_may_be_sent(media: DrivenMedia) -> None:
+async def test_keys_wait_while_nothing_may_be_sent(
+    autojump_clock: MockClock, media: DrivenMedia
+) -> None:
     caller, callee = await connect(media, "PCMU")
     sessions = media.sessions
     sessions.set_direction(caller.session, "inactive")
@@ -106,7 +112,7 @@ async def test_keys_wait_while_nothing_may_be_sent(media: DrivenMedia) -> None:
     assert heard(callee) == "5"
 
 
-async def test_cancelled_keys_are_not_sent(media: DrivenMedia) -> None:
+async def test_cancelled_keys_are_not_sent(autojump_clock: MockClock, media: DrivenMedia) -> None:
     caller, callee = await connect(media, "PCMU")
     sending = media.sessions.send_inband(caller.session, "123", 0.2, 0.1)
     await trio.sleep(0.1)
@@ -117,16 +123,20 @@ async def test_cancelled_keys_are_not_sent(media: DrivenMedia) -> None:
     assert heard(callee) == "1"
 
 
-async def test_nobody_is_told_who_did_not_ask(media: DrivenMedia) -> None:
+async def test_nobody_is_told_who_did_not_ask(
+    autojump_clock: MockClock, media: DrivenMedia
+) -> None:
     caller, callee = await connect(media, "PCMU")
-    media.sessions.set_tones(callee.session, dtmf=False)
+    media.sessions.set_tones(callee.session, dtmf=False, tones=False)
     media.sessions.send_inband(caller.session, "123", 0.1, 0.1)
     await trio.sleep(1)
 
     assert not heard(callee)
 
 
-async def test_speech_like_sound_presses_no_key(media: DrivenMedia, tmp_path: Path) -> None:
+async def test_speech_like_sound_presses_no_key(
+    autojump_clock: MockClock, media: DrivenMedia, tmp_path: Path
+) -> None:
     path = tmp_path / "speech.wav"
     write_wav(path, 16_000, speech_like(16_000, 10.0))
     caller, callee = await connect(media, "PCMU")

@@ -22,7 +22,16 @@ from trivox.call.events import (
     RemoteMediaRemoved,
     StopRinging,
 )
-from trivox.call.states import IGNORED, LEAVING, TABLE, Action, CallState, Phase, Trigger
+from trivox.call.states import (
+    IGNORED,
+    LEAVING,
+    TABLE,
+    Action,
+    CallDirection,
+    CallState,
+    Phase,
+    Trigger,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +144,9 @@ class CallMachine(CallListening, ABC):
         if self._watchables:
             self._tell("remote_display_name", "remote_sip_uri")
         self._add_remote_stream()
+        answerer = self.settings.detection.answerer
+        if answerer is not None and self.direction is CallDirection.OUTGOING and self._leg.is_open:
+            answerer.begin(self._leg.sessions, self._leg.session)
         self._emit(Connected, Originator.REMOTE)
 
     def _note_end(self) -> None:

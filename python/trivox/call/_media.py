@@ -18,6 +18,7 @@ from trivox.call.playback import Played, begin_playback, play_out
 from trivox.call.quality import QualityIssueCleared, QualityIssueRaised, read_issue
 from trivox.call.recording import Recording
 from trivox.call.states import Phase, Trigger
+from trivox.call.tone_events import AnswererDetected, ToneDetected, read_answerer, read_tone
 from trivox.media.engine import EngineEventKind
 from trivox.media.port import AudioPort
 from trivox.media.sources import FileSource
@@ -249,6 +250,19 @@ class CallMedia(CallMachine):
                 self._leg.digits.note_key_down(INBAND)
             case EngineEventKind.INBAND_DTMF:
                 self._take_digit(text, number, INBAND)
+            case EngineEventKind.TONE_HEARD:
+                tone, frequencies = read_tone(text)
+                self._emit(ToneDetected, Originator.REMOTE, tone=tone, frequencies=frequencies)
+            case EngineEventKind.ANSWERER_TOLD:
+                who, cause, words = read_answerer(text)
+                self._emit(
+                    AnswererDetected,
+                    Originator.REMOTE,
+                    answerer=who,
+                    cause=cause,
+                    greeting=number,
+                    words=words,
+                )
             case EngineEventKind.VOICE_ACTIVITY:
                 self._emit(
                     VoiceActivity,

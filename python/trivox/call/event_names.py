@@ -33,6 +33,7 @@ from trivox.call.events import (
     TransferRequested,
 )
 from trivox.call.quality import QualityIssueCleared, QualityIssueRaised
+from trivox.call.tone_events import AnswererDetected, ToneDetected
 
 
 class CallEvent(Enum):
@@ -57,6 +58,8 @@ class CallEvent(Enum):
     STATS_REPORT = StatsReport
     VOICE_ACTIVITY = VoiceActivity
     LEVEL_REPORT = LevelReport
+    TONE_DETECTED = ToneDetected
+    ANSWERER_DETECTED = AnswererDetected
     QUALITY_ISSUE_RAISED = QualityIssueRaised
     QUALITY_ISSUE_CLEARED = QualityIssueCleared
     RECONNECTING = Reconnecting

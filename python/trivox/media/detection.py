@@ -13,6 +13,49 @@ if TYPE_CHECKING:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswererDetection:
+    """When who has answered a call is taken for a person or a machine.
+
+    Attributes:
+        initial_silence: Nobody speaks for so many seconds: unknown.
+        greeting: Seconds of a greeting that is a machine's, pauses within it included.
+        after_greeting: Seconds of silence that make a shorter greeting a person's.
+        words: More words than these are a machine's.
+        word: Seconds of voice that are a word; 0.05 s without a voice divide two.
+        limit: Seconds after which nobody knows.
+    """
+
+    initial_silence: float = 2.5
+    greeting: float = 1.5
+    after_greeting: float = 0.8
+    words: int = 3
+    word: float = 0.1
+    limit: float = 5.0
+
+    def __post_init__(self) -> None:
+        for name in ("initial_silence", "greeting", "after_greeting", "word", "limit"):
+            if not 0.02 <= getattr(self, name) <= 60.0:
+                raise InvalidArgumentsError(
+                    f"{name} is {getattr(self, name)}; it must be 0.02 to 60 s"
+                )
+        if not (isinstance(self.words, int) and 1 <= self.words <= 1000):
+            raise InvalidArgumentsError(f"words is {self.words}; it must be 1 to 1000")
+
+    def begin(self, sessions: MediaSessions, session: int) -> None:
+        """Let a session listen from now on."""
+        sessions.begin_answerer(
+            session,
+            initial_silence=self.initial_silence,
+            greeting=self.greeting,
+            after_greeting=self.after_greeting,
+            words=self.words,
+            word=self.word,
+            limit=self.limit,
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Detection:
     """Choose what a call listens for; what is not chosen costs nothing.
 
@@ -27,12 +70,16 @@ class Detection:
             `LevelReport`. 0: never.
         inband_dtmf: Hear keys in the audio itself, beside RFC 4733 and INFO: `DtmfReceived` with
             method "inband", and `collect_dtmf`. A press told by another method too is one press.
+        tones: Tell of tones of networks and machines: `ToneDetected`.
+        answerer: Tell who has answered a call of ours, from Connected on: `AnswererDetected`.
     """
 
     voice: bool = False
     hang_over: float = 0.3
     level_interval: float = 0.0
     inband_dtmf: bool = False
+    tones: bool = False
+    answerer: AnswererDetection | None = None
 
     def __post_init__(self) -> None:
         if not 0.02 <= self.hang_over <= 10.0:
@@ -55,8 +102,8 @@ class Detection:
             hang_over=self.hang_over,
             level_interval=self.level_interval,
         )
-        if self.inband_dtmf:
-            sessions.set_tones(session, dtmf=True)
+        if self.inband_dtmf or self.tones:
+            sessions.set_tones(session, dtmf=self.inband_dtmf, tones=self.tones)
 
 
 NO_DETECTION: Final = Detection()

@@ -76,6 +76,10 @@ class EngineEventKind(IntEnum):
     """A key press heard in the audio itself ended: as DTMF."""
     INBAND_DTMF_STARTED = 24
     """A key went down, heard in the audio itself: as DTMF_STARTED."""
+    TONE_HEARD = 25
+    """text is the name of a tone and its two frequencies in Hz, 0.0 for one that is not there."""
+    ANSWERER_TOLD = 26
+    """text is who has answered, why, and how many words; number the seconds of the greeting."""
     VIDEO_ADDED = 40
     """number is the video line the far end sends on now, text what it is: "video VP8"."""
     VIDEO_REMOVED = 41

@@ -44,6 +44,10 @@ pub enum EventKind {
     InbandDtmf = 23,
     /// A key went down, heard in the audio itself: text is the tone.
     InbandDtmfStarted = 24,
+    /// A tone of the network or of a machine: text is its name and its frequencies in Hz.
+    ToneHeard = 25,
+    /// Who has answered: text is who, why, and how many words; number the seconds of the greeting.
+    AnswererTold = 26,
     /// Number is the value, text "issue level threshold".
     QualityRaised = 50,
     /// As `QualityRaised`; the level is "fine".

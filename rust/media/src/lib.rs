@@ -33,6 +33,7 @@ pub mod shard;
 mod slot;
 mod socket;
 mod timers;
+pub mod tones;
 pub mod transport;
 pub mod video;
 pub mod voice;

@@ -1,4 +1,5 @@
-//! Tones that are listened for in received audio: keys in the audio itself.
+//! Tones that are listened for in received audio: keys, tones of networks and machines, and who has
+//! answered.
 
 use std::collections::VecDeque;
 
@@ -8,12 +9,16 @@ use crate::MediaError;
 use crate::dtmf::{INBAND_RATE_HZ, InbandReceiver, ReceivedDtmf};
 use crate::event::EventKind;
 use crate::resample::Resampler;
+use crate::tones::answerer::{AnswererDetector, AnswererSettings, Verdict};
+use crate::tones::{ToneDetector, ToneHeard};
 
 /// What tones a program wants to be told of; nothing by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ToneSettings {
     /// Tell of keys that are heard in the audio itself.
     pub dtmf: bool,
+    /// Tell of tones of networks and machines.
+    pub tones: bool,
 }
 
 /// The detectors of tones, all at 8 kHz.
@@ -21,7 +26,11 @@ pub struct ToneSettings {
 pub(super) struct Hearing {
     resampler: Resampler,
     ready: Vec<i16>,
-    dtmf: Option<InbandReceiver>,
+    settings: ToneSettings,
+    dtmf: Option<Box<InbandReceiver>>,
+    tones: Option<Box<ToneDetector>>,
+    told: Vec<ToneHeard>,
+    answerer: Option<Box<AnswererDetector>>,
 }
 
 impl Hearing {
@@ -29,8 +38,31 @@ impl Hearing {
         Self {
             resampler: Resampler::new(INBAND_RATE_HZ, INBAND_RATE_HZ),
             ready: Vec::new(),
+            settings: ToneSettings::default(),
             dtmf: None,
+            tones: None,
+            told: Vec::new(),
+            answerer: None,
         }
+    }
+
+    /// Makes the detectors that are wanted and drops the others.
+    fn arrange(&mut self) {
+        if self.settings.dtmf {
+            self.dtmf.get_or_insert_default();
+        } else {
+            self.dtmf = None;
+        }
+        if self.settings.tones || self.answerer.is_some() {
+            self.tones.get_or_insert_default();
+        } else {
+            self.tones = None;
+        }
+    }
+
+    /// Whether nothing is listened for any more.
+    pub(super) fn is_idle(&self) -> bool {
+        self.dtmf.is_none() && self.tones.is_none()
     }
 
     /// Takes 20 ms of what is heard.
@@ -40,6 +72,7 @@ impl Hearing {
         }
         self.ready.clear();
         self.resampler.process(samples, &mut self.ready);
+        self.push_tones(rate_hz, samples, heard);
         if let Some(dtmf) = &mut self.dtmf {
             dtmf.push(&self.ready);
             while let Some(told) = dtmf.poll() {
@@ -60,21 +93,72 @@ impl Hearing {
     }
 }
 
+impl Hearing {
+    fn push_tones(&mut self, rate_hz: u32, samples: &[i16], heard: &mut VecDeque<Heard>) {
+        let Some(tones) = &mut self.tones else {
+            return;
+        };
+        tones.push(&self.ready, &mut self.told);
+        let mut verdict = None;
+        if let Some(answerer) = &mut self.answerer {
+            verdict = answerer.push(rate_hz, samples, tones.is_sounding());
+            let by_tone = self.told.iter().find_map(|told| answerer.hear(told.tone));
+            verdict = by_tone.or(verdict);
+        }
+        for told in self.told.drain(..) {
+            if self.settings.tones {
+                heard.push_back(Heard {
+                    kind: EventKind::ToneHeard,
+                    number: 0.0,
+                    text: format!("{} {:.1} {:.1}", told.tone.as_str(), told.hz[0], told.hz[1]),
+                });
+            }
+        }
+        if let Some(Verdict {
+            who,
+            cause,
+            greeting,
+            words,
+        }) = verdict
+        {
+            heard.push_back(Heard {
+                kind: EventKind::AnswererTold,
+                number: greeting,
+                text: format!("{who} {cause} {words}"),
+            });
+            self.answerer = None;
+            self.arrange();
+        }
+    }
+}
+
 impl Session {
     /// Says what tones are listened for from now on.
     pub fn set_tones(&mut self, settings: ToneSettings) {
-        if settings == ToneSettings::default() {
-            self.listening.hearing = None;
-            return;
-        }
-        let hearing = self
-            .listening
+        self.hear(|hearing| hearing.settings = settings);
+    }
+
+    /// Listens from now on for who has answered, until that is told, once.
+    ///
+    /// # Errors
+    /// `MediaError::Argument` for figures out of range.
+    pub fn begin_answerer(&mut self, settings: AnswererSettings) -> Result<(), MediaError> {
+        settings.check()?;
+        self.hear(|hearing| {
+            hearing.answerer = Some(Box::new(AnswererDetector::new(settings)));
+        });
+        Ok(())
+    }
+
+    fn hear(&mut self, change: impl FnOnce(&mut Hearing)) {
+        let listening = &mut self.listening;
+        let hearing = listening
             .hearing
             .get_or_insert_with(|| Box::new(Hearing::new()));
-        if settings.dtmf {
-            hearing.dtmf.get_or_insert_default();
-        } else {
-            hearing.dtmf = None;
+        change(hearing);
+        hearing.arrange();
+        if hearing.is_idle() {
+            listening.hearing = None;
         }
     }
 

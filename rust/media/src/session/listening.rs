@@ -118,6 +118,9 @@ impl Listening {
         }
         if let Some(hearing) = &mut self.hearing {
             hearing.push(rate_hz, samples, &mut self.heard);
+            if hearing.is_idle() {
+                self.hearing = None;
+            }
         }
         if !self.settings.voice && !has_ports {
             self.voice = None;
