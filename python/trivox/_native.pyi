@@ -649,8 +649,8 @@ def quality_rules() -> list[tuple[str, float, float, float, int, int]]:
 def detect_hold(sdp: str) -> bool:
     """Whether the author of a description has put us on hold, in any dialect."""
 
-def detect_video(sdp: str) -> bool:
-    """Whether a description has a video stream with media in some direction."""
+def detect_video(sdp: str, before: str = "", ours: str = "") -> bool:
+    """Whether an offer brings video beside what its author and we have said before."""
 
 def detect_transport(sdp: str) -> str:
     """Which transport an offer asks for: "plain", "sdes", "dtls" or "ice"."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
+
 import pytest
 import trio
 
@@ -151,34 +153,70 @@ async def test_a_call_that_ends_withdraws_the_question(autojump_clock, world) ->
         assert event.status.value == "withdrawn"
 
 
-@pytest.mark.native
-async def test_a_no_counts_also_after_a_yes(autojump_clock) -> None:
+@asynccontextmanager
+async def offered_video_again_and_again(**settings):
+    """A call over the real engine; yields it, its far end, and a way to offer video in it."""
     link = Link(1, delay=0.01)
     media = driven_media(seed=b"video", now=trio.current_time())
     listen = ["sip:10.0.0.1:5060;transport=udp"]
     near, there = ("10.0.0.1", 5060), ("10.0.0.2", 5060)
     async with open_client(listen=listen, engine=media, sockets=link.host(near[0])) as client:
         with FarEnd(link.host(there[0]), there, near) as far:
-            call = client.create_call(far.uri, CallSettings(media="rtp"))
+            call = client.create_call(far.uri, CallSettings(media="rtp", **settings))
             await call.start()
             far.respond(await far.expect("INVITE"), 200, body=SDP)
             await far.expect("ACK")
             await call.wait_connected()
-            events = call.events(CallUpgrade)
-            answers = []
-            for version, word in ((2, "accept"), (3, ""), (4, "reject")):
-                port = "m=video 5000" if word else "m=video 0"
-                body = VIDEO.replace("o=far 1 2", f"o=far 1 {version}")
-                reinvite(far, call, body.replace("m=video 5000", port), cseq=version)
-                if word:
-                    getattr(await events.__anext__(), word)()
-                answers.append(await far.expect(200))
-                far.acknowledge(answers[-1])
+            version = 1
 
-            assert [ports(ok)[1] for ok in answers] == [
-                ("m=video", True),
-                ("m=video", False),
-                ("m=video", False),
-            ]
+            async def offer(port: int, way: str = "sendrecv", ask=None) -> list[tuple[str, bool]]:
+                nonlocal version
+                version += 1
+                body = VIDEO.replace("o=far 1 2", f"o=far 1 {version}")
+                body = body.replace("m=video 5000", f"m=video {port}") + f"a={way}\r\n"
+                reinvite(far, call, body, cseq=version)
+                if ask is not None:
+                    await ask()
+                ok = await far.expect(200)
+                far.acknowledge(ok)
+                return ports(ok)[1], ok.body.decode().partition("m=video")[2]
+
+            yield call, offer
             await finish(call, far)
     media.close()
+
+
+@pytest.mark.native
+async def test_a_no_counts_also_after_a_yes(autojump_clock) -> None:
+    async with offered_video_again_and_again() as (call, offer):
+        events = call.events(CallUpgrade)
+
+        async def say(word: str) -> None:
+            getattr(await events.__anext__(), word)()
+
+        first = await offer(5000, ask=lambda: say("accept"))
+        gone = await offer(0)
+        second = await offer(5000, ask=lambda: say("reject"))
+        third = await offer(5000, ask=lambda: say("accept"))
+
+    taken = [answer[0] for answer in (first, gone, second, third)]
+    assert taken == [("m=video", True), ("m=video", False), ("m=video", False), ("m=video", True)]
+
+
+@pytest.mark.native
+async def test_video_that_was_taken_away_is_asked_about_anew(autojump_clock) -> None:
+    asked = []
+    async with offered_video_again_and_again() as (call, offer):
+        listening = call.on(CallUpgrade, lambda event: (asked.append(event), event.accept()))
+        await offer(5000)
+        await offer(5000)
+        assert len(asked) == 1, "what goes on is nothing new"
+        await offer(5000, "inactive")
+        _, answer = await offer(5000)
+        assert len(asked) == 2
+        assert "a=recvonly" in answer
+        await offer(0)
+        listening.remove()
+        taken, _ = await offer(5000)
+
+    assert taken == ("m=video", False), "nobody was there to say yes"

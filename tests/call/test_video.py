@@ -105,7 +105,7 @@ def video_of(call):
     return streams[0] if streams else None
 
 
-@pytest.mark.parametrize("media", ["rtp", "webrtc"])
+@pytest.mark.parametrize("media", ["rtp", "srtp", "dtls", "webrtc"])
 async def test_a_video_stream_is_sent_received_and_taken_away(autojump_clock, media) -> None:
     async with two(media=media) as (client, call, _, far):
         seen: list[str] = []

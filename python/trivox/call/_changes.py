@@ -338,7 +338,7 @@ class CallChanges(CallFacts):
             self.settings.video_upgrade == "ask"
             and self._phase is Phase.CONNECTED
             and message.method == "INVITE"  # the answer to an UPDATE is to come at once
-            and is_offering_video(body, self._leg.remote_sdp)
+            and is_offering_video(body, self._leg.remote_sdp, self._leg.local_sdp)
             and self._has_listener(CallUpgrade)
         ):
             self._ask_for_upgrade(tx, message, body)
@@ -369,6 +369,8 @@ class CallChanges(CallFacts):
         elif self._leg.video is not None:
             self._leg.video.refuse()  # video that was taken before would be taken again
         self._answer_reinvite(tx, body)
+        if self._leg.video is not None:
+            self._leg.video.refuse()  # a yes is about what was offered: the next is asked about
 
     @abstractmethod
     def introduce(self, introduction: Introduction) -> None: ...

@@ -20,12 +20,12 @@ def is_holding(description: bytes) -> bool:
     return False
 
 
-def is_offering_video(offer: bytes, remote: str) -> bool:
-    """Tell whether an offer brings video; one that only repeats `remote` brings nothing."""
+def is_offering_video(offer: bytes, remote: str, local: str = "") -> bool:
+    """Tell whether an offer brings video; what goes on, or only paused on hold, is nothing new."""
     if b"m=video" not in offer:
         return False
     text = offer.decode(errors="replace")
-    return detect_video(text) and _origin(text) != _origin(remote)
+    return _origin(text) != _origin(remote) and detect_video(text, remote, local)
 
 
 def _origin(description: str) -> str:

@@ -104,7 +104,7 @@ pub fn sdp(data: &[u8]) {
         }
         drain(&mut callee);
         let mut caller = open(kind);
-        caller.create_offer(false).expect("a first offer");
+        caller.create_offer(*ORIGIN, false).expect("a first offer");
         let _ = caller.set_remote(*ORIGIN, &text, DescriptionKind::Provisional, "a");
         let _ = caller.set_remote(*ORIGIN, &text, DescriptionKind::Answer, "b");
         drain(&mut caller);

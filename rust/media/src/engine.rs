@@ -70,6 +70,8 @@ pub struct Engine {
     mode: Mode,
     sessions: Mutex<BTreeMap<u64, Arc<Slot>>>,
     ports: Mutex<HashMap<u64, u64>>,
+    /// Pushes of video, by the sessions they feed.
+    video_pushes: Mutex<HashMap<u64, u64>>,
     bridges: Mutex<HashMap<u64, Bridge>>,
     rooms: Mutex<HashMap<u64, Arc<RoomSlot>>>,
     /// The last seat of each session that had one.
@@ -117,6 +119,7 @@ impl Engine {
             mode,
             sessions: Mutex::default(),
             ports: Mutex::default(),
+            video_pushes: Mutex::default(),
             bridges: Mutex::default(),
             rooms: Mutex::default(),
             seats: Mutex::default(),
@@ -178,7 +181,9 @@ impl Engine {
     pub fn create_offer(&self, session: u64, ice_restart: bool) -> Result<String, MediaError> {
         self.attach(session, true)?;
         self.attach_lines(session)?;
-        let offer = self.describe(session, |session, _| session.create_offer(ice_restart))?;
+        let offer = self.describe(session, |session, now| {
+            session.create_offer(now, ice_restart)
+        })?;
         self.register_ufrags(session)?;
         Ok(offer)
     }
@@ -218,6 +223,7 @@ impl Engine {
             return;
         };
         lock(&self.ports).retain(|_, owner| *owner != session);
+        lock(&self.video_pushes).retain(|_, owner| *owner != session);
         self.close_bridges_of(session);
         if let Some(seat) = lock(&self.seats).remove(&session) {
             seat.close();

@@ -15,6 +15,13 @@ use trivox_media::session::video::TappedFrame;
 use trivox_media::session::{Direction, SessionSettings, TransportKind};
 use trivox_media::video::VideoCodec;
 
+const KINDS: [TransportKind; 4] = [
+    TransportKind::Plain,
+    TransportKind::Sdes,
+    TransportKind::Dtls,
+    TransportKind::Ice,
+];
+
 struct World {
     engine: Engine,
     now: f64,
@@ -175,7 +182,7 @@ fn send(
 
 #[test]
 fn pushed_frames_come_out_as_they_went_in_over_every_transport() {
-    for kind in [TransportKind::Plain, TransportKind::Ice] {
+    for kind in KINDS {
         for codec in [VideoCodec::Vp8, VideoCodec::H264] {
             let mut world = World::new(0.0);
             let [near, far] = world.call(kind, ["10.0.0.1", "10.0.0.2"]);
@@ -362,4 +369,76 @@ fn a_line_sleeps_until_the_call_is_connected() {
     }
 
     assert!(turns < 200, "{turns}");
+}
+
+#[test]
+fn a_far_end_may_add_and_take_away_video_for_ever() {
+    for kind in KINDS {
+        let mut world = World::new(0.0);
+        let [caller, callee] = ["10.0.0.1", "10.0.0.2"].map(|host| world.open(kind, host));
+        world.exchange(caller, callee);
+        for round in 1..=12 {
+            let line = world.command(caller, |open| open.open_line(LineKind::Video).unwrap());
+            world.exchange(caller, callee);
+            world.run(0.2);
+            assert_eq!(
+                world.count(EventKind::VideoAdded),
+                round,
+                "{kind:?} {round}"
+            );
+            world.command(caller, |open| open.close_line(line));
+            // Its m-line is refused, as a phone does that knows no idle one.
+            let offer = world.engine.create_offer(caller, false).unwrap();
+            let offer = refused(&offer);
+            let set = |session, sdp: &str, kind| world.engine.set_remote(session, sdp, kind, "t");
+            set(callee, &offer, DescriptionKind::Offer).unwrap();
+            let answer = world.engine.create_answer(callee).unwrap();
+            set(caller, &answer, DescriptionKind::Answer).unwrap();
+            world.run(0.2);
+        }
+
+        let facts = world.command(callee, |open| open.line_directions());
+        assert_eq!(facts.len(), 1, "{kind:?}");
+        let sockets = world.engine.counts().sockets;
+        assert!(sockets <= 8, "{kind:?} holds {sockets} sockets");
+    }
+}
+
+/// The description without its video.
+fn refused(sdp: &str) -> String {
+    let at = sdp.find("m=video ").unwrap() + "m=video ".len();
+    let rest = sdp[at..].split_once(' ').unwrap().1;
+    let text = format!("{}0 {rest}", &sdp[..at]);
+    text.replace("a=bundle-only\r\n", "")
+        .replace("BUNDLE 0 1", "BUNDLE 0")
+}
+
+#[test]
+fn video_under_keys_needs_the_far_ends_key() {
+    let mut world = World::new(0.0);
+    let [near, far] = world.call(TransportKind::Sdes, ["10.0.0.1", "10.0.0.2"]);
+    let tap = world.tap(far);
+    let push = world.engine.open_video_push(near.0, near.1).unwrap();
+    let offer = world.engine.create_offer(near.0, false).unwrap();
+    let audio = offer.split("m=video").next().unwrap();
+    let keys = |sdp: &str| -> Vec<String> {
+        let lines = sdp.lines().filter(|line| line.starts_with("a=crypto"));
+        lines.map(str::to_owned).collect()
+    };
+    let video = keys(offer.split("m=video").nth(1).unwrap());
+    assert!(!video.is_empty());
+    assert!(keys(audio).iter().all(|key| !video.contains(key)));
+    world
+        .engine
+        .set_remote(far.0, &offer, DescriptionKind::Offer, "")
+        .unwrap();
+    let answer = world.engine.create_answer(far.0).unwrap();
+    world
+        .engine
+        .set_remote(near.0, &answer, DescriptionKind::Answer, "t")
+        .unwrap();
+    let sent = send(&mut world, (near.1, push), VideoCodec::Vp8, 20);
+    world.run(0.2);
+
+    assert_eq!(world.taken(tap).len(), sent.len());
 }

@@ -2,11 +2,11 @@
 
 mod sides;
 
-use sides::{Side, agree, dialect, ice_side, line_starting, plain_side};
+use sides::{Side, agree, dialect, ice_side, line_starting, plain_side, secure_side};
 use trivox_media::MediaError;
 use trivox_media::session::Direction;
 use trivox_media::session::lines::LineKind;
-use trivox_media::session::offer_answer::DescriptionKind;
+use trivox_media::session::offer_answer::{DescriptionKind, TransportKind};
 use trivox_media::video::VideoCodec;
 
 /// What a browser offers beside its audio, shortened to what counts.
@@ -87,13 +87,12 @@ fn video_nobody_wants_is_refused_in_its_place() {
 }
 
 #[test]
-fn video_outside_of_the_bundle_or_without_a_codec_is_refused() {
+fn video_without_a_codec_or_a_transport_is_refused() {
+    let no_codec = BROWSER_VIDEO.replace("VP8", "X1").replace("H264", "X2");
+    let no_transport = BROWSER_VIDEO.replace("a=ice-ufrag:Uf4a\r\n", "");
     for (group, video) in [
-        ("a=group:BUNDLE a", BROWSER_VIDEO.to_owned()),
-        (
-            "a=group:BUNDLE a b",
-            BROWSER_VIDEO.replace("VP8", "X1").replace("H264", "X2"),
-        ),
+        ("a=group:BUNDLE a b", no_codec),
+        ("a=group:BUNDLE a", no_transport),
     ] {
         let mut side = with_video(ice_side(1), true);
         side.machine
@@ -102,6 +101,149 @@ fn video_outside_of_the_bundle_or_without_a_codec_is_refused() {
         let answer = side.answer();
         assert!(line_starting(&answer, "m=video").starts_with("m=video 0 "));
     }
+}
+
+#[test]
+fn video_outside_of_the_bundle_has_a_transport_of_its_own() {
+    let mut side = with_video(ice_side(1), true);
+    let offer = dialect("a=group:BUNDLE a", BROWSER_VIDEO);
+    side.machine
+        .set_remote(&offer, DescriptionKind::Offer, "")
+        .unwrap();
+    let number = side.machine.lines()[0].number;
+    assert!(side.machine.lines()[0].is_alone());
+    side.local.lines = vec![(number, with_port(&side, 6000))];
+    let answer = side.answer();
+
+    assert_eq!(line_starting(&answer, "a=group"), "a=group:BUNDLE a");
+    let video = answer.split("m=video").nth(1).unwrap();
+    assert!(video.starts_with(" 6000 UDP/TLS/RTP/SAVPF 96"), "{video}");
+    assert!(video.contains("a=candidate:"), "{video}");
+    assert!(video.contains("a=setup:active\r\n"), "{video}");
+}
+
+#[test]
+fn a_line_has_keys_of_its_own_under_each_kind_of_srtp() {
+    for (kind, protocol, key) in [
+        (TransportKind::Sdes, "RTP/SAVP", "a=crypto:1 "),
+        (
+            TransportKind::Dtls,
+            "UDP/TLS/RTP/SAVP",
+            "a=fingerprint:sha-256 ",
+        ),
+    ] {
+        let [mut caller, mut callee] =
+            [1, 2].map(|number| with_video(secure_side(number, kind, &[]), true));
+        let line = caller.machine.open_line(LineKind::Video).unwrap();
+        caller.local.lines = vec![(line, with_port(&caller, 6000))];
+        callee.local.lines = vec![(line, with_port(&callee, 7000))];
+        for side in [&mut caller, &mut callee] {
+            match kind {
+                TransportKind::Sdes => side.local.lines[0].1.fingerprint = None,
+                _ => side.local.lines[0].1.keys.clear(),
+            }
+        }
+        let offer = caller.offer();
+        callee
+            .machine
+            .set_remote(&offer, DescriptionKind::Offer, "")
+            .unwrap();
+        let answer = callee.answer();
+        caller
+            .machine
+            .set_remote(&answer, DescriptionKind::Answer, "")
+            .unwrap();
+
+        for (sdp, port) in [(&offer, 6000), (&answer, 7000)] {
+            let video = sdp.split("m=video").nth(1).unwrap();
+            assert!(
+                video.starts_with(&format!(" {port} {protocol} ")),
+                "{video}"
+            );
+            assert!(video.contains(key), "{video}");
+        }
+        for side in [&caller, &callee] {
+            let agreed = side.machine.lines()[0].agreed.as_ref().unwrap();
+            assert_eq!(agreed.transport.as_ref().unwrap().kind(), kind);
+        }
+    }
+}
+
+#[test]
+fn mids_of_a_far_end_that_invents_them_for_ever_are_not_kept() {
+    let mut side = with_video(ice_side(1), true);
+    for round in 0..50 {
+        let video = BROWSER_VIDEO.replace("a=mid:b", &format!("a=mid:{round}"));
+        let offer = dialect(&format!("a=group:BUNDLE a {round}"), &video);
+        side.machine
+            .set_remote(&offer, DescriptionKind::Offer, "")
+            .unwrap();
+        side.answer();
+    }
+    side.machine.open_line(LineKind::Screen).unwrap();
+    let offer = side.offer();
+
+    assert_eq!(line_starting(&offer, "a=group"), "a=group:BUNDLE a 49 50");
+    assert_eq!(side.machine.lines().len(), 2);
+}
+
+#[test]
+fn layers_are_those_that_are_described_and_can_be_told_apart() {
+    let rid = "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n";
+    let rids = "a=rid:q send\r\na=rid:h send max-width=640\r\na=rid:r recv\r\n";
+    for (lines, expected) in [
+        (
+            format!("{rid}{rids}a=simulcast:send q;~h;x;r\r\n"),
+            Some("q;h"),
+        ),
+        (
+            format!("{rid}{rids}a=simulcast:recv r send q,h;h\r\n"),
+            Some("q;h"),
+        ),
+        (format!("{rids}a=simulcast:send q;h\r\n"), None),
+        (format!("{rid}{rids}a=simulcast:recv q;h\r\n"), None),
+        (format!("{rid}{rids}"), None),
+    ] {
+        let mut side = with_video(ice_side(1), true);
+        let offer = dialect("a=group:BUNDLE a b", &format!("{BROWSER_VIDEO}{lines}"));
+        side.machine
+            .set_remote(&offer, DescriptionKind::Offer, "")
+            .unwrap();
+        let answer = side.answer();
+        let layers = answer
+            .lines()
+            .find_map(|line| line.strip_prefix("a=simulcast:recv "));
+        assert_eq!(layers, expected, "{lines}");
+        let named = answer
+            .lines()
+            .filter(|line| line.starts_with("a=rid:"))
+            .count();
+        assert_eq!(
+            named,
+            expected.map_or(0, |layers| layers.split(';').count())
+        );
+    }
+}
+
+#[test]
+fn video_that_was_taken_away_is_not_taken_again_unasked() {
+    let mut side = with_video(ice_side(1), true);
+    let take = |side: &mut Side, way: &str| {
+        let video = BROWSER_VIDEO.replace("a=sendrecv", way);
+        let offer = dialect("a=group:BUNDLE a b", &video);
+        side.machine
+            .set_remote(&offer, DescriptionKind::Offer, "")
+            .unwrap();
+        side.answer();
+        direction_of(side, LineKind::Video).unwrap()
+    };
+    assert_eq!(take(&mut side, "a=sendrecv"), Direction::ReceiveOnly);
+    side.machine.receive_video(false);
+    assert_eq!(take(&mut side, "a=sendrecv"), Direction::ReceiveOnly);
+    assert_eq!(take(&mut side, "a=inactive"), Direction::Inactive);
+    assert_eq!(take(&mut side, "a=sendrecv"), Direction::Inactive);
+    side.machine.receive_video(true);
+    assert_eq!(take(&mut side, "a=sendrecv"), Direction::ReceiveOnly);
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::{Engine, Mode, lock};
 use crate::MediaError;
 use crate::session::Session;
-use crate::session::TransportKind;
 use crate::session::video::TappedFrame;
 use crate::video::relay::Relay;
 use crate::video::{Clip, VideoCodec};
@@ -66,7 +65,8 @@ impl Engine {
     pub fn open_video_push(&self, session: u64, line: u64) -> Result<u64, MediaError> {
         let number = self.number();
         self.command(session, |open, now| open.open_frame_push(now, line, number))?;
-        lock(&self.ports).insert(number, session);
+        lock(&self.video_pushes).insert(number, session);
+        self.forget_pushes(session);
         Ok(number)
     }
 
@@ -116,8 +116,24 @@ impl Engine {
         });
     }
 
+    /// Forgets the pushes of a session whose place another source has taken.
+    fn forget_pushes(&self, session: u64) {
+        let mut pushes = lock(&self.video_pushes);
+        let own = pushes.iter().filter(|(_, owner)| **owner == session);
+        let own: Vec<u64> = own.map(|(number, _)| *number).collect();
+        let open = self.slot(session).and_then(|slot| {
+            slot.command(|open| Ok(own.iter().map(|push| open.has_push(*push)).collect()))
+        });
+        let open: Vec<bool> = open.unwrap_or_default();
+        for (number, is_open) in own.iter().zip(open) {
+            if !is_open {
+                pushes.remove(number);
+            }
+        }
+    }
+
     fn owner(&self, number: u64) -> Result<u64, MediaError> {
-        let owner = lock(&self.ports).get(&number).copied();
+        let owner = lock(&self.video_pushes).get(&number).copied();
         owner.ok_or(MediaError::Unknown {
             kind: "push of video",
             number,
@@ -127,11 +143,12 @@ impl Engine {
     /// Binds sockets for lines that do not share the audio's.
     pub(super) fn attach_lines(&self, session: u64) -> Result<(), MediaError> {
         let slot = self.slot(session)?;
-        let lines = slot.command(|open| Ok(open.lines_without_sockets()))?;
+        let (kind, lines) = slot.command(|open| Ok(open.lines_without_sockets()))?;
         for line in lines {
             let locals = match &self.mode {
-                Mode::Live(live) => live.bind(&slot, TransportKind::Plain, false)?,
-                Mode::Driven(driven) => lock(driven).bind(&slot, TransportKind::Plain),
+                // Over ICE too it has sockets of its own, as if it were offered.
+                Mode::Live(live) => live.bind(&slot, kind, true)?,
+                Mode::Driven(driven) => lock(driven).bind(&slot, kind),
             };
             slot.command(|open: &mut Session| {
                 open.attach_line(line, locals);

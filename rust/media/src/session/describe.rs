@@ -1,6 +1,6 @@
 //! A session's descriptions: sockets in, offers and answers out, what is agreed put to use.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::Session;
@@ -10,7 +10,7 @@ use super::receive::ReceiveSettings;
 use super::send::SendSettings;
 use super::transports::open_transport;
 use crate::MediaError;
-use crate::transport::Transport;
+use crate::transport::{IceDescription, IceTransport, Transport};
 
 /// An offer of the peer that we have not answered: nothing of it is in force.
 pub(super) struct PendingOffer {
@@ -66,12 +66,14 @@ impl Session {
     ///
     /// # Errors
     /// `MediaError::State` while the peer's offer waits for an answer.
-    pub fn create_offer(&mut self, ice_restart: bool) -> Result<String, MediaError> {
+    pub fn create_offer(&mut self, now: Instant, ice_restart: bool) -> Result<String, MediaError> {
+        self.fit_homes(now)?;
         if ice_restart
             && let Some(Transport::Ice(ice)) = &mut self.transport
             && self.has_remote
         {
             ice.prepare_restart()?;
+            self.restart_lines()?;
         }
         let local = self.local_media(true)?;
         let offer = self.offer_answer.create_offer(&local)?;
@@ -104,7 +106,7 @@ impl Session {
             return Ok(());
         }
         self.apply(now, applied, kind, dialog)?;
-        self.take_direction(now);
+        self.take_direction(now, false)?;
         self.drain_transport(now);
         Ok(())
     }
@@ -132,10 +134,11 @@ impl Session {
             } = *pending;
             self.apply(now, applied, DescriptionKind::Offer, &dialog)?;
         }
+        self.fit_homes(now)?;
         let local = self.local_media(false)?;
         let answer = self.offer_answer.create_answer(&local)?;
         self.has_local = true;
-        self.take_direction(now);
+        self.take_direction(now, true)?;
         self.drain_transport(now);
         Ok(answer)
     }
@@ -149,19 +152,7 @@ impl Session {
         let address = advertised.unwrap_or(first.ip());
         let ice = match transport {
             Transport::Plain(_) | Transport::Sdes(_) | Transport::Dtls(_) => None,
-            Transport::Ice(ice) => {
-                let mut own = if is_offer {
-                    ice.offered_description()
-                } else {
-                    ice.description()
-                };
-                if advertised.is_some() {
-                    own.candidates
-                        .iter_mut()
-                        .for_each(|candidate| candidate.set_ip(address));
-                }
-                Some(own)
-            }
+            Transport::Ice(ice) => Some(self.ice_media(ice, is_offer)),
         };
         let rtcp_port = self.locals.get(1).unwrap_or(&first).port();
         Ok(LocalMedia {
@@ -169,7 +160,7 @@ impl Session {
             rtp_port: first.port(),
             rtcp_port,
             ice,
-            lines: self.line_media(address),
+            lines: self.line_media(address, is_offer),
             fingerprint: matches!(transport, Transport::Dtls(_))
                 .then(|| self.identity.fingerprint().to_owned()),
             keys: match transport {
@@ -202,34 +193,29 @@ impl Session {
         self.is_relay_only && self.settings.transport == TransportKind::Ice
     }
 
-    /// The same of lines with sockets of their own.
-    fn line_media(&self, address: IpAddr) -> Vec<(u64, LocalMedia)> {
-        let sockets = self.videos.iter().flat_map(|videos| &videos.sockets);
-        let media = sockets.filter_map(|(number, locals)| {
-            let rtp = locals.first()?;
-            let local = LocalMedia {
-                address,
-                rtp_port: rtp.port(),
-                rtcp_port: locals.get(1).unwrap_or(rtp).port(),
-                ice: None,
-                fingerprint: None,
-                keys: Vec::new(),
-                lines: Vec::new(),
-            };
-            Some((*number, local))
-        });
-        media.collect()
+    /// What we say of an ICE transport; where we are reached elsewhere, that address.
+    pub(super) fn ice_media(&self, ice: &IceTransport, is_offer: bool) -> IceDescription {
+        let mut own = if is_offer {
+            ice.offered_description()
+        } else {
+            ice.description()
+        };
+        if let Some(address) = self.settings.advertised.filter(|_| !self.is_by_relays()) {
+            let candidates = own.candidates.iter_mut();
+            candidates.for_each(|candidate| candidate.set_ip(address));
+        }
+        own
     }
 
-    fn take_direction(&mut self, now: Instant) {
+    fn take_direction(&mut self, now: Instant, is_offer: bool) -> Result<(), MediaError> {
         let Some(negotiated) = self.offer_answer.negotiated() else {
-            return;
+            return Ok(());
         };
         if negotiated.direction.receives() && !self.direction.receives() {
             self.receiving_since = Some(now);
         }
         self.direction = negotiated.direction;
-        self.take_lines(now);
+        self.take_lines(now, is_offer)
     }
 
     fn apply(

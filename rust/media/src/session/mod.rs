@@ -44,7 +44,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use audio_format::AudioSettings;
-pub use negotiation::{TransportKind, detect, detect_hold, detect_video};
+pub use lines::detect_video;
+pub use negotiation::{TransportKind, detect, detect_hold};
 pub use report::Value;
 pub use sdp::Direction;
 

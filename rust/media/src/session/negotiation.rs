@@ -132,6 +132,24 @@ pub(super) struct Theirs<'a> {
     pub(super) is_offer: bool,
 }
 
+/// Who wrote an m-line, and in what.
+#[derive(Clone, Copy)]
+pub(super) struct Author<'a> {
+    pub(super) description: &'a Description,
+    pub(super) media: &'a Media,
+    pub(super) is_offer: bool,
+}
+
+impl<'a> Theirs<'a> {
+    pub(super) fn author(&self) -> Author<'a> {
+        Author {
+            description: self.description,
+            media: self.media,
+            is_offer: self.is_offer,
+        }
+    }
+}
+
 /// Brings both sides together on `codec`.
 pub(super) fn negotiate(
     ours: &Ours<'_>,
@@ -189,12 +207,12 @@ fn telephone_event(
     clocks.into_iter().find_map(of_clock)
 }
 
-/// Our DTLS role (RFC 5763 §5): an established association keeps its roles.
-pub(super) fn dtls_role(ours: &Ours<'_>, theirs: &Theirs<'_>) -> Result<bool, MediaError> {
+/// Our DTLS role (RFC 5763 §5): an association that is `established` keeps its roles.
+pub(super) fn dtls_role(theirs: Author<'_>, established: Option<bool>) -> Result<bool, MediaError> {
     match theirs.description.inherited(theirs.media, "setup") {
         Some("passive") => Ok(true),
         Some("active") => Ok(false),
-        Some("actpass") => Ok(ours.is_dtls_client.unwrap_or(true)),
+        Some("actpass") => Ok(established.unwrap_or(true)),
         // Without the attribute the offerer is active, the answerer too (RFC 4145 §4.1).
         None => Ok(false),
         Some(other) => {
@@ -227,17 +245,6 @@ pub fn detect_hold(sdp: &str) -> bool {
     audio
         .find_map(|media| Some((media, *kinds_of(&description, media).first()?)))
         .is_some_and(|(media, kind)| !offered_direction(&description, media, kind).receives())
-}
-
-/// Whether a description has a video stream with media in some direction.
-pub fn detect_video(sdp: &str) -> bool {
-    Description::parse_untrusted(sdp).is_ok_and(|description| {
-        let mut video = description
-            .media
-            .iter()
-            .filter(|media| media.kind == "video" && !media.is_refused());
-        video.any(|media| description.direction(media) != Direction::Inactive)
-    })
 }
 
 /// The direction of the peer's m-line; the hold address of RFC 2543 takes its receiving away, and

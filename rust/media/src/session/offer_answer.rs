@@ -117,7 +117,7 @@ impl OfferAnswer {
     pub fn rollback(&mut self) {
         if let Some((wish, payload_types, further)) = &self.agreed {
             self.wish = *wish;
-            self.further = further.clone();
+            self.further.go_back(further);
             if matches!(self.state, State::LocalOffer { .. }) {
                 self.payload_types = payload_types.clone();
                 self.state = State::Stable;
@@ -204,7 +204,8 @@ impl OfferAnswer {
         let codec = self.choose(&theirs)?;
         // In an answer the offer's numbers serve both ways (RFC 3264 §6.1).
         let negotiated = self.negotiate((&description, media, &theirs), &theirs, codec, true)?;
-        self.further = self.further.offered(self.exchange(&description, index));
+        let exchange = Exchange::new((&description, index), &negotiated, self.wish, true);
+        self.further = self.further.offered(exchange);
         self.mid = media.section.attribute("mid").map(str::to_owned);
         self.index = Some(index);
         self.payload_types = theirs;
@@ -250,7 +251,8 @@ impl OfferAnswer {
             self.is_dtls_client = None;
         }
         let negotiated = self.negotiate((&description, media, &theirs), &ours, codec, false)?;
-        self.further = self.further.answered(self.exchange(&description, index));
+        let exchange = Exchange::new((&description, index), &negotiated, self.wish, false);
+        self.further = self.further.answered(exchange);
         self.index = Some(index);
         self.remote = Some(description);
         self.state = match kind {
@@ -339,15 +341,6 @@ impl OfferAnswer {
 
     fn keep_agreed(&mut self) {
         self.agreed = Some((self.wish, self.payload_types.clone(), self.further.clone()));
-    }
-
-    fn exchange<'a>(&self, description: &'a Description, audio: usize) -> Exchange<'a> {
-        Exchange {
-            kind: self.settings.kind,
-            description,
-            audio,
-            is_held: !self.wish.receives(),
-        }
     }
 
     /// Puts the first lines before a body; the version grows when the body differs.

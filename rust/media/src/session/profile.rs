@@ -1,7 +1,9 @@
 //! Which transports an m-line can be carried by, and which of them a session takes.
 
 use super::crypto;
-use super::negotiation::{Ours, RemoteTransport, Theirs, TransportKind, dtls_role, remote_ice};
+use super::negotiation::{
+    Author, Ours, RemoteTransport, Theirs, TransportKind, dtls_role, remote_ice, remote_plain,
+};
 use super::offer_answer::{Settings, refused};
 use super::sdp::{Description, Media};
 use crate::MediaError;
@@ -141,6 +143,39 @@ pub(super) fn remote_transport(
     } else {
         kind_of_answer(settings, ours.offered, description, media)?
     };
+    transport_of(kind, theirs.author(), path, ours.is_dtls_client)
+}
+
+/// What a line beside the audio that has a transport of its own says of it: it is of the audio's
+/// kind, with addresses and keys of its own. `established` is our DTLS role there so far.
+pub(super) fn line_transport(
+    kind: TransportKind,
+    theirs: Author<'_>,
+    established: Option<bool>,
+) -> Result<RemoteTransport, MediaError> {
+    let Author {
+        description, media, ..
+    } = theirs;
+    let has_keys = media.section.attribute("crypto").is_some();
+    if !kinds_of(description, media).contains(&kind)
+        || (kind == TransportKind::Plain && has_keys && !theirs.is_offer)
+    {
+        return Err(refused("the line has another transport than the audio"));
+    }
+    let has_mux = media.section.attribute("rtcp-mux").is_some();
+    let path = remote_plain(description, media, has_mux);
+    transport_of(kind, theirs, path, established)
+}
+
+fn transport_of(
+    kind: TransportKind,
+    theirs: Author<'_>,
+    path: RemotePlain,
+    established: Option<bool>,
+) -> Result<RemoteTransport, MediaError> {
+    let Author {
+        description, media, ..
+    } = theirs;
     Ok(match kind {
         TransportKind::Plain => RemoteTransport::Plain(path),
         TransportKind::Sdes => RemoteTransport::Sdes(remote_sdes(theirs, path)?),
@@ -149,16 +184,16 @@ pub(super) fn remote_transport(
                 path,
                 fingerprints: fingerprints(description, media, None)?,
             },
-            is_dtls_client: dtls_role(ours, theirs)?,
+            is_dtls_client: dtls_role(theirs, established)?,
         },
         TransportKind::Ice => RemoteTransport::Ice {
             remote: remote_ice(description, media)?,
-            is_dtls_client: dtls_role(ours, theirs)?,
+            is_dtls_client: dtls_role(theirs, established)?,
         },
     })
 }
 
-fn remote_sdes(theirs: &Theirs<'_>, path: RemotePlain) -> Result<RemoteSdes, MediaError> {
+fn remote_sdes(theirs: Author<'_>, path: RemotePlain) -> Result<RemoteSdes, MediaError> {
     // The offerer's first choice that we know (RFC 4568 §5.1.2); an answer has one of ours.
     let line = crypto::lines(theirs.media)
         .find(|line| theirs.is_offer || line.tag == crypto::own_tag(line.key.suite()))

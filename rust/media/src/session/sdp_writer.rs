@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::audio_format::{self, AudioSettings};
 use super::candidates_writer::write_candidates;
 use super::keys_writer::{write_answered_keys, write_offered_keys};
-use super::lines::{FurtherLines, Writing, bundle, write_answered, write_offered};
+use super::lines::{FurtherLines, Writing, bundle, role_of, write_answered, write_offered};
 use super::negotiation::{Negotiated, RemoteTransport, TransportKind};
 use super::offer_answer::{LocalMedia, Settings};
 use super::payload::{PayloadTypes, encoding};
@@ -76,6 +76,7 @@ pub(super) fn write_offer(offering: &Offering<'_>) -> String {
         role: "actpass",
         is_bundled: mid.is_some_and(|mid| remote.is_some_and(|r| r.bundle_of(mid).is_some())),
         is_held: !offering.direction.receives(),
+        remote,
     };
     let length = remote.map_or(1, |remote| remote.media.len()).max(index + 1);
     for place in 0..length.max(further.end()) {
@@ -157,9 +158,10 @@ pub(super) fn write_answer(answering: &Answering<'_>) -> String {
     let writing = Writing {
         settings,
         local,
-        role: role_of(negotiated),
+        role: role_of(&negotiated.transport),
         is_bundled: true,
         is_held,
+        remote: Some(remote),
     };
     for (place, media) in remote.media.iter().enumerate() {
         if place == index {
@@ -188,9 +190,10 @@ fn write_answered_audio(out: &mut Lines, answering: &Answering<'_>, media: &Medi
     let (mid, direction) = (media.section.attribute("mid"), negotiated.direction);
     write_common(out, mid, direction, negotiated.rtcp_mux, settings, local);
     if let (Some(ice), RemoteTransport::Ice { .. }) = (&local.ice, &negotiated.transport) {
-        write_ice(out, ice, local.address, role_of(negotiated));
+        write_ice(out, ice, local.address, role_of(&negotiated.transport));
     }
-    write_answered_keys(out, local, &negotiated.transport, role_of(negotiated));
+    let role = role_of(&negotiated.transport);
+    write_answered_keys(out, local, &negotiated.transport, role);
     write_codec(out, number, negotiated.codec, &settings.audio);
     write_comfort_noise(out, noise);
     if let Some(event) = event {
@@ -198,14 +201,6 @@ fn write_answered_audio(out: &mut Lines, answering: &Answering<'_>, media: &Medi
     }
     line!(out, "a=ptime:{}", settings.ptime_ms);
     write_source(out, settings, direction);
-}
-
-/// Our DTLS role, as an answer names it.
-fn role_of(negotiated: &Negotiated) -> &'static str {
-    match negotiated.transport.is_dtls_client() {
-        Some(true) => "active",
-        _ => "passive",
-    }
 }
 
 fn write_session(out: &mut Lines, settings: &Settings, local: &LocalMedia, bundled: &[&str]) {
@@ -251,7 +246,7 @@ pub(super) fn write_common(
     }
 }
 
-fn write_ice(out: &mut Lines, ice: &IceDescription, advertised: IpAddr, role: &str) {
+pub(super) fn write_ice(out: &mut Lines, ice: &IceDescription, advertised: IpAddr, role: &str) {
     line!(out, "a=ice-ufrag:{}", ice.ufrag);
     line!(out, "a=ice-pwd:{}", ice.password);
     write_candidates(out, ice, advertised);

@@ -45,7 +45,39 @@ pub(super) fn open_transport(
     })
 }
 
-fn kind_of(transport: &Transport) -> TransportKind {
+/// Gives the peer's half to a transport of its kind.
+///
+/// # Errors
+/// `MediaError::State` for one of another kind, or what ICE says of the description.
+pub(super) fn give_remote(
+    now: Instant,
+    transport: &mut Transport,
+    remote: &RemoteTransport,
+    is_offer: bool,
+) -> Result<(), MediaError> {
+    match (transport, remote) {
+        (Transport::Plain(plain), RemoteTransport::Plain(remote)) => plain.set_remote(now, *remote),
+        (Transport::Sdes(sdes), RemoteTransport::Sdes(remote)) => sdes.set_remote(now, remote),
+        (
+            Transport::Dtls(dtls),
+            RemoteTransport::Dtls {
+                remote,
+                is_dtls_client,
+            },
+        ) => dtls.set_remote(now, remote, *is_dtls_client),
+        (
+            Transport::Ice(ice),
+            RemoteTransport::Ice {
+                remote,
+                is_dtls_client,
+            },
+        ) => ice.set_remote(now, remote, is_offer, *is_dtls_client)?,
+        _ => return Err(MediaError::State("the session has no sockets".to_owned())),
+    }
+    Ok(())
+}
+
+pub(super) fn kind_of(transport: &Transport) -> TransportKind {
     match transport {
         Transport::Plain(_) => TransportKind::Plain,
         Transport::Sdes(_) => TransportKind::Sdes,
@@ -105,30 +137,9 @@ impl Session {
             }
             self.begin_anew();
         }
-        match (&mut self.transport, remote) {
-            (Some(Transport::Plain(plain)), RemoteTransport::Plain(remote)) => {
-                plain.set_remote(now, remote);
-            }
-            (Some(Transport::Sdes(sdes)), RemoteTransport::Sdes(remote)) => {
-                sdes.set_remote(now, &remote);
-            }
-            (
-                Some(Transport::Dtls(dtls)),
-                RemoteTransport::Dtls {
-                    remote,
-                    is_dtls_client,
-                },
-            ) => dtls.set_remote(now, &remote, is_dtls_client),
-            (
-                Some(Transport::Ice(ice)),
-                RemoteTransport::Ice {
-                    remote,
-                    is_dtls_client,
-                },
-            ) => ice.set_remote(now, &remote, is_offer, is_dtls_client)?,
-            _ => return Err(MediaError::State("the session has no sockets".to_owned())),
-        }
-        Ok(())
+        let transport = self.transport.as_mut();
+        let none = || MediaError::State("the session has no sockets".to_owned());
+        give_remote(now, transport.ok_or_else(none)?, &remote, is_offer)
     }
 
     /// Another fork of our offer is heard: what it needs of its own is made, or found again.

@@ -1,6 +1,7 @@
 //! The video of a session: its lines at work, between the transports and what feeds and takes them.
 
 mod commands;
+mod homes;
 mod line;
 mod taps;
 
@@ -12,23 +13,23 @@ pub use taps::TappedFrame;
 
 use super::Session;
 use super::packet::RtpHeader;
+use crate::MediaError;
 use crate::event::EventKind;
 use crate::random::Random;
-use crate::transport::{PlainTransport, Transmit, Transport, TransportEvent};
+use crate::transport::{Transmit, Transport, TransportEvent};
 use crate::video::feedback::{self, Feedback};
 use crate::video::receiver::extension_untrusted;
 use crate::video::transport_wide::Arrivals;
+use homes::Home;
 use line::VideoLine;
-
-use super::negotiation::RemoteTransport;
 
 /// What a session with video has; others have none of it.
 pub(crate) struct Videos {
     pub(super) lines: Vec<VideoLine>,
     arrivals: Arrivals,
     random: Random,
-    /// Sockets of lines that have their own, by the lines' numbers.
-    pub(super) sockets: Vec<(u64, Vec<SocketAddr>)>,
+    /// Sockets of lines that have their own.
+    homes: Vec<Home>,
 }
 
 impl Videos {
@@ -37,7 +38,7 @@ impl Videos {
             lines: Vec::new(),
             arrivals: Arrivals::default(),
             random: Random::new(seed),
-            sockets: Vec::new(),
+            homes: Vec::new(),
         }
     }
 
@@ -47,7 +48,7 @@ impl Videos {
             self.lines
                 .iter()
                 .enumerate()
-                .filter(|(_, line)| line.transport.is_none())
+                .filter(|(_, line)| !line.is_alone)
         };
         let of_type = |line: &VideoLine| line.receiver.has(header.payload_type);
         let mut fitting = shared().filter(|(_, line)| of_type(line));
@@ -70,8 +71,7 @@ impl Videos {
         let lines = self.lines.iter();
         let lines = lines.filter_map(|line| line.next_deadline(is_connected));
         // Arrivals are told by a line that has heard a source, and by no other.
-        let is_told =
-            |line: &VideoLine| line.transport.is_none() && line.receiver.latest().is_some();
+        let is_told = |line: &VideoLine| !line.is_alone && line.receiver.latest().is_some();
         let arrivals = self.arrivals.next_deadline();
         let arrivals = arrivals.filter(|_| self.lines.iter().any(is_told));
         lines.chain(arrivals).min()
@@ -88,6 +88,11 @@ pub(super) struct Way<'a> {
 }
 
 impl Way<'_> {
+    pub(super) fn is_ready(&self) -> bool {
+        let transport = self.transport.as_ref();
+        transport.is_some_and(|transport| transport.is_ready())
+    }
+
     pub(super) fn send_rtp(&mut self, now: Instant, packet: &[u8]) -> bool {
         let transport = self.transport.as_mut();
         transport.is_some_and(|transport| transport.send_rtp(now, packet))
@@ -149,7 +154,7 @@ impl Session {
             .lines
             .iter()
             .enumerate()
-            .filter(|(_, line)| line.transport.is_none());
+            .filter(|(_, line)| !line.is_alone);
         for place in shared.map(|(place, _)| place).collect::<Vec<_>>() {
             self.line_rtcp(now, place, packet);
         }
@@ -184,9 +189,10 @@ impl Session {
         let videos = self.videos.as_mut()?;
         let line = videos.lines.get_mut(place)?;
         let mut own = line.transport.take();
-        let is_shared = own.is_none();
+        let is_shared = !line.is_alone;
+        let shared = self.transport.as_mut().filter(|_| is_shared);
         let mut way = Way {
-            transport: own.as_mut().or(self.transport.as_mut()),
+            transport: own.as_mut().or(shared),
             arrivals: is_shared.then_some(&mut videos.arrivals),
             wakes: &mut self.wakes,
         };
@@ -256,20 +262,22 @@ impl Session {
         let Some(videos) = &mut self.videos else {
             return false;
         };
-        let sockets = videos
-            .sockets
-            .iter()
-            .find(|(_, locals)| locals.contains(&local));
-        let Some(number) = sockets.map(|(number, _)| *number) else {
+        let Some(home) = videos.home_at(local) else {
             return false;
         };
-        let found = videos.lines.iter().position(|line| line.number == number);
-        if let Some(place) = found {
-            if let Some(transport) = &mut videos.lines[place].transport {
-                transport.handle_datagram(now, local, from, data);
+        let number = home.number();
+        let mut lines = videos.lines.iter();
+        let at_work = lines.position(|line| line.number == number && line.transport.is_some());
+        let Some(place) = at_work else {
+            if let Some(home) = videos.home_at(local) {
+                home.early(now, local, from, data);
             }
-            self.drain_line(now, place);
+            return true;
+        };
+        if let Some(transport) = &mut videos.lines[place].transport {
+            transport.handle_datagram(now, local, from, data);
         }
+        self.drain_line(now, place);
         true
     }
 
@@ -285,7 +293,11 @@ impl Session {
                     }
                 }
                 Some(TransportEvent::Rtcp(packet)) => self.line_rtcp(now, place, &packet),
-                Some(_) => {}
+                Some(TransportEvent::Connected) => {
+                    // What was fed before went nowhere.
+                    self.on_line(place, |line, _| line.sender.restart());
+                }
+                Some(TransportEvent::Failed(_) | TransportEvent::IceState(_)) => {}
                 None => return,
             }
         }
@@ -303,52 +315,35 @@ impl Session {
     }
 
     /// Brings the lines at work in step with what was agreed.
-    pub(super) fn take_lines(&mut self, now: Instant) {
+    pub(super) fn take_lines(&mut self, now: Instant, is_offer: bool) -> Result<(), MediaError> {
         if self.offer_answer.lines().is_empty() {
-            return;
+            return Ok(());
         }
         let videos = self
             .videos
             .get_or_insert_with(|| Box::new(Videos::new(self.video_seed)));
-        let cname = &self.cname;
         let mut told = Vec::new();
         for agreed in self.offer_answer.lines() {
-            let known = videos
-                .lines
-                .iter()
-                .position(|line| line.number == agreed.number);
+            let mut lines = videos.lines.iter();
+            let known = lines.position(|line| line.number == agreed.number);
             let place = known.unwrap_or_else(|| {
                 let seed = videos.random.bits();
-                videos
-                    .lines
-                    .push(VideoLine::new(now, agreed, cname.clone(), seed));
+                let line = VideoLine::new(now, agreed, self.cname.clone(), seed);
+                videos.lines.push(line);
                 videos.lines.len() - 1
             });
+            videos.settle_home(now, place, agreed, is_offer)?;
             let line = &mut videos.lines[place];
-            let sockets = videos
-                .sockets
-                .iter()
-                .find(|(number, _)| *number == agreed.number);
-            let remote = agreed
-                .agreed
-                .as_ref()
-                .and_then(|agreed| agreed.transport.as_ref());
-            if let (Some((_, locals)), Some(RemoteTransport::Plain(remote))) = (sockets, remote)
-                && let [rtp, rest @ ..] = &locals[..]
-            {
-                let transport = line.transport.get_or_insert_with(|| {
-                    let rtcp = rest.first().unwrap_or(rtp);
-                    Transport::Plain(Box::new(PlainTransport::new(*rtp, *rtcp)))
-                });
-                if let Transport::Plain(plain) = transport {
-                    plain.set_remote(now, *remote);
-                }
+            if !line.is_alone || line.transport.is_some() {
+                told.extend(line.agree(agreed));
             }
-            told.extend(line.agree(agreed));
         }
         for (kind, number, text) in told {
             self.emit(kind, number as f64, text);
         }
+        let count = self.videos.as_ref().map_or(0, |videos| videos.lines.len());
+        (0..count).for_each(|place| self.drain_line(now, place));
+        Ok(())
     }
 
     fn report_taps(&mut self) {

@@ -14,8 +14,9 @@ pub(super) fn detect_hold(sdp: &str) -> bool {
     session::detect_hold(sdp)
 }
 
-/// Whether a description has a video stream with media in some direction.
+/// Whether an offer brings video beside what its author and we have said before.
 #[pyfunction]
-pub(super) fn detect_video(sdp: &str) -> bool {
-    session::detect_video(sdp)
+#[pyo3(signature = (sdp, before = "", ours = ""))]
+pub(super) fn detect_video(sdp: &str, before: &str, ours: &str) -> bool {
+    session::detect_video(sdp, before, ours)
 }

@@ -5,18 +5,23 @@
 //! next one. All functions that take a description return the lines as they would be, so that
 //! nothing has changed when the audio does not fit.
 
+mod bringing;
+mod exchange;
 mod formats;
+mod mids;
 mod reading;
 mod wishes;
 mod writing;
 
 use std::collections::BTreeSet;
 
+pub use bringing::detect_video;
+pub(super) use exchange::Exchange;
 pub use formats::{Feedback, Format};
 pub use reading::{Extensions, RemoteSource};
-pub(super) use writing::{Writing, bundle, write_answered, write_offered};
+pub(super) use writing::{Writing, bundle, role_of, write_answered, write_offered};
 
-use super::negotiation::{RemoteTransport, TransportKind};
+use super::negotiation::RemoteTransport;
 use super::payload::PayloadTypes;
 use super::sdp::{Description, Direction, Media};
 use crate::MediaError;
@@ -74,6 +79,8 @@ pub struct Line {
     pub agreed: Option<AgreedLine>,
     /// Where it stands in descriptions; None as long as it has no place.
     place: Option<usize>,
+    /// It has had one: it may have sockets and has sent, so it is used again and never forgotten.
+    is_used: bool,
     mid: Option<String>,
     own: Formats,
 }
@@ -102,17 +109,6 @@ impl Line {
     }
 }
 
-/// What a description is read with.
-#[derive(Clone, Copy)]
-pub(super) struct Exchange<'a> {
-    pub(super) kind: TransportKind,
-    pub(super) description: &'a Description,
-    /// The place of the call's audio.
-    pub(super) audio: usize,
-    /// The far end is held: nothing flows beside the music.
-    pub(super) is_held: bool,
-}
-
 /// All m-lines beside the audio, and what new ones are made with.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FurtherLines {
@@ -122,8 +118,8 @@ pub(crate) struct FurtherLines {
     receives: bool,
     seed: u64,
     next: u64,
-    /// Every mid there was, so that none means two things (RFC 9143 §7.2).
-    mids: BTreeSet<String>,
+    /// The next number for a mid of ours: none is to mean two things (RFC 9143 §7.2).
+    next_mid: usize,
 }
 
 impl FurtherLines {
@@ -197,6 +193,7 @@ impl FurtherLines {
             retransmission_ssrc: bits as u32,
             agreed: None,
             place: None,
+            is_used: false,
             mid: None,
             own: Formats::new(),
         });
@@ -213,7 +210,7 @@ impl FurtherLines {
     ) -> Self {
         let mut next = self.clone();
         next.lines
-            .retain(|line| line.place.is_some() || line.wish != Direction::Inactive);
+            .retain(|line| line.is_used || line.wish != Direction::Inactive);
         let length = remote.map_or(1, |remote| remote.media.len()).max(audio + 1);
         let used: BTreeSet<usize> = next.lines.iter().filter_map(|line| line.place).collect();
         let mut places = (0..).filter(|place| *place != audio && !used.contains(place));
@@ -226,14 +223,20 @@ impl FurtherLines {
             || formats::offering(&self.codecs, payload_types),
             Clone::clone,
         );
-        let (mut lines, mut mids) = (std::mem::take(&mut next.lines), next.mids);
-        for line in lines.iter_mut().filter(|line| line.place.is_none()) {
+        let mut mids = mids::in_use(&next.lines, remote);
+        let is_homeless = |line: &&mut Line| line.place.is_none() && line.wish.sends();
+        for line in next.lines.iter_mut().filter(is_homeless) {
             line.place = places.next();
-            line.mid = has_mids.then(|| new_mid(&mut mids, line.place.unwrap_or(length)));
+            line.is_used = true;
+            if has_mids {
+                let mid = mids::free(&mids, next.next_mid.max(line.place.unwrap_or(length)));
+                next.next_mid = mid + 1;
+                line.mid = Some(mid.to_string());
+                mids.extend(line.mid.clone());
+            }
             line.own = formats.clone();
         }
-        lines.sort_by_key(|line| line.place);
-        (next.lines, next.mids) = (lines, mids);
+        next.lines.sort_by_key(|line| line.place);
         next
     }
 
@@ -244,7 +247,7 @@ impl FurtherLines {
             return next;
         }
         let media = &exchange.description.media;
-        next.mids.extend(media.iter().filter_map(mid_of));
+        next.next_mid = next.next_mid.max(mids::after(media));
         for line in &mut next.lines {
             let still = line.place.and_then(|place| media.get(place));
             if line.place.is_some() && still.is_none_or(|media| kind_of(media) != Some(line.kind)) {
@@ -261,12 +264,13 @@ impl FurtherLines {
 
     fn take_offered(&mut self, exchange: Exchange<'_>, place: usize, media: &Media) {
         let codecs = std::mem::take(&mut self.codecs);
-        let read = reading::read(exchange, media, |theirs| {
+        let known = self.lines.iter().position(|line| line.place == Some(place));
+        let before = known.and_then(|known| self.lines[known].agreed.as_ref());
+        let read = reading::read(exchange, media, before, |theirs| {
             let chosen = formats::choose(&codecs, theirs);
             (chosen.clone(), chosen)
         });
         self.codecs = codecs;
-        let known = self.lines.iter().position(|line| line.place == Some(place));
         let (Some(kind), Some(read)) = (kind_of(media), read) else {
             if let Some(known) = known {
                 self.lines[known].lose();
@@ -275,24 +279,45 @@ impl FurtherLines {
         };
         let wanted = |line: &Line| line.place.is_none() && line.kind == kind && line.wish.sends();
         let found = known.or_else(|| self.lines.iter().position(wanted));
-        let found = found.or_else(|| {
-            let may_add = self.receives && self.lines.len() < MOST_LINES;
-            may_add.then(|| {
-                self.add(kind, Direction::ReceiveOnly);
-                self.lines.len() - 1
-            })
-        });
+        let found = found.or_else(|| self.free_for(kind));
         let receives = self.receives;
         if let Some(line) = found.map(|found| &mut self.lines[found]) {
-            if receives {
-                line.wish = Direction::of(line.wish.sends(), true);
-            }
+            // What was taken once is no word about what is offered after it was taken away.
+            let is_over = !read.theirs.sends() && !exchange.is_holding();
+            let hears = receives || (line.wish.receives() && !is_over);
+            line.wish = Direction::of(line.wish.sends(), hears);
             line.place = Some(place);
-            line.mid = mid_of(media);
+            line.is_used = true;
+            line.mid = mids::of(media);
             line.own = read.receive.clone();
             line.agreed = Some(read);
             line.settle(exchange.is_held);
         }
+    }
+
+    /// A line for what the far end offers, if it is wanted: one that was refused before, or a new one.
+    fn free_for(&mut self, kind: LineKind) -> Option<usize> {
+        if !self.receives {
+            return None;
+        }
+        let is_free = |line: &Line| line.place.is_none() && line.kind == kind;
+        let free = self.lines.iter().position(is_free);
+        free.or_else(|| {
+            (self.lines.len() < MOST_LINES).then(|| {
+                self.add(kind, Direction::ReceiveOnly);
+                self.lines.len() - 1
+            })
+        })
+    }
+
+    /// Goes back to what was before an offer that came to nothing; wishes about offers stay.
+    pub(super) fn go_back(&mut self, before: &Self) {
+        let (codecs, receives) = (std::mem::take(&mut self.codecs), self.receives);
+        *self = Self {
+            codecs,
+            receives,
+            ..before.clone()
+        };
     }
 
     /// Takes the answer to our offer.
@@ -301,9 +326,11 @@ impl FurtherLines {
         for line in &mut next.lines {
             let Some(place) = line.place else { continue };
             let media = exchange.description.media.get(place);
-            let own = &line.own;
+            let (own, before) = (&line.own, line.agreed.as_ref());
             let read = media.and_then(|media| {
-                reading::read(exchange, media, |theirs| formats::taken(own, theirs))
+                reading::read(exchange, media, before, |theirs| {
+                    formats::taken(own, theirs)
+                })
             });
             match read {
                 Some(read) => {
@@ -339,18 +366,6 @@ impl Line {
             self.wish
         }
     }
-}
-
-fn new_mid(mids: &mut BTreeSet<String>, place: usize) -> String {
-    let free = (place..).map(|number| number.to_string());
-    let mid = free.into_iter().find(|mid| !mids.contains(mid));
-    let mid = mid.unwrap_or_default();
-    mids.insert(mid.clone());
-    mid
-}
-
-fn mid_of(media: &Media) -> Option<String> {
-    media.section.attribute("mid").map(str::to_owned)
 }
 
 /// What an m-line carries; None for what is refused or nothing of ours.

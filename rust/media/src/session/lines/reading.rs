@@ -2,10 +2,8 @@
 
 use super::formats::{self, Formats};
 use super::{AgreedLine, Exchange};
-use crate::session::negotiation::{
-    RemoteTransport, TransportKind, offered_direction, remote_plain,
-};
-use crate::session::profile::kinds_of;
+use crate::session::negotiation::{Author, RemoteTransport, TransportKind, offered_direction};
+use crate::session::profile::{kinds_of, line_transport};
 use crate::session::sdp::{Direction, Media};
 
 /// Sources of one line that are looked at: a browser announces two for each layer.
@@ -86,10 +84,12 @@ impl Extensions {
 
 /// Reads an m-line; None where it is refused, or nothing in it suits us.
 ///
-/// `choose` gives, of the far end's formats, those to send with and those to receive.
+/// `choose` gives, of the far end's formats, those to send with and those to receive; `before` is
+/// what was agreed about the line.
 pub(super) fn read(
     exchange: Exchange<'_>,
     media: &Media,
+    before: Option<&AgreedLine>,
     choose: impl FnOnce(&Formats) -> (Formats, Formats),
 ) -> Option<AgreedLine> {
     let description = exchange.description;
@@ -103,39 +103,54 @@ pub(super) fn read(
     if send.is_empty() {
         return None;
     }
-    let transport = match exchange.kind {
-        // One transport carries all (RFC 9143); a line outside of the bundle is refused.
-        TransportKind::Ice => {
-            let mid = media.section.attribute("mid")?;
-            let audio = description
-                .media
-                .get(exchange.audio)?
-                .section
-                .attribute("mid")?;
-            let bundle = description.bundle_of(audio)?;
-            bundle.contains(&mid).then_some(None)?
-        }
-        TransportKind::Plain => {
-            let has_mux = media.section.attribute("rtcp-mux").is_some();
-            Some(RemoteTransport::Plain(remote_plain(
-                description,
-                media,
-                has_mux,
-            )))
-        }
-        // Only audio is carried under keys without ICE.
-        TransportKind::Sdes | TransportKind::Dtls => return None,
+    let transport = if is_bundled(exchange, media) {
+        None
+    } else {
+        Some(own_transport(exchange, media, before)?)
     };
+    let extensions = Extensions::read(media);
     Some(AgreedLine {
         direction: Direction::Inactive,
         send,
         receive,
         sources: sources(media),
-        layers: layers(media),
-        extensions: Extensions::read(media),
+        // A layer is known by its name in the packets (RFC 8852): without it there are none.
+        layers: extensions.layer.map_or_else(Vec::new, |_| layers(media)),
+        extensions,
         transport,
         theirs: offered_direction(description, media, exchange.kind),
     })
+}
+
+/// Whether a line shares the audio's transport (RFC 9143).
+fn is_bundled(exchange: Exchange<'_>, media: &Media) -> bool {
+    let mid_of = |media: &Media| media.section.attribute("mid").map(str::to_owned);
+    let audio = exchange.description.media.get(exchange.audio);
+    let (Some(mid), Some(audio)) = (mid_of(media), audio.and_then(mid_of)) else {
+        return false;
+    };
+    let bundle = exchange.description.bundle_of(&audio);
+    exchange.kind == TransportKind::Ice && bundle.is_some_and(|mids| mids.contains(&mid.as_str()))
+}
+
+/// The transport of a line by itself; None where it is none of ours.
+fn own_transport(
+    exchange: Exchange<'_>,
+    media: &Media,
+    before: Option<&AgreedLine>,
+) -> Option<RemoteTransport> {
+    let before = before.and_then(|agreed| agreed.transport.as_ref());
+    // Over ICE we offer a bundle: who answers without it has no port of ours.
+    if exchange.kind == TransportKind::Ice && !exchange.is_offer && before.is_none() {
+        return None;
+    }
+    let theirs = Author {
+        description: exchange.description,
+        media,
+        is_offer: exchange.is_offer,
+    };
+    let established = before.and_then(RemoteTransport::is_dtls_client);
+    line_transport(exchange.kind, theirs, established).ok()
 }
 
 fn sources(media: &Media) -> Vec<RemoteSource> {
@@ -174,8 +189,18 @@ fn sources(media: &Media) -> Vec<RemoteSource> {
     found
 }
 
-/// The layers of `a=simulcast:send` (RFC 8853), first alternatives only.
+/// The layers of `a=simulcast:send` (RFC 8853), first alternatives only, as far as `a=rid` says
+/// that they are sent (RFC 8851).
 fn layers(media: &Media) -> Vec<String> {
+    let described: Vec<&str> = media
+        .section
+        .attributes("rid")
+        .filter_map(|value| {
+            let mut fields = value.split_ascii_whitespace();
+            let (name, way) = (fields.next()?, fields.next()?);
+            (way == "send").then_some(name)
+        })
+        .collect();
     let Some(value) = media.section.attribute("simulcast") else {
         return Vec::new();
     };
@@ -192,6 +217,7 @@ fn layers(media: &Media) -> Vec<String> {
                 !layer.is_empty()
                     && layer.len() <= 16
                     && layer.bytes().all(|b| b.is_ascii_alphanumeric())
+                    && described.contains(&layer.as_str())
             };
             let all = list.split(';').filter_map(first).filter(is_name);
             return all.take(MOST_LAYERS).collect();

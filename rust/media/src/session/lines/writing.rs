@@ -3,10 +3,12 @@
 use super::formats::Format;
 use super::reading::Extensions;
 use super::{FurtherLines, Line, LineKind};
-use crate::session::negotiation::TransportKind;
+use crate::session::keys_writer::{write_answered_keys, write_offered_keys};
+use crate::session::negotiation::{RemoteTransport, TransportKind};
 use crate::session::offer_answer::{LocalMedia, Settings};
-use crate::session::sdp::{Direction, Media};
-use crate::session::sdp_writer::{Lines, line, write_common, write_ice_of_bundle};
+use crate::session::profile::offered_protocol;
+use crate::session::sdp::{Description, Direction, Media};
+use crate::session::sdp_writer::{Lines, line, write_common, write_ice, write_ice_of_bundle};
 
 /// What a line is written with.
 pub(in crate::session) struct Writing<'a> {
@@ -17,6 +19,8 @@ pub(in crate::session) struct Writing<'a> {
     /// The far end has agreed to bundle before: the port is repeated instead of `bundle-only`.
     pub(in crate::session) is_bundled: bool,
     pub(in crate::session) is_held: bool,
+    /// The far end's last description.
+    pub(in crate::session) remote: Option<&'a Description>,
 }
 
 /// The mids of the lines that are to be in the bundle.
@@ -24,7 +28,7 @@ pub(in crate::session) fn bundle(further: &FurtherLines) -> impl Iterator<Item =
     further
         .lines
         .iter()
-        .filter(|line| line.place.is_some())
+        .filter(|line| line.place.is_some() && !line.is_alone())
         .filter_map(|line| line.mid.as_deref())
 }
 
@@ -38,13 +42,12 @@ pub(in crate::session) fn write_offered(
     let Some(found) = further.lines.iter().find(|line| line.place == Some(place)) else {
         return false;
     };
-    let protocol = match writing.settings.kind {
-        TransportKind::Plain => "RTP/AVP",
-        TransportKind::Ice => "UDP/TLS/RTP/SAVPF",
-        // Only audio is carried under keys without ICE.
-        TransportKind::Sdes | TransportKind::Dtls => return false,
-    };
-    let is_alone = writing.settings.kind != TransportKind::Ice;
+    let theirs = writing
+        .remote
+        .and_then(|remote| Some((remote, remote.media.get(place)?)));
+    let in_use = theirs.filter(|_| found.agreed.is_some());
+    let protocol = offered_protocol(writing.settings, in_use);
+    let is_alone = writing.settings.kind != TransportKind::Ice || found.is_alone();
     let Some((local, port)) = home(writing, found.number, is_alone, !writing.is_bundled) else {
         return false;
     };
@@ -67,8 +70,13 @@ pub(in crate::session) fn write_offered(
     if port == 0 {
         line!(out, "a=bundle-only");
     }
-    write_ice_of_bundle(out, local, writing.role);
-    if !is_alone {
+    if is_alone {
+        if let Some(ice) = &local.ice {
+            write_ice(out, ice, local.address, "actpass");
+        }
+        write_offered_keys(out, local, in_use.map(|(_, media)| media));
+    } else {
+        write_ice_of_bundle(out, local, writing.role);
         let agreed = found.agreed.as_ref().map(|agreed| agreed.extensions);
         write_extensions(out, agreed.unwrap_or_else(Extensions::offered));
     }
@@ -110,13 +118,29 @@ pub(in crate::session) fn write_answered(
         writing.settings,
         local,
     );
-    write_ice_of_bundle(out, local, writing.role);
+    if let Some(transport) = &agreed.transport {
+        let role = role_of(transport);
+        if let Some(ice) = &local.ice {
+            write_ice(out, ice, local.address, role);
+        }
+        write_answered_keys(out, local, transport, role);
+    } else {
+        write_ice_of_bundle(out, local, writing.role);
+    }
     write_extensions(out, agreed.extensions);
     formats.iter().for_each(|format| write_format(out, format));
     write_layers(out, agreed.direction, &agreed.layers);
     write_content(out, found);
     write_source(out, writing, found, agreed.direction, &formats);
     true
+}
+
+/// Our DTLS role on a transport, as an answer names it.
+pub(in crate::session) fn role_of(transport: &RemoteTransport) -> &'static str {
+    match transport.is_dtls_client() {
+        Some(true) => "active",
+        _ => "passive",
+    }
 }
 
 /// Whose sockets a line uses, and the port it names.

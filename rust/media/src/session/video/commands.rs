@@ -1,15 +1,13 @@
 //! What a program does with the video of a session.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Session;
 use super::line::{LineFigures, VideoLine};
 use super::taps::{Tap, TappedFrame};
-use super::{Session, Videos};
 use crate::MediaError;
 use crate::session::lines::LineKind;
-use crate::session::negotiation::TransportKind;
 use crate::session::sdp::Direction;
 use crate::video::feed::{ClipPlayer, Feed, FramePush};
 use crate::video::relay::Relay;
@@ -65,27 +63,6 @@ impl Session {
         facts.collect()
     }
 
-    /// Lines that need sockets of their own before the next description.
-    pub(crate) fn lines_without_sockets(&self) -> Vec<u64> {
-        if self.settings.transport == TransportKind::Ice {
-            return Vec::new();
-        }
-        let has = |number: u64| {
-            let sockets = self.videos.as_ref().map(|videos| &videos.sockets);
-            sockets.is_some_and(|sockets| sockets.iter().any(|(line, _)| *line == number))
-        };
-        let lines = self.offer_answer.lines().iter().map(|line| line.number);
-        lines.filter(|number| !has(*number)).collect()
-    }
-
-    /// Gives a line the addresses of its sockets, RTP and RTCP.
-    pub fn attach_line(&mut self, number: u64, locals: Vec<SocketAddr>) {
-        let videos = self
-            .videos
-            .get_or_insert_with(|| Box::new(Videos::new(self.video_seed)));
-        videos.sockets.push((number, locals));
-    }
-
     fn video_line(&mut self, number: u64) -> Result<&mut VideoLine, MediaError> {
         let lines = self.videos.as_mut().map(|videos| &mut videos.lines);
         let line = lines.and_then(|lines| lines.iter_mut().find(|line| line.number == number));
@@ -99,7 +76,7 @@ impl Session {
     fn set_feed(&mut self, now: Instant, line: u64, feed: Feed) -> Result<(), MediaError> {
         let mut wakes = Vec::new();
         let found = self.video_line(line)?;
-        found.stop_feed(&mut wakes);
+        drop(found.stop_feed(&mut wakes));
         found.feed = Some(feed);
         found.sender.restart();
         self.wakes.append(&mut wakes);
@@ -235,14 +212,16 @@ impl Session {
         let Some(found) = found else {
             return Err(unknown);
         };
+        let is_ready = found.is_ready();
         let Some(Feed::Push(open)) = found.feed.as_mut().filter(|feed| feed.is_push(push)) else {
             return Err(unknown);
         };
-        if !found.sender.is_allowed() || !is_connected {
+        if !found.sender.is_allowed() || !is_connected || !is_ready {
             return Ok(false);
         }
         let ticks = ((pts * 90_000.0) as u64) as u32;
         let packets = open.packetiser.cut(codec, ticks, frame);
+        let shared = shared.filter(|_| !found.is_alone);
         if let Some(transport) = found.transport.as_mut().or(shared) {
             for packet in &packets {
                 found
@@ -257,6 +236,12 @@ impl Session {
         self.flush_video(now, place.unwrap_or(usize::MAX));
         self.check_codec(line, codec)?;
         Ok(true)
+    }
+
+    /// Whether the program still feeds a line by this push.
+    pub(crate) fn has_push(&self, number: u64) -> bool {
+        let mut lines = self.videos.iter().flat_map(|videos| &videos.lines);
+        lines.any(|line| line.feed.as_ref().is_some_and(|feed| feed.is_push(number)))
     }
 
     /// Stops what feeds a line; the far end keeps the last picture.

@@ -54,6 +54,8 @@ pub(in crate::session) struct VideoLine {
     pub(super) taps: Vec<Tap>,
     pub(super) assembler: Option<Assembler>,
     pub(super) transport: Option<Transport>,
+    /// It does not share the audio's transport.
+    pub(super) is_alone: bool,
     pub(super) is_receiving: bool,
     can_bound: bool,
     bound_told: Option<u64>,
@@ -74,6 +76,7 @@ impl VideoLine {
             taps: Vec::new(),
             assembler: None,
             transport: None,
+            is_alone: false,
             is_receiving: false,
             can_bound: false,
             bound_told: None,
@@ -151,6 +154,7 @@ impl VideoLine {
 
     /// Sends what is due of the feed; the number of a file that is over.
     pub(super) fn feed_due(&mut self, now: Instant, way: &mut Way<'_>) -> Option<u64> {
+        let is_ready = !self.is_alone || way.is_ready();
         let mut ended = None;
         match &mut self.feed {
             Some(Feed::Relay(relay)) => {
@@ -159,7 +163,7 @@ impl VideoLine {
                     self.sender.send(now, &packet, transmit);
                 }
             }
-            Some(Feed::Clip(clip)) if self.sender.is_allowed() => {
+            Some(Feed::Clip(clip)) if self.sender.is_allowed() && is_ready => {
                 clip.start(now);
                 let (packets, is_over) = clip.take_due(now);
                 for packet in &packets {
@@ -266,10 +270,17 @@ impl VideoLine {
         }
     }
 
+    /// Whether something can be sent, as far as a transport of its own goes.
+    pub(super) fn is_ready(&self) -> bool {
+        !self.is_alone || self.transport.as_ref().is_some_and(Transport::is_ready)
+    }
+
     /// When it is to be served; nothing is sent of a feed, and no report, before it is connected.
     pub(super) fn next_deadline(&self, is_connected: bool) -> Option<Instant> {
         let clip = match &self.feed {
-            Some(Feed::Clip(clip)) if is_connected && self.sender.is_allowed() => {
+            Some(Feed::Clip(clip))
+                if is_connected && self.sender.is_allowed() && self.is_ready() =>
+            {
                 clip.next_deadline()
             }
             _ => None,

@@ -1,0 +1,187 @@
+//! Lines with sockets of their own: how they are told of, and what carries them.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use super::line::VideoLine;
+use super::{Session, Videos};
+use crate::MediaError;
+use crate::session::lines::Line;
+use crate::session::negotiation::TransportKind;
+use crate::session::offer_answer::LocalMedia;
+use crate::session::transports::{give_remote, kind_of, open_transport};
+use crate::transport::Transport;
+
+/// The sockets of a line.
+pub(in crate::session) struct Home {
+    number: u64,
+    pub(super) locals: Vec<SocketAddr>,
+    /// Made for a description of ours; the line has it once the far end has described its half.
+    waiting: Option<Transport>,
+}
+
+impl Videos {
+    /// The transport a line has, or will have.
+    fn transport_of(&self, home: &Home) -> Option<TransportKind> {
+        let line = self.lines.iter().find(|line| line.number == home.number);
+        let at_work = line.and_then(|line| line.transport.as_ref());
+        home.waiting.as_ref().or(at_work).map(kind_of)
+    }
+
+    /// The home that a socket belongs to.
+    pub(super) fn home_at(&mut self, local: SocketAddr) -> Option<&mut Home> {
+        let mut homes = self.homes.iter_mut();
+        homes.find(|home| home.locals.contains(&local))
+    }
+
+    /// Gives a line at work the far end's half of its transport, or the one all share.
+    pub(super) fn settle_home(
+        &mut self,
+        now: Instant,
+        place: usize,
+        agreed: &Line,
+        is_offer: bool,
+    ) -> Result<(), MediaError> {
+        let line = &mut self.lines[place];
+        let Some(agreed) = &agreed.agreed else {
+            return Ok(());
+        };
+        line.is_alone = agreed.transport.is_some();
+        let Some(remote) = &agreed.transport else {
+            line.transport = None;
+            return Ok(());
+        };
+        let home = self
+            .homes
+            .iter_mut()
+            .find(|home| home.number == line.number);
+        let waiting = home.and_then(|home| home.waiting.take());
+        if waiting.is_some() {
+            line.transport = waiting;
+        }
+        // Without sockets its port is 0 in our description: nothing comes of it.
+        let transport = line.transport.as_mut();
+        transport.map_or(Ok(()), |transport| {
+            give_remote(now, transport, remote, is_offer)
+        })
+    }
+}
+
+impl Home {
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Takes what comes before the far end's half: a handshake may begin then.
+    pub(super) fn early(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, data: &[u8]) {
+        if let Some(transport) = &mut self.waiting {
+            transport.handle_datagram(now, local, from, data);
+        }
+    }
+}
+
+impl Session {
+    /// How the lines travel that do not share the audio's transport.
+    fn kind_of_lines(&self) -> TransportKind {
+        let agreed = self.offer_answer.negotiated();
+        agreed.map_or(self.settings.transport, |agreed| agreed.transport.kind())
+    }
+
+    fn lines_alone(&self) -> impl Iterator<Item = u64> {
+        let is_shared = self.kind_of_lines() == TransportKind::Ice;
+        let lines = self.offer_answer.lines().iter();
+        let alone = lines.filter(move |line| !is_shared || line.is_alone());
+        alone.map(|line| line.number)
+    }
+
+    /// Lines that need sockets of their own before the next description, and for which transport.
+    pub(crate) fn lines_without_sockets(&self) -> (TransportKind, Vec<u64>) {
+        let homes = || self.videos.iter().flat_map(|videos| &videos.homes);
+        let has = |number: u64| homes().any(|home| home.number == number);
+        let lines = self.lines_alone().filter(|number| !has(*number));
+        (self.kind_of_lines(), lines.collect())
+    }
+
+    /// Gives a line the addresses of its sockets: RTP and RTCP, or all candidates.
+    pub fn attach_line(&mut self, number: u64, locals: Vec<SocketAddr>) {
+        let videos = self
+            .videos
+            .get_or_insert_with(|| Box::new(Videos::new(self.video_seed)));
+        videos.homes.push(Home {
+            number,
+            locals,
+            waiting: None,
+        });
+    }
+
+    /// Makes the transports that a description of ours is to speak of.
+    pub(in crate::session) fn fit_homes(&mut self, now: Instant) -> Result<(), MediaError> {
+        let kind = self.kind_of_lines();
+        let alone: Vec<u64> = self.lines_alone().collect();
+        if self.is_by_relays() {
+            return Ok(());
+        }
+        let Some(videos) = &mut self.videos else {
+            return Ok(());
+        };
+        for place in 0..videos.homes.len() {
+            let home = &videos.homes[place];
+            if !alone.contains(&home.number) || videos.transport_of(home) == Some(kind) {
+                continue;
+            }
+            let made = open_transport(now, kind, &self.identity, &home.locals)?;
+            videos.homes[place].waiting = Some(made);
+        }
+        Ok(())
+    }
+
+    /// Looks for the paths of lines anew in the next offer.
+    pub(in crate::session) fn restart_lines(&mut self) -> Result<(), MediaError> {
+        for line in self.videos.iter_mut().flat_map(|videos| &mut videos.lines) {
+            if let Some(Transport::Ice(ice)) = &mut line.transport {
+                ice.prepare_restart()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What our descriptions say of lines with sockets of their own.
+    pub(in crate::session) fn line_media(
+        &self,
+        address: IpAddr,
+        is_offer: bool,
+    ) -> Vec<(u64, LocalMedia)> {
+        let Some(videos) = &self.videos else {
+            return Vec::new();
+        };
+        // A line by itself has no relay: it would tell where we are.
+        if self.is_by_relays() {
+            return Vec::new();
+        }
+        let media = videos.homes.iter().filter_map(|home| {
+            let mut lines = videos.lines.iter();
+            let line: Option<&VideoLine> = lines.find(|line| line.number == home.number);
+            let at_work = line.and_then(|line| line.transport.as_ref());
+            let transport = home.waiting.as_ref().or(at_work)?;
+            let rtp = home.locals.first()?;
+            let local = LocalMedia {
+                address,
+                rtp_port: rtp.port(),
+                rtcp_port: home.locals.get(1).unwrap_or(rtp).port(),
+                ice: match transport {
+                    Transport::Ice(ice) => Some(self.ice_media(ice, is_offer)),
+                    _ => None,
+                },
+                fingerprint: matches!(transport, Transport::Dtls(_))
+                    .then(|| self.identity.fingerprint().to_owned()),
+                keys: match transport {
+                    Transport::Sdes(sdes) => sdes.keys().to_vec(),
+                    _ => Vec::new(),
+                },
+                lines: Vec::new(),
+            };
+            Some((home.number, local))
+        });
+        media.collect()
+    }
+}
