@@ -77,7 +77,7 @@ impl Call {
     fn answered() -> Self {
         let now = Instant::now();
         let mut session = session(now);
-        let offer = session.create_offer(false).unwrap();
+        let offer = session.create_offer(now, false).unwrap();
         session
             .set_remote(now, OFFER, DescriptionKind::Answer, "")
             .unwrap();
