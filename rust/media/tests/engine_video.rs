@@ -40,16 +40,22 @@ impl World {
             ports,
         };
         let engine = Engine::new(&settings).unwrap();
-        engine.set_link(LinkSettings {
+        let world = Self {
+            engine,
+            now: 0.0,
+            events: Vec::new(),
+        };
+        world.lose(loss);
+        world
+    }
+
+    /// From now on the network loses this share.
+    fn lose(&self, loss: f64) {
+        self.engine.set_link(LinkSettings {
             loss,
             delay: std::time::Duration::from_millis(10),
             ..LinkSettings::default()
         });
-        Self {
-            engine,
-            now: 0.0,
-            events: Vec::new(),
-        }
     }
 
     fn open(&self, kind: TransportKind, host: &str) -> u64 {
@@ -204,9 +210,10 @@ fn pushed_frames_come_out_as_they_went_in_over_every_transport() {
 
 #[test]
 fn losses_are_asked_for_and_repaired_both_in_and_out_of_a_relay() {
-    let mut world = World::new(0.05);
+    let mut world = World::new(0.0);
     let [near, middle] = world.call(TransportKind::Ice, ["10.0.0.1", "10.0.0.2"]);
     let [out, end] = world.call(TransportKind::Ice, ["10.0.0.3", "10.0.0.4"]);
+    world.lose(0.05);
     world.engine.relay_video(out, middle).unwrap();
     let tap = world.tap(end);
     let push = world.engine.open_video_push(near.0, near.1).unwrap();
@@ -219,12 +226,12 @@ fn losses_are_asked_for_and_repaired_both_in_and_out_of_a_relay() {
         .map(|frame| frame.data)
         .collect();
     let first = sent.iter().position(|frame| taken.contains(frame)).unwrap();
-    let missing = sent[first..]
-        .iter()
-        .filter(|frame| !taken.contains(*frame))
-        .count();
+    // A loss in the last picture shows only by the next one, which does not come.
+    let missing: Vec<_> = (first..sent.len() - 1)
+        .filter(|number| !taken.contains(&sent[*number]))
+        .collect();
     assert!(first <= 13, "the first picture was number {first}");
-    assert_eq!(missing, 0);
+    assert!(missing.is_empty(), "{missing:?}");
     let figures = world.command(middle.0, |open| open.video_figures());
     let received = figures[0].received;
     assert!(received.repaired > 3 && received.asked > 3, "{received:?}");
