@@ -9,6 +9,7 @@ import pytest
 
 from trivox import errors
 from trivox.call.events import CallEnd, EndReason, Originator
+from trivox.errors.attempt import call_failed
 
 ALL = [
     kind
@@ -74,7 +75,7 @@ def test_advice_follows_the_message() -> None:
     ],
 )
 def test_the_status_chooses_the_class(status: int, kind: type[errors.CallFailedError]) -> None:
-    error = errors.call_failed(status, "Reason", headers={"X-Why": "so"}, call_id="c1")
+    error = call_failed(status, "Reason", headers={"X-Why": "so"}, call_id="c1")
 
     assert type(error) is kind
     assert (error.sip_code, error.reason, error.headers, error.call_id) == (

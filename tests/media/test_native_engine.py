@@ -107,6 +107,8 @@ async def test_ended_sessions_leave_no_socket_and_a_closed_engine_no_thread() ->
     gc.collect()
 
     counts.pop("events_waiting")
+    # A side that ended first may still be sent a packet of the other: a tally, nothing that is left.
+    counts.pop("datagrams_unrouted")
     assert set(counts.values()) == {0}
     assert threading.active_count() == threads
     assert _descriptors() == descriptors

@@ -20,7 +20,8 @@ from trivox.call.messages import Headers, headers_of, party_untrusted
 from trivox.call.states import PHASE_STATE, Action, CallDirection, CallState, Phase, Trigger
 from trivox.call.streams import LocalStream, RemoteStream
 from trivox.call.timings import CallTimings
-from trivox.errors import CallEndedError, CallReconnectingError, CallWrongStateError, call_failed
+from trivox.errors import CallEndedError, CallReconnectingError, CallWrongStateError
+from trivox.errors.attempt import call_failed
 
 if TYPE_CHECKING:
     from collections import deque

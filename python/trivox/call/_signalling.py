@@ -29,8 +29,8 @@ from trivox.errors import (
     RequiredParameterError,
     StreamError,
     TrivoxError,
-    call_failed,
 )
+from trivox.errors.attempt import call_failed
 from trivox.sip.invite_session import InviteSession
 from trivox.sip.offer_answer import OfferState
 
