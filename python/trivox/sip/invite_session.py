@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Final, Literal, Self, final
 
 from trivox.errors import CallWrongStateError
 from trivox.sip.bodies import SDP, description_of
-from trivox.sip.connected_identity import can_rename, early_tag
 from trivox.sip.dialog import Dialog
 from trivox.sip.invite_actions import step
+from trivox.sip.invite_facts import InviteFacts
 from trivox.sip.invite_inputs import next_deadline, take_event, take_time
 from trivox.sip.invite_leg import Given, InviteLeg, Purpose
 from trivox.sip.invite_table import InviteEvent, InviteState
 from trivox.sip.modification import begin_change
-from trivox.sip.offer_answer import OfferEvent, OfferState
+from trivox.sip.offer_answer import OfferEvent
 from trivox.sip.redirection import leg_for
 from trivox.sip.reliable import Reliability
 from trivox.sip.session_timer import SessionTimer, TimerOffer
@@ -30,7 +30,7 @@ NO_TIMER: Final = TimerOffer(interval=0)
 
 
 @final
-class InviteSession:
+class InviteSession(InviteFacts):
     """Decide what one call says, and tell its owner what it hears. Sans-I/O.
 
     Every command and every input returns outputs: carry them out in order before the next one.
@@ -40,10 +40,7 @@ class InviteSession:
     late or belongs to the other role has no effect and returns nothing.
     """
 
-    __slots__ = ("_leg",)
-
-    def __init__(self, leg: InviteLeg) -> None:
-        self._leg = leg
+    __slots__ = ()
 
     @classmethod
     def outgoing(
@@ -144,52 +141,6 @@ class InviteSession:
     def use(self, identity: LocalIdentity) -> None:
         """Take the identity of the flow to another target."""
         self._leg.use(identity)
-
-    @property
-    def state(self) -> InviteState:
-        """Where the session stands."""
-        return self._leg.state
-
-    @property
-    def call_id(self) -> str:
-        """The Call-ID header's value."""
-        return self._leg.call_id
-
-    @property
-    def dialog(self) -> Dialog | None:
-        """The dialog that counts: the callee's from the start, the caller's from the 2xx on."""
-        return self._leg.dialog
-
-    @property
-    def dialogs(self) -> tuple[Dialog, ...]:
-        """The dialog that counts, or as caller without one the early ones."""
-        leg = self._leg
-        return tuple(leg.early.values()) if leg.dialog is None else (leg.dialog,)
-
-    @property
-    def tx(self) -> int:
-        """The INVITE's transaction, client or server; 0 before it is sent."""
-        return self._leg.tx
-
-    @property
-    def is_confirmed(self) -> bool:
-        """Whether the 2xx is acknowledged and nobody has ended the session."""
-        return self._leg.state is InviteState.CONFIRMED
-
-    @property
-    def is_unanswered(self) -> bool:
-        """Whether their INVITE still waits for our final response."""
-        return self._leg.state is InviteState.INCOMING
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the session has ended; a late 2xx of another branch is still handled."""
-        return self._leg.state is InviteState.TERMINATED
-
-    @property
-    def offer_state(self) -> OfferState:
-        """Who owes an offer or answer."""
-        return self._leg.offer_answer.state
 
     def invite(self, body: bytes = b"", content_type: str = SDP) -> Outputs:
         """Send the INVITE; without body the far end makes the offer (RFC 3261 §13.2.1)."""
@@ -344,27 +295,6 @@ class InviteSession:
         given = Given(headers=headers, body=body, content_type=content_type)
         given.method, given.tag, given.party = method, to_tag, party
         return begin_change(self._leg, given)
-
-    @property
-    def can_update(self) -> bool:
-        """Whether the far end takes UPDATE."""
-        return self._leg.can_update
-
-    @property
-    def can_rename(self) -> bool:
-        """Whether the far end takes another `party` than before (`from-change`, RFC 4916)."""
-        return can_rename(self._leg)
-
-    @property
-    def early_tag(self) -> str | None:
-        """The `to_tag` for an UPDATE before the 2xx; None while there can be none."""
-        return early_tag(self._leg)
-
-    @property
-    def is_modifying(self) -> bool:
-        """Whether a re-INVITE of ours is out, or its ACK waits for `acknowledge_modification`."""
-        modification = self._leg.modification
-        return modification is not None and modification.is_out
 
     def acknowledge_progress(self, to_tag: str, body: bytes, content_type: str = SDP) -> Outputs:
         """Answer the offer of a reliable response: its PRACK carries it (see `Progress`)."""
