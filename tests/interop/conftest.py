@@ -22,6 +22,7 @@ PROGRAMS = {
     "sipsak": ("sipsak",),
     "sipvicious": ("svmap", "svwar", "svcrack"),
     "tshark": ("tshark",),
+    "rtpengine": ("rtpengine", "kamailio", "kamcmd", "baresip", "chromium", "node", "npm"),
     "coturn": ("turnserver", "chromium", "node", "npm"),
 }
 

@@ -43,6 +43,7 @@ class Callee:
         self.ended = trio.Event()
 
     async def __call__(self, call: trivox.Call) -> None:
+        self.call = call
         call.add_event_listener(trivox.InfoReceived, lambda event: self.infos.append(event.body))
         async with call:
             await call.answer()

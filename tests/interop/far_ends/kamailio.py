@@ -17,6 +17,8 @@ from .ports import free_port
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from .rtpengine import MediaRelay
+
 DOMAIN = "proxy.test"
 PASSWORD = "s3cret"
 CONFIG = Path(__file__).with_name("kamailio.cfg")
@@ -37,14 +39,21 @@ class Kamailio:
     Attributes:
         ports: Port of each transport: udp, tcp, tls, ws, wss.
         ca: PEM file of the authority that signed its certificate.
+        control: Where it takes orders.
     """
 
     ports: dict[str, int]
     ca: Path
+    control: str
 
     def proxy(self, transport: str) -> str:
         """Return its address over that transport, as an outbound proxy."""
         return f"sip:127.0.0.1:{self.ports[transport]};transport={transport};lr"
+
+    async def locate(self, user: str, contact: str) -> None:
+        """Have a user that does not register be found at that address."""
+        where = ["ul.add", "location", user, contact, "600", "1.0", ".", "0", "0", "7999"]
+        await trio.run_process(["kamcmd", "-s", self.control, *where], capture_stdout=True)
 
 
 def _certify(folder: Path) -> Path:
@@ -59,7 +68,9 @@ def _certify(folder: Path) -> Path:
     return folder / "ca.pem"
 
 
-def _command(folder: Path, ports: dict[str, int], algorithm: str) -> list[str]:
+def _command(
+    folder: Path, ports: dict[str, int], algorithm: str, relay: MediaRelay | None
+) -> list[str]:
     values = {
         "DOMAIN": DOMAIN,
         "PASSWORD": f'"{PASSWORD}"',
@@ -67,6 +78,10 @@ def _command(folder: Path, ports: dict[str, int], algorithm: str) -> list[str]:
         "TLS_CONFIG": f'"{folder}/tls.cfg"',
         "CONTROL": f'"unix:{folder}/control"',
     }
+    if relay is not None:
+        values["RELAY_CONTROL"] = f'"udp:127.0.0.1:{relay.rtpengine.port}"'
+        values["TO_CALLER"] = f'"{relay.to_caller}"'
+        values["TO_CALLEE"] = f'"{relay.to_callee}"'
     kinds = {"udp": "udp", "tcp": "tcp", "tls": "tls", "ws": "tcp", "wss": "tls"}
     listen = [f"{kinds[name]}:127.0.0.1:{port}" for name, port in ports.items()]
     return [
@@ -91,7 +106,9 @@ async def _answering(folder: Path, process: trio.Process) -> None:
 
 
 @asynccontextmanager
-async def open_kamailio(folder: Path, *, algorithm: str = "MD5") -> AsyncIterator[Kamailio]:
+async def open_kamailio(
+    folder: Path, *, algorithm: str = "MD5", relay: MediaRelay | None = None
+) -> AsyncIterator[Kamailio]:
     """Start Kamailio in `folder` and end it, with its children, on leaving."""
     ports = {
         name: free_port(socket.SOCK_DGRAM if name == "udp" else socket.SOCK_STREAM)
@@ -102,7 +119,7 @@ async def open_kamailio(folder: Path, *, algorithm: str = "MD5") -> AsyncIterato
         async with trio.open_nursery() as nursery:
             process = await nursery.start(
                 lambda task_status: trio.run_process(
-                    _command(folder, ports, algorithm),
+                    _command(folder, ports, algorithm, relay),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -114,7 +131,7 @@ async def open_kamailio(folder: Path, *, algorithm: str = "MD5") -> AsyncIterato
                 )
             )
             await _answering(folder, process)
-            yield Kamailio(ports, ca)
+            yield Kamailio(ports, ca, f"unix:{folder}/control")
             nursery.cancel_scope.cancel()
 
 
