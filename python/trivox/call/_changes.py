@@ -147,7 +147,7 @@ class CallChanges(CallFarChanges):
         before = audio.wish
         audio.swap(stream, old_stream)
         audio.agree(replace(before, streams=before.streams - {old_stream} | {stream}))
-        self.publish(before, audio.wish)
+        self._publish(before, audio.wish)
         await trio.lowlevel.checkpoint()
 
     async def _change(self, change: Change) -> None:
@@ -176,7 +176,7 @@ class CallChanges(CallFarChanges):
         change.prepare(audio)
         before = audio.wish
         audio.agree(change.apply(before))
-        self.publish(before, audio.wish)
+        self._publish(before, audio.wish)
 
     def _refuse_unconnected(self, what: str) -> None:
         self._refuse_ended()
@@ -225,7 +225,7 @@ class CallChanges(CallFarChanges):
 
     # What the renegotiation asks of its call.
 
-    def may_offer(self, *, mends_path: bool) -> bool:
+    def _may_offer(self, *, mends_path: bool) -> bool:
         """Whether a change may go out now: agreed on, no path is lost but one, none is out."""
         session = self._session
         if session is None or session.is_modifying:
@@ -233,7 +233,7 @@ class CallChanges(CallFarChanges):
         lost = self._lost_paths - {ICE} if mends_path else self._lost_paths
         return not lost and (self._phase is Phase.CONNECTED or session.early_tag is not None)
 
-    def soon(self) -> None:
+    def _go_on_soon(self) -> None:
         """Go on with the changes when this turn is over."""
         self._after(_SOON, 0.0, self._go_on)
 
@@ -241,7 +241,7 @@ class CallChanges(CallFarChanges):
         if self._changes is not None:
             self._changes.go_on()
 
-    def offer(self, direction: str, *, restarts_ice: bool) -> None:
+    def _send_offer(self, direction: str, *, restarts_ice: bool) -> None:
         """Send a re-INVITE that offers this direction, and a new ICE generation if asked for."""
         assert self._session is not None, "a connected call has its session"
         leg = self._leg
@@ -254,7 +254,7 @@ class CallChanges(CallFarChanges):
         is_early = self._phase is not Phase.CONNECTED
         self._carry_out(self._session.modify(offer, method="UPDATE" if is_early else "INVITE"))
 
-    def publish(self, before: MediaWish, after: MediaWish) -> None:
+    def _publish(self, before: MediaWish, after: MediaWish) -> None:
         """Tell everybody what this end sends now."""
         if after.streams != before.streams:
             self._tell(local_streams=after.streams)
@@ -316,6 +316,6 @@ class CallChanges(CallFarChanges):
             self._changes.refuse(error)
 
     @abstractmethod
-    def introduce(self, introduction: Introduction) -> None: ...
+    def _introduce(self, introduction: Introduction) -> None: ...
     @abstractmethod
     def _video(self) -> LegVideo: ...

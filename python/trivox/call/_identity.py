@@ -86,7 +86,7 @@ class CallIdentity(CallTransfer):
         is_early = session is not None and session.early_tag is not None
         return self._phase is Phase.CONNECTED or is_early
 
-    def introduce(self, introduction: Introduction) -> None:
+    def _introduce(self, introduction: Introduction) -> None:
         """Send the UPDATE or re-INVITE that says so."""
         session = self._session
         assert session is not None, "a call in a dialog has its session"

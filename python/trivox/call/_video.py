@@ -121,9 +121,9 @@ class CallVideo(CallChanges):
         if kind == EngineEventKind.CONNECTED and self._leg.video is not None:
             self._settle_video()
 
-    def publish(self, before: MediaWish, after: MediaWish) -> None:
+    def _publish(self, before: MediaWish, after: MediaWish) -> None:
         """Tell everybody what this end sends now."""
-        super().publish(before, after)
+        super()._publish(before, after)
         is_shared = any(stream.is_of_screen for stream in after.streams)
         if is_shared != any(stream.is_of_screen for stream in before.streams):
             self._tell(has_screen_sharing=is_shared)
