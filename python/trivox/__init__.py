@@ -113,6 +113,7 @@ from trivox.media.sources import (
     FileSource,
     MixSource,
     MusicOnHoldSource,
+    SharedSource,
     SilenceSource,
     ToneSource,
 )
@@ -254,6 +255,7 @@ __all__ = [
     "RemoteVideoSource",
     "Replaced",
     "RoomRecording",
+    "SharedSource",
     "SilenceSource",
     "SipResponse",
     "StartRinging",

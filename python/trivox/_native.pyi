@@ -26,6 +26,7 @@ __all__ = [
     "EVENT_TRANSPORT_ERROR",
     "AudioFeed",
     "AudioFrame",
+    "AudioShare",
     "Figures",
     "MediaEngine",
     "Message",
@@ -339,9 +340,10 @@ _AudioPart: TypeAlias = (
     | tuple[list[float], list[tuple[float, float]], float, float]
     | float
     | AudioFeed
+    | AudioShare
     | list[_AudioPart]
 )
-"""(path, loop, start), (frequencies Hz, cadence s, duration s, level dBov), silence s, feed, several."""
+"""(path, loop, start), (frequencies Hz, cadence s, duration s, level dBov), silence s, feed, share, several."""
 
 def file_seconds(path: str | PathLike[str]) -> float:
     """Length of a WAV or Ogg Opus file. Raises EngineError."""
@@ -369,6 +371,16 @@ class AudioFeed:
     def underruns(self) -> int: ...
     @property
     def is_closed(self) -> bool: ...
+
+@final
+class AudioShare:
+    """A source that is read once and encoded once a codec for all who play it."""
+
+    def __new__(cls) -> AudioShare:
+        """One of nothing, for engines that play no sound."""
+    @property
+    def encoded(self) -> int:
+        """Frames of 20 ms that were encoded, all codecs together."""
 
 @final
 class MediaEngine:
@@ -526,7 +538,13 @@ class MediaEngine:
     def take_frames(self, port: int, limit: int) -> list[AudioFrame]:
         """Frames of an audio port, oldest first."""
     def play_part(self, session: int, part: _AudioPart, *, place: str = "queue") -> int:
-        """Play a file, a tone, silence, a feed, or a list of these at once."""
+        """Play a file, a tone, silence, a feed, a share, or a list of these at once."""
+    def share(self, part: _AudioPart) -> AudioShare:
+        """Open a source once for many sessions, to be given to play_part."""
+    def is_share_over(self, share: AudioShare) -> bool:
+        """Whether its source has ended, or the last who played it has left."""
+    def encoded(self, session: int) -> int:
+        """Packets that were encoded for this session alone."""
     def tap(self, session: int, feed: AudioFeed) -> None:
         """Give what a session hears to a feed, which is closed with the session."""
     def set_listening(

@@ -277,3 +277,41 @@ async def test_a_refused_offer_is_made_anew_over_another_transport(
         sessions.change_transport(caller.session, transport="plain")
     with pytest.raises(InvalidArgumentsError):
         sessions.change_transport(caller.session, transport="pigeon")
+
+
+async def test_a_shared_source_is_heard_where_it_is_and_ends_for_all(
+    made: Made, autojump_clock: MockClock
+) -> None:
+    caller, callee = await connect_pair(made.media, made.transport, HOSTS)
+    sessions = made.media.sessions
+    share = sessions.share(([440.0], [], 2.0, -12.0))
+    begin = trio.current_time()
+    first = sessions.play_part(caller.session, share, place="beside")
+    await trio.sleep(1)
+    late = sessions.play_part(callee.session, share)
+    assert not sessions.is_share_over(share)
+
+    whole = await caller.wait_for(Kind.PLAYBACK_ENDED, first)
+    rest = await callee.wait_for(Kind.PLAYBACK_ENDED, late)
+
+    assert trio.current_time() - begin == pytest.approx(2.0, abs=0.061)
+    assert float(whole[2]) == pytest.approx(2.0, abs=0.021)
+    assert float(rest[2]) == pytest.approx(1.0, abs=0.061)
+    assert sessions.is_share_over(share)
+
+
+async def test_a_shared_source_is_over_when_the_last_has_left(
+    made: Made, autojump_clock: MockClock
+) -> None:
+    caller, callee = await connect_pair(made.media, made.transport, HOSTS)
+    sessions = made.media.sessions
+    share = sessions.share(([440.0], [], 60.0, -12.0))
+    first = sessions.play_part(caller.session, share)
+    second = sessions.play_part(callee.session, share)
+    await trio.sleep(0.5)
+    sessions.stop_playback(caller.session, first)
+    assert not sessions.is_share_over(share)
+
+    sessions.stop_playback(callee.session, second)
+
+    assert sessions.is_share_over(share)

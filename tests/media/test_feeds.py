@@ -19,6 +19,7 @@ from trivox.media.sources import (
     FileSource,
     MixSource,
     MusicOnHoldSource,
+    SharedSource,
     SilenceSource,
     ToneSource,
     start_playback,
@@ -212,3 +213,33 @@ async def test_two_channels_are_mixed_down_and_clear_drops_what_waits() -> None:
         await push.send(bytes(6))
     assert push.clear() == pytest.approx(2 / 8000)
     assert push.queued == 0.0
+
+
+async def test_many_calls_hear_one_source_that_is_encoded_once(
+    media: DrivenMedia, tmp_path: Path
+) -> None:
+    pairs = [
+        await connect_pair(media, "plain", (f"10.0.{n}.1", f"10.0.{n}.2")) for n in range(1, 5)
+    ]
+    source = SharedSource(ToneSource((800.0,), level_dbov=-12.0))
+    before = [media.sessions.encoded(caller.session) for caller, _ in pairs]
+    playbacks = [
+        start_playback(media.sessions, caller.session, source, "beside") for caller, _ in pairs
+    ]
+    async with trio.open_nursery() as nursery:
+        for number, (_, callee) in enumerate(pairs):
+            path = tmp_path / f"{number}.wav"
+            nursery.start_soon(record, media, callee.session, path, 2.0)
+
+    after = [media.sessions.encoded(caller.session) for caller, _ in pairs]
+    assert all(strength(tmp_path / f"{n}.wav", 800, 0.5) > 6000 for n in range(4))
+    assert after == before
+    assert source.open(media.sessions).encoded == pytest.approx(100, abs=2)
+    media.sessions.stop_playback(pairs[0][0].session, playbacks[0])
+    media.sessions.play_tone(pairs[1][0].session, [500.0], [], 60.0, -20.0)
+    await trio.sleep(1.0)
+
+    own = [media.sessions.encoded(caller.session) for caller, _ in pairs]
+    assert own[0] - after[0] == pytest.approx(50, abs=2)
+    assert own[1] - after[1] == pytest.approx(50, abs=2)
+    assert own[2:] == after[2:]

@@ -10,7 +10,7 @@ from trivox.call.playback import begin_playback
 from trivox.call.wish import MediaWish
 from trivox.errors import EngineError
 from trivox.media.engine import EngineEventKind
-from trivox.media.sources import SOUNDS, FileSource
+from trivox.media.sources import FileSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,11 +68,11 @@ class LocalAudio:
         if stream.is_video:
             self._video().open(stream)
             return
-        origin = stream.origin
-        if not isinstance(origin, SOUNDS) or not self._leg.is_open or stream in self._playing:
+        sound = stream._sound()  # noqa: SLF001 (as above)
+        if sound is None or not self._leg.is_open or stream in self._playing:
             return
         leg = self._leg
-        number = begin_playback(leg, origin, "beside")
+        number = begin_playback(leg, sound, "beside")
         self._playing[stream] = number
         pending = leg.expect(EngineEventKind.PLAYBACK_ENDED, number)
         pending.on_done = lambda: self._note_played_out(stream, number)

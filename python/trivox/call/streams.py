@@ -10,6 +10,7 @@ from trivox.actor.isolation import LOGGED
 from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.errors import CallEndedError, InvalidArgumentsError, StreamTypeMismatchError
 from trivox.media.port import AudioPort
+from trivox.media.sources import SOUNDS, shared_of
 from trivox.media.video import RemoteVideoSource
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from trivox.actor.isolation import Isolation
     from trivox.call.media_leg import MediaLeg
     from trivox.media.native_engine import AudioFeed
-    from trivox.media.sources import AudioSource
+    from trivox.media.sources import AudioSource, SharedSource
     from trivox.media.video import EncodedFrames, VideoSource
 
 
@@ -52,8 +53,8 @@ class LocalStream:
         origin: What is played; None for the stream a call has of its own.
     """
 
-    __slots__ = ("__weakref__", "_activity", "_is_closed", "_isolation", "_senders", "id", "origin",
-                 "type")  # fmt: skip
+    __slots__ = ("__weakref__", "_activity", "_is_closed", "_isolation", "_senders", "_shared",
+                 "id", "origin", "type")  # fmt: skip
     source: ClassVar[Literal["local"]] = "local"
 
     def __init__(
@@ -71,6 +72,7 @@ class LocalStream:
         self._is_closed = False
         self._activity: ReadonlyWatchable[bool] | None = None
         self._senders: list[StreamSender] | None = None
+        self._shared: SharedSource | None = None
 
     def __repr__(self) -> str:
         return f"<LocalStream {self.id} {self.type}{' closed' if self._is_closed else ''}>"
@@ -104,6 +106,12 @@ class LocalStream:
         return self.type in (StreamType.SCREEN_AUDIO, StreamType.SCREEN_VIDEO)
 
     # For calls.
+
+    def _sound(self) -> SharedSource | None:
+        """Return what all calls that send it play together; None for a call's own and for video."""
+        if self._shared is None and isinstance(self.origin, SOUNDS):
+            self._shared = shared_of(self.origin)
+        return self._shared
 
     @property
     def _is_sendable(self) -> bool:

@@ -31,7 +31,11 @@ class StreamManager:
     def create_audio_stream(
         self, source: AudioSource | str | PathLike[str], *, name: str | None = None
     ) -> LocalStream:
-        """Make a stream of a source, to be added to calls; each call plays it from its start.
+        """Make a stream of a source, to be added to calls, which hear it together.
+
+        It is read once and encoded once a codec, however many calls send it. The first call begins
+        it; those that come later hear it where it is by then. Once no call sends it any more, the
+        next one begins it anew.
 
         Args:
             source: What it plays: a source, or the path of a WAV or Ogg Opus file.

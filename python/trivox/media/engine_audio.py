@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeAlias, Union
 
 if TYPE_CHECKING:
-    from trivox._native import AudioFeed, AudioFrame
+    from trivox._native import AudioFeed, AudioFrame, AudioShare
 
 AudioPart: TypeAlias = Union[
     "tuple[str, bool, float]",
     "tuple[list[float], list[tuple[float, float]], float, float]",
     float,
     "AudioFeed",
+    "AudioShare",
     "list[AudioPart]",
 ]
 """What is played: a file (path, loop, start), a tone (Hz, cadence, seconds, dBov), seconds of silence,
-a feed, or several at once."""
+a feed, what others play too, or several at once."""
 
 
 class AudioSessions(Protocol):
@@ -40,4 +41,12 @@ class AudioSessions(Protocol):
         self, session: int, *, voice: bool, hang_over: float, level_interval: float
     ) -> None: ...
     def play_part(self, session: int, part: AudioPart, *, place: str = "queue") -> int: ...
+    def share(self, part: AudioPart) -> AudioShare:
+        """Open a source once for many sessions, to be given to play_part."""
+        ...
+
+    def is_share_over(self, share: AudioShare) -> bool:
+        """Whether its source has ended, or the last who played it has left."""
+        ...
+
     def tap(self, session: int, feed: AudioFeed) -> None: ...

@@ -12,6 +12,7 @@ import trio
 from trivox._native import (
     AudioFeed,
     AudioFrame,
+    AudioShare,
     MediaEngine,
     compare_recordings,
     detect_hold,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AudioFeed",
     "AudioFrame",
+    "AudioShare",
     "LiveMedia",
     "compare_recordings",
     "detect_hold",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from trivox.media.engine import MediaSessions
     from trivox.media.engine_audio import AudioPart
+    from trivox.media.native_engine import AudioShare
 
 _MOST_PARTS: Final = 16
 
@@ -93,11 +94,20 @@ class SilenceSource:
 class MusicOnHoldSource:
     """A file, or any other source, for `hold(music=)` and queues: a file goes round for ever.
 
+    All calls that are given the same one hear it together, as with `SharedSource`.
+
     Attributes:
         music: The path of a file, or a source.
     """
 
     music: AudioSource | str | PathLike[str]
+    shared: SharedSource = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        inner = source_of(self.music)
+        if isinstance(inner, FileSource):
+            inner = replace(inner, loop=True)
+        object.__setattr__(self, "shared", shared_of(inner))
 
 
 @final
@@ -117,6 +127,45 @@ class MixSource:
         object.__setattr__(self, "sources", tuple(source_of(part) for part in self.sources))
 
 
+@final
+class SharedSource:
+    """One source that many calls hear together: it is read once, and encoded once a codec.
+
+    The first playback begins it; whoever plays it later hears it where it is by then. It is over
+    with its source, or when nobody plays it any more: the next playback begins it anew. A call
+    that sends anything else at the same time encodes for itself.
+
+    Args:
+        source: A source, or the path of a file.
+    """
+
+    __slots__ = ("_sessions", "_share", "source")
+
+    def __init__(self, source: AudioSource | str | PathLike[str]) -> None:
+        self.source: Final = source_of(source)
+        self._share: AudioShare | None = None
+        self._sessions: MediaSessions | None = None
+
+    def open(self, sessions: MediaSessions) -> AudioShare:
+        """Return what runs in an engine, begun if nothing does. Raises EngineError."""
+        share = self._share
+        if share is None or self._sessions is not sessions or sessions.is_share_over(share):
+            share = self._share = sessions.share(_part(self.source, sessions))
+            self._sessions = sessions
+        return share
+
+
+def shared_of(source: AudioSource) -> SharedSource:
+    """Return a source as one that is shared; one that is already is returned as it is."""
+    match source:
+        case SharedSource():
+            return source
+        case MusicOnHoldSource():
+            return source.shared
+        case _:
+            return SharedSource(source)
+
+
 AudioSource: TypeAlias = (
     FileSource
     | ToneSource
@@ -127,6 +176,7 @@ AudioSource: TypeAlias = (
     | IterSource
     | AsyncIterSource
     | RemoteSource
+    | SharedSource
 )
 """Anything `Call.play` takes besides a path."""
 
@@ -140,6 +190,7 @@ SOUNDS: Final = (
     IterSource,
     AsyncIterSource,
     RemoteSource,
+    SharedSource,
 )
 """The same, for isinstance."""
 
@@ -159,6 +210,8 @@ def pumps_of(source: AudioSource | str | PathLike[str]) -> list[Callable[[], Awa
             return [pump for part in sources for pump in pumps_of(part)]
         case MusicOnHoldSource(music):
             return pumps_of(music)
+        case SharedSource():
+            return pumps_of(source.source)
         case _:
             return []
 
@@ -181,10 +234,10 @@ def start_playback(
     Raises:
         EngineError: The file cannot be read, or is none that is played.
     """
-    return sessions.play_part(session, _part(source), place=place)
+    return sessions.play_part(session, _part(source, sessions), place=place)
 
 
-def _part(source: AudioSource | str | PathLike[str]) -> AudioPart:
+def _part(source: AudioSource | str | PathLike[str], sessions: MediaSessions) -> AudioPart:
     match source_of(source):
         case ToneSource(frequencies, cadence, duration, level_dbov):
             return (list(frequencies), list(cadence), duration, level_dbov)
@@ -192,13 +245,12 @@ def _part(source: AudioSource | str | PathLike[str]) -> AudioPart:
             return duration
         case FileSource(path, loop, start):
             return (fspath(path), loop, start)
-        case MusicOnHoldSource(music):
-            inner = source_of(music)
-            if isinstance(inner, FileSource):
-                inner = replace(inner, loop=True)
-            return _part(inner)
+        case SharedSource() as shared:
+            return shared.open(sessions)
+        case MusicOnHoldSource() as music:
+            return music.shared.open(sessions)
         case MixSource(sources):
-            return [_part(part) for part in sources]
+            return [_part(part, sessions) for part in sources]
         case PushSource() as push:
             return push.feed
         case IterSource() | AsyncIterSource() as pumped:

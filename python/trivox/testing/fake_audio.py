@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from trivox.errors import InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
 from trivox.media.frames import AudioFrame
-from trivox.media.native_engine import AudioFeed, file_seconds
+from trivox.media.native_engine import AudioFeed, AudioShare, file_seconds
 from trivox.testing.fake_session import check_audio, find
 
 if TYPE_CHECKING:
@@ -42,6 +42,17 @@ class FakePort:
     awaited: float = math.nan
 
 
+@dataclass(slots=True)
+class FakeShare:
+    """What many sessions play together: how long it lasts, since when, and its playbacks."""
+
+    key: AudioShare
+    seconds: float
+    feeds: list[AudioFeed]
+    begun: float = math.nan
+    playbacks: list[int] = field(default_factory=list)
+
+
 class FakeAudio:
     """The part of a FakeEngine that is about samples."""
 
@@ -50,6 +61,7 @@ class FakeAudio:
     _sessions: dict[int, FakeSession]
     _ports: dict[int, FakePort]
     _taps: list[tuple[FakeSession, AudioFeed]]
+    _shares: list[FakeShare]
 
     @abstractmethod
     def _session(self, number: int) -> FakeSession: ...
@@ -61,6 +73,8 @@ class FakeAudio:
     def _plays(self, playback: int) -> bool: ...
     @abstractmethod
     def _play(self, session: int, duration: float, place: str) -> int: ...
+    @abstractmethod
+    def _end_playback(self, number: int) -> None: ...
     @abstractmethod
     def stop_playback(self, session: int, playback: int) -> float:
         """Stop a playback."""
@@ -139,10 +153,57 @@ class FakeAudio:
 
     def play_part(self, session: int, part: AudioPart, *, place: str = "queue") -> int:
         """Take a source by its length; a feed lasts until it is closed, and is taken in time."""
+        if isinstance(part, AudioShare):
+            return self._play_share(session, self._share(part), place)
         number = self._play(session, _seconds(part), place)
         for feed in _feeds(part):
             self._drink(session, number, feed)
         return number
+
+    def share(self, part: AudioPart) -> AudioShare:
+        """Take a source that several sessions play together."""
+        self._shares = [own for own in self._shares if not self.is_share_over(own.key)]
+        own = FakeShare(AudioShare(), _seconds(part), _feeds(part))
+        self._shares.append(own)
+        return own.key
+
+    def is_share_over(self, share: AudioShare) -> bool:
+        """Return whether its time is over, or nobody plays it any more."""
+        own = self._share(share)
+        is_left = bool(own.playbacks) and not any(map(self._plays, own.playbacks))
+        return is_left or own.begun + own.seconds <= self._now
+
+    def _share(self, key: AudioShare) -> FakeShare:
+        found = next((own for own in self._shares if own.key is key), None)
+        return found or FakeShare(key, 0.0, [], begun=self._now)
+
+    def _play_share(self, session: int, own: FakeShare, place: str) -> int:
+        """Play what is left of it; the first who plays begins it."""
+        connected = self._session(session).connected
+        begins = self._now if math.isnan(connected) else max(self._now, connected)
+        if math.isnan(own.begun):
+            own.begun = begins
+        left = max(0.0, own.begun + own.seconds - begins)
+        number = self._play(session, left, place)
+        feeds, own.feeds = own.feeds, []
+        own.playbacks.append(number)
+        for feed in feeds:
+            self._drink_together(own, feed)
+        return number
+
+    def _drink_together(self, own: FakeShare, feed: AudioFeed) -> None:
+        """Take 20 ms of a feed for as long as anybody plays it."""
+        own.playbacks = [number for number in own.playbacks if self._plays(number)] or [0]
+        if own.playbacks == [0]:
+            feed.play_out()
+            return
+        if feed.is_closed and feed.queued == 0.0:
+            for number in own.playbacks:
+                self._end_playback(number)
+            return
+        if own.begun <= self._now:
+            feed.skip(0.02)
+        self._at(self._now + 0.02, lambda: self._drink_together(own, feed))
 
     def tap(self, session: int, feed: AudioFeed) -> None:
         """Relay nothing until the session ends: a fake hears no sound."""

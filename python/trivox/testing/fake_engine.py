@@ -16,7 +16,7 @@ from trivox.errors import EngineError, InvalidArgumentsError, MediaNegotiationEr
 from trivox.media.driven import DrivenMedia
 from trivox.media.engine import EngineEventKind
 from trivox.media.native_engine import AudioFeed, file_seconds
-from trivox.testing.fake_audio import FakeAudio, FakePort
+from trivox.testing.fake_audio import FakeAudio, FakePort, FakeShare
 from trivox.testing.fake_codecs import FakeCodecs
 from trivox.testing.fake_gathering import FakeGathering
 from trivox.testing.fake_joining import FakeJoining
@@ -58,6 +58,7 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeGathering, FakeJoining, FakeTones, F
         self._ports: dict[int, FakePort] = {}
         self._videos: dict[int, FakeVideoOf] = {}
         self._taps: list[tuple[FakeSession, AudioFeed]] = []
+        self._shares: list[FakeShare] = []
         self._sendings: dict[int, int] = {}
         self._bridges, self._rooms = {}, {}
         self._events: list[EngineEvent] = []
@@ -347,6 +348,9 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeGathering, FakeJoining, FakeTones, F
 
     def _plays(self, playback: int) -> bool:
         return playback in self._player
+
+    def _end_playback(self, number: int) -> None:
+        self._player.stop(number)
 
     def _play(self, session: int, duration: float, place: str) -> int:
         return self._player.play(self._session(session), next(self._numbers), duration, place)

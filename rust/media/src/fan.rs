@@ -30,6 +30,29 @@ struct Voice {
     unused: u32,
 }
 
+/// One frame of a sound in the forms it was made in.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Forms {
+    samples: Vec<(u32, Arc<[i16]>)>,
+    payloads: Vec<(Encoding, Arc<[u8]>)>,
+}
+
+impl Forms {
+    pub(crate) fn samples(&self, rate_hz: u32) -> Option<Arc<[i16]>> {
+        let mut known = self.samples.iter();
+        known
+            .find(|(rate, _)| *rate == rate_hz)
+            .map(|(_, samples)| Arc::clone(samples))
+    }
+
+    pub(crate) fn payload(&self, encoding: Encoding) -> Option<Arc<[u8]>> {
+        let mut known = self.payloads.iter();
+        known
+            .find(|(own, payload)| *own == encoding && !payload.is_empty())
+            .map(|(_, payload)| Arc::clone(payload))
+    }
+}
+
 /// The present frame of a sound, in all forms that are asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Fan {
@@ -37,6 +60,7 @@ pub(crate) struct Fan {
     samples: Arc<[i16]>,
     tracks: Vec<Track>,
     voices: Vec<Voice>,
+    encoded: u64,
 }
 
 impl Fan {
@@ -59,6 +83,52 @@ impl Fan {
             let voice = &mut self.voices[index];
             voice.unused += 1;
             voice.payload = encoded(&mut voice.encoder, &samples);
+            self.encoded += 1;
+        }
+    }
+
+    /// How many frames were encoded, all codecs together.
+    pub(crate) fn encoded(&self) -> u64 {
+        self.encoded
+    }
+
+    /// The present frame in all forms there are.
+    pub(crate) fn forms(&self) -> Forms {
+        let own = (self.rate_hz, Arc::clone(&self.samples));
+        let others = self
+            .tracks
+            .iter()
+            .map(|track| (track.resampler.to_hz(), Arc::clone(&track.samples)));
+        let payloads = self
+            .voices
+            .iter()
+            .map(|voice| (voice.encoding, Arc::clone(&voice.payload)));
+        Forms {
+            samples: std::iter::once(own).chain(others).collect(),
+            payloads: payloads.collect(),
+        }
+    }
+
+    /// Notes that a rate is in use by somebody who is behind.
+    pub(crate) fn keep_rate(&mut self, rate_hz: u32) {
+        let mut tracks = self.tracks.iter_mut();
+        if let Some(track) = tracks.find(|track| track.resampler.to_hz() == rate_hz) {
+            track.unused = 0;
+        }
+    }
+
+    /// Notes that somebody who is behind wants an encoding: it is made from the next frame on.
+    pub(crate) fn keep_encoding(&mut self, encoding: Encoding) {
+        let mut voices = self.voices.iter_mut();
+        if let Some(voice) = voices.find(|voice| voice.encoding == encoding) {
+            voice.unused = 0;
+        } else if let Ok(encoder) = Encoder::new(encoding.codec, &encoding.opus) {
+            self.voices.push(Voice {
+                encoding,
+                encoder,
+                payload: Arc::default(),
+                unused: 0,
+            });
         }
     }
 
@@ -98,6 +168,7 @@ impl Fan {
         let mut encoder = Encoder::new(encoding.codec, &encoding.opus).ok()?;
         let samples = self.samples(encoder.sample_rate_hz());
         let payload = encoded(&mut encoder, &samples);
+        self.encoded += 1;
         self.voices.push(Voice {
             encoding,
             encoder,

@@ -5,6 +5,7 @@ mod feed;
 mod mixture;
 mod playback;
 mod push;
+mod share;
 mod source;
 
 pub use ahead::{AheadSource, FileReader};
@@ -12,10 +13,13 @@ pub(crate) use feed::Tap;
 pub use feed::{Feed, FeedReader};
 pub use mixture::MixSource;
 pub use push::{MarkPassed, PushError, PushSource};
+pub use share::{Share, ShareReader};
 pub use source::{FileSource, SilenceSource, Source, SourceError, ToneSource};
 
+use crate::fan::Encoding;
 use playback::Playback;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Sources that may wait in one session.
 const MOST_WAITING: usize = 1024;
@@ -69,6 +73,8 @@ pub struct Player {
     ended: VecDeque<PlaybackEnded>,
     last_number: u64,
     rate_hz: u32,
+    /// Sources that the last frame was made of.
+    sounding: usize,
     scratch: Vec<i16>,
 }
 
@@ -193,68 +199,85 @@ impl Player {
             self.change_rate(rate_hz);
         }
         frame.fill(0);
-        let mut is_active = self.pull_own(frame);
+        self.sounding = 0;
+        self.pull_own(frame);
         if self.is_own_silent {
             frame.fill(0);
-            is_active = false;
+            self.sounding = 0;
         }
         if self.is_own_silent || self.is_holding || is_muted {
             self.confirm(false);
         }
         if !self.beside.is_empty() {
-            is_active |= self.pull_all(Place::Beside, frame);
+            self.pull_all(Place::Beside, frame);
         }
         if is_muted || self.is_holding {
             frame.fill(0);
-            is_active = false;
+            self.sounding = 0;
         }
         if self.is_holding {
-            is_active = self.pull_all(Place::Hold, frame);
+            self.pull_all(Place::Hold, frame);
         }
-        is_active
+        self.sounding > 0
+    }
+
+    /// What was pulled last as a payload that others send too; None where anything else is in it.
+    pub(crate) fn shared_payload(&self, encoding: Encoding) -> Option<Arc<[u8]>> {
+        if self.sounding != 1 {
+            return None;
+        }
+        let one = if self.is_holding {
+            self.music.first()
+        } else if self.beside.is_empty() {
+            self.queue.front()
+        } else {
+            self.beside.first()
+        };
+        let is_queue_heard = !self.is_own_silent && !self.queue.is_empty();
+        let is_only = self.is_holding || self.beside.is_empty() || !is_queue_heard;
+        one.filter(|_| is_only)?.payload(encoding)
     }
 
     /// Playbacks in their turn, and what is pushed.
-    fn pull_own(&mut self, frame: &mut [i16]) -> bool {
+    fn pull_own(&mut self, frame: &mut [i16]) {
         let mut filled = 0;
         while filled < frame.len() {
             let Some(entry) = self.queue.front_mut() else {
                 break;
             };
-            filled += entry.fill(self.rate_hz, &mut frame[filled..]);
+            let count = entry.fill(self.rate_hz, &mut frame[filled..]);
+            filled += count;
+            self.sounding += usize::from(count > 0);
             if entry.is_over()
                 && let Some(entry) = self.queue.pop_front()
             {
                 self.finish(entry);
             }
         }
-        let mut is_active = filled > 0;
         for (_, source) in &mut self.pushes {
             self.scratch.clear();
             self.scratch.resize(frame.len(), 0);
             if source.pull(self.rate_hz, &mut self.scratch) {
-                is_active = true;
+                self.sounding += 1;
                 mix(frame, &self.scratch);
             }
         }
-        is_active
     }
 
     /// All of a place at once.
-    fn pull_all(&mut self, place: Place, frame: &mut [i16]) -> bool {
+    fn pull_all(&mut self, place: Place, frame: &mut [i16]) {
         let mut entries = std::mem::take(self.entries(place));
-        let mut is_active = false;
         for entry in &mut entries {
             self.scratch.clear();
             self.scratch.resize(frame.len(), 0);
-            is_active |= entry.fill(self.rate_hz, &mut self.scratch) > 0;
+            let count = entry.fill(self.rate_hz, &mut self.scratch);
+            self.sounding += usize::from(count > 0);
             mix(frame, &self.scratch);
         }
         while let Some(over) = entries.iter().position(Playback::is_over) {
             self.finish(entries.remove(over));
         }
         *self.entries(place) = entries;
-        is_active
     }
 
     fn entries(&mut self, place: Place) -> &mut Vec<Playback> {

@@ -1,6 +1,9 @@
 //! One source on its way out: read, resampled, counted.
 
+use std::sync::Arc;
+
 use super::Source;
+use crate::fan::Encoding;
 use crate::resample::Resampler;
 
 #[derive(Debug)]
@@ -11,6 +14,8 @@ pub(super) struct Playback {
     ready: Vec<i16>,
     sent_samples: u64,
     is_drained: bool,
+    /// What was filled last is one frame of the source, no more and no less.
+    is_whole: bool,
     pub(super) error: Option<String>,
 }
 
@@ -23,6 +28,7 @@ impl Playback {
             ready: Vec::new(),
             sent_samples: 0,
             is_drained: false,
+            is_whole: false,
             error: None,
         }
     }
@@ -46,6 +52,7 @@ impl Playback {
 
     /// Puts as much as there is at the start of `frame`; less than asked means the end.
     pub(super) fn fill(&mut self, rate_hz: u32, frame: &mut [i16]) -> usize {
+        let was_even = self.ready.is_empty();
         while self.ready.len() < frame.len() && !self.is_drained {
             self.read_more(rate_hz);
         }
@@ -53,7 +60,16 @@ impl Playback {
         frame[..count].copy_from_slice(&self.ready[..count]);
         self.ready.drain(..count);
         self.sent_samples += count as u64;
+        self.is_whole = was_even && count == frame.len() && self.ready.is_empty();
         count
+    }
+
+    /// What was filled last as others send it too, if they play the same.
+    pub(super) fn payload(&self, encoding: Encoding) -> Option<Arc<[u8]>> {
+        match &self.source {
+            Source::Shared(shared) if self.is_whole => shared.payload(encoding),
+            _ => None,
+        }
     }
 
     fn read_more(&mut self, rate_hz: u32) {

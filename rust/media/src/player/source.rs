@@ -1,6 +1,6 @@
 //! Sources with an end of their own: files, tones and silence.
 
-use super::{AheadSource, FeedReader, MixSource};
+use super::{AheadSource, FeedReader, MixSource, ShareReader};
 use crate::ogg_opus::{OggError, OggOpusReader};
 use crate::wav::{WavError, WavReader};
 use std::f64::consts::TAU;
@@ -36,6 +36,9 @@ pub enum SourceError {
         /// Length of the file.
         seconds: f64,
     },
+    /// One that is shared could not be read on.
+    #[error("{0}")]
+    Shared(String),
 }
 
 /// A source of audio for [`Player`](super::Player).
@@ -53,6 +56,8 @@ pub enum Source {
     Feed(FeedReader),
     /// Several at once.
     Mix(MixSource),
+    /// What others play too.
+    Shared(ShareReader),
 }
 
 impl Source {
@@ -62,7 +67,7 @@ impl Source {
             Self::File(file) => Some(file.rate_hz()),
             Self::Ahead(file) => Some(file.rate_hz()),
             Self::Feed(feed) => Some(feed.rate_hz()),
-            Self::Tone(_) | Self::Silence(_) | Self::Mix(_) => None,
+            Self::Tone(_) | Self::Silence(_) | Self::Mix(_) | Self::Shared(_) => None,
         }
     }
 
@@ -88,6 +93,7 @@ impl Source {
                 parts.read(rate_hz, count, samples);
                 Ok(())
             }
+            Self::Shared(shared) => shared.read(rate_hz, samples),
             Self::Silence(silence) => {
                 let wanted = (silence.left * f64::from(rate_hz)).round() as usize;
                 let given = wanted.min(count);
@@ -289,7 +295,7 @@ impl ToneSource {
 }
 
 /// Silence for a time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SilenceSource {
     left: f64,
 }

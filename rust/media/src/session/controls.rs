@@ -144,6 +144,11 @@ impl Session {
         )
     }
 
+    /// Packets that were encoded for this session alone.
+    pub fn encoded(&self) -> u64 {
+        self.sender.encoded()
+    }
+
     /// Panics, as a bug would, to prove that others live on.
     pub fn fault(&mut self) {
         panic!("a fault was asked for");

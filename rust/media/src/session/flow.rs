@@ -85,6 +85,9 @@ impl Session {
                 recorder.push_sent(now, rate_hz, samples);
             }
         }
+        if self.joined.is_alone() && self.direction.sends() {
+            self.sender.share_payload();
+        }
         if self.is_sending_given(now) {
             self.sender.skip();
         } else if let Some(transport) = &mut self.transport {

@@ -96,6 +96,11 @@ impl Joined {
         }
     }
 
+    /// Whether nothing of others is mixed in.
+    pub(super) fn is_alone(&self) -> bool {
+        matches!(self, Self::Alone)
+    }
+
     /// Whether received packets are given away undecoded: there is nothing to pull.
     pub(super) fn is_giving(&self) -> bool {
         matches!(self, Self::Bridge(end) if end.is_giving)

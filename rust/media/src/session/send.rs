@@ -76,6 +76,8 @@ pub(crate) struct Sender {
     passed_until: Option<u32>,
     /// What the present frame is sent as, made elsewhere.
     shared: Option<Arc<[u8]>>,
+    /// Packets encoded here.
+    encoded: u64,
 }
 
 impl Sender {
@@ -107,6 +109,7 @@ impl Sender {
             passing: Renumbering::default(),
             passed_until: None,
             shared: None,
+            encoded: 0,
         }
     }
 

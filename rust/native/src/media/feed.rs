@@ -8,6 +8,7 @@ use trivox_media::player::{Feed, FileSource, MixSource, SilenceSource, Source, T
 use super::arguments::place_of;
 use super::engine::MediaEngine;
 use super::errors::raise;
+use super::share::AudioShare;
 
 /// A bounded stretch of audio between one writer and the sessions that play it.
 #[pyclass(frozen, module = "trivox._native")]
@@ -85,6 +86,9 @@ pub(crate) enum Part {
     /// What is written.
     #[pyo3(transparent)]
     Feed(Py<AudioFeed>),
+    /// What others play too.
+    #[pyo3(transparent)]
+    Share(Py<AudioShare>),
     /// Several.
     #[pyo3(transparent)]
     Mix(Vec<Self>),
@@ -116,7 +120,7 @@ impl MediaEngine {
 }
 
 impl MediaEngine {
-    fn source(&self, py: Python<'_>, part: Part) -> Result<Source, MediaError> {
+    pub(super) fn source(&self, py: Python<'_>, part: Part) -> Result<Source, MediaError> {
         let wrong =
             |error: trivox_media::player::SourceError| MediaError::Argument(error.to_string());
         match part {
@@ -133,6 +137,7 @@ impl MediaEngine {
                 .map(Source::Silence)
                 .map_err(wrong),
             Part::Feed(feed) => Ok(Source::Feed(feed.get().feed.reader())),
+            Part::Share(share) => Ok(Source::Shared(share.get().share.reader())),
             Part::Mix(parts) => {
                 let parts: Result<Vec<_>, _> = parts
                     .into_iter()

@@ -15,6 +15,7 @@ mod frame;
 mod gathering;
 mod quality;
 mod rooms;
+mod share;
 mod tones;
 mod transports;
 mod video;
@@ -23,6 +24,7 @@ mod video;
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::MediaEngine>()?;
     module.add_class::<feed::AudioFeed>()?;
+    module.add_class::<share::AudioShare>()?;
     module.add_class::<figures::Figures>()?;
     module.add_class::<frame::AudioFrame>()?;
     module.add_function(wrap_pyfunction!(feed::file_seconds, module)?)?;

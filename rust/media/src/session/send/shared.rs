@@ -8,12 +8,29 @@ use crate::fan::Encoding;
 impl Sender {
     /// How a sound could be sent that is the only one here; None while others are mixed in.
     pub(crate) fn shared_encoding(&self) -> Option<Encoding> {
+        let is_alone = !self.is_muted && self.player.is_idle();
+        self.encoding().filter(|_| is_alone)
+    }
+
+    /// How frames are encoded, where each is a packet; None while digits are sent in their place.
+    fn encoding(&self) -> Option<Encoding> {
         let settings = self.settings?;
-        let is_alone = !self.is_muted && !self.is_sending_digits() && self.player.is_idle();
-        (is_alone && settings.packet_ms == 20).then_some(Encoding {
+        (!self.is_sending_digits() && settings.packet_ms == 20).then_some(Encoding {
             codec: settings.codec,
             opus: settings.opus,
         })
+    }
+
+    /// Takes the payload of what was pulled from those who play the same, if nothing else is in it.
+    pub(crate) fn share_payload(&mut self) {
+        self.shared = self
+            .encoding()
+            .and_then(|encoding| self.player.shared_payload(encoding));
+    }
+
+    /// Packets that were encoded here, and not taken from others.
+    pub(crate) fn encoded(&self) -> u64 {
+        self.encoded
     }
 
     /// Gives the payload that the next frame is sent as; None: it is encoded here.
@@ -41,7 +58,10 @@ impl Sender {
                 payload.clear();
                 payload.extend_from_slice(&shared);
             }
-            None => encoder.encode(&self.waiting, payload).ok()?,
+            None => {
+                self.encoded += 1;
+                encoder.encode(&self.waiting, payload).ok()?;
+            }
         }
         Some(encoder.is_silent(payload))
     }
