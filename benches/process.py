@@ -35,20 +35,20 @@ def usage(pid: int) -> Usage:
     return Usage(ticks / TICKS_PER_SECOND, resident_pages * PAGE_BYTES)
 
 
-def pin(core: int) -> None:
-    """Keep this process on one core, if the machine has it."""
-    os.sched_setaffinity(0, {CORES[core % len(CORES)]})
+def pin(core: int | None) -> None:
+    """Keep this process on one core, if the machine has it; None: on all there are."""
+    os.sched_setaffinity(0, CORES if core is None else {CORES[core % len(CORES)]})
 
 
 @contextmanager
-def module(name: str, *arguments: str, core: int) -> Iterator[subprocess.Popen[str]]:
+def module(name: str, *arguments: str, core: int | None) -> Iterator[subprocess.Popen[str]]:
     """Run a module of ours pinned to `core`, text pipes on both ends; ended on leaving."""
     with command([sys.executable, "-m", name, *arguments], core=core) as process:
         yield process
 
 
 @contextmanager
-def command(words: Sequence[str], *, core: int) -> Iterator[subprocess.Popen[str]]:
+def command(words: Sequence[str], *, core: int | None) -> Iterator[subprocess.Popen[str]]:
     """Run a program pinned to `core`; terminated, then killed, on leaving."""
     process = subprocess.Popen(
         words,

@@ -21,11 +21,11 @@ class Row:
 
 
 def table(rows: list[Row]) -> str:
-    """Lay the rows out as text, one line a row."""
+    """Lay the rows out as text, one line a row; figures of several runs as min/median/max."""
     lines = []
     for row in rows:
-        figures = "  ".join(f"{name} {_short(value)}" for name, value in row.figures.items())
-        lines.append(f"{row.scenario:<14}{row.system:<34}{figures}")
+        figures = "  ".join(f"{name} {value}" for name, value in _shown(row.figures).items())
+        lines.append(f"{row.scenario:<14}{row.system:<34}  {figures}")
     return "\n".join(lines)
 
 
@@ -41,6 +41,18 @@ def keep(rows: list[Row]) -> Path:
     }
     path.write_text(json.dumps(record, indent=1) + "\n")
     return path
+
+
+def _shown(figures: dict[str, float]) -> dict[str, str]:
+    shown: dict[str, str] = {}
+    for name, value in figures.items():
+        base, _, kind = name.rpartition("_")
+        is_of_runs = kind in {"min", "median", "max"} and f"{base}_median" in figures
+        if is_of_runs and base in shown:
+            shown[base] += f"/{_short(value)}"
+        else:
+            shown[base if is_of_runs else name] = _short(value)
+    return shown
 
 
 def _short(value: float) -> str:
