@@ -133,10 +133,12 @@ from trivox.net.tls import TlsConfig, TlsIdentity
 from trivox.observe.ladder import ladder
 from trivox.observe.pcapng import write_pcapng
 from trivox.sip.composing import IsComposing
+from trivox.sip.conference_info import ConferenceEndpoint, ConferenceInfo, ConferenceUser
 from trivox.sip.dialog_info import DialogEntry, DialogInfo
 from trivox.sip.event_packages import ReferredStatus
 from trivox.sip.message_summary import MessageCounts, MessageSummary
 from trivox.sip.party import AlertInfo, Diversion, HistoryEntry, Party
+from trivox.sip.reg_info import RegInfo, RegisteredAddress, RegisteredContact
 from trivox.sip.registration import RegistrationState
 from trivox.sip.subscription_table import NotifierState, SubscriptionState
 from trivox.switchboard import BoardAccount, Switchboard, open_switchboard
@@ -175,8 +177,11 @@ __all__ = [
     "ClientStatistics",
     "Conference",
     "ConferenceEnded",
+    "ConferenceEndpoint",
     "ConferenceEvent",
+    "ConferenceInfo",
     "ConferenceMember",
+    "ConferenceUser",
     "Connected",
     "ConnectionStatistics",
     "Credentials",
@@ -245,6 +250,9 @@ __all__ = [
     "Reconnecting",
     "Recording",
     "ReferredStatus",
+    "RegInfo",
+    "RegisteredAddress",
+    "RegisteredContact",
     "RegistrationInfo",
     "RegistrationState",
     "RejectMode",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from trivox import AccountConfig, RegistrationState
+from trivox import AccountConfig, CallSettings, RegistrationState
 from trivox.errors import InvalidArgumentsError, TargetRefusedError
 from trivox.switchboard import open_switchboard
 from trivox.testing.far_end import FarEnd
@@ -234,8 +234,17 @@ async def test_a_service_route_into_a_closed_net_is_refused(autojump_clock, worl
         assert isinstance(raised.value.__cause__, TargetRefusedError)
 
 
-async def test_a_gruu_is_the_contact_of_calls_rfc_5627_section_4_3(autojump_clock, world) -> None:
-    gruu = "sip:a@10.0.0.9;gr=urn:uuid:1"
+GRUU = "sip:a@10.0.0.9;gr=urn:uuid:1"
+HIDDEN_GRUU = "sip:tgruu.7hs@10.0.0.9;gr"
+
+
+@pytest.mark.parametrize(
+    ("privacy", "gruu"), [((), GRUU), (("id",), HIDDEN_GRUU), (("user", "critical"), HIDDEN_GRUU)]
+)
+async def test_a_gruu_is_the_contact_of_calls_rfc_5627_section_4_3(
+    autojump_clock, world, privacy, gruu
+) -> None:
+    """RFC 5627 §4.3: the temporary one where the caller withholds who it is (RFC 3323 §4.1)."""
     config = AccountConfig(
         "sip:a@10.0.0.9", registrar="sip:10.0.0.9", proxy="sip:10.0.0.9", gruu=True
     )
@@ -244,11 +253,13 @@ async def test_a_gruu_is_the_contact_of_calls_rfc_5627_section_4_3(autojump_cloc
         async with trio.open_nursery() as nursery:
             nursery.start_soon(account.register)
             asked = await far.expect("REGISTER")
-            contact = f'{asked.header("Contact")};expires=600;pub-gruu="{gruu}"'
+            contact = f'{asked.header("Contact")};expires=600;pub-gruu="{GRUU}"'
+            contact += f';temp-gruu="{HIDDEN_GRUU}"'
             lines = [(n, asked.header(n)) for n in ("Via", "From", "Call-ID", "CSeq")]
             lines += [("To", f"{asked.header('To')};tag=x"), ("Contact", contact)]
             far.send("SIP/2.0 200 OK", [*lines, ("Require", "outbound")])
-        call = account.create_call("sip:b@10.0.0.9")
+        settings = CallSettings(privacy=privacy)
+        call = account.create_call("sip:b@10.0.0.9", settings)
         await call.start()
         invite = await far.expect("INVITE")
         far.respond(invite, 486)

@@ -63,18 +63,46 @@ async def test_a_mailbox_tells_its_state_and_each_change(autojump_clock, world) 
         assert one.statistics().timers == two.statistics().timers == 0
 
 
-async def test_dialogs_are_told_as_values(autojump_clock, world) -> None:
-    info = trivox.DialogInfo(
-        entity="sip:alice@x",
-        version=3,
-        dialogs=(trivox.DialogEntry(id="1", state="confirmed", remote_uri="sip:b@x"),),
-    )
+@pytest.mark.parametrize(
+    ("package", "info"),
+    [
+        (
+            "dialog",
+            trivox.DialogInfo(
+                entity="sip:alice@x",
+                version=3,
+                dialogs=(trivox.DialogEntry(id="1", state="confirmed", remote_uri="sip:b@x"),),
+            ),
+        ),
+        (
+            "reg",
+            trivox.RegInfo(
+                registrations=(
+                    trivox.RegisteredAddress(
+                        aor="sip:alice@x",
+                        id="1",
+                        state="active",
+                        contacts=(trivox.RegisteredContact(id="2", uri="sip:alice@y"),),
+                    ),
+                )
+            ),
+        ),
+        (
+            "conference",
+            trivox.ConferenceInfo(
+                entity="sip:room@x", users=(trivox.ConferenceUser(entity="sip:alice@x"),)
+            ),
+        ),
+    ],
+)
+async def test_events_are_told_as_values(autojump_clock, world, package, info) -> None:
+    """RFC 4235, RFC 3680 §4, RFC 4575 §3: each package with its own type of body."""
 
     def accept(event: trivox.SubscriptionRequested) -> None:
         event.accept(info)
 
-    async with watched(world, accept) as (one, _, _):
-        async with one.subscribe(MAILBOX, "dialog") as subscription:
+    async with watched(world, accept, event_packages=[package]) as (one, _, _):
+        async with one.subscribe(MAILBOX, package) as subscription:
             assert (await anext(subscription)).value == info
 
 

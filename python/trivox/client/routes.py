@@ -181,7 +181,10 @@ class Routes:
         contact = self._endpoint.contact(flow, peer, named, is_secure=is_secure)
         if by is not None:
             # Requests within the dialog are to come by this very flow (RFC 5626 §4.3).
-            contact = f"<{by.granted.gruu}>" if by.granted.gruu else contact.replace(">", ";ob>")
+            is_hidden = settings is not None and hides(settings.privacy)
+            # The public one names us, in its user as in its device (RFC 5627 §4.3).
+            gruu = by.granted.temporary_gruu if is_hidden else by.granted.gruu
+            contact = f"<{gruu}>" if gruu else contact.replace(">", ";ob>")
         identity = LocalIdentity(
             uri=caller.uri,
             contact=contact,

@@ -75,7 +75,7 @@ class Watcher:
         """Tell a new state; of several that come faster than they are answered the newest.
 
         Args:
-            value: A MessageSummary or DialogInfo, or a body.
+            value: A MessageSummary, DialogInfo, RegInfo or ConferenceInfo, or a body.
             content_type: Of a body; None: that of the package.
 
         Raises:
@@ -121,8 +121,8 @@ class Watcher:
         if not isinstance(value, str | bytes):
             if not hasattr(value, "to_body"):
                 raise InvalidArgumentsError(
-                    f"{type(value).__name__} cannot be told: give a MessageSummary, a DialogInfo "
-                    "or a body"
+                    f"{type(value).__name__} cannot be told: give a MessageSummary, a DialogInfo, "
+                    "a RegInfo, a ConferenceInfo or a body"
                 )
             return Publication(value.to_body(), kind or usual or "")
         body = checked_body(value)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Self, final
 from xml.sax.saxutils import escape, quoteattr
 
 from trivox.errors import ParseError
-from trivox.sip.xml_body import parse_xml_untrusted
+from trivox.sip.xml_body import parse_xml_untrusted, version_untrusted
 
 if TYPE_CHECKING:
     from trivox.sip.xml_body import Element
@@ -70,15 +70,12 @@ class DialogInfo:
     def parse_untrusted(cls, body: bytes) -> Self:
         """Read a body of the type application/dialog-info+xml. Raises ParseError."""
         root = parse_xml_untrusted(body, "dialog-info")
-        version = root.attributes.get("version", "")
-        if not (version.isascii() and version.isdigit() and len(version) <= 10):
-            raise ParseError("a dialog-info document has a version")
         found = [child for child in root.children if child.name == "dialog"]
         if len(found) > _MAX_DIALOGS:
             raise ParseError(f"more than {_MAX_DIALOGS} dialogs in one document")
         return cls(
             entity=root.attributes.get("entity", ""),
-            version=int(version),
+            version=version_untrusted(root),
             is_full=root.attributes.get("state") != "partial",
             dialogs=tuple(map(_entry_untrusted, found)),
         )

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, Self, final
 
 from trivox.errors import ParseError
+from trivox.sip.conference_info import CONFERENCE, CONFERENCE_TYPE, ConferenceInfo
 from trivox.sip.dialog_info import DIALOG, DIALOG_TYPE, DialogInfo
 from trivox.sip.message_summary import MESSAGE_SUMMARY, MESSAGE_SUMMARY_TYPE, MessageSummary
 from trivox.sip.refer import SIPFRAG, read_sipfrag_untrusted
+from trivox.sip.reg_info import REG, REG_TYPE, RegInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,11 +33,11 @@ class ReferredStatus:
         return cls(*told)
 
 
-EventValue = MessageSummary | DialogInfo | ReferredStatus
+EventValue = MessageSummary | DialogInfo | RegInfo | ConferenceInfo | ReferredStatus
 
 
 class Publishable(Protocol):
-    """A value that can be told: MessageSummary, DialogInfo."""
+    """A value that can be told: MessageSummary, DialogInfo, RegInfo, ConferenceInfo."""
 
     def to_body(self) -> bytes:
         """Return the body of a NOTIFY that tells it."""
@@ -45,6 +47,8 @@ class Publishable(Protocol):
 CONTENT_TYPES: Final[Mapping[str, str]] = {
     MESSAGE_SUMMARY: MESSAGE_SUMMARY_TYPE,
     DIALOG: DIALOG_TYPE,
+    REG: REG_TYPE,
+    CONFERENCE: CONFERENCE_TYPE,
     "refer": SIPFRAG,
 }
 """The type of body that a package uses unless another is asked for."""
@@ -52,6 +56,8 @@ CONTENT_TYPES: Final[Mapping[str, str]] = {
 _READERS: Final[Mapping[str, Callable[[bytes], EventValue]]] = {
     MESSAGE_SUMMARY_TYPE: MessageSummary.parse_untrusted,
     DIALOG_TYPE: DialogInfo.parse_untrusted,
+    REG_TYPE: RegInfo.parse_untrusted,
+    CONFERENCE_TYPE: ConferenceInfo.parse_untrusted,
     SIPFRAG: ReferredStatus.parse_untrusted,
 }
 

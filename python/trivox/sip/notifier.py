@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
@@ -35,6 +36,16 @@ class Publication:
 
     body: bytes = b""
     content_type: str = ""
+
+    @property
+    def etag(self) -> str:
+        """The entity-tag: another for each other state (RFC 5839 §6.2)."""
+        octets = self.content_type.encode("utf-8", "surrogateescape") + b"\0" + self.body
+        return hashlib.blake2b(octets, digest_size=8).hexdigest()
+
+    def is_known_as(self, known: str) -> bool:
+        """Whether a subscriber that sent this in Suppress-If-Match has it already (§5.3)."""
+        return known in ("*", self.etag)
 
 
 @final
@@ -102,6 +113,9 @@ class Notifier:
         self._is_fetch = self._expires == 0
         self._state = NotifierState.OFFERED
         self._publication = Publication()
+        self._told = Publication()
+        self._known = _known_untrusted(request)
+        """The state the subscriber has, if it said so and no NOTIFY has gone since."""
         self._notify_tx = 0
         self._is_unsent = False
         self._is_waiting = False
@@ -181,8 +195,19 @@ class Notifier:
             headers = (("Allow-Events", self.event.package),)
             return (self._response(tx, 489, "Bad Event", headers),)
         self._expires = self._asked(request)
-        event = NotifierEvent.REFRESH if self._expires else NotifierEvent.UNSUBSCRIBE
-        return self._step(event, _Given(now, tx, reason="timeout"))
+        self._known = _known_untrusted(request)
+        return self._step(self._wanted(), _Given(now, tx, reason="timeout"))
+
+    def _wanted(self) -> NotifierEvent:
+        """Return what a SUBSCRIBE within the dialog asks for."""
+        if not self._expires:
+            return NotifierEvent.UNSUBSCRIBE
+        is_known = not self._is_waiting and self._visible().is_known_as(self._known)
+        return NotifierEvent.REFRESH_KNOWN if is_known else NotifierEvent.REFRESH
+
+    def _visible(self) -> Publication:
+        """Return the state as this subscriber may see it."""
+        return self._publication if self._state is not NotifierState.PENDING else Publication()
 
     def _take_notified(self, status: int, message: Message | None, now: float) -> Outputs:
         self._notify_tx = 0
@@ -193,6 +218,8 @@ class Notifier:
         if not 200 <= status < 300:
             self._is_waiting = False
             return self._step(NotifierEvent.LOST, _Given(now, reason="lost"))
+        if self._known != "*":
+            self._known = ""
         if self._is_waiting:
             return self._notify(now)
         return (forget(self._dialog),) if self._state is NotifierState.OVER else ()
@@ -218,11 +245,14 @@ class Notifier:
 
     def _perform(self, action: NotifierAction, given: _Given) -> Outputs:
         match action:
-            case NotifierAction.SEND_ACCEPTED:
+            case NotifierAction.SEND_ACCEPTED | NotifierAction.SEND_SUPPRESSED:
                 self._ends_at = given.now + self._expires
                 expires = ("Expires", str(self._expires))
                 contact = ("Contact", self._identity.contact)
-                return (self._response(given.tx, 200, "OK", (contact, expires, ALLOW, SUPPORTED)),)
+                is_told = action is NotifierAction.SEND_ACCEPTED
+                status, phrase = (200, "OK") if is_told else (204, "No Notification")
+                headers = (contact, expires, ALLOW, SUPPORTED)
+                return (self._response(given.tx, status, phrase, headers),)
             case NotifierAction.SEND_REFUSAL:
                 phrase = _REASONS.get(given.status, "Refused")
                 return (self._response(given.tx, given.status, phrase),)
@@ -238,6 +268,7 @@ class Notifier:
             self._is_waiting = True
             return ()
         self._is_waiting = False
+        self._told = self._visible()
         dialog = self._dialog
         hop = dialog.route_set[0] if dialog.route_set else ""
         self._authorizer = Authorizer(
@@ -247,13 +278,15 @@ class Notifier:
 
     def _send(self, now: float) -> SendRequest:
         self._is_unsent = True
-        told = self._publication if self._state is not NotifierState.PENDING else Publication()
+        # Who has this state already is told no more than that it still stands (RFC 5839 §5.3).
+        told = Publication() if self._told.is_known_as(self._known) else self._told
         answer = self._authorizer.headers("NOTIFY", self._dialog.remote_target, told.body)
         return self._dialog.request(
             "NOTIFY",
             headers=(
                 ("Event", str(self.event)),
                 ("Subscription-State", self._state_header(now)),
+                ("SIP-ETag", self._told.etag),
                 *answer,
             ),
             body=told.body,
@@ -271,3 +304,8 @@ class Notifier:
         self, tx: int, status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()
     ) -> SendResponse:
         return SendResponse(tx, status, reason, headers, b"", self._local_tag)
+
+
+def _known_untrusted(request: Message) -> str:
+    """Return the entity-tag of the state that a subscriber has; empty for none (RFC 5839 §5.2)."""
+    return (request.header("Suppress-If-Match") or "").strip()

@@ -50,7 +50,8 @@ class RegistrationChanged:
         expires: Seconds the binding holds, when registered; else 0.
         retry_after: Seconds until the next try, when one is scheduled after a failure; else None.
         service_route: Route values that our requests are to pass (RFC 3608), when registered.
-        gruu: Our public GRUU, an URI for this device (RFC 5627); empty for none.
+        gruu: Our public GRUU, a URI for this device (RFC 5627); empty for none.
+        temporary_gruu: One that does not tell who we are (RFC 5627 §3.1.2); empty for none.
         is_outbound: Whether the registrar reaches us by this very flow (RFC 5626 §4.2.1).
         flow_timer: Seconds within which the server wants to hear of the flow; 0 when it said none.
     """
@@ -62,6 +63,7 @@ class RegistrationChanged:
     retry_after: float | None = None
     service_route: tuple[str, ...] = ()
     gruu: str = ""
+    temporary_gruu: str = ""
     is_outbound: bool = False
     flow_timer: float = 0.0
 
@@ -278,21 +280,23 @@ class Registration:
     def _registered(self, given: _Given, message: Message) -> RegistrationChanged:
         """Return what a 200 grants beside the time."""
         is_outbound = any(tag.lower() == "outbound" for tag in message.values("Require"))
+        public, temporary = self._gruus(message)
         return RegistrationChanged(
             self._state,
             given.status,
             given.reason,
             given.expires,
             service_route=tuple(message.values("Service-Route")[:_MAX_ROUTES]),
-            gruu=self._gruu(message),
+            gruu=public,
+            temporary_gruu=temporary,
             is_outbound=bool(self._outbound) and is_outbound,
             flow_timer=_seconds(message, "Flow-Timer"),
         )
 
-    def _gruu(self, message: Message) -> str:
-        if not self._wants_gruu:
-            return ""
-        return next((one.gruu for one in self._own_contacts(message) if one.gruu), "")
+    def _gruus(self, message: Message) -> tuple[str, str]:
+        """Return our public and our temporary GRUU."""
+        own = self._own_contacts(message) if self._wants_gruu else []
+        return next(((one.gruu, one.temporary_gruu) for one in own if one.gruu), ("", ""))
 
     def _perform(self, action: RegistrationAction, given: _Given) -> tuple[SendRequest, ...]:
         match action:
@@ -364,6 +368,7 @@ class _Contact:
     uri: Uri
     expires: float | None
     gruu: str
+    temporary_gruu: str
 
 
 def _read_contact_untrusted(value: str) -> _Contact | None:
@@ -376,7 +381,8 @@ def _read_contact_untrusted(value: str) -> _Contact | None:
     expires = contact.parameters.get("expires") or ""
     is_number = expires.isascii() and expires.isdigit() and len(expires) <= 10
     gruu = _gruu_untrusted(contact.parameters.get("pub-gruu") or "")
-    return _Contact(uri, float(expires) if is_number else None, gruu)
+    temporary = _gruu_untrusted(contact.parameters.get("temp-gruu") or "")
+    return _Contact(uri, float(expires) if is_number else None, gruu, temporary)
 
 
 def _gruu_untrusted(text: str) -> str:

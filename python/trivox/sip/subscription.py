@@ -111,6 +111,7 @@ class SubscriptionUsage:
         "_cseq",
         "_dialog",
         "_ends_at",
+        "_etag",
         "_expires",
         "_granted",
         "_raises",
@@ -127,6 +128,7 @@ class SubscriptionUsage:
         self._cseq = 0
         self._tx = 0
         self._raises = 0
+        self._etag = ""
         self._expires = wish.expires
         self._granted: float | None = None
         self._refresh_at: float | None = None
@@ -219,6 +221,7 @@ class SubscriptionUsage:
             self._join(notify)
         elif not self._dialog.receive(notify):
             return None
+        self._etag = (notify.header("SIP-ETag") or "").strip()
         event = _NOTIFIED.get(header.state, SubscriptionEvent.NOTIFIED_ACTIVE)
         return self._step(event, _Given(now, 0, header.reason, header.retry_after, header.expires))
 
@@ -313,7 +316,10 @@ class SubscriptionUsage:
         if self._dialog is not None:
             uri = self._dialog.remote_target
             answer = self._authorizer.headers("SUBSCRIBE", uri, b"")
-            return self._dialog.request("SUBSCRIBE", headers=own + answer)
+            # The last NOTIFY of one that ends is wanted, so only a refresh does without (RFC 5839).
+            is_known = bool(self._etag and self._expires)
+            known: Headers = (("Suppress-If-Match", self._etag),) if is_known else ()
+            return self._dialog.request("SUBSCRIBE", headers=own + known + answer)
         self._cseq += 1
         headers: Headers = (
             *(("Route", route) for route in identity.routes),

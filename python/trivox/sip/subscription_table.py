@@ -158,6 +158,8 @@ class NotifierEvent(StrEnum):
     PUBLISH = "publish"
     TERMINATE = "terminate"
     REFRESH = "refresh"
+    REFRESH_KNOWN = "refresh_known"
+    """A refresh by one who knows the state as it is (Suppress-If-Match, RFC 5839 §5.4)."""
     UNSUBSCRIBE = "unsubscribe"
     EXPIRED = "expired"
     LOST = "lost"
@@ -168,6 +170,8 @@ class NotifierAction(StrEnum):
     """What is sent."""
 
     SEND_ACCEPTED = "send_accepted"
+    SEND_SUPPRESSED = "send_suppressed"
+    """204: prolonged, and no NOTIFY follows (RFC 5839 §7.3)."""
     SEND_REFUSAL = "send_refusal"
     SEND_481 = "send_481"
     NOTIFY = "notify"
@@ -185,6 +189,7 @@ def _standing(state: NotifierState) -> dict[NotifierEvent, Go[NotifierState, Not
         V.PUBLISH: Go(state, (D.NOTIFY,)),
         V.TERMINATE: Go(N.OVER, (D.NOTIFY,)),
         V.REFRESH: Go(state, (D.SEND_ACCEPTED, D.NOTIFY)),
+        V.REFRESH_KNOWN: Go(state, (D.SEND_SUPPRESSED,)),
         V.UNSUBSCRIBE: Go(N.OVER, (D.SEND_ACCEPTED, D.NOTIFY)),
         V.EXPIRED: Go(N.OVER, (D.NOTIFY,)),
         V.LOST: Go(N.OVER, (D.FORGET,)),
@@ -204,6 +209,7 @@ NOTIFIER_TABLE: Final[Table[NotifierState, NotifierEvent, NotifierAction]] = {
     N.ACTIVE: _standing(N.ACTIVE),
     N.OVER: {
         V.REFRESH: Go(N.OVER, (D.SEND_481,)),
+        V.REFRESH_KNOWN: Go(N.OVER, (D.SEND_481,)),
         V.UNSUBSCRIBE: Go(N.OVER, (D.SEND_481,)),
         V.LOST: Go(N.OVER, (D.FORGET,)),
     },
@@ -213,6 +219,7 @@ NOTIFIER_IGNORED: Final[Ignored[NotifierEvent, NotifierState]] = {
     "RFC 6665 §4.2.1: before its answer there is no dialog to notify or refresh in": {
         V.PUBLISH: frozenset({N.OFFERED}),
         V.REFRESH: frozenset({N.OFFERED}),
+        V.REFRESH_KNOWN: frozenset({N.OFFERED}),
         V.UNSUBSCRIBE: frozenset({N.OFFERED}),
         V.LOST: frozenset({N.OFFERED}),
     },

@@ -51,6 +51,14 @@ def parse_xml_untrusted(body: bytes, root: str) -> Element:
     return builder.root
 
 
+def version_untrusted(root: Element) -> int:
+    """Return the number that grows with each document. Raises ParseError."""
+    version = root.attributes.get("version", "")
+    if not (version.isascii() and version.isdigit() and len(version) <= 10):
+        raise ParseError(f"a document of the kind {root.name} has a version")
+    return int(version)
+
+
 @final
 class _Builder:
     def __init__(self) -> None:

@@ -16,11 +16,13 @@ from trivox.errors import InvalidArgumentsError
 from trivox.net.endpoint import Endpoint
 from trivox.net.route import is_wildcard, sip_uri
 from trivox.net.target import parse_endpoint
+from trivox.switchboard.gruu import Gruus
 from trivox.switchboard.identity import Identity, Refusal, Request, refuse_bad_input
 from trivox.switchboard.location import LocationTable
 from trivox.switchboard.pages import PageFolder
 from trivox.switchboard.proxy import Proxy
 from trivox.switchboard.registrar import Registrar
+from trivox.switchboard.targets import Targets
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -86,8 +88,10 @@ class Switchboard:
         self._endpoint = endpoint
         self._identity = identity
         self._location = LocationTable()
-        self._registrar = Registrar(endpoint, identity, self._location)
-        self._proxy = Proxy(endpoint, identity, self._location, timer_c=timer_c, guests=guests)
+        gruus = Gruus(identity, self._location)
+        self._registrar = Registrar(endpoint, identity, self._location, gruus)
+        targets = Targets(endpoint, identity, self._location, gruus)
+        self._proxy = Proxy(endpoint, identity, targets, timer_c=timer_c, guests=guests)
         self._timer = trio.CancelScope()
 
     @property

@@ -35,6 +35,10 @@ class Binding:
     """The device (RFC 5626 §4.1); empty for a contact that is no flow of one."""
     reg_id: int = 0
     """The flow among those of the device."""
+    device: str = ""
+    """The device, whether or not it asked for flows; empty when it did not say."""
+    gruu: int = 0
+    """Number by which temporary GRUUs name this binding (RFC 5627); 0 for none."""
 
     def replaces(self, other: Binding) -> bool:
         """Whether this is a newer binding of the same contact, or of the same flow (§6)."""
@@ -77,6 +81,14 @@ class LocationTable:
                 if binding.expires_at > now and binding.uri == uri:
                     return binding
         return None
+
+    def find_number(self, number: int, now: float) -> Binding | int:
+        """Return the binding that temporary GRUUs name by `number`; 404 when it is gone."""
+        for bindings in self._bindings.values():
+            for binding in bindings:
+                if binding.gruu == number and binding.expires_at > now:
+                    return binding
+        return 404
 
     def remove_flow(self, flow: int) -> None:
         """Forget the contacts that could be reached by a connection that is gone."""

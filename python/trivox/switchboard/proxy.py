@@ -24,13 +24,12 @@ from trivox.switchboard.response_context import (
     Upstream,
     WakeAt,
 )
-from trivox.switchboard.targets import Target, Targets
 
 if TYPE_CHECKING:
     from trivox._native import Message
     from trivox.net.endpoint import Endpoint
     from trivox.switchboard.identity import Identity
-    from trivox.switchboard.location import LocationTable
+    from trivox.switchboard.targets import Target, Targets
 
 _DIALOG_METHODS: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 _SENT_BY: Final = re.compile(r"\s*SIP\s*/\s*2\.0\s*/\s*\w+\s+([^;\s]+)", re.IGNORECASE)
@@ -62,7 +61,7 @@ class Proxy:
         self,
         endpoint: Endpoint,
         identity: Identity,
-        location: LocationTable,
+        targets: Targets,
         *,
         timer_c: float,
         guests: bool,
@@ -70,7 +69,7 @@ class Proxy:
         """Take the parts; an INVITE may ring `timer_c` seconds (§16.6 step 11)."""
         self._endpoint = endpoint
         self._identity = identity
-        self._targets = Targets(endpoint, identity, location)
+        self._targets = targets
         self._tokens = FlowTokens(endpoint, identity)
         self._timer_c = timer_c
         self._guests = guests

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from trivox._native import NameAddr, Uri
 from trivox.errors import InvalidUriError, NotSupportedError
+from trivox.switchboard.gruu import wants_gruu
 from trivox.switchboard.identity import Refusal, address_of_untrusted, unsupported
 from trivox.switchboard.location import Binding
 
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
     from trivox._native import Message
     from trivox.net.endpoint import Endpoint
     from trivox.net.transport import Address
+    from trivox.sip.outputs import Headers
+    from trivox.switchboard.gruu import Gruus
     from trivox.switchboard.identity import Identity, Request
     from trivox.switchboard.location import LocationTable
 
-_EXTENSIONS: Final = frozenset({"path", "outbound"})
+_EXTENSIONS: Final = frozenset({"path", "outbound", "gruu"})
 _FLOW_TIMER: Final = 120
 """Seconds a flow may be silent; keep-alives come sooner (RFC 5626 §6)."""
 _DEFAULT_EXPIRES: Final = 3600
@@ -29,8 +32,11 @@ _MOST_CONTACTS: Final = 10
 class Registrar:
     """Answers REGISTER and keeps the location table."""
 
-    def __init__(self, endpoint: Endpoint, identity: Identity, location: LocationTable) -> None:
+    def __init__(
+        self, endpoint: Endpoint, identity: Identity, location: LocationTable, gruus: Gruus
+    ) -> None:
         self._endpoint = endpoint
+        self._gruus = gruus
         self._identity = identity
         self._location = location
 
@@ -84,7 +90,8 @@ class Registrar:
                 expires = _DEFAULT_EXPIRES
             if 0 < expires < _LEAST_EXPIRES:
                 return Refusal(423, (("Min-Expires", str(_LEAST_EXPIRES)),))
-            binding = self._bind(request, contact, uri, min(expires, _MOST_EXPIRES), now)
+            expires_at = now + min(expires, _MOST_EXPIRES)
+            binding = self._bind(request, contact, uri, expires_at, held)
             if isinstance(binding, Refusal):
                 return binding
             before = next((one for one in held if binding.replaces(one)), None)
@@ -100,14 +107,20 @@ class Registrar:
         return None
 
     def _bind(
-        self, request: Request, contact: NameAddr, uri: Uri, expires: int, now: float
+        self,
+        request: Request,
+        contact: NameAddr,
+        uri: Uri,
+        expires_at: float,
+        held: list[Binding],
     ) -> Binding | Refusal:
         if uri.scheme != "sip":
             return Refusal(416)
         flow = self._endpoint.flow(request.flow)
         is_connection = flow is not None and flow.remote is not None
         path = tuple(request.message.values("Path"))
-        instance, reg_id = _flow_of(request.message, contact)
+        device = _device_of(contact)
+        reg_id = _flow_of(request.message, contact) if device else 0
         if reg_id and not _is_first_hop(request.message, path):
             return Refusal(439)
         hop = NameAddr.parse(path[0]).uri if path else contact.uri
@@ -127,13 +140,15 @@ class Registrar:
             is_connection=is_connection,
             transport=transport,
             destination=destination,
-            expires_at=now + expires,
+            expires_at=expires_at,
             call_id=call_id,
             cseq=cseq,
             path=path,
             hop=hop,
-            instance=instance if reg_id else "",
+            instance=device if reg_id else "",
             reg_id=reg_id,
+            device=device,
+            gruu=self._gruus.number(held, device, reg_id, call_id) if device else 0,
         )
 
     def _reach(self, contact: str, source: Address) -> tuple[str, Address]:
@@ -152,7 +167,11 @@ class Registrar:
 
     def _listing(self, message: Message, user: str, now: float) -> Refusal:
         bindings = self._location.bindings(user, now)
-        headers = tuple(("Contact", _written(binding, now)) for binding in bindings)
+        wants = wants_gruu(message)
+        headers: Headers = ()
+        for one in bindings:
+            grants = self._gruus.parameters(user, one) if wants and one.gruu else ""
+            headers += (("Contact", _written(one, now) + grants),)
         headers += tuple(("Path", value) for value in message.values("Path"))
         _, _, call_id, _, _, _, _, cseq = message.key()
         if any(b.reg_id and (b.call_id, b.cseq) == (call_id, cseq) for b in bindings):
@@ -164,18 +183,22 @@ def _written(binding: Binding, now: float) -> str:
     """Return a binding as a Contact value (RFC 3261 §10.3 step 8)."""
     left = max(1, round(binding.expires_at - now))
     value = f"<{binding.contact}>;expires={left}"
-    if binding.reg_id:
-        value += f';+sip.instance="{binding.instance}";reg-id={binding.reg_id}'
-    return value
+    if binding.device:
+        value += f';+sip.instance="{binding.device}"'
+    return f"{value};reg-id={binding.reg_id}" if binding.reg_id else value
 
 
-def _flow_of(message: Message, contact: NameAddr) -> tuple[str, int]:
-    """Return device and flow of a contact that asks for outbound; ("", 0) for others (RFC 5626 §6)."""
-    asked = {tag.lower() for name in ("Supported", "Require") for tag in message.values(name)}
+def _device_of(contact: NameAddr) -> str:
+    """Return the device of a contact (RFC 5626 §4.1); empty when it does not say."""
     instance = contact.parameters.get("+sip.instance") or ""
+    return instance if instance.isprintable() and not set(instance) & {'"', "\\"} else ""
+
+
+def _flow_of(message: Message, contact: NameAddr) -> int:
+    """Return the flow of a contact that asks for outbound; 0 for others (RFC 5626 §6)."""
+    asked = {tag.lower() for name in ("Supported", "Require") for tag in message.values(name)}
     reg_id = _read_seconds(contact.parameters.get("reg-id")) or 0
-    is_flow = "outbound" in asked and instance.isprintable() and bool(instance and reg_id)
-    return (instance, reg_id) if is_flow else ("", 0)
+    return reg_id if "outbound" in asked else 0
 
 
 def _is_first_hop(message: Message, path: tuple[str, ...]) -> bool:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from trivox.net.endpoint import Endpoint
     from trivox.net.transport import Address, Flow
     from trivox.switchboard.flow_token import Routes
+    from trivox.switchboard.gruu import Gruus
     from trivox.switchboard.identity import Identity
     from trivox.switchboard.location import Binding, LocationTable
 
@@ -32,7 +33,10 @@ class Target:
 class Targets:
     """Finds targets in the location table, and by the flows that our own Route values name."""
 
-    def __init__(self, endpoint: Endpoint, identity: Identity, location: LocationTable) -> None:
+    def __init__(
+        self, endpoint: Endpoint, identity: Identity, location: LocationTable, gruus: Gruus
+    ) -> None:
+        self._gruus = gruus
         self._endpoint = endpoint
         self._identity = identity
         self._location = location
@@ -45,6 +49,9 @@ class Targets:
         Raises:
             ParseError: A header does not parse.
         """
+        named = self._gruus.find_untrusted(uri, now) if self._identity.is_own_uri(uri) else None
+        if named is not None:
+            return self._named_target(named)
         if message.to_tag:
             return self._inside_target(message, uri, routes, now)
         if not self._identity.is_own_uri(uri) or not self._identity.is_user(uri.user):
@@ -52,6 +59,13 @@ class Targets:
         found = [self._binding_target(one) for one in self._location.reachable(uri.user, now)]
         known = [target for target in found if target is not None]
         return self._unthrottled(known, now) if known else Refusal(480)
+
+    def _named_target(self, named: Binding | int) -> list[Target] | Refusal:
+        """Return the one device that a GRUU names (RFC 5627 §6), whatever way it has by now."""
+        target = Refusal(named) if isinstance(named, int) else self._binding_target(named)
+        if isinstance(target, Refusal):
+            return target
+        return [target] if target is not None else Refusal(480)
 
     def _unthrottled(self, targets: list[Target], now: float) -> list[Target] | Refusal:
         """Leave out who asked for less (RFC 7339 §5.3); 503 without Retry-After if that is all."""
