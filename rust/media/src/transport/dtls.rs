@@ -1,5 +1,9 @@
 //! DTLS with certificates that are known by their fingerprint in the SDP (RFC 8122, RFC 5763).
 
+mod flights;
+#[cfg(test)]
+mod tests;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +24,8 @@ use super::fingerprint;
 use super::hello::FirstHello;
 use super::srtp::{Srtp, profiles};
 use crate::MediaError;
+
+use flights::{FIRST_WAIT, Flights};
 
 /// Longest time from the first flight to the keys.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -89,6 +95,7 @@ pub(super) struct Dtls {
     started: Option<Instant>,
     /// A server's, until the hello of its client is whole.
     first: Option<FirstHello>,
+    flights: Flights,
     is_complete: bool,
     received_bytes: usize,
 }
@@ -118,6 +125,7 @@ impl Dtls {
             verdict,
             started: None,
             first: (!is_client).then(FirstHello::default),
+            flights: Flights::default(),
             is_complete: false,
             received_bytes: 0,
         })
@@ -140,6 +148,8 @@ impl Dtls {
             self.endpoint
                 .connect(now, PEER, self.config.clone(), None)
                 .ok();
+            self.flights
+                .follow(now, None, self.endpoint.poll_timeout(&PEER));
         }
     }
 
@@ -173,6 +183,19 @@ impl Dtls {
     }
 
     fn read(&mut self, now: Instant, data: &[u8]) -> DtlsOutcome {
+        // The last flight is the server's: only the server sends it again (RFC 6347 §4.2.4).
+        let is_over = self.is_complete && self.is_client && data.first() == Some(&22);
+        if is_over || !self.is_complete && self.flights.is_repeat(data) {
+            return DtlsOutcome::Continues;
+        }
+        let timer = self.endpoint.poll_timeout(&PEER);
+        let outcome = self.read_new(now, data);
+        self.flights
+            .follow(now, timer, self.endpoint.poll_timeout(&PEER));
+        outcome
+    }
+
+    fn read_new(&mut self, now: Instant, data: &[u8]) -> DtlsOutcome {
         // An error is a datagram that does not fit; what ends the handshake is asked below.
         let events = self
             .endpoint
@@ -212,11 +235,7 @@ impl Dtls {
         {
             return DtlsOutcome::Failed("the DTLS handshake did not complete within 30 s");
         }
-        let due = self
-            .endpoint
-            .poll_timeout(&PEER)
-            .is_some_and(|at| at <= now);
-        if due && self.endpoint.handle_timeout(PEER, now).is_err() {
+        if self.flights.is_due(now) && self.endpoint.handle_timeout(PEER, now).is_err() {
             return DtlsOutcome::Failed("the DTLS handshake was not answered");
         }
         self.verdict()
@@ -228,10 +247,7 @@ impl Dtls {
             return None;
         }
         let limit = self.started.map(|started| started + HANDSHAKE_TIMEOUT);
-        [limit, self.endpoint.poll_timeout(&PEER)]
-            .into_iter()
-            .flatten()
-            .min()
+        [limit, self.flights.deadline()].into_iter().flatten().min()
     }
 
     /// The next datagram for the peer.
@@ -298,6 +314,7 @@ fn configure(
         .with_insecure_skip_verify(true)
         .with_verify_peer_certificate(Some(verify))
         .with_extended_master_secret(master_secret)
+        .with_flight_interval(FIRST_WAIT)
         .build(is_client, None)
         .map(Arc::new)
         .map_err(|error| MediaError::Fault(format!("DTLS configuration: {error}")))
