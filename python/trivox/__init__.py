@@ -108,6 +108,7 @@ from trivox.media.frames import AudioFrame
 from trivox.media.marks import Mark, PassedMarks
 from trivox.media.port import AudioPort, Cleared
 from trivox.media.push import AsyncIterSource, IterSource, PushSource, RemoteSource
+from trivox.media.sinks import CallbackSink, FileSink, PipeSink
 from trivox.media.sources import (
     AudioSource,
     FileSource,
@@ -168,6 +169,7 @@ __all__ = [
     "CallTimings",
     "CallTone",
     "CallUpgrade",
+    "CallbackSink",
     "Cleared",
     "Client",
     "ClientConfig",
@@ -201,6 +203,7 @@ __all__ = [
     "Event",
     "EventSubscription",
     "Failed",
+    "FileSink",
     "FileSource",
     "FirstRtpReceived",
     "HandlerFailed",
@@ -238,6 +241,7 @@ __all__ = [
     "Overflow",
     "Party",
     "PassedMarks",
+    "PipeSink",
     "Played",
     "PushSource",
     "QualityIssue",

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, final
 
 from trivox.actor.isolation import LOGGED
 from trivox.actor.watchable import ReadonlyWatchable, assign
+from trivox.call.sinking import Sinking
 from trivox.errors import CallEndedError, InvalidArgumentsError, StreamTypeMismatchError
 from trivox.media.port import AudioPort
+from trivox.media.sinks import CallbackSink, FileSink, PipeSink
 from trivox.media.sources import SOUNDS, shared_of
 from trivox.media.video import RemoteVideoSource
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from trivox.actor.isolation import Isolation
     from trivox.call.media_leg import MediaLeg
     from trivox.media.native_engine import AudioFeed
+    from trivox.media.sinks import AudioSink
     from trivox.media.sources import AudioSource, SharedSource
     from trivox.media.video import EncodedFrames, VideoSource
 
@@ -208,6 +211,22 @@ class RemoteStream:
         port = AudioPort(leg.sessions, leg.session, rate=rate, frame=chunk)
         leg.add_port(port)
         return port
+
+    def into(self, sink: AudioSink) -> Sinking:
+        """Pour what is heard into a sink while inside `async with`.
+
+        Args:
+            sink: A `FileSink`, a `PipeSink` or a `CallbackSink`.
+
+        Raises:
+            CallEndedError: The call is over.
+            InvalidArgumentsError: It is no sink.
+        """
+        if not isinstance(sink, FileSink | PipeSink | CallbackSink):
+            raise InvalidArgumentsError(
+                f"{sink!r} is no sink: use FileSink, PipeSink or CallbackSink"
+            )
+        return Sinking(self._open_leg(), sink)
 
     async def read(self, seconds: float, *, rate: int = 16_000) -> bytes:
         """Return what is heard in the next seconds, int16 mono in one piece; less at the end.

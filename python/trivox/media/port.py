@@ -204,6 +204,12 @@ class AudioPort:
                 self._sessions.close_audio(self.number)
             self._wake_all()
 
+    def finish(self) -> None:
+        """Stop the subscription as `close` does, but let what has come be read to its end."""
+        if not self._is_closed and not self._has_ended:
+            self._take()
+        self.close()
+
     def handle_engine_event(self, kind: int, text: str = "") -> None:
         """Take an event of this port; the call passes them on."""
         if kind == EngineEventKind.FRAMES_READY:
