@@ -457,6 +457,6 @@ def test_unknown_transactions_and_events_are_passed_over(caller, far_end) -> Non
     [invite] = caller.carry(caller.session.invite(b"offer"))
     unknown = (99, 1, 5, "", 0, None, 1, ("192.0.2.2", 5060))
 
-    assert caller.hears(far_end.answers(5, far_end.response(invite, 200))) == []
+    assert caller.hears(far_end.answers(5, far_end.response(invite, 486))) == []
     assert caller.hears(far_end.is_silent(5)) == []
     assert caller.hears(unknown) == []

@@ -62,7 +62,7 @@ class Exchange:
         self._late: dict[int, LateAnswers] = {}
         self._hops: dict[int, tuple[int, Address]] = {}
         self._tokens = itertools.count(1)
-        self._failures = itertools.count(-1, -1)
+        self._numbers = itertools.count(-1, -1)
         self._lost_flows: set[int] = set()
         self._turn_time: float | None = None
         self._quiet = trio.lowlevel.ParkingLot()
@@ -75,7 +75,7 @@ class Exchange:
     def open(self, endpoint: Endpoint, start_soon: StartSoon) -> None:
         """Take the endpoint that messages go by, and where tasks are started."""
         self.endpoint = endpoint
-        self.failover = Failover(endpoint, self._is_wanted)
+        self.failover = Failover(endpoint, self._is_wanted, partial(next, self._numbers))
         self.named_hops = NamedHops(endpoint, self.failover, start_soon)
 
     @property
@@ -256,7 +256,7 @@ class Exchange:
         uri = _next_uri(output)
         if not self.named_hops.is_name(uri):
             return self._fail(token, output.method)
-        tx = next(self._failures)
+        tx = next(self._numbers)
         flow, source = self._hops.get(token, (route.flow, route.destination))
         waiting = Waiting(tx, token, output, uri, flow, source, route.is_secure)
         self.named_hops.send(waiting, lambda tx: self._tell_failure(token, tx, output.method))
@@ -272,7 +272,7 @@ class Exchange:
 
     def _fail(self, token: int, method: str) -> int:
         """Let a request without a way fail as one whose connection is gone, a moment later."""
-        tx = next(self._failures)
+        tx = next(self._numbers)
         self._call_at(self.now(), lambda: self._tell_failure(token, tx, method))
         return tx
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar, final
 
 from trivox._native import EVENT_RESPONSE, EVENT_TIMEOUT, EVENT_TRANSPORT_ERROR
@@ -55,6 +55,8 @@ class _Attempt:
     course: _Course | None
     output: SendRequest | None
     has_heard: bool = False
+    given_up: dict[int, int] = field(default_factory=dict)
+    """Transactions that another server followed, by the number their late answer is told under."""
 
 
 @final
@@ -63,15 +65,24 @@ class Failover:
 
     Whoever sent a request knows it by its first transaction; what comes of a later one is told as if
     it came of the first. A server counts as failed when it answers 503, when its connection breaks
-    and when it has said nothing for 4 s; for a while it is then tried last by everybody.
+    and when it has said nothing for 4 s; for a while it is then tried last by everybody. What it
+    answers after all is told under a number of its own.
 
     Args:
         is_wanted: Whether the owner of a token still wants its request to be answered.
+        new_number: Returns a number that no transaction has.
     """
 
-    def __init__(self, endpoint: Endpoint, is_wanted: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        is_wanted: Callable[[int], bool],
+        new_number: Callable[[], int],
+    ) -> None:
         self._endpoint = endpoint
         self._is_wanted = is_wanted
+        self._new_number = new_number
+        self._late: dict[int, int] = {}
         self._courses: dict[int, _Course] = {}
         self._of_token: dict[int, list[_Attempt]] = {}
         self._attempts: dict[int, _Attempt] = {}
@@ -124,7 +135,10 @@ class Failover:
         kind, token, tx, method, status, message, flow, source = event
         attempt = self._attempts.get(tx)
         if attempt is None:
-            return event
+            own = self._late.get(tx)
+            if own is None:
+                return event
+            return kind, token, own, method, status, message, flow, source
         if kind == EVENT_RESPONSE and status < 200:
             attempt.has_heard = True
         elif attempt.course is not None and self._has_failed(kind, status, attempt):
@@ -139,6 +153,9 @@ class Failover:
         for attempt in self._of_token.pop(token, ()):
             self._attempts.pop(attempt.current, None)
             self._renamed.pop(attempt.tx, None)
+            for number, given_up in attempt.given_up.items():
+                self._renamed.pop(number, None)
+                self._late.pop(given_up, None)
 
     def _has_failed(self, kind: int, status: int, attempt: _Attempt) -> bool:
         if kind == EVENT_RESPONSE:
@@ -164,7 +181,10 @@ class Failover:
                 course.flow = self._endpoint.flow_to(only)
             except TrivoxError:
                 continue
-            self._attempts.pop(attempt.current, None)
+            number, given_up = self._new_number(), attempt.current
+            self._attempts.pop(given_up, None)
+            attempt.given_up[number] = given_up
+            self._late[given_up], self._renamed[number] = number, given_up
             self._renamed[attempt.tx] = self._begin(attempt)
             return True
         return False

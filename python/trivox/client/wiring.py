@@ -16,6 +16,7 @@ from trivox.client.timers import Timers
 from trivox.client.tracing import Tracer
 from trivox.net.endpoint import Endpoint
 from trivox.net.sockets import SystemSockets
+from trivox.sip.outputs import SendRequest
 from trivox.sip.target_filter import TargetFilter
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from trivox.net.dns_records import Dns
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import SocketFactory
-    from trivox.sip.outputs import SendAck, SendCancel, SendRequest
+    from trivox.sip.outputs import SendAck, SendCancel
 
 _UNTRACED: Final[deque[TraceRecord]] = deque(maxlen=0)
 """What calls keep of their messages where none are kept."""
@@ -216,7 +217,10 @@ class Wiring:
         """Hand a message to the call's flow."""
         route = call._route
         assert route is not None, "a call that sends has its route"
-        return self.exchange.send(call.token, route, output, in_dialog=call._has_dialog)
+        # Also before there is a dialog of the call, a BYE is within that of a branch.
+        is_bye = isinstance(output, SendRequest) and output.method == "BYE"
+        is_inside = call._has_dialog or is_bye
+        return self.exchange.send(call.token, route, output, in_dialog=is_inside)
 
     def screen(self, route: Route, sdp: str) -> str:
         """Return a received description without addresses that media must not be sent to."""

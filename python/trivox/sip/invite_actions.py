@@ -106,7 +106,8 @@ def _end_other(leg: InviteLeg, given: Given) -> Outputs:
     tag = _to_tag(message)
     dialog = leg.dialog_of(message, tag)
     dialog.confirm(message)
-    acknowledged = leg.acknowledge(dialog, leg.tx)
+    number = message.key()[7]
+    acknowledged = dialog.acknowledge(given.tx, number, headers=leg.ack_authorization)
     if len(leg.others) >= MAX_FORKS:
         return acknowledged, forget(dialog)
     leg.others[tag] = dialog

@@ -90,9 +90,9 @@ def _take_event(leg: InviteLeg, event: SipEvent) -> Outputs:
 def _take_response(leg: InviteLeg, tx: int, status: int, message: Message) -> Outputs:
     """Take a response to a request of ours."""
     request = leg.pending.get(tx)
-    if request is None:
-        return ()
     given = Given(tx, status, message=message, request=request)
+    if request is None:
+        return _take_late_answer(leg, given, message)
     if request.purpose is Purpose.INVITE:
         if status // 100 == 2 and leg.has_answered(message.to_tag):
             return ()
@@ -107,6 +107,20 @@ def _take_response(leg: InviteLeg, tx: int, status: int, message: Message) -> Ou
             return step(leg, InviteEvent.BYE_CHALLENGED, given)
         return (leg.send(request),)
     return _finished(leg, given, request)
+
+
+def _take_late_answer(leg: InviteLeg, given: Given, message: Message) -> Outputs:
+    """Take the 2xx to an INVITE that was given up: it is acknowledged, and its dialog ended."""
+    if given.status // 100 != 2 or message.method != "INVITE":
+        return ()
+    tag, dialog = message.to_tag, leg.dialog
+    if dialog is not None and dialog.remote_tag == tag:
+        # Of a change to the session; what is over was ended by a BYE.
+        number = message.key()[7]
+        return (dialog.acknowledge(given.tx, number),) if leg.state in _OVER else ()
+    if tag in leg.others:
+        return ()
+    return step(leg, InviteEvent.RECEIVED_OTHER_2XX, given)
 
 
 def _take_failure(leg: InviteLeg, tx: int, *, is_timeout: bool) -> Outputs:

@@ -55,7 +55,7 @@ class InviteEvent(StrEnum):
     RECEIVED_OFFER = "received_offer"
     """The first 2xx, with the far end's offer: our INVITE had none."""
     RECEIVED_OTHER_2XX = "received_other_2xx"
-    """A 2xx of another branch than the one that won."""
+    """A 2xx of another branch than the one that won, or to an INVITE that was given up."""
     RECEIVED_CHALLENGE = "received_challenge"
     """401 or 407 we can answer."""
     RECEIVED_FAILURE = "received_failure"
@@ -144,6 +144,8 @@ def _unanswered(state: InviteState) -> Row:
         E.INVITE_TRANSPORT_ERROR: Go(S.TERMINATED, (A.TELL_TRANSPORT_FAILED, A.FORGET)),
         E.RECEIVED_2XX: Go(S.CONFIRMED, (A.TAKE_2XX, A.SEND_ACK, A.TELL_ANSWERED)),
         E.RECEIVED_OFFER: Go(S.ANSWERED, (A.TAKE_2XX, A.TELL_ANSWERED)),
+        # Of a server that was given up for the next one (RFC 3263 §4.3).
+        E.RECEIVED_OTHER_2XX: Go(state, (A.END_OTHER,)),
         E.RECEIVED_FAILURE: Go(S.TERMINATED, (A.TELL_REJECTED, A.FORGET)),
         E.RECEIVED_CHALLENGE: Go(S.CALLING, (A.RETRY_INVITE,)),
     }
@@ -163,6 +165,7 @@ def _giving_up(state: InviteState) -> Row:
         E.INVITE_TRANSPORT_ERROR: over,
         E.RECEIVED_2XX: crossed,
         E.RECEIVED_OFFER: crossed,
+        E.RECEIVED_OTHER_2XX: Go(state, (A.END_OTHER,)),
         E.RECEIVED_FAILURE: over,
     }
 
@@ -264,7 +267,7 @@ _ALL: Final = frozenset(InviteState)
 _SENT: Final = frozenset({S.CALLING, S.PROCEEDING, S.CANCEL_WAITING, S.CANCELLING})
 _HEARD: Final = frozenset({S.CALLING, S.PROCEEDING, S.CANCEL_WAITING})
 _FIRST_2XX: Final = _SENT | {S.TERMINATED}
-_OTHER_2XX: Final = frozenset({S.ANSWERED, S.CONFIRMED, S.ENDING, S.TERMINATED})
+_OTHER_2XX: Final = _SENT | frozenset({S.ANSWERED, S.CONFIRMED, S.ENDING, S.TERMINATED})
 _ENDED: Final = frozenset({S.CANCEL_WAITING, S.CANCELLING, S.BYE_WAITING, S.ENDING, S.TERMINATED})
 _LOSABLE: Final = frozenset({S.ANSWERED, S.INCOMING, S.ACCEPTED, S.CONFIRMED})
 

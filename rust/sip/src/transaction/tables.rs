@@ -20,6 +20,8 @@ pub(crate) enum State {
     Accepted,
     Completed,
     Confirmed,
+    /// An INVITE of ours that its user waits for no longer; its answer may still be on the way.
+    GivenUp,
     Terminated,
 }
 
@@ -97,6 +99,9 @@ pub(crate) fn step(machine: Machine, state: State, input: Input) -> Step {
 }
 
 /// RFC 3261 §17.1.1.2 fig. 5, amended by RFC 6026 §7.2 and §8.4.
+///
+/// DEVIATION: the figure forgets an INVITE with Timer B. Whoever answered it has its answers lost, and
+/// goes on to send them for 64·T1: so long it is remembered, for the 2xx to be acknowledged and ended.
 fn client_invite(state: State, input: Input) -> Step {
     use Action::*;
     match (state, input) {
@@ -114,12 +119,21 @@ fn client_invite(state: State, input: Input) -> Step {
         }
         // In Proceeding the limit runs only after a CANCEL (§9.1), and for a re-INVITE.
         (State::Trying | State::Proceeding, Input::Limit) => {
-            go(State::Terminated, &[ReportTimeout])
+            go(State::GivenUp, &[StopRepeat, ReportTimeout, Limit])
+        }
+        (State::GivenUp, Input::Success) => {
+            go(State::Accepted, &[StopRepeat, Limit, Report, Release])
+        }
+        (State::GivenUp, Input::Failure) => {
+            go(State::Completed, &[StopRepeat, Acknowledge, Linger])
         }
         (State::Accepted, Input::Success) => go(State::Accepted, &[Report]),
         (State::Completed, Input::Failure) => go(State::Completed, &[Acknowledge]),
-        (State::Accepted | State::Completed, Input::Limit) => go(State::Terminated, &[]),
-        (State::Proceeding, Input::Repeat)
+        (State::Accepted | State::Completed | State::GivenUp, Input::Limit) => {
+            go(State::Terminated, &[])
+        }
+        (State::Proceeding | State::GivenUp, Input::Repeat)
+        | (State::GivenUp, Input::Provisional)
         | (State::Accepted, Input::Provisional | Input::Failure | Input::Repeat)
         | (State::Completed, Input::Provisional | Input::Success | Input::Repeat)
         | (_, Input::Request | Input::Ack | Input::Reliable | Input::Prack)
@@ -147,7 +161,14 @@ fn client_non_invite(state: State, input: Input) -> Step {
             Input::Provisional | Input::Success | Input::Failure | Input::Repeat,
         )
         | (_, Input::Request | Input::Ack | Input::Reliable | Input::Prack)
-        | (State::Reliable | State::Accepted | State::Confirmed | State::Terminated, _) => None,
+        | (
+            State::Reliable
+            | State::Accepted
+            | State::Confirmed
+            | State::GivenUp
+            | State::Terminated,
+            _,
+        ) => None,
     }
 }
 
@@ -201,7 +222,7 @@ fn server_invite(state: State, input: Input) -> Step {
             | Input::Success
             | Input::Failure,
         )
-        | (State::Trying | State::Terminated, _) => None,
+        | (State::Trying | State::GivenUp | State::Terminated, _) => None,
     }
 }
 
@@ -227,7 +248,14 @@ fn server_non_invite(state: State, input: Input) -> Step {
             Input::Provisional | Input::Success | Input::Failure | Input::Repeat,
         )
         | (_, Input::Ack | Input::Reliable | Input::Prack)
-        | (State::Reliable | State::Accepted | State::Confirmed | State::Terminated, _) => None,
+        | (
+            State::Reliable
+            | State::Accepted
+            | State::Confirmed
+            | State::GivenUp
+            | State::Terminated,
+            _,
+        ) => None,
     }
 }
 
@@ -241,13 +269,14 @@ mod tests {
         Machine::ServerInvite,
         Machine::ServerNonInvite,
     ];
-    const STATES: [State; 7] = [
+    const STATES: [State; 8] = [
         State::Trying,
         State::Proceeding,
         State::Reliable,
         State::Accepted,
         State::Completed,
         State::Confirmed,
+        State::GivenUp,
         State::Terminated,
     ];
     const INPUTS: [Input; 9] = [
@@ -284,7 +313,10 @@ mod tests {
     #[test]
     fn whoever_waits_after_a_final_response_has_a_limit() {
         for (machine, state, _, next, actions) in rows() {
-            let is_final = |s| matches!(s, State::Completed | State::Accepted | State::Confirmed);
+            let is_final = |s| {
+                use State::{Accepted, Completed, Confirmed, GivenUp};
+                matches!(s, Completed | Accepted | Confirmed | GivenUp)
+            };
             if is_final(next) && state != next {
                 let limits = [Action::Limit, Action::Linger, Action::LingerShort];
                 let is_limited = actions.iter().any(|action| limits.contains(action));
