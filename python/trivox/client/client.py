@@ -179,8 +179,8 @@ class Client(ClientSubscribing, ClientJoining, ClientListening):
         """Call and wait until connected: `async with client.dial(…) as call:`; leaving hangs up.
 
         Entering raises CallFailedError (BusyError, DeclinedError, …), or CallEndedError when the
-        call was hung up here before it connected. If the callee answers and hangs up at once, the
-        block is entered with a call that has ended.
+        call was hung up here, or lost, before it connected. If the callee answers and hangs up at
+        once, the block is entered with a call that has ended, even if media was not set up yet.
         """
         return Dialling(self.create_call(destination, settings, account=account))
 
