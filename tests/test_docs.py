@@ -12,6 +12,8 @@ import trivox
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 NAMED_TEST = re.compile(r"`([\w/]+\.py)(?:::(\w+))?`")
+FAR_ENDS = (ROOT / "docs" / "far-ends.md").read_text()
+TEST_OF_FAR_ENDS = re.compile(r"`((?:tests|src|interop)/[\w/]+\.(?:py|rs))(?:::(\w+))?`")
 NOT_YET: frozenset[str] = frozenset()
 """Events that only a build with video raises."""
 
@@ -51,4 +53,24 @@ def test_each_row_of_a_table_names_its_test() -> None:
         if not NAMED_TEST.search(row) and not row.endswith("| test |") and "not in this" not in row
     ]
 
+    assert not bare
+
+
+@pytest.mark.parametrize("named", sorted(set(TEST_OF_FAR_ENDS.findall(FAR_ENDS))), ids="::".join)
+def test_each_test_with_a_far_end_exists(named: tuple[str, str]) -> None:
+    file, test = named
+    path = ROOT / ("tests" if file.endswith(".py") else "rust/media") / file
+
+    assert path.exists()
+    assert not test or re.search(
+        rf"^ *(?:async )?(?:def|fn) {test}\(", path.read_text(), re.MULTILINE
+    )
+
+
+def test_each_feature_of_a_far_end_names_a_test() -> None:
+    rows = [line for line in FAR_ENDS.splitlines() if line.startswith("| ")]
+    features = [row for row in rows if not row.startswith("| feature")]
+    bare = [row for row in features if not TEST_OF_FAR_ENDS.search(row)]
+
+    assert len(features) >= 40
     assert not bare

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import trio
 
 import trivox
 
-from .browser_house import house
+from .browser_house import PATIENCE, house
+from .lossy_path import open_lossy_path
 
 pytestmark = [
     pytest.mark.interop,
@@ -29,6 +31,7 @@ class Mirror:
         async with call, call.cancel_on_end():
             added = call.events(trivox.RemoteMediaAdded)
             await call.answer(self.settings)
+            self.call = call
             await call.wait_connected()
             async for event in added:
                 if event.stream.type is trivox.StreamType.VIDEO:
@@ -73,3 +76,32 @@ async def test_a_shared_screen_is_decoded_on_a_line_of_its_own(page):
         await browser.call("hangup")
 
     assert seen["decoded"] > 0
+
+
+async def test_losses_both_ways_are_asked_for_and_repaired(page):
+    mirror = Mirror("VP8")
+    async with open_lossy_path() as path, house(page, mirror) as (browser, client, target):
+        mirror.client = client
+        # Without candidates of the page, and with that of the path for ours, there is no other way.
+        await browser.call(
+            "dial", target, {"video": True, "stripCandidates": True, "by": path.port}
+        )
+        with trio.fail_after(PATIENCE):
+            while getattr(mirror, "call", None) is None:
+                await trio.sleep(0.02)
+        answer = mirror.call._leg.local_sdp
+        candidate = next(line for line in answer.splitlines() if line.startswith("a=candidate"))
+        path.target = int(candidate.split()[5])
+        await browser.until("pictures", lambda seen: seen["decoded"] >= 20, 60)
+        path.loss = 0.05
+        seen = await browser.until(
+            "pictures",
+            lambda seen: (
+                seen["decoded"] >= 100 and seen["repaired"] >= 10 and seen["repeated"] >= 10
+            ),
+            60,
+        )
+        await browser.call("hangup")
+
+    assert path.dropped >= 20
+    assert seen["asked"] >= 5

@@ -48,6 +48,8 @@ export function watch(peerConnection) {
   for (const receiver of connection.getReceivers()) if (receiver.track) listen(receiver.track);
 }
 
+export const current = () => connection;
+
 // The strongest frequency heard in the last 170 ms, and its level.
 export function heard() {
   if (!analyser) return { hz: 0, rms: 0 };
@@ -78,17 +80,22 @@ export async function counters() {
   return result;
 }
 
-// Pictures sent, and decoded of what came, on all video lines together.
+// Pictures sent, and decoded of what came, on all video lines together; packets asked for again.
 export async function pictures() {
-  const result = { sent: 0, decoded: 0, width: 0, lines: 0, lost: 0 };
+  const result = { sent: 0, decoded: 0, width: 0, lines: 0, lost: 0, asked: 0, repaired: 0, repeated: 0 };
   for (const entry of (await connection.getStats()).values()) {
     if (entry.type === "inbound-rtp" && entry.kind === "video") {
       result.decoded += entry.framesDecoded ?? 0;
       result.width = Math.max(result.width, entry.frameWidth ?? 0);
       result.lines += (entry.framesDecoded ?? 0) > 0 ? 1 : 0;
       result.lost += entry.packetsLost ?? 0;
+      result.asked += entry.nackCount ?? 0;
+      result.repaired += entry.retransmittedPacketsReceived ?? 0;
     }
-    if (entry.type === "outbound-rtp" && entry.kind === "video") result.sent += entry.framesSent ?? 0;
+    if (entry.type === "outbound-rtp" && entry.kind === "video") {
+      result.sent += entry.framesSent ?? 0;
+      result.repeated += entry.retransmittedPacketsSent ?? 0;
+    }
   }
   return result;
 }

@@ -1,6 +1,7 @@
 // The far end in the browser: one user agent with one call at a time, driven through window.farEnd.
 import { counters, heard, path, pictures } from "./audio.js";
 import { jssip } from "./jssip.js";
+import * as lines from "./lines.js";
 import { sipjs } from "./sipjs.js";
 import { log, state } from "./state.js";
 
@@ -14,6 +15,7 @@ window.farEnd = {
   counters,
   pictures,
   path,
+  ...lines,
 };
 for (const name of COMMANDS) window.farEnd[name] = (...words) => library[name](...words);
 window.farEnd.start = (options) => {

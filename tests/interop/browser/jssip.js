@@ -12,6 +12,15 @@ function withoutCandidates(sdp) {
   return sdp.replace(/a=candidate:.*\r\n/g, "");
 }
 
+function withoutBundle(sdp) {
+  return sdp.replace(/a=group:BUNDLE.*\r\n/g, "");
+}
+
+// Has the page send by another port than that of the far end, and nowhere else.
+function byPort(sdp, port) {
+  return sdp.replace(/(a=candidate:\S+ \d+ udp \d+ \S+) \d+/g, `$1 ${port}`);
+}
+
 function adopt(made) {
   session = made;
   if (session.connection) watch(session.connection);
@@ -74,19 +83,25 @@ export const jssip = {
     });
     agent.start();
   },
-  async dial(target, { hz = 440, stripCandidates = false, video = false } = {}) {
+  async dial(target, { hz = 440, stripCandidates = false, video = false, bundle = true, by = 0 } = {}) {
     state.status = "calling";
+    if (!bundle) pcConfig = { ...pcConfig, bundlePolicy: "max-compat" };
     const made = agent.call(target, {
       mediaStream: await toneStream(hz, { video }),
       mediaConstraints: { audio: true, video },
       pcConfig,
     });
-    if (stripCandidates) {
-      made.on("sdp", (event) => {
-        if (event.originator === "local") event.sdp = withoutCandidates(event.sdp);
-      });
-    }
+    made.on("sdp", (event) => {
+      if (event.originator !== "local") {
+        if (by) event.sdp = byPort(event.sdp, by);
+        return;
+      }
+      if (stripCandidates) event.sdp = withoutCandidates(event.sdp);
+      if (!bundle) event.sdp = withoutBundle(event.sdp);
+    });
   },
+  // For who was told to let it ring.
+  answer: async () => session.answer({ mediaStream: await toneStream(440), pcConfig }),
   hangup: () => session.terminate(),
   mute: () => session.mute({ audio: true }),
   unmute: () => session.unmute({ audio: true }),
