@@ -26,6 +26,7 @@ from trivox.call.client_events import (
     IncomingMessage,
     ListenerFailed,
 )
+from trivox.call.codec_info import CodecInfo
 from trivox.call.codec_settings import OpusSettings
 from trivox.call.conference import Conference
 from trivox.call.conference_events import (
@@ -177,6 +178,7 @@ __all__ = [
     "ClientEventName",
     "ClientState",
     "ClientStatistics",
+    "CodecInfo",
     "Conference",
     "ConferenceEnded",
     "ConferenceEndpoint",

@@ -451,6 +451,8 @@ class MediaEngine:
         comfort_noise: bool,
     ) -> None:
         """How audio is encoded; takes effect with the next description agreed on."""
+    def agreed_codecs(self, session: int) -> list[tuple[str, str, int, int]]:
+        """Kind of line, encoding name, clock rate in Hz and channels of each line agreed on."""
     def set_muted(self, session: int, muted: bool) -> None: ...
     def set_mix(self, session: int, *, own: bool, holding: bool) -> None:
         """What is heard: all; without `own` what is placed "beside"; `holding`, the place "hold" alone."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import trio
 
-from trivox.call.events import StreamEnded
+from trivox.call.codec_info import CodecInfo
+from trivox.call.events import MediaNegotiated, StreamEnded
 from trivox.call.settings import CallSettings
 from trivox.call.streams import LocalStream, StreamType
 from trivox.errors import (
@@ -311,3 +314,60 @@ async def test_names_of_streams_are_unique(autojump_clock, world) -> None:
         with pytest.raises(InvalidArgumentsError):
             client.streams.create_audio_stream(5)
         assert stream.id == "music"
+
+
+async def test_a_stream_handed_over_is_closed_with_the_last_call_that_sends_it(
+    autojump_clock, world
+) -> None:
+    own = world()
+    async with own.with_far_end() as (client, far):
+        owned = client.streams.create_audio_stream(ToneSource(), owned=True)
+        kept = client.streams.create_audio_stream(ToneSource())
+        calls = [await connected(client, far) for _ in range(2)]
+        for call in calls:
+            await call.add_stream(owned)
+            await call.add_stream(kept)
+        await calls[1].remove_stream(owned)
+        await calls[1].add_stream(owned)
+        assert owned.is_active.value
+
+        await finish(calls[0], far)
+        assert owned.is_active.value
+        await finish(calls[1], far)
+        assert (owned.is_active.value, kept.is_active.value) == (False, True)
+
+
+async def test_a_stream_of_the_far_end_names_its_call_and_its_codec(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        call = client.create_call(FAR_URI)
+        assert (await _negotiated(call, far)).codecs == ("PCMU",)
+        (stream,) = call.remote_streams.value
+        assert stream.call is call
+        assert stream.codec.value == CodecInfo("PCMU", 8_000, 1)
+        is_active = stream.is_active
+        assert is_active.value
+        await finish(call, far)
+        assert not is_active.value
+        assert not stream.is_active.value
+
+
+async def test_a_stream_of_a_call_that_is_gone_says_so(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        call = await connected(client, far)
+        (stream,) = call.remote_streams.value
+        await finish(call, far)
+        await trio.sleep(40)
+        del call
+        gc.collect()
+        assert not stream.is_active.value
+        with pytest.raises(CallEndedError, match="is gone"):
+            _ = stream.call
+
+
+async def _negotiated(call, far):
+    with call.events(MediaNegotiated) as events:
+        await call.start()
+        far.respond(await far.expect("INVITE"), 200, body=SDP)
+        await far.expect("ACK")
+        await call.wait_connected()
+        return await anext(events)

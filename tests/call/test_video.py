@@ -8,6 +8,7 @@ import pytest
 import trio
 import trio.lowlevel
 
+from trivox.call.codec_info import CodecInfo
 from trivox.call.events import CallUpgrade, RemoteMediaAdded, RemoteMediaRemoved, StreamEnded
 from trivox.call.settings import CallSettings
 from trivox.call.streams import LocalStream, StreamType
@@ -119,7 +120,7 @@ async def test_a_video_stream_is_sent_received_and_taken_away(autojump_clock, me
         assert call.is_video_enabled.value
         assert far.is_video_enabled.value
         received = video_of(far)
-        assert (received.type, received.codec) == (StreamType.VIDEO, "VP8")
+        assert (received.type, received.codec.value) == (StreamType.VIDEO, CodecInfo("VP8", 90_000))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(send, source, 30)
             numbers = await read(received, 20)

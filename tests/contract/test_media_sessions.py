@@ -315,3 +315,20 @@ async def test_a_shared_source_is_over_when_the_last_has_left(
     sessions.stop_playback(callee.session, second)
 
     assert sessions.is_share_over(share)
+
+
+async def test_what_is_agreed_is_told_with_clock_and_channels(
+    made: Made, autojump_clock: MockClock
+) -> None:
+    sessions = made.media.sessions
+    waiting = open_side(made.media, made.transport, HOSTS[0])
+    assert sessions.agreed_codecs(waiting.session) == []
+
+    caller, callee = await connect_pair(made.media, made.transport, HOSTS)
+
+    audio = ("audio", "opus", 48_000, 2) if made.transport == "ice" else ("audio", "PCMU", 8_000, 1)
+    assert sessions.agreed_codecs(caller.session) == [audio]
+    assert sessions.agreed_codecs(callee.session) == [audio]
+    sessions.close_session(caller.session)
+    with pytest.raises(EngineError):
+        sessions.agreed_codecs(caller.session)

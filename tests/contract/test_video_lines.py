@@ -38,6 +38,8 @@ async def test_a_line_is_added_removed_and_used_again(made) -> None:
     assert sessions.video_lines(caller.session) == [(line, "video", "sendonly")]
     ((far, kind, direction),) = sessions.video_lines(callee.session)
     assert (kind, direction) == ("video", "recvonly")
+    for side in (caller, callee):
+        assert sessions.agreed_codecs(side.session)[1:] == [("video", "VP8", 90_000, 0)]
 
     sessions.close_line(caller.session, line)
     agree(sessions, caller.session, callee.session)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from trivox.call import _requests as requests
 from trivox.call._listening import CallListening
 from trivox.call._upkeep import CallUpkeep
+from trivox.call.codec_info import codecs_of
 from trivox.call.events import (
     CallEnd,
     EarlyMediaStarted,
@@ -232,12 +233,15 @@ class CallFacts(CallUpkeep):
 
     def _note_negotiated(self) -> None:
         self._note_hold(self._leg.remote_sdp.encode())
+        if self._watchables:
+            self._tell("_audio_codec")
         if self._hears(MediaNegotiated):
             self._hand_out(
                 MediaNegotiated,
                 Originator.REMOTE,
                 local_sdp=self._leg.local_sdp,
                 remote_sdp=self._leg.remote_sdp,
+                codecs=tuple(codec.name for codec in codecs_of(self._leg)),
             )
 
     def _note_hold(self, sdp: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import weakref
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, overload
 
 import trio
@@ -14,6 +15,7 @@ from trivox.actor.mailbox import Overflow
 from trivox.actor.registry import ListenerOptions, added_or_decorator, event_class
 from trivox.actor.watchable import assign
 from trivox.call._watched import WatchedValue
+from trivox.call.codec_info import CodecInfo, audio_codec_of
 from trivox.call.event_names import DROPPABLE_EVENTS, CallEvent
 from trivox.call.events import CallEnd, Disconnected, Event, Failed, Originator
 from trivox.call.messages import Headers, headers_of, party_untrusted
@@ -83,6 +85,10 @@ class CallListening:
     has_early_media = WatchedValue[bool](first=False)
     ice_state = WatchedValue[str](first="new")
     media_state = WatchedValue[str](first="new")
+    _audio_codec = WatchedValue[CodecInfo | None](
+        first=None,
+        made=lambda call: audio_codec_of(call._leg),  # noqa: SLF001 (its own)
+    )
 
     def __init__(
         self,
@@ -270,7 +276,8 @@ class CallListening:
 
     @property
     def _remote_stream(self) -> RemoteStream:
-        return RemoteStream(f"{self.id}/remote-audio", _leg=self._leg)
+        owner = cast("weakref.ref[Call]", weakref.ref(self))
+        return RemoteStream(f"{self.id}/remote-audio", owner, _leg=self._leg)
 
     def _remote_streams_now(self) -> frozenset[RemoteStream]:
         return frozenset({self._remote_stream} if self._has_remote_stream else ())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from trivox.call._changes import CallChanges
+from trivox.call.codec_info import video_codec
 from trivox.call.events import Originator, RemoteMediaAdded, RemoteMediaRemoved
 from trivox.call.leg_video import LegVideo
 from trivox.call.streams import LocalScreenSharingStream, RemoteStream, StreamType
@@ -21,6 +23,7 @@ from trivox.media.engine import EngineEventKind
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from trivox.call.call import Call
     from trivox.call.streams import LocalStream
     from trivox.call.wish import MediaWish
 
@@ -168,8 +171,9 @@ class CallVideo(CallChanges):
         video = self._video()
         return RemoteStream(
             f"{self.id}/remote-{kind}-{line}",
+            cast("weakref.ref[Call]", weakref.ref(self)),
             made,
-            codec=codec,
+            _video_codec=video_codec(codec),
             home=(self._leg.session, line),
             open_frames=lambda: video.read(line),
         )

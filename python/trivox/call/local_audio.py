@@ -149,9 +149,9 @@ class LocalAudio:
         return wish if left == wish.streams else replace(wish, streams=left)
 
     def release(self) -> None:
-        """Let go of the streams: the call is over, they are not."""
+        """Let go of the streams: the call is over, they are not, but for those it owns."""
         for stream in self.wish.streams | set(self._playing):
-            stream._detach(self)  # noqa: SLF001 (as above)
+            stream._release(self)  # noqa: SLF001 (as above)
         self._playing.clear()
 
     def handle_stream_closed(self, stream: LocalStream) -> None:

@@ -16,9 +16,12 @@ from trivox.media.sources import SOUNDS, shared_of
 from trivox.media.video import RemoteVideoSource
 
 if TYPE_CHECKING:
+    import weakref
     from collections.abc import Callable, Iterable
 
     from trivox.actor.isolation import Isolation
+    from trivox.call.call import Call
+    from trivox.call.codec_info import CodecInfo
     from trivox.call.media_leg import MediaLeg
     from trivox.media.native_engine import AudioFeed
     from trivox.media.sinks import AudioSink
@@ -54,10 +57,11 @@ class LocalStream:
         type: What it carries.
         source: "local".
         origin: What is played; None for the stream a call has of its own.
+        is_owned: Whether it is closed when the last call that sends it ends.
     """
 
     __slots__ = ("__weakref__", "_activity", "_is_closed", "_isolation", "_senders", "_shared",
-                 "id", "origin", "type")  # fmt: skip
+                 "id", "is_owned", "origin", "type")  # fmt: skip
     source: ClassVar[Literal["local"]] = "local"
 
     def __init__(
@@ -67,9 +71,11 @@ class LocalStream:
         *,
         type: StreamType = StreamType.AUDIO,  # noqa: A002 (the reference's name)
         isolation: Isolation = LOGGED,
+        is_owned: bool = False,
     ) -> None:
         self.id = id
         self.type = type
+        self.is_owned = is_owned
         self.origin = origin
         self._isolation = isolation
         self._is_closed = False
@@ -127,6 +133,12 @@ class LocalStream:
         if self._senders is not None:
             self._senders = [other for other in self._senders if other is not sender] or None
 
+    def _release(self, sender: StreamSender) -> None:
+        """Detach it from a call that has ended."""
+        self._detach(sender)
+        if self.is_owned and not self._senders:
+            self.close()
+
 
 @final
 class LocalScreenSharingStream(LocalStream):
@@ -154,17 +166,44 @@ class RemoteStream:
         id: Its name, unique in the client.
         type: What it carries.
         source: "remote".
-        codec: The codec of a video stream: "VP8", "H264", "VP9", "AV1"; "" for audio.
     """
 
     id: str
+    _owner: weakref.ref[Call] = field(repr=False, compare=False)
     type: StreamType = StreamType.AUDIO
     source: Literal["remote"] = "remote"
-    codec: str = ""
     home: tuple[int, int] | None = field(default=None, repr=False, compare=False)
     """Session and line in the engine, for who passes it on."""
     open_frames: Callable[[], EncodedFrames] | None = field(default=None, repr=False, compare=False)
     _leg: MediaLeg | None = field(default=None, compare=False, repr=False)
+    _video_codec: CodecInfo | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def call(self) -> Call:
+        """The call it belongs to.
+
+        Raises:
+            CallEndedError: The call has ended and nothing keeps it any more.
+        """
+        call = self._owner()
+        if call is None:
+            raise CallEndedError("the call of this stream has ended and is gone")
+        return call
+
+    @property
+    def codec(self) -> ReadonlyWatchable[CodecInfo | None]:
+        """The codec agreed on; None before the first answer. A later offer may change it."""
+        if self._video_codec is not None:
+            return ReadonlyWatchable(self._video_codec)
+        return self.call._audio_codec  # noqa: SLF001 (shared by the package)
+
+    @property
+    def is_active(self) -> ReadonlyWatchable[bool]:
+        """Whether it is one of its call's `remote_streams`: False once removed, or with the call's end."""
+        call = self._owner()
+        if call is None:
+            return ReadonlyWatchable(False)  # noqa: FBT003 (its value)
+        return call.remote_streams.map(lambda streams: self in streams)
 
     def as_source(self, *, layer: str = "") -> RemoteVideoSource:
         """Return this video as a source for a stream of another call: passed on, packet by packet.

@@ -29,7 +29,11 @@ class StreamManager:
         self._streams: weakref.WeakValueDictionary[str, LocalStream] = weakref.WeakValueDictionary()
 
     def create_audio_stream(
-        self, source: AudioSource | str | PathLike[str], *, name: str | None = None
+        self,
+        source: AudioSource | str | PathLike[str],
+        *,
+        name: str | None = None,
+        owned: bool = False,
     ) -> LocalStream:
         """Make a stream of a source, to be added to calls, which hear it together.
 
@@ -40,30 +44,30 @@ class StreamManager:
         Args:
             source: What it plays: a source, or the path of a WAV or Ogg Opus file.
             name: Its id; None: a fresh one.
+            owned: Hand it over to the calls: it is closed when the last one that sends it ends.
+                Otherwise a call's end leaves it open, for other calls.
 
         Raises:
             InvalidArgumentsError: It is no source, or there is a stream of that name.
         """
-        origin = source_of(source)
-        return self._keep(LocalStream(self._free_name(name), origin, isolation=self._isolation))
+        return self._make(source_of(source), StreamType.AUDIO, name, owned=owned)
 
-    def create_video_stream(self, source: VideoSource, *, name: str | None = None) -> LocalStream:
+    def create_video_stream(
+        self, source: VideoSource, *, name: str | None = None, owned: bool = False
+    ) -> LocalStream:
         """Make a video stream of encoded pictures, to be added to calls.
 
         Args:
             source: A `VideoFileSource`, an `EncodedVideoSource`, or what another call receives
                 (`RemoteStream.as_source`).
             name: Its id; None: a fresh one.
+            owned: As for `create_audio_stream`.
 
         Raises:
             InvalidArgumentsError: It is no source of video, or there is a stream of that name.
         """
         _check_video(source)
-        return self._keep(
-            LocalStream(
-                self._free_name(name), source, type=StreamType.VIDEO, isolation=self._isolation
-            )
-        )
+        return self._make(source, StreamType.VIDEO, name, owned=owned)
 
     def create_screen_sharing_stream(
         self, video: VideoSource, audio: AudioSource | str | PathLike[str] | None = None
@@ -89,6 +93,14 @@ class StreamManager:
         for stream in made:
             self._keep(stream)
         return made
+
+    def _make(
+        self, origin: AudioSource | VideoSource, kind: StreamType, name: str | None, *, owned: bool
+    ) -> LocalStream:
+        made = LocalStream(
+            self._free_name(name), origin, type=kind, isolation=self._isolation, is_owned=owned
+        )
+        return self._keep(made)
 
     def _free_name(self, name: str | None) -> str:
         if name is not None and (not name or self.get_stream(name) is not None):

@@ -23,3 +23,11 @@ class CodecOptions(Protocol):
     ) -> None:
         """Choose how a session encodes; takes effect with the next description agreed on."""
         ...
+
+    def agreed_codecs(self, session: int) -> list[tuple[str, str, int, int]]:
+        """Return kind of line, encoding name, clock rate in Hz and channels, the audio first.
+
+        The kind is "audio", "video" or "screen"; channels of video are 0. Nothing is agreed before
+        the first answer.
+        """
+        ...

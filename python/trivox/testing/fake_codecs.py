@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from trivox.errors import InvalidArgumentsError
+from trivox.testing.fake_video import direction_of
 
 if TYPE_CHECKING:
     from trivox.testing.fake_session import FakeSession
+    from trivox.testing.fake_video import FakeVideoOf
 
+_PCMU: Final = ("audio", "PCMU", 8_000, 1)
 _BITRATES_BPS: Final = range(6_000, 510_001)
 _COMPLEXITIES: Final = range(11)
 _RATES_HZ: Final = range(8_000, 48_001)
@@ -17,6 +21,8 @@ _RATES_HZ: Final = range(8_000, 48_001)
 
 class FakeCodecs:
     """The part of `FakeEngine` that takes codec settings."""
+
+    _videos: dict[int, FakeVideoOf]
 
     @abstractmethod
     def _session(self, number: int) -> FakeSession: ...
@@ -46,3 +52,14 @@ class FakeCodecs:
                 "Opus has 6000-510000 bit/s, a complexity of 0-10 and a playback rate of "
                 "8000-48000 Hz"
             )
+
+    def agreed_codecs(self, session: int) -> list[tuple[str, str, int, int]]:
+        """Return what the descriptions name, once there are two."""
+        own = self._session(session)
+        if math.isnan(own.connected):
+            return []
+        audio = ("audio", "opus", 48_000, 2) if own.transport == "ice" else _PCMU
+        video = self._videos.get(session)
+        lines = video.lines.values() if video is not None else ()
+        names = video.codecs if video is not None else ()
+        return [audio, *((line.kind, names[0], 90_000, 0) for line in lines if direction_of(line))]

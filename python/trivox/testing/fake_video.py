@@ -80,7 +80,7 @@ class FakeVideo:
     def video_lines(self, session: int) -> list[tuple[int, str, str]]:
         """Return what is agreed."""
         lines = self._video(session).lines.items()
-        return [(number, line.kind, _direction(line)) for number, line in lines]
+        return [(number, line.kind, direction_of(line)) for number, line in lines]
 
     def play_video(
         self,
@@ -181,7 +181,8 @@ def _pair(one: FakeVideoOf, other: FakeVideoOf) -> None:
         line.peer, their.peer = their, line
 
 
-def _direction(line: FakeLine) -> str:
+def direction_of(line: FakeLine) -> str:
+    """Return the direction a line has agreed on; "" for none."""
     if line.peer is None:
         return ""
     names = {

@@ -3,6 +3,7 @@
 //! Drain rule: after every command, `input` and `tick`, take `poll_transmit` and `poll_event` until
 //! both are empty, then come again with a datagram or at `next_deadline`.
 
+mod agreed;
 mod audio;
 pub mod audio_format;
 mod candidates_writer;
@@ -43,6 +44,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use agreed::AgreedCodec;
 pub use audio_format::AudioSettings;
 pub use lines::detect_video;
 pub use negotiation::{TransportKind, detect, detect_hold};

@@ -1,9 +1,13 @@
-//! How a session's audio is encoded.
+//! How a session's audio is encoded, and which codecs are agreed on.
+
 use pyo3::prelude::*;
 use trivox_media::codec::OpusSettings;
-use trivox_media::session::AudioSettings;
+use trivox_media::session::{AgreedCodec, AudioSettings};
 
 use super::engine::MediaEngine;
+
+/// Kind of the m-line, encoding name, clock rate and channels.
+type CodecTuple = (&'static str, &'static str, u32, u8);
 
 #[pymethods]
 impl MediaEngine {
@@ -38,5 +42,14 @@ impl MediaEngine {
             has_comfort_noise: comfort_noise,
         };
         self.run(py, session, move |open| open.set_audio(audio))
+    }
+
+    fn agreed_codecs(&self, py: Python<'_>, session: u64) -> PyResult<Vec<CodecTuple>> {
+        let agreed = self.run(py, session, |open| Ok(open.agreed_codecs()))?;
+        let plain = agreed.into_iter().map(|codec| {
+            let AgreedCodec { kind, name, .. } = codec;
+            (kind, name, codec.clock_rate_hz, codec.channels)
+        });
+        Ok(plain.collect())
     }
 }

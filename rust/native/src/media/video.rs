@@ -61,11 +61,8 @@ impl MediaEngine {
     fn video_lines(&self, py: Python<'_>, session: u64) -> PyResult<Vec<LineTuple>> {
         let lines = self.run(py, session, |open| Ok(open.line_directions()))?;
         let plain = lines.into_iter().map(|(number, kind, direction)| {
-            let kind = match kind {
-                LineKind::Video => "video",
-                LineKind::Screen => "screen",
-            };
-            (number, kind, direction.map_or("", |agreed| agreed.as_str()))
+            let direction = direction.map_or("", |agreed| agreed.as_str());
+            (number, kind.name(), direction)
         });
         Ok(plain.collect())
     }

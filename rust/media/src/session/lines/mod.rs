@@ -41,6 +41,16 @@ pub enum LineKind {
     Screen,
 }
 
+impl LineKind {
+    /// The word for it, outside of descriptions.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Video => "video",
+            Self::Screen => "screen",
+        }
+    }
+}
+
 /// What is agreed about a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgreedLine {
