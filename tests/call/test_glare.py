@@ -13,6 +13,7 @@ LASTING = CallSettings(media_timeout=None)
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_both_ends_hold_at_once_and_both_are_held(autojump_clock, world, transport) -> None:
+    """RFC 3261 §14.1."""
     answered = []
 
     async def answer(call) -> None:

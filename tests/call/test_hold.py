@@ -121,6 +121,7 @@ async def test_hold_is_offered_as_sendonly_and_taken_back_as_sendrecv(
 async def test_every_dialect_of_hold_is_understood_and_so_is_what_is_none(
     autojump_clock, world, change, answer
 ) -> None:
+    """RFC 3264 §5.1."""
     async with world().with_far_end() as (client, far):
         call = await connected(client, far)
         for cseq in (2, 4):

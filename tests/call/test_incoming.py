@@ -149,6 +149,7 @@ async def test_cancel_because_another_phone_answered_says_so(autojump_clock, wor
 
 
 async def test_hangup_before_the_ack_holds_the_bye_back(autojump_clock, world, recorder) -> None:
+    """RFC 3261 §15.1.1."""
     async with world().with_far_end() as (client, far):
         call, _ = await _arrive(client, far)
         names = recorder(call)
@@ -279,7 +280,10 @@ async def test_remote_hold_and_resume_keep_the_call_and_tell_the_truth(
 async def test_info_message_and_unknown_requests_inside_the_call(
     autojump_clock, world, recorder
 ) -> None:
-    """INFO of the old kind (RFC 2976, kept by RFC 6086 §9), MESSAGE (RFC 3428 §7)."""
+    """INFO of the old kind (RFC 2976, kept by RFC 6086 §9), MESSAGE (RFC 3428 §7).
+
+    RFC 6086 §4.2.
+    """
     async with world().with_far_end() as (client, far):
         call, _ = await _arrive(client, far)
         await call.answer()

@@ -172,6 +172,8 @@ async def test_keys_reach_the_far_end_in_order_and_once(autojump_clock, pair, me
 
 
 async def test_one_key_told_by_two_methods_is_one_key(autojump_clock, pair) -> None:
+    """RFC 2976 §2."""
+
     async def body(call, far) -> None:
         heard = []
         far.on(DtmfReceived, lambda event: heard.append(event.tone))

@@ -63,6 +63,7 @@ async def test_request_that_names_the_same_party_changes_nothing(autojump_clock,
 
 
 async def test_bye_with_a_reason_says_why(autojump_clock, world) -> None:
+    """RFC 3326 §2."""
     async with world().with_far_end() as (client, far):
         call, ok = await answered(client, far, OWN_URI)
         reason = 'Q.850;cause=16;text="Normal", SIP;cause=480;text="gone"'

@@ -29,6 +29,8 @@ def lose_path(pair, *calls) -> None:
 async def test_a_restart_offers_new_credentials_and_returns_when_they_are_agreed(
     autojump_clock, pair
 ) -> None:
+    """RFC 8839 §4.4.1.1.1."""
+
     async def body(call, far) -> None:
         first = generation(call._leg.local_sdp)
         with assert_checkpoints():

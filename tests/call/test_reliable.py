@@ -27,6 +27,7 @@ def _prack(far, response, *, cseq: int = 2, serial: str = "") -> None:
 
 
 async def test_reliable_ringing_is_repeated_until_its_prack(autojump_clock, world) -> None:
+    """RFC 3262 §3."""
     async with world().with_far_end() as (client, far):
         call = await _arrive(client, far, SUPPORTS)
         began = trio.current_time()

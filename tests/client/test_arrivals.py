@@ -61,6 +61,7 @@ async def test_a_request_in_a_dialog_we_do_not_know_is_481(autojump_clock, world
 
 
 async def test_a_required_extension_is_420_and_named(autojump_clock, world) -> None:
+    """RFC 3261 §8.2.2.3."""
     async with world().with_far_end() as (client, far):
         calls = client.incoming_calls()
         response = await _answer(
@@ -99,6 +100,7 @@ async def test_a_body_that_is_no_sdp_is_415_and_an_accept_without_it_406(
 
 
 async def test_a_message_is_answered_and_emitted(autojump_clock, world) -> None:
+    """RFC 3428 §7."""
     async with world().with_far_end() as (client, far):
         seen = []
         client.on(IncomingMessage, seen.append)

@@ -56,6 +56,7 @@ async def test_a_call_completes_at_the_second_server_in_4_5_s(autojump_clock, wo
 
 
 async def test_503_is_answered_by_the_next_server(autojump_clock, world):
+    """RFC 3263 §4.3."""
     own = world()
     dns = servers("udp", "10.0.0.9", ALIVE)
     async with own.with_far_end(dns=dns) as (caller, far), own.client(ALIVE) as callee:

@@ -168,6 +168,7 @@ async def test_a_sips_request_that_came_in_the_clear_is_refused(
 
 
 async def test_a_sips_call_does_not_go_to_a_proxy_in_the_clear(autojump_clock, world):
+    """RFC 5630 §3.1."""
     sent = []
     own = world()
     own.link.host("10.0.0.9")

@@ -53,6 +53,7 @@ async def _taken(own, config, headers, source="10.0.0.9"):
 async def test_a_trusted_trunk_is_told_who_calls_rfc_3325_section_9_1(
     autojump_clock, world
 ) -> None:
+    """RFC 3325 §9.1."""
     invite = await _invite(world(), _trunk(trusted=True))
 
     assert invite.headers("P-Asserted-Identity") == ['"Office" <sip:4400@pbx.example>']
@@ -163,6 +164,7 @@ async def test_diversion_history_and_alert_info_are_readable_from_anybody(
 async def test_who_answered_is_whom_the_trusted_trunk_asserts_rfc_5876(
     autojump_clock, world
 ) -> None:
+    """RFC 5876 §3."""
     for is_trusted, name in ((True, "Ann Real"), (False, None)):
         own = world()
         async with own.with_far_end(accounts=[_trunk(trusted=is_trusted)]) as (client, far):

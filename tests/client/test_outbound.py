@@ -47,6 +47,7 @@ async def _settled(account) -> None:
 async def test_two_flows_are_registered_and_one_is_enough_rfc_5626_section_4_5(
     autojump_clock, world
 ) -> None:
+    """RFC 5626 §4.5."""
     own = world(transport="tcp")
     async with (
         _board(own) as board,
@@ -189,6 +190,7 @@ async def test_a_proxy_without_address_is_tried_again_while_the_other_serves(
 async def test_requests_of_the_account_take_the_service_route_rfc_3608_section_6_1(
     autojump_clock, world
 ) -> None:
+    """RFC 3608 §6.1."""
     config = AccountConfig("sip:a@10.0.0.9", registrar="sip:10.0.0.9")
     own = world()
     async with own.with_far_end(accounts=[config]) as (client, far):

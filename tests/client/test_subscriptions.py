@@ -310,6 +310,7 @@ async def subscribed_to_far(world):
 
 
 async def test_a_notify_of_another_branch_is_a_fork_of_its_own(autojump_clock, world) -> None:
+    """RFC 6665 §4.4.1."""
     async with subscribed_to_far(world) as (subscription, far, _, notify):
         for tag in ("far-tag", "other-tag"):
             notify("active", tag=tag)
@@ -377,6 +378,7 @@ async def test_a_refer_from_a_stranger_is_forbidden(autojump_clock, world) -> No
 
 
 async def test_composing_is_told_as_a_value(autojump_clock, world) -> None:
+    """RFC 3994 §3."""
     stage = world()
     seen = []
     async with stage.client() as one, stage.client(SERVER) as two:

@@ -57,6 +57,7 @@ def resolver(dns, draw=None):
     ],
 )
 async def test_the_transport_and_servers_of_a_uri(uri, naptr, transport, addresses, autojump_clock):
+    """RFC 3263 §4.1."""
     target = await resolver(FakeDns({**SERVERS, (HOST, "NAPTR"): naptr})).resolve(uri)
 
     assert (target.transport, list(target.addresses)) == (transport, addresses)
@@ -72,6 +73,7 @@ async def test_a_domain_without_servers_is_a_host_itself(autojump_clock):
 
 @pytest.mark.parametrize("records", [(Naptr(1, 1, "a", "SIP+D2U", "x"),), (Srv(0, 0, 1, "."),)])
 async def test_records_of_no_use_are_passed_over(records, autojump_clock):
+    """RFC 3403 §4.1."""
     dns = FakeDns({(HOST, "NAPTR"): records, (HOST, "A"): ("10.0.0.9",)})
 
     assert (await resolver(dns).resolve("sip:example.org")).address == ("10.0.0.9", 5060)
@@ -87,6 +89,7 @@ async def test_a_service_that_is_said_not_to_exist_is_not_guessed_at(autojump_cl
 
 
 async def test_servers_are_tried_by_priority_and_drawn_by_weight(autojump_clock):
+    """RFC 2782 §3."""
     records = [
         Srv(2, 100, 5060, "last.example.org"),
         Srv(1, 75, 5060, "often.example.org"),

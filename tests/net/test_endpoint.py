@@ -247,6 +247,7 @@ async def test_an_advertised_address_is_told_in_place_of_ours(start, nursery):
 
 
 async def test_a_websocket_client_goes_by_an_invalid_name(start, nursery):
+    """RFC 7118 §5."""
     server, server_user = await start("sip:127.0.0.1:0;transport=ws")
     client, _ = await start()
 

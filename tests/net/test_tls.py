@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ssl
 
@@ -335,6 +336,25 @@ def test_nothing_below_tls_1_2_is_spoken(version, authority):
     assert contexts.client.minimum_version > version
 
 
+def test_tls_1_3_is_spoken_where_both_can(authority):
+    """RFC 8446 §4.1.2: and below it 1.2, for who has no other."""
+    config = TlsConfig(certificate=authority.issue("server", "sip.example.org"), ca=authority.root)
+    contexts = TlsContexts(config)
+    versions = []
+    for newest in (ssl.TLSVersion.MAXIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_2):
+        contexts.client.maximum_version = newest
+        up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = contexts.client.wrap_bio(down, up, server_hostname="sip.example.org")
+        server = contexts.server.wrap_bio(up, down, server_side=True)
+        for _ in range(3):
+            for end in (client, server):
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    end.do_handshake()
+        versions.append((client.version(), server.version()))
+
+    assert versions == [("TLSv1.3", "TLSv1.3"), ("TLSv1.2", "TLSv1.2")]
+
+
 @pytest.mark.parametrize(
     ("names", "found"),
     [
@@ -347,6 +367,7 @@ def test_nothing_below_tls_1_2_is_spoken(version, authority):
     ],
 )
 def test_a_certificate_stands_for_its_sip_uris_or_else_its_dns_names(names, found):
+    """RFC 5922 §7.2."""
     assert identities_of({"subjectAltName": tuple(names)}) == found
 
 

@@ -19,6 +19,7 @@ GOOD = {
 
 
 def test_the_accept_key_is_the_one_of_rfc_6455():
+    """RFC 6455 §4.2.2."""
     assert accept_key(KEY) == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 

@@ -99,6 +99,7 @@ def test_rfc_2617_section_3_5_vector_through_the_client() -> None:
 
 
 def test_challenge_without_qop_is_answered_as_rfc_2617_says() -> None:
+    """RFC 2617 §3.5."""
     client = DigestClient("u", "p", realms=["r"])
 
     sent = answered(client.answer([challenge(qop="")], "INVITE", "sip:x", b"", "c"))
@@ -124,6 +125,7 @@ def test_auth_int_covers_the_body() -> None:
 
 
 def test_client_picks_the_strongest_of_several_challenges() -> None:
+    """RFC 7616 §3.7."""
     client = DigestClient("u", "p", realms=["r"])
     values = [challenge(algorithm=name) for name in ("MD5", "SHA-512-256", "SHA-256")]
 
@@ -235,6 +237,7 @@ def test_authorizer_answers_each_realm_once() -> None:
 
 
 def test_authorizer_answers_again_when_the_nonce_was_stale() -> None:
+    """RFC 7616 §3.3."""
     authorizer = Authorizer(DigestClient("u", "p", realms=["r"]), "c")
     authorizer.can_answer(401, [challenge()])
 

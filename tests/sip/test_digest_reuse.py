@@ -44,6 +44,7 @@ def sent(authorizer: Authorizer, uri: str = URI) -> list[dict[str, str]]:
     ],
 )
 def test_the_strongest_of_several_challenges_is_answered_rfc_8760_section_2_4(lines) -> None:
+    """RFC 8760 §2.4."""
     (challenge,) = client().select(lines)
 
     assert challenge.algorithm is DigestAlgorithm.SHA_512_256

@@ -17,6 +17,7 @@ from trivox.sip.xml_body import MAX_DEPTH, MAX_ELEMENTS, parse_xml_untrusted
 
 
 def test_a_message_summary_is_read() -> None:
+    """RFC 3842 §5.2."""
     body = (
         b"Messages-Waiting: yes\r\nMessage-Account: sip:alice@vmail.example.com\r\n"
         b"Voice-Message: 2/8 (0/2)\r\nFax-Message: 1/0\r\nNonsense: many\r\n\r\nTo: x\r\n"
@@ -64,6 +65,7 @@ DIALOG_INFO = b"""<?xml version="1.0"?>
 
 
 def test_a_dialog_info_document_is_read() -> None:
+    """RFC 4235 §4.1."""
     first, second = DialogInfo.parse_untrusted(DIALOG_INFO).dialogs
 
     assert first == DialogEntry(

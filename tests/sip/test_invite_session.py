@@ -292,6 +292,7 @@ def test_end_before_the_invite_sends_nothing(caller) -> None:
 
 
 def test_cancel_waits_for_the_first_provisional_response(caller, far_end) -> None:
+    """RFC 3261 §9.1."""
     caller.carry(caller.session.invite(b"offer"))
     tx, invite = caller.last
     reason = (("Reason", "SIP;cause=480"),)
@@ -358,6 +359,7 @@ def test_cancelled_invite_that_stays_silent_is_over(caller, far_end, event) -> N
 
 
 def test_second_branch_that_answers_is_acknowledged_and_hung_up(called, far_end) -> None:
+    """RFC 3261 §13.2.2.4."""
     tx, invite = called.last
 
     outputs = called.hears(far_end.answers(tx, far_end.response(invite, 200, tag="late")))

@@ -146,6 +146,7 @@ def test_repr_shows_no_user() -> None:
 
 
 def test_uri_is_taken_apart() -> None:
+    """RFC 5954 §4.1."""
     uri = Uri.parse("SIPS:a%40b:pw@[2001:DB8::1]:5061;Transport=tcp;lr?Subject=x")
 
     assert (uri.scheme, uri.user, uri.password) == ("sips", "a@b", "pw")
@@ -225,6 +226,7 @@ def test_name_addr_is_taken_apart() -> None:
 
 
 def test_parameters_behind_a_bare_uri_belong_to_the_header() -> None:
+    """RFC 8217 §3."""
     address = NameAddr.parse("sip:a@b;tag=1")
 
     assert (address.uri, address.parameters) == ("sip:a@b", {"tag": "1"})

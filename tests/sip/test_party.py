@@ -66,6 +66,7 @@ def test_kinds_of_privacy_are_read_rfc_3323_section_4_2(value: str, kinds: set[s
 
 
 def test_diversions_are_read_the_latest_first_rfc_5806_section_4() -> None:
+    """RFC 5806 §4."""
     lines = [
         '<tel:+19195551002>;reason=no-answer;counter=2;privacy="off";screen=yes',
         '"Bob" <sip:bob@example.org>;Reason=User-Busy, sip:carol@example.org;counter=x',
@@ -79,6 +80,7 @@ def test_diversions_are_read_the_latest_first_rfc_5806_section_4() -> None:
 
 
 def test_the_history_of_targets_is_read_rfc_7044_section_7() -> None:
+    """RFC 7044 §7."""
     lines = [
         "<sip:bob@biloxi.example.com?Reason=SIP%3Bcause%3D302>;index=1.1;rc=1,"
         '"Office" <sip:office@example.com?Privacy=history&x=y>;index=1.1.1;mp=1.1',

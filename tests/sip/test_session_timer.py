@@ -199,6 +199,7 @@ def test_refresh_with_too_short_an_interval_goes_out_again(identity, far_end) ->
 
 
 def test_session_they_do_not_refresh_is_given_up_before_its_end(identity, far_end) -> None:
+    """RFC 4028 §10."""
     answer = (expires("1200;refresher=uas"),)
     driver = call(identity, far_end, offer=TimerOffer(1800), answer=answer)
     assert driver.session.next_deadline() == 1000.0 + 1200 - 32
@@ -257,6 +258,7 @@ def refused(identity, far_end, *least: str) -> Driver:
 
 
 def test_422_is_met_with_the_interval_they_want(identity, far_end) -> None:
+    """RFC 4028 §6."""
     driver = refused(identity, far_end, "2000", "3600")
     _, invite = driver.last
 

@@ -94,6 +94,7 @@ def test_all_files_are_there_unchanged() -> None:
 
 @every_row
 def test_message_alone_gets_the_verdict_of_the_manifest(row: Row) -> None:
+    """RFC 5118 §4.1."""
     expected = {
         "valid": True,
         "invalid": False,
@@ -106,6 +107,7 @@ def test_message_alone_gets_the_verdict_of_the_manifest(row: Row) -> None:
 
 @every_row
 def test_core_answers_refused_requests_and_passes_up_the_rest(row: Row) -> None:
+    """RFC 4475 §3.1.1."""
     core = _core()
 
     events = core.receive_batch(FLOW, [(row.data, SOURCE)], 0.0)

@@ -185,10 +185,11 @@ def referral(*, wants: bool = True) -> Referral:
     return Referral(ReferTo("sip:x@y", "INVITE", None, None, wants), 9)
 
 
-def test_acceptance_is_202_and_a_notify_of_100() -> None:
+def test_acceptance_is_200_and_a_notify_of_100() -> None:
+    """RFC 7647 §5: a 202 is never sent, whatever RFC 3515 §2.4.2 said."""
     answer, told = referral().accept()
 
-    assert answer == ReferAnswer(202, ())
+    assert answer == ReferAnswer(200, ())
     assert isinstance(told, ReferNotify)
     assert told.headers == (("Event", "refer;id=9"), ("Subscription-State", "active;expires=180"))
     assert told.body == b"SIP/2.0 100 Trying\r\n"
@@ -230,9 +231,10 @@ def test_rejection_is_its_status_once() -> None:
 
 
 def test_refer_sub_false_is_confirmed_and_obeyed() -> None:
+    """RFC 4488 §4."""
     machine = referral(wants=False)
 
-    assert machine.accept() == (ReferAnswer(202, (("Refer-Sub", "false"),)),)
+    assert machine.accept() == (ReferAnswer(200, (("Refer-Sub", "false"),)),)
     assert machine.report(200, "OK") == ()
     assert machine.is_done
 

@@ -48,6 +48,7 @@ def test_update_without_offer_is_told_and_answered_without_sdp(answered, far_end
 
 
 def test_update_that_crosses_our_offer_gets_491(answered, far_end) -> None:
+    """RFC 3311 §5.2."""
     answered.carry(answered.session.modify(b"hold"))
 
     outputs = answered.hears(far_end.asks(50, far_end.request("UPDATE", cseq=2, body=b"offer")))

@@ -105,6 +105,7 @@ def other_contact(phone) -> str:
 async def test_a_call_takes_the_path_of_the_registration_rfc_3327_section_5_4(
     autojump_clock, phones, board
 ) -> None:
+    """RFC 3327 §5.4."""
     alice, edge = phones("alice", 2), phones("bob", 5)
     path = f"<sip:{edge.host}:5060;lr;ob>"
     async with board():

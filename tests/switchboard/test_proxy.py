@@ -48,6 +48,33 @@ async def test_a_call_goes_through_with_its_dialog(board, phones, autojump_clock
         assert statistics.endpoint.core["transactions"] == 0
 
 
+async def test_the_fingerprints_of_a_description_pass_untouched(board, phones, autojump_clock):
+    """What is between two ends on the signalling path alone leaves the keys of media to them.
+
+    RFC 7879 §4.
+    """
+    lines = [
+        "v=0",
+        "m=audio 4000 UDP/TLS/RTP/SAVP 0",
+        "a=setup:actpass",
+        "a=fingerprint:sha-256 4A:AD:B9:B1",
+        "a=tls-id:abc3de65cddef001be82",
+    ]
+    description = "".join(f"{line}\r\n" for line in lines)
+    alice, bob = phones("alice", 2), phones("bob", 3)
+    async with board(guests=True):
+        await bob.register()
+        text = alice.request("INVITE", f"sip:bob@{DOMAIN}")
+        text = text.replace(f"From: <sip:alice@{DOMAIN}>", "From: <sip:alice@elsewhere.example>")
+        content = f"Content-Type: application/sdp\r\nContent-Length: {len(description)}"
+        alice.send(text.replace("Content-Length: 0", content) + description)
+        invite = await bob.receive("INVITE")
+        bob.answer(invite, 486, contact=False)
+        await alice.receive("SIP/2.0 486")
+
+    assert invite.body.decode() == description
+
+
 async def test_the_callee_can_hang_up(board, phones, autojump_clock):
     alice, bob = phones("alice", 2), phones("bob", 3)
     async with board():
@@ -72,6 +99,7 @@ async def test_the_callee_can_hang_up(board, phones, autojump_clock):
 
 
 async def test_a_200_that_is_repeated_is_forwarded_each_time(board, phones, autojump_clock):
+    """RFC 6026 §7.1."""
     alice, bob = phones("alice", 2), phones("bob", 3)
     async with board():
         await bob.register()
@@ -267,6 +295,7 @@ async def test_a_phone_that_says_nothing_is_a_408(board, phones, autojump_clock)
 
 
 async def test_another_request_than_invite_gets_no_408(board, phones, autojump_clock):
+    """RFC 4320 §4.2."""
     alice, bob = phones("alice", 2), phones("bob", 3)
     async with board() as switchboard:
         await bob.register()
@@ -333,6 +362,7 @@ async def test_a_bad_request_gets_its_answer(board, phones, autojump_clock, uri,
 
 
 async def test_a_request_that_comes_back_is_a_loop(board, phones, autojump_clock):
+    """RFC 3261 §16.3."""
     alice, bob = phones("alice", 2), phones("bob", 3)
     async with board():
         await bob.register()
@@ -394,6 +424,7 @@ async def test_a_forged_route_leads_nowhere(board, phones, autojump_clock):
 
 
 async def test_a_stray_200_is_dropped(board, phones, autojump_clock):
+    """RFC 6026 §7.2."""
     alice, bob = phones("alice", 2), phones("bob", 3)
     async with board():
         await bob.register()

@@ -211,7 +211,7 @@ class Referral:
         return self._state is ReferralState.OVER and is_told
 
     def accept(self) -> tuple[ReferralOutput, ...]:
-        """Answer 202: the call is placed."""
+        """Answer 200, as 202 is no longer sent (RFC 7647 §5): the call is placed."""
         return self._step(ReferralEvent.ACCEPT, 100, _REASONS[100])
 
     def reject(self, status: int) -> tuple[ReferralOutput, ...]:
@@ -254,7 +254,7 @@ class Referral:
         if action is ReferralAction.SEND_REFUSAL:
             return (ReferAnswer(status, ()),)
         if action is ReferralAction.SEND_ACCEPTED:
-            return (ReferAnswer(202, () if self._wants else (("Refer-Sub", "false"),)),)
+            return (ReferAnswer(200, () if self._wants else (("Refer-Sub", "false"),)),)
         if not self._wants:
             return ()
         if self._is_out:

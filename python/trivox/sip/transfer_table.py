@@ -52,7 +52,7 @@ class TransferAction(StrEnum):
 
 S, E, A = TransferState, TransferEvent, TransferAction
 
-# RFC 3515 §2.4.4 and §2.4.5: a NOTIFY may overtake the 202.
+# RFC 3515 §2.4.4 and §2.4.5: a NOTIFY may overtake the 2xx.
 _FAILS: Final = Go(S.FAILED, (A.TELL_FAILURE,))
 _SUCCEEDS: Final = Go(S.SUCCEEDED, (A.TELL_SUCCESS,))
 _PROGRESSES: Final = Go(S.ACCEPTED, (A.AWAIT_NOTIFY, A.TELL_PROGRESS))
@@ -104,7 +104,7 @@ class ReferralState(StrEnum):
     OFFERED = "offered"
     """REFER received, not answered."""
     ACCEPTED = "accepted"
-    """202 sent: the new call is being placed."""
+    """200 sent: the new call is being placed."""
     OVER = "over"
 
 

@@ -44,6 +44,7 @@ fn direction_of(side: &Side, kind: LineKind) -> Option<Direction> {
     line.agreed.as_ref().map(|agreed| agreed.direction)
 }
 
+/// RFC 8859 §4.5.
 #[test]
 fn a_browsers_video_is_answered_in_its_numbers_inside_the_bundle() {
     let mut side = with_video(ice_side(1), true);
@@ -246,6 +247,7 @@ fn video_that_was_taken_away_is_not_taken_again_unasked() {
     assert_eq!(take(&mut side, "a=sendrecv"), Direction::ReceiveOnly);
 }
 
+/// RFC 8843 §7.2.
 #[test]
 fn a_first_offer_asks_for_the_bundle_and_later_ones_have_it() {
     let (mut caller, mut callee) = pair();
@@ -317,6 +319,7 @@ fn adding_and_removing_for_ever_does_not_grow_the_description() {
     );
 }
 
+/// RFC 8829 §5.2.2.
 #[test]
 fn a_refused_line_gives_its_place_and_a_new_mid_to_the_next_one() {
     let (mut caller, mut callee) = (with_video(ice_side(1), true), ice_side(2));

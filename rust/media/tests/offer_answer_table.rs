@@ -77,6 +77,7 @@ fn an_established_association_keeps_its_dtls_roles() {
     assert!(!role(&answerer.transport));
 }
 
+/// RFC 8866 §5.2.
 #[test]
 fn the_version_grows_only_with_the_description() {
     let mut side = plain_side(1);
@@ -104,6 +105,7 @@ fn our_preference_decides_the_codec_of_an_answer() {
     assert_eq!(line_starting(&answer, "m="), "m=audio 4001 RTP/AVP 0 101");
 }
 
+/// RFC 8829 §5.3.1.
 #[test]
 fn the_dialect_of_the_offer_is_answered() {
     let (answer, _) = answer_to(plain_side(1), PLAIN_OFFER);
@@ -142,6 +144,7 @@ fn directions_meet() {
     }
 }
 
+/// RFC 8866 §6.7.
 #[test]
 fn a_session_level_direction_counts_where_the_media_has_none() {
     let offer = PLAIN_OFFER.replace("t=0 0", "t=0 0\r\na=sendonly");
@@ -171,6 +174,7 @@ fn hold_and_resume_come_back_to_both_ways() {
     }
 }
 
+/// RFC 3264 §6.
 #[test]
 fn surplus_media_are_refused_in_their_places() {
     let offer = dialect(

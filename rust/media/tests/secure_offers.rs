@@ -78,6 +78,7 @@ fn both_sides_of_ours_agree_on_the_first_suite() {
     }
 }
 
+/// RFC 4568 §5.1.2.
 #[test]
 fn the_offerers_first_usable_line_is_answered_with_its_tag() {
     let lines = [
@@ -275,6 +276,7 @@ fn a_later_offer_without_keys_is_refused_where_they_are_wanted() {
     assert_eq!(side.machine.negotiated().unwrap().transport.kind(), Sdes);
 }
 
+/// RFC 5763 §5.
 #[test]
 fn dtls_is_answered_with_role_and_fingerprint_and_without_ice() {
     for (setup, role) in [

@@ -110,6 +110,7 @@ fn without_rtcp_mux_the_second_socket_has_a_handshake_of_its_own() {
     }
 }
 
+/// RFC 8122 §6.2.
 #[test]
 fn another_certificate_than_that_of_the_description_is_refused_in_both_roles() {
     for role in [Role::Client, Role::Server] {

@@ -44,6 +44,7 @@ fn no_candidates_on_one_side_connects_by_the_others_checks() {
     assert!(pair.is_connected());
 }
 
+/// RFC 8839 §5.1.
 #[test]
 fn names_are_passed_over_as_candidates() {
     let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);

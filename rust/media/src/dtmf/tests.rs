@@ -67,6 +67,7 @@ fn every_digit_arrives_once_at_any_clock_rate() {
     }
 }
 
+/// RFC 4733 §2.5.1.4.
 #[test]
 fn an_event_grows_under_one_timestamp_and_ends_three_times() {
     let mut sender = DtmfSender::new(8_000);
@@ -207,6 +208,7 @@ fn wrong_digits_and_timings_are_refused_whole() {
     assert!(!sender.is_busy());
 }
 
+/// RFC 4734 §2.
 #[test]
 fn payloads_that_are_no_digit_are_told_apart() {
     let mut line = Line::new(8_000);

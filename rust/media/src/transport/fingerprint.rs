@@ -67,6 +67,7 @@ mod tests {
         assert!(!is_among(DER, &["AA:BB".to_owned()]));
     }
 
+    /// RFC 8122 §5.
     #[test]
     fn the_strongest_hash_decides_and_weak_ones_are_none() {
         let lines = [

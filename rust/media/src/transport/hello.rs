@@ -196,6 +196,7 @@ mod tests {
         (told, hello)
     }
 
+    /// RFC 5764 §4.1.1.
     #[test]
     fn our_order_decides_among_what_the_client_has() {
         let (told, hello) = taken(&[datagram(0, body().len())]);

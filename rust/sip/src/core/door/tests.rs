@@ -185,6 +185,7 @@ fn refusals_of_one_request_are_alike_and_of_two_differ_in_their_tag() {
     assert_ne!(&tags[0][..24], &tags[2][..24]);
 }
 
+/// RFC 5390 §6.
 #[test]
 fn nothing_inside_a_dialog_and_no_question_is_ever_refused() {
     let mut gate = Gate::new(|settings| settings.waiting = 0);
@@ -458,6 +459,7 @@ fn lines_and_kinds() {
     assert_eq!(scan::find_newline(b"0123456789012345"), None);
 }
 
+/// RFC 7339 §5.
 #[test]
 fn who_listens_is_told_how_much_to_leave_out() {
     let mut gate = Gate::new(|settings| settings.waiting = 0);

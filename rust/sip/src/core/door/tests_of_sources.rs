@@ -64,6 +64,7 @@ fn nobody_loses_a_place_to_a_call_that_the_rate_refuses() {
     assert_eq!(gate.core.waiting(), 40);
 }
 
+/// RFC 6357 §8.
 #[test]
 fn nobody_gets_more_than_a_share_by_coming_late() {
     let mut gate = Gate::new(|settings| settings.waiting = 40);
