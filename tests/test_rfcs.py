@@ -24,7 +24,7 @@ WANTED = frozenset(f"{CORE} {CALLS} {MORE} {WAYS} {MEDIA}".split())
 def text_of_test(file: str, name: str) -> str:
     """Return a test with what stands above and in it; empty when there is none."""
     if file.endswith(".rs"):
-        above = r"(?:^[ \t]*///[^\n]*\n)*^[ \t]*#\[test\]\n(?:^[ \t]*#\[[^\n]*\n)*"
+        above = r"(?:^[ \t]*///[^\n]*\n)*^[ \t]*#\[test\](?: //[^\n]*)?\n(?:^[ \t]*#\[[^\n]*\n)*"
         found = re.search(rf"{above}^[ \t]*fn {name}\(", (ROOT / file).read_text(), re.MULTILINE)
         return found[0] if found else ""
     source = (ROOT / "tests" / file).read_text()

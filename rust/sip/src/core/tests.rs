@@ -258,8 +258,7 @@ fn client_acknowledges_each_copy_of_a_failure_until_timer_d() {
     assert_eq!(bench.core.dialogs.len(), 0);
 }
 
-/// RFC 6026 §7.2, Accepted.
-#[test]
+#[test] // RFC 6026 §7.2, Accepted
 fn stored_ack_answers_each_repeated_success_until_timer_m() {
     let mut bench = Bench::new("udp");
     let id = bench.request("INVITE");
@@ -297,8 +296,7 @@ fn reinvite_whose_answer_is_lost_ends() {
     assert!(bench.is_idle());
 }
 
-/// RFC 3261 §17.1.2, RFC 4320 §4.1: told inside, never sent as a 408.
-#[test]
+#[test] // RFC 3261 §17.1.2, RFC 4320 §4.1: told inside, never sent as a 408
 fn client_non_invite_repeats_by_timer_e_and_ends_by_timer_f() {
     let mut bench = Bench::new("udp");
     bench.request("OPTIONS");
@@ -486,8 +484,7 @@ fn server_non_invite_answers_copies_until_timer_j() {
     assert!(bench.is_idle());
 }
 
-/// RFC 4320 §4.1.
-#[test]
+#[test] // RFC 4320 §4.1
 fn server_non_invite_takes_neither_early_1xx_nor_408() {
     let mut bench = Bench::new("udp");
     let id = bench.receive(&peer_request("OPTIONS", "1", ""))[0].transaction;
@@ -542,8 +539,7 @@ fn cancel_after_the_final_response_is_answered_and_not_reported() {
     assert_eq!(bench.first_lines(), ["SIP/2.0 200 OK"]);
 }
 
-/// RFC 3581 §4.
-#[test]
+#[test] // RFC 3581 §4
 fn answer_goes_to_rport_and_says_so() {
     let mut bench = Bench::new("udp");
     bench.receive(&peer_request("CANCEL", "1", ""));
