@@ -11,7 +11,11 @@ import pytest
 import trio
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+
+TURNS = 100
+"""Rounds of the scheduler in which cancelled tasks have to end; closing a connection takes some."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,6 +25,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.obj = _checked(item.obj)
 
 
+@pytest.fixture
+async def nursery() -> AsyncIterator[trio.Nursery]:
+    """Tasks beside the test. Cancelling them leaves the test alone: it goes on to its assertions.
+
+    The fixture of pytest-trio by this name waits inside of its own nursery; to cancel that one is
+    to end the test there and then, and a test that ended so has passed.
+    """
+    async with trio.open_nursery() as outer:
+        yield await outer.start(_hold)
+        outer.cancel_scope.cancel()
+
+
+async def _hold(task_status: trio.TaskStatus[trio.Nursery]) -> None:
+    async with trio.open_nursery() as held:
+        task_status.started(held)
+        await trio.sleep_forever()
+
+
 def _checked(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     @functools.wraps(test)
     async def run(*args: Any, **kwargs: Any) -> None:
@@ -28,7 +50,9 @@ def _checked(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[No
 
         await test(*args, **kwargs)
 
-        for _ in range(3):
+        for _ in range(TURNS):
+            if not _tasks() - before:
+                break
             await trio.lowlevel.checkpoint()
         left = sorted(task.name for task in _tasks() - before)
         assert not left, f"tasks left behind: {left}"
