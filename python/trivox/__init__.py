@@ -21,6 +21,7 @@ from trivox.call.call import Call
 from trivox.call.client_events import (
     ClientEvent,
     ClientEventName,
+    DispositionReceived,
     HandlerFailed,
     IncomingCall,
     IncomingMessage,
@@ -93,6 +94,7 @@ from trivox.call.tone_events import Answerer, AnswererDetected, CallTone, ToneDe
 from trivox.call.trace import TraceRecord
 from trivox.call.transfer import TransferResult
 from trivox.call.upgrade import UpgradeStatus
+from trivox.client._messaging import SentMessage
 from trivox.client.account import Account, RegistrationInfo
 from trivox.client.client import Client, ClientStatistics
 from trivox.client.config import AccountConfig, ClientConfig
@@ -138,6 +140,7 @@ from trivox.sip.composing import IsComposing
 from trivox.sip.conference_info import ConferenceEndpoint, ConferenceInfo, ConferenceUser
 from trivox.sip.dialog_info import DialogEntry, DialogInfo
 from trivox.sip.event_packages import ReferredStatus
+from trivox.sip.imdn import Disposition
 from trivox.sip.message_summary import MessageCounts, MessageSummary
 from trivox.sip.party import AlertInfo, Diversion, HistoryEntry, Party
 from trivox.sip.reg_info import RegInfo, RegisteredAddress, RegisteredContact
@@ -193,6 +196,8 @@ __all__ = [
     "DialogEntry",
     "DialogInfo",
     "Disconnected",
+    "Disposition",
+    "DispositionReceived",
     "Diversion",
     "DoorLimits",
     "DtmfMethod",
@@ -269,6 +274,7 @@ __all__ = [
     "RemoteVideoSource",
     "Replaced",
     "RoomRecording",
+    "SentMessage",
     "SharedSource",
     "SilenceSource",
     "SipResponse",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trivox.call.call import Call
+    from trivox.sip.imdn import Disposition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +38,29 @@ class IncomingMessage(ClientEvent):
     text: str
     content_type: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    message_id: str = ""
+    """The id by which its sender knows it; empty when it gave none (RFC 5438 §6.3)."""
+    wishes: frozenset[str] = frozenset()
+    """What its sender asks to be told: `client.send_disposition(message, "displayed")`."""
+    sent_at: str = ""
+    """When it was sent, as its envelope says (RFC 3862 §4.2)."""
+    reply_to: tuple[str | None, int, tuple[str, int]] | None = field(
+        default=None, repr=False, compare=False
+    )
+    """Account, flow and source it came by."""
 
     @property
     def composing(self) -> IsComposing | None:
         """Whether the sender is writing, if that is what the message says (RFC 3994)."""
         return composing_untrusted(self.content_type, self.text.encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispositionReceived(ClientEvent):
+    """Somebody tells what became of a message of ours (IMDN, RFC 5438), as it says."""
+
+    from_uri: str
+    disposition: Disposition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,5 +86,6 @@ class ClientEventName(Enum):
 
     INCOMING_CALL = IncomingCall
     INCOMING_MESSAGE = IncomingMessage
+    DISPOSITION_RECEIVED = DispositionReceived
     LISTENER_FAILED = ListenerFailed
     HANDLER_FAILED = HandlerFailed

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from trivox.call.call import Call
-from trivox.call.client_events import IncomingCall, IncomingMessage
-from trivox.call.messages import headers_of, party_untrusted
+from trivox.call.client_events import IncomingCall
 from trivox.client.admission import Admission
 from trivox.client.attribution import Attribution
 from trivox.client.exchange import vet
+from trivox.client.incoming_messages import message_event_untrusted
 from trivox.client.outside import ACCEPTED
 from trivox.client.replacing import replaced_call
 from trivox.client.subscriptions import Subscriptions
@@ -95,7 +95,7 @@ class Arrivals:
             case "OPTIONS":
                 self._answer_options(tx)
             case "MESSAGE":
-                self._take_message(tx, request, now)
+                self._take_message(event, request, now)
             case "SUBSCRIBE":
                 self._take_subscribe(event, request)
             case "REFER":
@@ -212,20 +212,12 @@ class Arrivals:
         else:
             self._respond(tx, 200, "OK", headers)
 
-    def _take_message(self, tx: int, request: Message, now: float) -> None:
-        _, _, _, from_value, to_value, *_ = request.dialog()
+    def _take_message(self, event: SipEvent, request: Message, now: float) -> None:
+        _, _, tx, _, _, _, flow, source = event
         self._respond(tx, 200, "OK")
-        headers = headers_of(request)
-        self.client._emit(
-            IncomingMessage(
-                at=now,
-                from_uri=party_untrusted(from_value)[1] or "",
-                to_uri=party_untrusted(to_value)[1] or "",
-                text=request.body.decode(errors="replace"),
-                content_type=headers.get("Content-Type", "text/plain"),
-                headers=headers,
-            )
-        )
+        account = self.attribution.account_of(request, source, flow)
+        way = (None if account is None else account.uri, flow, source)
+        self.client._emit(message_event_untrusted(request, now, way))
 
     def _respond(self, tx: int, status: int, reason: str, headers: Headers = ()) -> None:
         self._wiring.exchange.respond(tx, status, reason, headers, to_tag=self._wiring.new_id())

@@ -25,11 +25,12 @@ from trivox.call.settings import CallSettings
 from trivox.call.states import CallDirection
 from trivox.client._joining import ClientJoining
 from trivox.client._listening import ClientListening
+from trivox.client._messaging import ClientMessaging
 from trivox.client._subscribing import ClientSubscribing
 from trivox.client.account import Account
 from trivox.client.arrivals import Arrivals
 from trivox.client.dialling import Dialling
-from trivox.client.outside import OutsideRequest
+from trivox.client.outside import ask_outside
 from trivox.client.serving import Handler, serve
 from trivox.client.states import ClientState
 from trivox.client.streams import StreamManager
@@ -65,7 +66,7 @@ class ClientStatistics:
 
 
 @final
-class Client(ClientSubscribing, ClientJoining, ClientListening):
+class Client(ClientSubscribing, ClientMessaging, ClientJoining, ClientListening):
     """Places and takes calls. Made by `open_client`."""
 
     def __init__(
@@ -243,25 +244,7 @@ class Client(ClientSubscribing, ClientJoining, ClientListening):
         if account is None:
             account = next(iter(self._accounts.values()), None)
         target = target_of(uri, account)
-        await trio.lowlevel.checkpoint()
-        route = await self._wiring.routes.towards(target, account)
-        token = self._wiring.exchange.new_token()
-        request = OutsideRequest(
-            route.identity,
-            method,
-            target,
-            headers=pairs,
-            body=data,
-            new_id=self._wiring.new_id,
-            send=lambda output: self._wiring.exchange.send(token, route, output, in_dialog=False),
-            failure_of=self._wiring.failure_of,
-        )
-        self._wiring.exchange.enter(token, request)
-        try:
-            request.begin()
-            return await request.wait()
-        finally:
-            self._wiring.exchange.release(token)
+        return await ask_outside(self._wiring, method, target, pairs, data, account)
 
     async def drain(self, *, grace: float = 300.0) -> None:
         """Refuse new calls (503, Retry-After) and wait until the others are done.

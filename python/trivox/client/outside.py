@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trivox._native import SipEvent
+    from trivox.client.account import Account
+    from trivox.client.wiring import Wiring
+    from trivox.net.transport import Address
     from trivox.sip.identity import LocalIdentity
     from trivox.sip.outputs import Headers
 
@@ -115,3 +118,49 @@ class OutsideRequest:
             self._error = TransportError(f"{text}: {cause}" if cause else text)
             self._error.__cause__ = cause
         self._parked.unpark_all()
+
+
+async def ask_outside(
+    wiring: Wiring,
+    method: str,
+    target: str,
+    headers: Headers,
+    body: bytes,
+    account: Account | None,
+    *,
+    named_by: tuple[int, Address] | None = None,
+) -> SipResponse:
+    """Send one request outside of calls and return its final response.
+
+    Args:
+        wiring: Of the client.
+        method: Its method.
+        target: Request-URI.
+        headers: The program's.
+        body: The body.
+        account: As whom.
+        named_by: Flow and source of the message that named the target; None: the program did.
+
+    Raises:
+        ConnectionTimeoutError: No response came (Timer F).
+        TransportError: It could not be sent.
+    """
+    await trio.lowlevel.checkpoint()
+    route = await wiring.routes.towards(target, account, named_by=named_by)
+    token = wiring.exchange.new_token()
+    request = OutsideRequest(
+        route.identity,
+        method,
+        target,
+        headers=headers,
+        body=body,
+        new_id=wiring.new_id,
+        send=lambda output: wiring.exchange.send(token, route, output, in_dialog=False),
+        failure_of=wiring.failure_of,
+    )
+    wiring.exchange.enter(token, request)
+    try:
+        request.begin()
+        return await request.wait()
+    finally:
+        wiring.exchange.release(token)
