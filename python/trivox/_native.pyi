@@ -590,6 +590,10 @@ class MediaEngine:
     def open_video_tap(self, session: int, line: int) -> int:
         """Subscribe to encoded frames; ENCODED_READY tells of them."""
     def close_video_tap(self, tap: int) -> None: ...
+    def start_video_recording(
+        self, session: int, line: int, path: str | PathLike[str], side: str, file_format: str
+    ) -> int:
+        """Record to "mkv" or "ivf"; line 0 is the first that shows something, `side` the sound's, or "none"."""
     def take_encoded(
         self, tap: int, limit: int
     ) -> tuple[list[tuple[str, float, bool, bytes]], int]:

@@ -78,3 +78,28 @@ async def test_frames_and_lines_that_are_none_are_refused(made) -> None:
         sessions.open_video_tap(caller.session, 9)
     assert sessions.take_encoded(9, 10) == ([], 0)
     sessions.close_video_tap(9)
+
+
+async def test_video_is_recorded_as_matroska_and_ivf_only(made, tmp_path) -> None:
+    sessions = made.media.sessions
+    caller, callee = await connect_pair(made.media, made.transport, HOSTS)
+    for side in (caller, callee):
+        sessions.prepare_video(side.session, ["VP8"], receive=True)
+    line = sessions.open_line(caller.session, "video")
+    agree(sessions, caller.session, callee.session)
+    path = str(tmp_path / "call.mkv")
+    recording = sessions.start_video_recording(caller.session, line, path, "none", "mkv")
+    other = sessions.start_video_recording(caller.session, 0, path + "2", "both", "mkv")
+    await trio.sleep(1)
+    seconds = sessions.stop_recording(caller.session, other)
+    assert sessions.stop_recording(caller.session, recording) >= 0.0
+    await caller.wait_for(Kind.RECORDING_ENDED, recording)
+    assert seconds == pytest.approx(1.0, abs=0.05)
+
+    for arguments in (("none", "wav"), ("all", "mkv")):
+        with pytest.raises(InvalidArgumentsError):
+            sessions.start_video_recording(caller.session, line, path, *arguments)
+    with pytest.raises(EngineError):
+        sessions.start_video_recording(caller.session, 99, path, "none", "mkv")
+    with pytest.raises(EngineError):
+        sessions.start_video_recording(caller.session, line, "/nowhere/r.mkv", "none", "mkv")

@@ -19,6 +19,7 @@ from trivox.call.quality import QualityIssueCleared, QualityIssueRaised, read_is
 from trivox.call.recording import Recording
 from trivox.call.states import Phase, Trigger
 from trivox.call.tone_events import AnswererDetected, ToneDetected, read_answerer, read_tone
+from trivox.errors import InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
 from trivox.media.port import AudioPort
 from trivox.media.sources import FileSource
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from trivox.call.media_leg import MediaLeg
     from trivox.call.quality import QualityIssue, QualityLevel
+    from trivox.call.streams import RemoteStream
     from trivox.media.sources import AudioSource
     from trivox.media.statistics import StatisticsReport, StatisticsSample
 
@@ -75,16 +77,35 @@ class CallMedia(CallMachine):
         path: str | PathLike[str],
         *,
         side: Literal["both", "received", "sent"] = "both",
-        format: Literal["wav", "ogg"] | None = None,  # noqa: A002 (as others call it)
+        format: Literal["wav", "ogg", "mkv", "ivf"] | None = None,  # noqa: A002 (as others call it)
+        video: RemoteStream | None = None,
     ) -> Recording:
-        """Record into a WAV or Ogg Opus file while inside `async with`: 16 kHz, stereo for both sides.
+        """Record into a file while inside `async with`: 16 kHz, stereo for both sides.
 
-        The format goes by the name's end where none is given: .ogg and .opus are Opus.
+        The format goes by the name's end where none is given: .ogg and .opus are Opus, .mkv is
+        Matroska with the far end's video and the sound as Opus, .ivf the video alone.
 
         It begins when media flows. Leaving, also by cancellation or the call's end, finalises the
-        file. Left is what was received, right what was sent.
+        file. Left is what was received, right what was sent. Video is written as it comes, from a
+        key frame on, which is asked for.
+
+        Args:
+            path: The file, which is written anew.
+            side: Whose sound.
+            format: What is written, whatever the file's name says.
+            video: Whose pictures; None: the first video stream that shows something.
+
+        Raises:
+            InvalidArgumentsError: The format takes no video, or `video` is none of this call's.
         """
-        return Recording(self._leg, path, side, format, self._wait_flowing)
+        line = 0
+        if video is not None:
+            if video not in self._remote_streams_now() or video.home is None:
+                raise InvalidArgumentsError(
+                    f"{video.id} is no video of this call: see remote_streams"
+                )
+            line = video.home[1]
+        return Recording(self._leg, path, side, format, self._wait_flowing, line)
 
     def audio(
         self, *, rate: int = 16_000, frame: float = 0.02, batch: int = 1, ahead: float = 0.2

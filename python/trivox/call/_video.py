@@ -10,6 +10,7 @@ from trivox.call._changes import CallChanges
 from trivox.call.codec_info import video_codec
 from trivox.call.events import Originator, RemoteMediaAdded, RemoteMediaRemoved
 from trivox.call.leg_video import LegVideo
+from trivox.call.recording import Recording
 from trivox.call.streams import LocalScreenSharingStream, RemoteStream, StreamType
 from trivox.call.wish import Add, Catch, Remove
 from trivox.errors import (
@@ -176,6 +177,9 @@ class CallVideo(CallChanges):
             _video_codec=video_codec(codec),
             home=(self._leg.session, line),
             open_frames=lambda: video.read(line),
+            make_recording=lambda path, form: Recording(
+                self._leg, path, "none", form, self._wait_flowing, line
+            ),
         )
 
     def _add_remote_video(self, line: int, text: str) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from trivox.call.media_leg import MediaLeg, Pending
 
+_OF_VIDEO: Final = ("mkv", "ivf")
 DISK_LIMIT: Final = 5.0
 """Seconds leaving waits for the file to be on disk."""
 
@@ -34,14 +35,20 @@ class Recording:
         side: str,
         format: str | None,  # noqa: A002 (as others call it)
         begin: Callable[[], Awaitable[None]],
+        line: int = 0,
     ) -> None:
         self.path: Final = checked_path(path)
         self.format: Final = format or format_of(self.path)
+        if (line or side == "none") and self.format not in _OF_VIDEO:
+            raise InvalidArgumentsError(
+                f"{self.path!r} would be sound: video is recorded to .mkv or .ivf"
+            )
         self.seconds = 0.0
         """Length of the file, after leaving."""
         self._leg = leg
         self._side = side
         self._begin = begin
+        self._line = line
         self._number: int | None = None
         self._pending: Pending | None = None
 
@@ -49,9 +56,16 @@ class Recording:
         """Wait until media flows and begin."""
         await self._begin()
         leg = self._leg
-        self._number = leg.sessions.start_recording(leg.session, self.path, self._side, self.format)
+        self._number = self._start(leg)
         self._pending = leg.expect(EngineEventKind.RECORDING_ENDED, self._number)
         return self
+
+    def _start(self, leg: MediaLeg) -> int:
+        if self.format in _OF_VIDEO:
+            return leg.sessions.start_video_recording(
+                leg.session, self._line, self.path, self._side, self.format
+            )
+        return leg.sessions.start_recording(leg.session, self.path, self._side, self.format)
 
     async def __aexit__(
         self,
@@ -105,6 +119,9 @@ def format_of(path: str) -> str:
         return "ogg"
     if ending in ("", ".wav"):
         return "wav"
+    if ending in (".mkv", ".ivf"):
+        return ending[1:]
     raise InvalidArgumentsError(
-        f"{path!r} would be no {ending} file: record to .wav, .ogg or .opus, or give the format"
+        f"{path!r} would be no {ending} file: record to .wav, .ogg, .opus, .mkv or .ivf, or give "
+        "the format"
     )

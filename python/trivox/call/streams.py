@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from trivox.actor.isolation import Isolation
     from trivox.call.call import Call
     from trivox.call.codec_info import CodecInfo
+    from os import PathLike
+
     from trivox.call.media_leg import MediaLeg
+    from trivox.call.recording import Recording
     from trivox.media.native_engine import AudioFeed
     from trivox.media.sinks import AudioSink
     from trivox.media.sources import AudioSource, SharedSource
@@ -175,6 +178,9 @@ class RemoteStream:
     home: tuple[int, int] | None = field(default=None, repr=False, compare=False)
     """Session and line in the engine, for who passes it on."""
     open_frames: Callable[[], EncodedFrames] | None = field(default=None, repr=False, compare=False)
+    make_recording: Callable[[str | PathLike[str], str | None], Recording] | None = field(
+        default=None, repr=False, compare=False
+    )
     _leg: MediaLeg | None = field(default=None, compare=False, repr=False)
     _video_codec: CodecInfo | None = field(default=None, compare=False, repr=False)
 
@@ -228,6 +234,28 @@ class RemoteStream:
         if self.open_frames is None:
             raise StreamTypeMismatchError(f"{self.id} is {self.type}: it has no encoded frames")
         return self.open_frames()
+
+    def recording(
+        self,
+        path: str | PathLike[str],
+        *,
+        format: Literal["mkv", "ivf"] | None = None,  # noqa: A002 (as others call it)
+    ) -> Recording:
+        """Record these pictures alone, as they come, while inside `async with`.
+
+        `call.recording` has the sound with them.
+
+        Args:
+            path: The file, which is written anew: .mkv, or .ivf for VP8, VP9 and AV1.
+            format: What is written, whatever the file's name says.
+
+        Raises:
+            StreamTypeMismatchError: It is no video.
+            InvalidArgumentsError: The format takes no video.
+        """
+        if self.make_recording is None:
+            raise StreamTypeMismatchError(f"{self.id} is {self.type}: record it with the call")
+        return self.make_recording(path, format)
 
     def relay_to(self, feed: AudioFeed) -> None:
         """Give what is heard to a feed, until the call ends; `RemoteSource` does so.

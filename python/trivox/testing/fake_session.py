@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import wave
+from pathlib import Path
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -201,7 +202,10 @@ def media_port(sdp: str) -> int | None:
 
 
 def write_silence(path: str, side: str, seconds: float) -> None:
-    """Write a recording of that length."""
+    """Write a recording of that length; of pictures, there are none."""
+    if side == "none":
+        Path(path).touch()
+        return
     channels = 2 if side == "both" else 1
     with wave.open(path, "wb") as file:
         file.setnchannels(channels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from trivox.errors import EngineError, InvalidArgumentsError
@@ -44,6 +45,7 @@ class FakeVideo:
     _sessions: dict[int, FakeSession]
     _numbers: itertools.count[int]
     _videos: dict[int, FakeVideoOf]
+    _now: float
 
     @abstractmethod
     def _session(self, number: int) -> FakeSession: ...
@@ -122,6 +124,23 @@ class FakeVideo:
     def open_video_tap(self, session: int, line: int) -> int:
         """Return a number; no frame comes."""
         return self._fed(session, line)
+
+    def start_video_recording(
+        self, session: int, line: int, path: str, side: str, file_format: str
+    ) -> int:
+        """Start a recording; its file holds no pictures when it is stopped."""
+        own = self._session(session)
+        if side not in {"received", "sent", "both", "none"}:
+            raise InvalidArgumentsError('the side is "received", "sent", "both" or "none"')
+        if file_format not in {"mkv", "ivf"}:
+            raise InvalidArgumentsError('video is recorded as "mkv" or "ivf"')
+        if line:
+            find(self._video(session).lines, line, "video line")
+        if not Path(path).parent.is_dir():
+            raise EngineError(f"cannot record to {path}: no such folder")
+        number = next(self._numbers)
+        own.recordings[number] = (path, "none", self._now)
+        return number
 
     def close_video_tap(self, tap: int) -> None:
         """Forget nothing: there was nothing."""

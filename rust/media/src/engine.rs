@@ -34,6 +34,7 @@ pub mod rooms;
 mod stepping;
 mod transports;
 mod video;
+mod video_recording;
 
 /// Events that may wait; enough for a second of 10,000 calls setting up at once.
 const EVENTS: usize = 65_536;

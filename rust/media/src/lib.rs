@@ -20,6 +20,7 @@ pub mod lane;
 pub mod level;
 pub mod link;
 mod live;
+pub mod matroska;
 pub mod ogg_opus;
 pub mod player;
 pub mod quality;

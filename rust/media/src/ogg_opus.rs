@@ -1,8 +1,10 @@
 //! Ogg files with Opus in them (RFC 3533, RFC 7845): headers, a streaming reader and a writer.
 
+mod encoder;
 mod reader;
 mod writer;
 
+pub(crate) use encoder::VoiceEncoder;
 pub use reader::OggOpusReader;
 pub use writer::OggOpusWriter;
 

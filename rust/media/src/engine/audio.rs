@@ -54,10 +54,12 @@ impl Engine {
         format: &str,
     ) -> Result<u64, MediaError> {
         self.slot(session)?;
-        let format = Format::from_name(format).ok_or_else(|| {
+        let format = Format::from_name(format).filter(|format| !format.has_pictures());
+        let format = format.ok_or_else(|| {
             MediaError::Argument("the format of a recording is \"wav\" or \"ogg\"".to_owned())
         })?;
-        let side = Side::from_name(side).ok_or_else(|| {
+        let side = Side::from_name(side).filter(|side| *side != Side::Neither);
+        let side = side.ok_or_else(|| {
             MediaError::Argument("the side is \"both\", \"received\" or \"sent\"".to_owned())
         })?;
         let recorder = self.recordings.start(session, |writer| {

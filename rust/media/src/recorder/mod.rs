@@ -1,15 +1,21 @@
-//! Records a call to a WAV or Ogg Opus file at 16 kHz, true to wall time.
+//! Records a call, true to wall time: its sound at 16 kHz, the far end's pictures as they came.
 //!
 //! The session hands over what it received and sent with its `now`; where nothing came for
 //! longer than [`TOLERANCE`], silence is put in. Blocks of half a second go to a [`Writer`].
 
+mod output;
+mod pictures;
+mod video;
 mod writer;
 
+pub use pictures::Picture;
+pub use video::seconds_of_pictures;
 pub use writer::{Finished, Writer, WriterFile};
 
 use crate::ogg_opus::OggError;
 use crate::resample::Resampler;
 use crate::wav::WavError;
+use pictures::Pictures;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -31,18 +37,29 @@ pub enum Side {
     Received,
     /// Mono: what was sent.
     Sent,
+    /// No sound: pictures alone.
+    Neither,
 }
 
 impl Side {
-    /// Finds a side by its name: both, received or sent.
+    /// Finds a side by its name: both, received, sent or none.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "both" => Some(Self::Both),
             "received" => Some(Self::Received),
             "sent" => Some(Self::Sent),
+            "none" => Some(Self::Neither),
             _ => None,
         }
+    }
+
+    fn has_received(self) -> bool {
+        matches!(self, Self::Both | Self::Received)
+    }
+
+    fn has_sent(self) -> bool {
+        matches!(self, Self::Both | Self::Sent)
     }
 }
 
@@ -53,17 +70,29 @@ pub enum Format {
     Wav,
     /// Opus in Ogg (RFC 7845), 24 kb/s a channel.
     Ogg,
+    /// Matroska (RFC 9559): pictures, and sound as Opus.
+    Matroska,
+    /// IVF: pictures alone.
+    Ivf,
 }
 
 impl Format {
-    /// Finds a format by its name: wav or ogg.
+    /// Finds a format by its name: wav, ogg, mkv or ivf.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "wav" => Some(Self::Wav),
             "ogg" => Some(Self::Ogg),
+            "mkv" => Some(Self::Matroska),
+            "ivf" => Some(Self::Ivf),
             _ => None,
         }
+    }
+
+    /// Whether it takes pictures.
+    #[must_use]
+    pub fn has_pictures(self) -> bool {
+        matches!(self, Self::Matroska | Self::Ivf)
     }
 }
 
@@ -76,6 +105,12 @@ pub enum RecorderError {
     /// The Ogg file.
     #[error(transparent)]
     Ogg(#[from] OggError),
+    /// The Matroska file.
+    #[error(transparent)]
+    Matroska(#[from] crate::matroska::MatroskaError),
+    /// The IVF file.
+    #[error(transparent)]
+    Ivf(#[from] crate::video::ivf::IvfError),
     /// The system refused.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -137,6 +172,7 @@ pub struct Recorder {
     start: Instant,
     received: Track,
     sent: Track,
+    pictures: Option<Pictures>,
     file: WriterFile,
 }
 
@@ -151,7 +187,12 @@ impl Recorder {
         now: Instant,
         writer: &Writer,
     ) -> Result<Self, RecorderError> {
-        let channels = if side == Side::Both { 2 } else { 1 };
+        let side = if format == Format::Ivf {
+            Side::Neither
+        } else {
+            side
+        };
+        let channels = u16::from(side.has_received()) + u16::from(side.has_sent());
         let file = writer.create(path, format, channels)?;
         let (received, sent) = (Track::default(), Track::default());
         Ok(Self {
@@ -159,13 +200,14 @@ impl Recorder {
             start: now,
             received,
             sent,
+            pictures: format.has_pictures().then(|| Pictures::new(None)),
             file,
         })
     }
 
     /// Takes audio that was received, ending at `now`.
     pub fn push_received(&mut self, now: Instant, rate_hz: u32, samples: &[i16]) {
-        if self.side != Side::Sent {
+        if self.side.has_received() {
             self.received
                 .push(now.saturating_duration_since(self.start), rate_hz, samples);
             self.write_blocks(now);
@@ -174,7 +216,7 @@ impl Recorder {
 
     /// Takes audio that was sent, ending at `now`.
     pub fn push_sent(&mut self, now: Instant, rate_hz: u32, samples: &[i16]) {
-        if self.side != Side::Received {
+        if self.side.has_sent() {
             self.sent
                 .push(now.saturating_duration_since(self.start), rate_hz, samples);
             self.write_blocks(now);
@@ -204,14 +246,15 @@ impl Recorder {
             track.samples.resize(count, 0);
         }
         self.write(count);
-        let seconds = self.received.written.max(self.sent.written) as f64;
+        let heard = self.received.written.max(self.sent.written) as f64;
+        let shown = self.pictures.as_ref().map_or(0.0, Pictures::seconds);
         self.file.finish();
-        seconds / f64::from(RECORDING_RATE_HZ)
+        shown.max(heard / f64::from(RECORDING_RATE_HZ))
     }
 
     fn tracks(&mut self) -> impl Iterator<Item = &mut Track> {
-        let received = (self.side != Side::Sent).then_some(&mut self.received);
-        let sent = (self.side != Side::Received).then_some(&mut self.sent);
+        let received = self.side.has_received().then_some(&mut self.received);
+        let sent = self.side.has_sent().then_some(&mut self.sent);
         received.into_iter().chain(sent)
     }
 
@@ -247,6 +290,7 @@ impl Recorder {
             }
             Side::Received => self.received.samples[..count].to_vec(),
             Side::Sent => self.sent.samples[..count].to_vec(),
+            Side::Neither => return,
         };
         for track in self.tracks() {
             track.samples.drain(..count);

@@ -1,16 +1,17 @@
 //! Where recordings are written: a thread with a bounded queue, or at once when driven.
 
-use super::{Format, RecorderError};
-use crate::ogg_opus::OggOpusWriter;
-use crate::wav::WavWriter;
+use super::output::{Block, OutputFile};
+use super::{Format, Picture, RecorderError};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 /// Blocks that may wait for the disk, all recordings together: 64 MB of half-second stereo.
 const MOST_WAITING: usize = 2_048;
+/// Bytes that may wait for the disk before pictures are lost, all recordings together.
+const MOST_WAITING_BYTES: usize = 64 << 20;
 
 /// A recording that is closed.
 #[derive(Debug)]
@@ -23,32 +24,6 @@ pub struct Finished {
     pub error: Option<String>,
 }
 
-/// What is written, in its format.
-#[derive(Debug)]
-enum OutputFile {
-    Wav(WavWriter),
-    Ogg(Box<OggOpusWriter>),
-}
-
-impl OutputFile {
-    fn write(&mut self, block: &[i16]) -> Result<(), RecorderError> {
-        match self {
-            Self::Wav(wav) => Ok(wav.write(block)?),
-            Self::Ogg(ogg) => Ok(ogg.write(block)?),
-        }
-    }
-
-    fn finish(&mut self) -> Result<f64, RecorderError> {
-        match self {
-            Self::Wav(wav) => Ok(wav.seconds()),
-            Self::Ogg(ogg) => {
-                ogg.finish()?;
-                Ok(ogg.seconds())
-            }
-        }
-    }
-}
-
 #[derive(Debug)]
 struct Open {
     number: u64,
@@ -58,7 +33,7 @@ struct Open {
 }
 
 impl Open {
-    fn write(&mut self, block: &[i16]) {
+    fn write(&mut self, block: &Block) {
         if self.error.is_none()
             && let Err(error) = self.file.write(block)
         {
@@ -90,9 +65,18 @@ impl Open {
 }
 
 enum Command {
-    Write(Arc<Mutex<Open>>, Vec<i16>),
+    Write(Arc<Mutex<Open>>, Block),
     Finish(Arc<Mutex<Open>>, u64),
     Stop,
+}
+
+impl Command {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Write(_, block) => block.bytes(),
+            Self::Finish(..) | Self::Stop => 0,
+        }
+    }
 }
 
 fn carry_out(command: Command, finished: &Sender<Finished>) {
@@ -120,6 +104,7 @@ pub struct Writer {
     finished_sender: Sender<Finished>,
     finished: Mutex<Receiver<Finished>>,
     next_number: AtomicU64,
+    waiting_bytes: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -134,6 +119,7 @@ impl Writer {
             finished_sender,
             finished,
             next_number,
+            waiting_bytes: Arc::default(),
             thread: None,
         }
     }
@@ -143,6 +129,7 @@ impl Writer {
         let mut writer = Self::inline();
         let (queue, commands) = sync_channel(MOST_WAITING);
         let finished = writer.finished_sender.clone();
+        let waiting_bytes = Arc::clone(&writer.waiting_bytes);
         let thread = std::thread::Builder::new()
             .name("trivox-recorder".into())
             .spawn(move || {
@@ -150,7 +137,9 @@ impl Writer {
                     if matches!(command, Command::Stop) {
                         return;
                     }
+                    let bytes = command.bytes();
                     carry_out(command, &finished);
+                    waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
                 }
             })?;
         writer.queue = Some(queue);
@@ -158,19 +147,14 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Creates a file of 16 kHz and its header.
+    /// Creates a file, with sound of so many channels at 16 kHz where it has sound.
     pub fn create(
         &self,
         path: &Path,
         format: Format,
         channels: u16,
     ) -> Result<WriterFile, RecorderError> {
-        let file = match format {
-            Format::Wav => {
-                OutputFile::Wav(WavWriter::create(path, super::RECORDING_RATE_HZ, channels)?)
-            }
-            Format::Ogg => OutputFile::Ogg(Box::new(OggOpusWriter::create(path, channels)?)),
-        };
+        let file = OutputFile::create(path, format, channels)?;
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let open = Open {
             number,
@@ -183,6 +167,7 @@ impl Writer {
             open: Some(Arc::new(Mutex::new(open))),
             queue: self.queue.clone(),
             finished: self.finished_sender.clone(),
+            waiting_bytes: Arc::clone(&self.waiting_bytes),
             lost_blocks: 0,
         })
     }
@@ -218,6 +203,7 @@ pub struct WriterFile {
     open: Option<Arc<Mutex<Open>>>,
     queue: Option<SyncSender<Command>>,
     finished: Sender<Finished>,
+    waiting_bytes: Arc<AtomicUsize>,
     lost_blocks: u64,
 }
 
@@ -230,11 +216,25 @@ impl WriterFile {
 
     /// Hands over a block; when the queue is full it is lost and counted, never waited for.
     pub fn write(&mut self, block: Vec<i16>) {
-        if let Some(open) = &self.open
-            && !self.submit(Command::Write(Arc::clone(open), block))
-        {
+        self.hand_over(Block::Sound(block));
+    }
+
+    /// Hands over a picture; false when it is lost, as the disk is too slow.
+    pub fn write_picture(&mut self, picture: Picture) -> bool {
+        let is_room = self.waiting_bytes.load(Ordering::Acquire) <= MOST_WAITING_BYTES;
+        if !is_room {
             self.lost_blocks += 1;
         }
+        is_room && self.hand_over(Block::Picture(picture))
+    }
+
+    fn hand_over(&mut self, block: Block) -> bool {
+        let is_taken = self
+            .open
+            .as_ref()
+            .is_some_and(|open| self.submit(Command::Write(Arc::clone(open), block)));
+        self.lost_blocks += u64::from(!is_taken);
+        is_taken
     }
 
     /// Has the file closed.
@@ -262,10 +262,17 @@ impl WriterFile {
                 carry_out(command, &self.finished);
                 true
             }
-            Some(queue) => match queue.try_send(command) {
-                Ok(()) => true,
-                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
-            },
+            Some(queue) => {
+                let bytes = command.bytes();
+                self.waiting_bytes.fetch_add(bytes, Ordering::AcqRel);
+                match queue.try_send(command) {
+                    Ok(()) => true,
+                    Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                        self.waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
+                        false
+                    }
+                }
+            }
         }
     }
 }
@@ -273,5 +280,41 @@ impl WriterFile {
 impl Drop for WriterFile {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::video::VideoCodec;
+
+    #[test]
+    fn pictures_that_find_no_room_are_lost_and_told() {
+        let path = std::env::temp_dir().join(format!("trivox-room-{}.ivf", std::process::id()));
+        let writer = Writer::threaded().unwrap();
+        let mut file = writer.create(&path, Format::Ivf, 0).unwrap();
+        let picture = Picture {
+            codec: VideoCodec::Vp8,
+            at: Duration::ZERO,
+            is_key: true,
+            data: vec![0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xf0, 0],
+        };
+        assert!(file.write_picture(picture.clone()));
+        file.waiting_bytes
+            .fetch_add(MOST_WAITING_BYTES, Ordering::AcqRel);
+        let was_taken = std::iter::repeat_with(|| file.write_picture(picture.clone()));
+        let lost = was_taken.take(3).filter(|is_taken| !is_taken).count() as u64;
+        file.waiting_bytes
+            .fetch_sub(MOST_WAITING_BYTES, Ordering::AcqRel);
+        assert!(file.write_picture(picture));
+        assert_eq!((lost > 0, file.lost_blocks), (true, lost));
+        file.finish();
+        drop(writer);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+
+        assert_eq!(bytes[24], 5 - lost as u8);
     }
 }

@@ -14,6 +14,7 @@ use crate::MediaError;
 use crate::fan::Encoding;
 use crate::lane::{Heard, Lane, Takes};
 use crate::player::{Tap, mix};
+use crate::recorder::Recorder;
 use crate::resample::Resampler;
 
 /// When nothing came to be sent on for this long, silence of our own goes out: far ends and address
@@ -262,7 +263,7 @@ impl Session {
     /// Whether somebody records or listens here, or takes what is heard for another session.
     fn is_heard_here(&self) -> bool {
         !self.ports.is_empty()
-            || !self.recordings.is_empty()
+            || self.recordings.values().any(Recorder::takes_sound)
             || self.listening.is_wanted()
             || self.taps.iter().any(Tap::is_wanted)
     }

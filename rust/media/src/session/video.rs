@@ -3,6 +3,7 @@
 mod commands;
 mod homes;
 mod line;
+mod recording;
 mod taps;
 
 use std::net::SocketAddr;
@@ -134,10 +135,11 @@ impl Session {
         else {
             return;
         };
-        if line.is_receiving
-            && let Some(taken) = line.receiver.packet_untrusted(now, header, packet)
-        {
-            line.pass_on(taken, &mut self.wakes, &mut self.ready_taps);
+        let taken = line
+            .is_receiving
+            .then(|| line.receiver.packet_untrusted(now, header, packet));
+        if let Some(taken) = taken.flatten() {
+            self.deliver_video(now, place, taken);
         }
         self.flush_video(now, place);
         self.report_taps();

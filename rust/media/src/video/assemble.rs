@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::VideoCodec;
+use super::av1::Joiner;
 use super::packet::VideoPacket;
 use super::payload::append_untrusted;
 
@@ -24,7 +25,7 @@ pub struct EncodedFrame {
     pub timestamp: u32,
     /// It can be decoded alone.
     pub is_key: bool,
-    /// VP8, VP9: the frame; H.264: units with start codes (Annex B).
+    /// VP8, VP9: the frame; H.264: units with start codes (Annex B); AV1: units with sizes.
     pub data: Vec<u8>,
 }
 
@@ -114,12 +115,14 @@ impl Assembler {
             is_key: packets.values().any(|packet| packet.begins_key_frame),
             data: Vec::new(),
         };
-        let mut is_whole = true;
+        let (mut is_whole, mut joiner) = (true, Joiner::default());
         for packet in packets.values().filter(|packet| !packet.payload.is_empty()) {
-            is_whole &= append_untrusted(frame.codec, &packet.payload, &mut frame.data)
-                && frame.data.len() <= MOST_BYTES;
+            is_whole &= match frame.codec {
+                VideoCodec::Av1 => joiner.append_untrusted(&packet.payload, &mut frame.data),
+                codec => append_untrusted(codec, &packet.payload, &mut frame.data),
+            } && frame.data.len() <= MOST_BYTES;
         }
-        if !is_whole {
+        if !is_whole || joiner.is_open() {
             self.begin_anew();
         } else if !frame.data.is_empty() {
             frames.push(frame);

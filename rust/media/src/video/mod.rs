@@ -4,10 +4,14 @@
 //! from one session to another through a `relay`.
 
 mod assemble;
+mod av1;
+mod bits;
 mod clip;
 mod codec;
 pub(crate) mod feed;
 pub mod feedback;
+pub(crate) mod header;
+pub mod ivf;
 mod missing;
 mod packet;
 mod packetise;
@@ -21,6 +25,7 @@ mod window;
 pub(crate) use assemble::Assembler;
 pub use assemble::EncodedFrame;
 pub use clip::Clip;
+pub(crate) use clip::units;
 pub use codec::VideoCodec;
 pub use packet::VideoPacket;
 pub use payload::begins_key_frame_untrusted;

@@ -133,7 +133,7 @@ pub(super) fn append_untrusted(codec: VideoCodec, payload: &[u8], frame: &mut Ve
         VideoCodec::Vp8 => vp8_descriptor(payload),
         VideoCodec::Vp9 => vp9_descriptor(payload),
         VideoCodec::H264 => return append_h264(payload, frame).is_some(),
-        // Its units would have to be put together of fragments and sizes of their own.
+        // Its units go over packets: `av1::Joiner` puts them together.
         VideoCodec::Av1 => None,
     };
     body.map(|start| frame.extend_from_slice(&payload[start..]))

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use trivox_media::MediaError;
 use trivox_media::player::{Feed, FileSource, MixSource, SilenceSource, Source, ToneSource};
+use trivox_media::recorder::seconds_of_pictures;
 
 use super::arguments::place_of;
 use super::engine::MediaEngine;
@@ -149,9 +150,12 @@ impl MediaEngine {
     }
 }
 
-/// Length of a WAV or Ogg Opus file, in seconds.
+/// Length of a WAV or Ogg Opus file, or of a recording of video, in seconds.
 #[pyfunction]
 pub(crate) fn file_seconds(py: Python<'_>, path: PathBuf) -> PyResult<f64> {
+    if let Some(seconds) = py.detach(|| seconds_of_pictures(&path)) {
+        return Ok(seconds);
+    }
     let file = py.detach(|| FileSource::open(&path, false, 0.0));
     let wrong = |error| {
         raise(MediaError::File(format!(

@@ -19,6 +19,7 @@ mod share;
 mod tones;
 mod transports;
 mod video;
+mod video_recording;
 
 /// Adds the engine classes to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -11,7 +11,7 @@ use crate::session::lines::LineKind;
 use crate::session::sdp::Direction;
 use crate::video::feed::{ClipPlayer, Feed, FramePush};
 use crate::video::relay::Relay;
-use crate::video::{Assembler, Clip, VideoCodec};
+use crate::video::{Clip, VideoCodec};
 
 /// A frame the program pushes may have so many bytes.
 const MOST_FRAME_BYTES: usize = 4 << 20;
@@ -63,7 +63,7 @@ impl Session {
         facts.collect()
     }
 
-    fn video_line(&mut self, number: u64) -> Result<&mut VideoLine, MediaError> {
+    pub(super) fn video_line(&mut self, number: u64) -> Result<&mut VideoLine, MediaError> {
         let lines = self.videos.as_mut().map(|videos| &mut videos.lines);
         let line = lines.and_then(|lines| lines.iter_mut().find(|line| line.number == number));
         line.ok_or(MediaError::Unknown {
@@ -265,7 +265,6 @@ impl Session {
             )));
         }
         found.taps.push(Tap::new(number));
-        found.assembler.get_or_insert_with(Assembler::default);
         found.receiver.want_key_frame(None);
         self.tick_videos(now);
         Ok(())
@@ -285,9 +284,6 @@ impl Session {
     pub fn close_tap(&mut self, tap: u64) {
         for line in self.videos.iter_mut().flat_map(|videos| &mut videos.lines) {
             line.taps.retain(|open| open.number != tap);
-            if line.taps.is_empty() {
-                line.assembler = None;
-            }
         }
     }
 

@@ -117,25 +117,9 @@ impl VideoLine {
         }
     }
 
-    /// Gives a received packet to whoever wants it.
-    pub(super) fn pass_on(
-        &mut self,
-        packet: VideoPacket,
-        wakes: &mut Vec<u64>,
-        ready: &mut Vec<u64>,
-    ) {
+    /// Gives a received packet to the sessions it is passed on to.
+    pub(super) fn pass_on(&mut self, packet: VideoPacket, wakes: &mut Vec<u64>) {
         self.relays.retain(|relay| !relay.is_closed());
-        if let Some(assembler) = &mut self.assembler {
-            let mut frames = Vec::new();
-            assembler.push(&packet, &mut frames);
-            if assembler.take_key_frame_wish() {
-                self.receiver.want_key_frame(Some(packet.source));
-            }
-            for frame in frames {
-                let told = self.taps.iter_mut().filter_map(|tap| tap.push(&frame));
-                ready.extend(told);
-            }
-        }
         if self.relays.is_empty() {
             return;
         }
