@@ -18,12 +18,11 @@ from trivox.media.video import RemoteVideoSource
 if TYPE_CHECKING:
     import weakref
     from collections.abc import Callable, Iterable
+    from os import PathLike
 
     from trivox.actor.isolation import Isolation
     from trivox.call.call import Call
     from trivox.call.codec_info import CodecInfo
-    from os import PathLike
-
     from trivox.call.media_leg import MediaLeg
     from trivox.call.recording import Recording
     from trivox.media.native_engine import AudioFeed

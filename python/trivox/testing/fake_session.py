@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import wave
-from pathlib import Path
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from trivox.errors import EngineError, InvalidArgumentsError
