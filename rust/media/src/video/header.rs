@@ -305,3 +305,40 @@ fn color(bits: &mut Bits<'_>, profile: u32) -> Option<u32> {
     let place = if (x, y) == (1, 1) { bits.take(2)? } else { 0 };
     Some(depth | x << 3 | y << 2 | place)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The beginnings of key frames of 322 by 182, of three encoders that have nothing in common.
+    const AV1: &[u8] = &[
+        0x0a, 0x0b, 0, 0, 0, 0x04, 0x3d, 0x06, 0xd4, 0x4a, 0xf9, 0, 0x40, 0x32, 0x02, 0x10, 0,
+    ];
+    const H264: &[u8] = &[
+        0, 0, 0, 1, 0x67, 0x64, 0, 0x0d, 0xac, 0xd9, 0x41, 0x51, 0x9e, 0x22, 0x68, 0x40, 0, 0, 3,
+        0, 0x40, 0, 0, 0x0c, 0x83, 0xc5, 0x0a, 0x65, 0x80,
+    ];
+    const VP9: &[u8] = &[
+        0x82, 0x49, 0x83, 0x42, 0, 0x14, 0x10, 0x0b, 0x56, 0, 0x38, 0x24,
+    ];
+    const VP8: &[u8] = &[0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x42, 0x01, 0xb6, 0];
+
+    #[test]
+    fn the_size_is_read_of_every_codec() {
+        for (codec, frame) in [
+            (VideoCodec::Av1, AV1),
+            (VideoCodec::H264, H264),
+            (VideoCodec::Vp9, VP9),
+            (VideoCodec::Vp8, VP8),
+        ] {
+            assert_eq!(key_frame_size(codec, frame), Some((322, 182)), "{codec:?}");
+            for length in 0..frame.len() {
+                // Nothing cut short is read beyond its end.
+                let _ = key_frame_size(codec, &frame[..length]);
+            }
+        }
+        let (sequence, unit) = Av1Sequence::find_untrusted(AV1).unwrap();
+        assert_eq!((sequence.profile, sequence.level), (0, 0));
+        assert_eq!((sequence.format, unit), (0x0c, &AV1[..13]));
+    }
+}
