@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class TraceRecord:
         flow: Number of the socket or connection.
         local: Our address on it.
         remote: The peer's.
-        data: The whole message.
+        data: The whole message, with what is secret in it; not in the repr.
     """
 
     at: float
@@ -27,4 +27,4 @@ class TraceRecord:
     flow: int
     local: Address
     remote: Address
-    data: bytes
+    data: bytes = field(repr=False)

@@ -14,6 +14,7 @@ from struct import pack
 from typing import TYPE_CHECKING, Final
 
 from trivox.observe.records import MessageRecord, messages_of
+from trivox.observe.redaction import redacted
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -34,24 +35,34 @@ _PORT_TCP, _PORT_UDP = 2, 3
 _VIA_UDP: Final = re.compile(rb"^(?:via|v)[ \t]*:[ \t]*SIP/2\.0/UDP", re.IGNORECASE | re.MULTILINE)
 
 
-def write_pcapng(path: str | PathLike[str], what: Traced | Messages, *, epoch: float = 0.0) -> int:
+def write_pcapng(
+    path: str | PathLike[str],
+    what: Traced | Messages,
+    *,
+    epoch: float = 0.0,
+    with_secrets: bool = False,
+) -> int:
     """Write the messages of a call, oldest first; returns how many.
 
-    They stand there whole, digest answers and SDP keys too: give the file to nobody who may not
-    read the call.
+    What is secret in them is overwritten by "x": keys of SRTP, passwords of ICE and of URIs,
+    digest answers and other credentials, digits in INFO. Names, addresses and texts stay.
 
     Args:
         path: The file; it is replaced.
         what: A call whose client was opened with `keep_trace=True`, or records as for `ladder`.
         epoch: Unix time at zero of Trio's clock, `time.time() - trio.current_time()`; without it
             the packets count from 1970.
+        with_secrets: Write them as they were, for a tool that decrypts SRTP by the keys. Give such
+            a file to nobody who may not hear the call.
     """
     records = sorted(map(MessageRecord.of, messages_of(what)), key=lambda record: record.at)
     blocks = [
         _block(_SECTION, pack("<IHHQ", _BYTE_ORDER, 1, 0, _UNKNOWN_LENGTH)),
         _block(_INTERFACE, pack("<HHI", _EXPORTED_PDU, 0, 0)),
     ]
-    blocks.extend(_packet(record, epoch) for record in records)
+    for record in records:
+        data = record.data if with_secrets else redacted(record.data)
+        blocks.append(_packet(record, data, epoch))
     Path(path).write_bytes(b"".join(blocks))
     return len(records)
 
@@ -62,8 +73,8 @@ def _block(kind: int, body: bytes) -> bytes:
     return pack("<II", kind, size) + body + pack("<I", size)
 
 
-def _packet(record: MessageRecord, epoch: float) -> bytes:
-    data = _tags(record) + record.data
+def _packet(record: MessageRecord, message: bytes, epoch: float) -> bytes:
+    data = _tags(record) + message
     micros = max(round((record.at + epoch) * 1e6), 0)
     head = pack("<IIIII", 0, micros >> 32, micros & 0xFFFF_FFFF, len(data), len(data))
     return _block(_PACKET, head + data)

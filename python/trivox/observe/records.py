@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Protocol, final
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ class MessageRecord:
         direction: "in" or "out", from the endpoint that kept the record.
         local: Address of that endpoint.
         remote: Address of the other end.
-        data: The message, head and body.
+        data: The message, head and body, with what is secret in it; not in the repr.
     """
 
     at: float
     direction: Direction
     local: Address
     remote: Address
-    data: bytes
+    data: bytes = field(repr=False)
 
     @classmethod
     def of(cls, traced: TraceRecord | MessageRecord) -> MessageRecord:

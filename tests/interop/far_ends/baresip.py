@@ -44,6 +44,16 @@ module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control_port}
 snd_path {folder}
 """
+VIDEO = """\
+module {codec}.so
+module fakevideo.so
+video_source fakevideo,nil
+video_display fakevideo,nil
+video_size 320x240
+video_bitrate 400000
+video_fps 15
+videnc_format yuv420p
+"""
 ACCOUNT = "<sip:baresip@127.0.0.1>;answermode={answer};audio_codecs={codecs};ptime=20;regint=0{security}\n"
 
 
@@ -134,8 +144,18 @@ async def open_baresip(
     codecs: str = "pcmu",
     answers: bool = True,
     security: str = "",
+    video: str = "",
 ) -> AsyncIterator[Baresip]:
-    """Start baresip in `folder` and end it on leaving; `security` is "srtp", "dtls_srtp", …."""
+    """Start baresip in `folder` and end it on leaving.
+
+    Args:
+        folder: For its configuration, recordings and log.
+        tone_hz: What it says.
+        codecs: Of its audio.
+        answers: It takes calls by itself.
+        security: "srtp", "dtls_srtp", …; empty: none.
+        video: "vp8" or "vp9": it sends a test picture; empty: no video.
+    """
     sip_port = _free_port()
     control_port = _free_port()
     modules = next(Path("/usr/lib").rglob("baresip/modules/menu.so")).parent
@@ -146,6 +166,8 @@ async def open_baresip(
         modules=modules,
         control_port=control_port,
     )
+    if video:
+        config += VIDEO.format(codec=video)
     (folder / "config").write_text(config)
     account = ACCOUNT.format(
         answer="auto" if answers else "manual",
