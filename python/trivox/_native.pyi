@@ -18,6 +18,7 @@ __all__ = [
     "EVENT_ACK_TIMEOUT",
     "EVENT_CANCEL",
     "EVENT_FLOW_BROKEN",
+    "EVENT_PONG",
     "EVENT_PROXY_CANCELLED",
     "EVENT_REQUEST",
     "EVENT_RESPONSE",
@@ -72,6 +73,7 @@ EVENT_STRAY_RESPONSE: Final[
 ]  # a response no transaction claims; a proxy forwards a 2xx, others drop it
 EVENT_FLOW_BROKEN: Final[int]  # framing of a stream is lost: close the flow
 EVENT_PROXY_CANCELLED: Final[int]  # a proxied INVITE's CANCEL, already answered 200
+EVENT_PONG: Final[int]  # a STUN keep-alive was answered; status 1: we are seen at another address
 
 # (kind, token, tx, method, status, message, flow, source)
 SipEvent: TypeAlias = tuple[int, int, int, str, int, Message | None, int, _Address]
@@ -179,6 +181,10 @@ class SipCore:
         """Name the networks, by address and prefix length, whose sources have no limit of their own."""
     def is_throttled(self, destination: tuple[str, int], now: float) -> bool:
         """Tell whether one more request outside of dialogs falls to the loss a neighbour asked for (RFC 7339)."""
+    def ping(self, token: int, flow: int, destination: tuple[str, int], repeats: bool) -> None:
+        """Send a STUN keep-alive by UDP (RFC 5626 §4.4.2); EVENT_PONG carries the token."""
+    def forget_ping(self, token: int) -> None:
+        """Expect no answer to the keep-alives of a token any more."""
     def shut_door(self, shut: bool) -> None:
         """Refuse every new INVITE from its raw bytes, or take them again."""
     @property

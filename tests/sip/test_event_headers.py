@@ -67,6 +67,6 @@ def test_seconds_are_ascii_digits(text, seconds) -> None:
 
 
 def test_what_is_required_and_unknown_is_told(far_end) -> None:
-    request = far_end.request("INVITE", more=(("Require", "Replaces, join"), ("Require", "x")))
+    request = far_end.request("INVITE", more=(("Require", "Replaces, joint"), ("Require", "x")))
 
-    assert required_but_unknown(request) == ("join", "x")
+    assert required_but_unknown(request) == ("joint", "x")

@@ -55,3 +55,38 @@ def test_a_stopped_one_is_silent() -> None:
     alive.handle_received(1.0, 0.0)
 
     assert alive.next_deadline() is None
+
+
+def test_a_datagram_flow_that_answered_once_has_to_answer_section_4_4_2() -> None:
+    """RFC 5626 §4.4.2: repeated as RFC 8489 §6.2.1 has it, given up after ten seconds."""
+    alive = KeepAlive(20.0, has_pong=False)
+    alive.start(0.0, 0.0)
+    alive.handle_timeout(20.0, 0.0)
+    alive.handle_pong(20.1, 0.0)
+    assert alive.next_deadline() == 40.0
+
+    told = []
+    while (at := alive.next_deadline()) is not None:
+        told.append((at, alive.handle_timeout(at, 0.0)))
+
+    ping, repeat, dead = KeepAliveAction.PING, KeepAliveAction.REPEAT, KeepAliveAction.DEAD
+    assert told == [
+        (40.0, ping),
+        (40.5, repeat),
+        (41.5, repeat),
+        (43.5, repeat),
+        (47.5, repeat),
+        (50.0, dead),
+    ]
+
+
+def test_a_pong_to_a_repeated_ping_is_as_good() -> None:
+    alive = KeepAlive(20.0, has_pong=False)
+    alive.start(0.0, 0.0)
+    alive.handle_timeout(20.0, 0.0)
+    alive.handle_pong(20.1, 0.0)
+    alive.handle_timeout(40.0, 0.0)
+    alive.handle_timeout(40.5, 0.0)
+    alive.handle_pong(40.6, 0.0)
+
+    assert alive.next_deadline() == 60.6

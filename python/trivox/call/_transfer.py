@@ -41,6 +41,7 @@ class CallTransfer(CallSignalling):
     _early_referral: tuple[int, Message] | None = None
     """A REFER that has overtaken the ACK, or the media: it waits for them."""
     _replaces: CallTransfer | None = None
+    _joins: CallTransfer | None = None
     _named_by: tuple[int, Address] | None = None
     """Flow and source of the message that named this call's target; None: the program did."""
 
@@ -48,6 +49,11 @@ class CallTransfer(CallSignalling):
     def replaces(self) -> Call | None:
         """The call that this incoming one takes the place of when it is answered (RFC 3891)."""
         return self._replaces._face if self._replaces is not None else None
+
+    @property
+    def joins(self) -> Call | None:
+        """The call that this incoming one is mixed with when it is answered (RFC 3911)."""
+        return self._joins._face if self._joins is not None else None
 
     async def transfer(
         self, target: str | Call, *, headers: HeaderArguments = None
@@ -221,7 +227,7 @@ class CallTransfer(CallSignalling):
         if self._early_referral is not None:
             self._respond(self._early_referral[0], 481)
         self._early_referral = None
-        self._transfer = self._referral = self._replaces = None
+        self._transfer = self._referral = self._replaces = self._joins = None
 
 
 def _asks_for_nothing(headers: Headers) -> bool:

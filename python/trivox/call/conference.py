@@ -78,11 +78,9 @@ class Conference:
 
     async def __aenter__(self) -> Conference:
         """Open it. Raises EngineError when there are too many."""
-        assert self._room is None, "a conference is entered once"
         # Open at once for those who share it; nobody would close what a cancelled one opened.
         await trio.lowlevel.checkpoint_if_cancelled()
-        self._room = self._media.sessions.open_room()
-        self._media.attach(self._room, self)
+        self._open()
         await trio.lowlevel.cancel_shielded_checkpoint()
         return self
 
@@ -173,7 +171,12 @@ class Conference:
             case EngineEventKind.FAILED:
                 self._end(text)
 
-    # For the other modules of this package.
+    # For the other modules of this package, and for calls that join others.
+
+    def _open(self) -> None:
+        assert self._room is None, "a conference is entered once"
+        self._room = self._media.sessions.open_room()
+        self._media.attach(self._room, self)
 
     def _open_room(self) -> int:
         if self._room is None or self._is_over:

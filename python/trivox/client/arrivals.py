@@ -10,8 +10,9 @@ from trivox.client.admission import Admission
 from trivox.client.attribution import Attribution
 from trivox.client.exchange import vet
 from trivox.client.incoming_messages import message_event_untrusted
+from trivox.client.mixing import Mixing
 from trivox.client.outside import ACCEPTED
-from trivox.client.replacing import replaced_call
+from trivox.client.replacing import named_call
 from trivox.client.subscriptions import Subscriptions
 from trivox.client.takers import Takers
 from trivox.client.watchers import Watchers
@@ -142,9 +143,9 @@ class Arrivals:
         if refusal is not None:
             self._respond(tx, *refusal)
             return
-        replaced = replaced_call(request, self.client.calls.values())
-        if isinstance(replaced, tuple):
-            self._respond(tx, *replaced)
+        named = named_call(request, self.client.calls.values())
+        if named is not None and isinstance(named[0], int):
+            self._respond(tx, *named)
             return
         account = self.attribution.account_of(request, source, flow)
         wiring = self._wiring
@@ -168,7 +169,11 @@ class Arrivals:
             settings=settings,
             account=account,
         )
-        call._replaces = replaced
+        match named:
+            case "Replaces", other:
+                call._replaces = other
+            case "Join", other:
+                Mixing(self.client, call, other)
         self.client._enter(call)
         wiring.exchange.enter_incoming(call, tx, flow, source)
         if self.client._has_listener(IncomingCall):

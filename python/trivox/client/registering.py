@@ -114,6 +114,16 @@ class Registering:
         if flow is not None:
             flow.send(_PING, route.destination)
 
+    def ping_by_stun(self, token: int, route: Route, *, is_again: bool) -> None:
+        """Send a keep-alive over UDP that is answered by an EVENT_PONG of that token."""
+        endpoint = self._wiring.endpoint
+        endpoint.core.ping(token, route.flow, route.destination, is_again)
+        endpoint.touch()
+
+    def forget_ping(self, token: int) -> None:
+        """Expect no answer to the keep-alives of a token any more."""
+        self._wiring.endpoint.core.forget_ping(token)
+
     def close_connection(self, route: Route) -> None:
         """Close the connection of a route."""
         self._wiring.endpoint.close_flow(route.flow)

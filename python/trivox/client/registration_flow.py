@@ -6,6 +6,7 @@ import dataclasses
 import logging
 from typing import TYPE_CHECKING, Final, Protocol, final
 
+from trivox._native import EVENT_PONG
 from trivox.actor.correlation import log_fields
 from trivox.errors import TrivoxError
 from trivox.sip.keep_alive import (
@@ -91,6 +92,14 @@ class FlowHost(Protocol):
         """Tell whether messages can leave by this route."""
         ...
 
+    def ping_by_stun(self, token: int, route: Route, *, is_again: bool) -> None:
+        """Send a keep-alive over UDP that is answered by an EVENT_PONG of that token."""
+        ...
+
+    def forget_ping(self, token: int) -> None:
+        """Expect no answer to the keep-alives of a token any more."""
+        ...
+
     def ping(self, route: Route) -> None:
         """Send a keep-alive (RFC 5626 §3.5.1)."""
         ...
@@ -127,6 +136,7 @@ class RegistrationFlow:
         self._machine: Registration | None = None
         self._timer: Timer | None = None
         self._keep_alive: KeepAlive | None = None
+        self._has_stun = False
         self._ping_timer: Timer | None = None
 
     @property
@@ -213,6 +223,9 @@ class RegistrationFlow:
         if self._machine is None:
             return
         *_, message, flow, source = event
+        if event[0] == EVENT_PONG:
+            self._note_pong(has_moved=bool(event[4]))
+            return
         used = self.in_use
         if message is not None and used is not None and used.flow != flow:
             self.in_use = dataclasses.replace(used, flow=flow, destination=source)
@@ -285,17 +298,35 @@ class RegistrationFlow:
                 return
             usual = CONNECTION_INTERVAL if has_pong else DATAGRAM_INTERVAL
             wanted = min(self.granted.flow_timer or usual, usual)
+        self._has_stun = not has_pong and self.granted.is_outbound
         self._keep_alive = KeepAlive(wanted, has_pong=has_pong)
         self._keep_alive.start(self._host.now(), self._host.fraction())
         self._set_ping_timer()
 
     def _stop_pings(self) -> None:
+        if self._has_stun:
+            self._host.forget_ping(self.token)
         self._keep_alive = None
         self._set_ping_timer()
 
     def _note_heard(self) -> None:
         if self._keep_alive is not None:
             self._keep_alive.handle_received(self._host.now(), self._host.fraction())
+
+    def _note_pong(self, *, has_moved: bool) -> None:
+        """Take an answer over UDP; one that sees us elsewhere ends the flow (RFC 5626 §4.4.2)."""
+        if self._keep_alive is None:
+            return
+        if has_moved:
+            _LOGGER.warning(
+                "%s reaches its registrar from another address now",
+                self._account.uri,
+                extra=log_fields(),
+            )
+            self._note_closed()
+            return
+        self._keep_alive.handle_pong(self._host.now(), self._host.fraction())
+        self._set_ping_timer()
 
     def _note_closed(self) -> None:
         """Take that the connection is gone: register by another one after the back-off."""
@@ -317,11 +348,18 @@ class RegistrationFlow:
         if self._keep_alive is None or self.in_use is None:
             return
         action = self._keep_alive.handle_timeout(self._host.now(), self._host.fraction())
-        if action is KeepAliveAction.PING:
-            self._host.ping(self.in_use)
+        if action in (KeepAliveAction.PING, KeepAliveAction.REPEAT):
+            if self._has_stun:
+                is_again = action is KeepAliveAction.REPEAT
+                self._host.ping_by_stun(self.token, self.in_use, is_again=is_again)
+            else:
+                self._host.ping(self.in_use)
         elif action is KeepAliveAction.DEAD:
             _LOGGER.warning(
                 "no pong from the registrar of %s", self._account.uri, extra=log_fields()
             )
-            self._host.close_connection(self.in_use)
+            if self._has_stun:
+                self._note_closed()
+            else:
+                self._host.close_connection(self.in_use)
         self._set_ping_timer()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trivox.call.conference import Conference
 from trivox.call.states import CallDirection, CallState, Phase
 from trivox.errors import ParseError
 from trivox.sip.replaces import dialog_named_untrusted
@@ -19,11 +20,13 @@ _ENDED = (CallState.DISCONNECTING, CallState.DISCONNECTED, CallState.FAILED)
 _ANSWERED = frozenset({Phase.IN_ANSWERED, Phase.ESTABLISHING, Phase.CONNECTED})
 
 
-def replaced_call(request: Message, calls: Iterable[Call]) -> Call | tuple[int, str] | None:
-    """Return the call an INVITE is to replace, or how it is to be refused; None for an ordinary one.
+def named_call(
+    request: Message, calls: Iterable[Call]
+) -> tuple[str, Call] | tuple[int, str] | None:
+    """Return which call an INVITE names, and by which header; None for an ordinary one.
 
-    Whether the replacement is wanted is for whoever takes the new call: it is offered as any other,
-    and only its answer ends the old one.
+    Or how it is to be refused. Whether it is wanted is for whoever takes the new call: it is
+    offered as any other, and only its answer ends the old one, or mixes them.
 
     Args:
         request: The INVITE.
@@ -39,10 +42,18 @@ def replaced_call(request: Message, calls: Iterable[Call]) -> Call | tuple[int, 
     call = next((call for call in calls if _is_named(call, name)), None)
     if call is None:
         return 481, "Call/Transaction Does Not Exist"
-    if header == "Join":
-        # Nothing mixes a third party into a call (RFC 3911 §4).
-        return 488, "Not Acceptable Here"
-    return _judge(call, is_early_only=name.is_early_only) or call
+    refusal = (
+        _judge_join(call) if header == "Join" else _judge(call, is_early_only=name.is_early_only)
+    )
+    return refusal or (header, call)
+
+
+def _judge_join(call: Call) -> tuple[int, str] | None:
+    """Return the refusal of RFC 3911 §4 for a call that nobody can be mixed with."""
+    if call._state_now() in _ENDED:
+        return 603, "Decline"
+    has_no_media = call.direction is CallDirection.INCOMING and call._phase not in _ANSWERED
+    return (488, "Not Acceptable Here") if has_no_media or is_bridged(call) else None
 
 
 def _is_named(call: Call, name: DialogName) -> bool:
@@ -59,3 +70,8 @@ def _judge(call: Call, *, is_early_only: bool) -> tuple[int, str] | None:
         # What we have not answered ourselves is not for others to take.
         return 481, "Call/Transaction Does Not Exist"
     return None
+
+
+def is_bridged(call: Call) -> bool:
+    """Whether a call is in a bridge, which is for two."""
+    return call._leg.joint is not None and not isinstance(call._leg.joint, Conference)

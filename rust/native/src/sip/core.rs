@@ -24,7 +24,7 @@ pub(super) struct SipCore {
 
 impl SipCore {
     // A panic inside leaves the tables as they were between two table steps: go on with them.
-    fn lock(&self) -> MutexGuard<'_, Core> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

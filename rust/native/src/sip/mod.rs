@@ -2,6 +2,7 @@
 mod address;
 mod core;
 mod datagrams;
+mod keep_alive;
 mod message;
 mod sending;
 mod text;
@@ -24,6 +25,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ("EVENT_STRAY_RESPONSE", EventKind::StrayResponse),
         ("EVENT_FLOW_BROKEN", EventKind::FlowBroken),
         ("EVENT_PROXY_CANCELLED", EventKind::ProxyCancelled),
+        ("EVENT_PONG", EventKind::Pong),
     ] {
         module.add(name, kind as u8)?;
     }

@@ -14,6 +14,7 @@ mod receive;
 pub(crate) mod reliable;
 mod server;
 mod stateless;
+mod stun;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -69,6 +70,7 @@ pub struct SipCore {
     door: door::Door,
     loss: overload::Loss,
     throttles: overload::Throttles,
+    stun: stun::Stun,
 }
 
 impl SipCore {
@@ -80,6 +82,7 @@ impl SipCore {
             door: door::Door::new(&hash),
             loss: overload::Loss::default(),
             throttles: overload::Throttles::default(),
+            stun: stun::Stun::default(),
             hash,
             counter: 0,
             flows: Map::default(),

@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use super::act::Material;
 use super::stateless::reply_address;
-use super::{Address, Event, EventKind, Origin, SipCore};
+use super::stun::is_stun;
+use super::{Address, Event, EventKind, Flow, Origin, SipCore};
 use crate::error::ParseError;
 use crate::framing::Framed;
 use crate::message::{HeaderName, Mark, Message};
@@ -29,9 +30,12 @@ impl SipCore {
         now: f64,
         events: &mut Vec<Event>,
     ) {
-        if !self.flows.contains_key(&flow) {
+        let Some(Flow { is_reliable, .. }) = self.flows.get(&flow) else {
             self.counters.dropped += 1;
             return;
+        };
+        if !is_reliable && is_stun(data) {
+            return self.take_stun(flow, data, source.into(), now, events);
         }
         // Blank lines before a message are allowed (§7.5); alone they are a keep-alive.
         let blank = data
@@ -343,7 +347,7 @@ pub(super) fn input_of(status: u16) -> Input {
     }
 }
 
-fn bare_event(kind: EventKind, flow: u64, source: Address) -> Event {
+pub(super) fn bare_event(kind: EventKind, flow: u64, source: Address) -> Event {
     let (method, message) = (String::new(), None);
     Event {
         kind,

@@ -97,6 +97,8 @@ pub enum EventKind {
     FlowBroken = 9,
     /// A CANCEL for an INVITE that was forwarded, already answered.
     ProxyCancelled = 10,
+    /// A STUN keep-alive of ours was answered; status 1 when we are seen at another address.
+    Pong = 11,
 }
 
 /// What the transaction user hears.
