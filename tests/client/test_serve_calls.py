@@ -55,6 +55,35 @@ async def test_keys_and_sound_cross_real_sockets(media) -> None:
     assert figures.packets_received > 5
 
 
+async def test_a_lite_answer_is_heard() -> None:
+    silent = (trivox.IceServer("stun:127.0.0.1:9"),)
+    lite = trivox.CallSettings(media="webrtc", ice_lite=True)
+    answers = []
+
+    async def handler(call: trivox.Call) -> None:
+        await call.answer(lite)
+        answers.append(call._leg.local_sdp)
+        await call.wait_ended()
+
+    async with (
+        trivox.open_client(listen=["sip:127.0.0.1:0;transport=udp"], ice_servers=silent) as server,
+        trivox.open_client(listen=["sip:127.0.0.1:0;transport=udp"]) as client,
+        trio.open_nursery() as nursery,
+    ):
+        await nursery.start(server.serve, handler)
+        settings = trivox.CallSettings(media="webrtc")
+        async with client.dial(server.listening_on[0], settings) as call:
+            with trio.fail_after(30):
+                while call.statistics().packets_received < 20:
+                    await trio.sleep(0.05)
+            offer = call._leg.local_sdp
+        nursery.cancel_scope.cancel()
+
+    assert "a=ice-lite" not in offer
+    assert "\r\na=ice-lite\r\n" in answers[0]
+    assert "typ host" in answers[0]
+
+
 async def test_a_wildcard_address_never_leaves_the_process() -> None:
     seen = []
 

@@ -80,6 +80,8 @@ class CallSettings:
             is refused with 488 or 606, the next; None: those of the account's settings, else "rtp".
         relay_only: Let media that travel by ICE go by the relays of the client's `ice_servers`
             only, and tell the far end no address of ours (RFC 8828 §5.2).
+        ice_lite: Answer offers by ICE as a lite agent (RFC 8445 §2.5), which lets the far end do all
+            checks: for programs whose own addresses every far end can reach. No server is asked.
         dtmf_method: The default of `Call.send_dtmf`.
         streams: Local streams to send from the start, beside the call's own.
         delayed_offer: Let the far end make the offer of an outgoing call: its INVITE has none, and our
@@ -120,6 +122,7 @@ class CallSettings:
     media: MediaKind = "auto"
     offered_media: tuple[str, ...] | None = None
     relay_only: bool = False
+    ice_lite: bool = False
     dtmf_method: DtmfMethod = DtmfMethod.AUTO
     streams: tuple[LocalStream, ...] = ()
     delayed_offer: bool = False
@@ -165,6 +168,10 @@ class CallSettings:
         _check_name(self.video_upgrade, "video_upgrade", _VIDEO_UPGRADES)
         _check_name(self.media, "media", MEDIA_KINDS)
         self._check_offered_media()
+        if self.relay_only and self.ice_lite:
+            raise InvalidArgumentsError(
+                "relay_only and ice_lite exclude each other: a lite agent is reached directly"
+            )
         for name in ("ring_timeout", "max_duration", "media_timeout"):
             value = getattr(self, name)
             if value is not None:

@@ -158,6 +158,47 @@ fn calls_come_up_over_a_line_that_loses_from_the_first_packet_on() {
 }
 
 #[test]
+fn a_lite_answer_says_so_and_carries_media_through_re_offers() {
+    let engine = driven();
+    let [caller, callee] = ["10.0.0.1", "10.0.0.2"]
+        .map(|host| open(&engine, TransportKind::Ice, &[CodecKind::Pcmu], &[host]));
+    engine.answer_as_lite(callee).unwrap();
+    let offer = engine.create_offer(caller, false).unwrap();
+    engine
+        .set_remote(callee, &offer, DescriptionKind::Offer, "")
+        .unwrap();
+    let answer = engine.create_answer(callee).unwrap();
+    engine
+        .set_remote(caller, &answer, DescriptionKind::Answer, "tag")
+        .unwrap();
+    engine.advance(2.0);
+
+    assert!(!offer.contains("a=ice-lite"));
+    let session = answer.split("m=").next().unwrap();
+    assert!(session.contains("\r\na=ice-lite\r\n"), "{answer}");
+    assert!(!answer.contains("typ relay") && answer.contains("typ host"));
+    let before = number(&engine, callee, "packets_received");
+    assert!(before > 50.0, "{before}");
+    let turns = [
+        (3.0, callee, true),
+        (4.0, caller, true),
+        (5.0, callee, false),
+    ];
+    for (until, from, restart) in turns {
+        let to = caller + callee - from;
+        exchange(&engine, from, to, restart, |offer| {
+            assert_eq!(offer.contains("a=ice-lite"), from == callee);
+            offer
+        });
+        engine.advance(until);
+    }
+    let since = number(&engine, callee, "packets_received") - before;
+    assert!((149.0..=151.0).contains(&since), "{since}");
+    assert_eq!(number(&engine, caller, "packets_lost"), 0.0);
+    assert!(engine.answer_as_lite(callee).is_err());
+}
+
+#[test]
 fn hold_and_resume_by_the_far_end_work_five_times_without_a_lost_packet() {
     for direction in ["sendonly", "inactive"] {
         for transport in [TransportKind::Plain, TransportKind::Ice] {

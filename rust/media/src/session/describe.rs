@@ -36,7 +36,7 @@ impl Session {
     /// `MediaError::Fault` when no ICE agent can be made.
     pub fn attach(&mut self, now: Instant, locals: &[SocketAddr]) -> Result<(), MediaError> {
         let kind = self.settings.transport;
-        let transport = open_transport(now, kind, &self.identity, locals)?;
+        let transport = open_transport(now, kind, &self.identity, locals, self.is_lite)?;
         self.transport = Some(transport);
         self.locals = locals.to_vec();
         Ok(())

@@ -125,6 +125,8 @@ pub struct Session {
     relays: Option<Box<relays::Relays>>,
     /// Nothing is sent or received but by relays, and no address of ours is told.
     is_relay_only: bool,
+    /// Answers by ICE are those of a lite agent.
+    is_lite: bool,
     /// Sessions that something was left for.
     wakes: Vec<u64>,
     ready_taps: Vec<u64>,
@@ -164,6 +166,7 @@ impl Session {
             videos: None,
             relays: None,
             is_relay_only: false,
+            is_lite: false,
             wakes: Vec::new(),
             ready_taps: Vec::new(),
             settings,

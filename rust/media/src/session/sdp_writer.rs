@@ -208,6 +208,9 @@ fn write_session(out: &mut Lines, settings: &Settings, local: &LocalMedia, bundl
     line!(out, "c=IN {}", network_address(local.address));
     line!(out, "t=0 0");
     if settings.kind == TransportKind::Ice {
+        if local.ice.as_ref().is_some_and(|ice| ice.is_lite) {
+            line!(out, "a=ice-lite");
+        }
         if !bundled.is_empty() {
             line!(out, "a=group:BUNDLE {}", bundled.join(" "));
         }

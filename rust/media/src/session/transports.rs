@@ -11,7 +11,8 @@ use crate::transport::{
     DtlsTransport, IceTransport, Identity, PlainTransport, SdesTransport, Transport,
 };
 
-/// Makes a transport for bound sockets: all candidates with `Ice`, else RTP and RTCP.
+/// Makes a transport for bound sockets: all candidates with `Ice`, which answers as a lite agent
+/// if it is to; else RTP and RTCP.
 ///
 /// # Errors
 /// `MediaError::Argument` without an address, `MediaError::Fault` when no ICE agent or no keys can
@@ -21,6 +22,7 @@ pub(super) fn open_transport(
     kind: TransportKind,
     identity: &Arc<Identity>,
     locals: &[SocketAddr],
+    is_lite: bool,
 ) -> Result<Transport, MediaError> {
     let identity = Arc::clone(identity);
     let home = locals
@@ -41,7 +43,13 @@ pub(super) fn open_transport(
             Transport::Dtls(Box::new(DtlsTransport::new(identity, rtp, rtcp)))
         }
         // Without an address of ours it goes by relays.
-        TransportKind::Ice => Transport::Ice(Box::new(IceTransport::new(now, identity, locals)?)),
+        TransportKind::Ice => {
+            let mut ice = IceTransport::new(now, identity, locals)?;
+            if is_lite {
+                ice.answer_as_lite();
+            }
+            Transport::Ice(Box::new(ice))
+        }
     })
 }
 
@@ -87,6 +95,20 @@ pub(super) fn kind_of(transport: &Transport) -> TransportKind {
 }
 
 impl Session {
+    /// Answers offers by ICE as a lite agent (RFC 8445 §2.5): far ends do all checks.
+    ///
+    /// # Errors
+    /// `MediaError::State` once the session has sockets.
+    pub fn answer_as_lite(&mut self) -> Result<(), MediaError> {
+        if !self.needs_sockets() {
+            return Err(MediaError::State(
+                "a session that has sockets cannot become a lite agent any more".to_owned(),
+            ));
+        }
+        self.is_lite = true;
+        Ok(())
+    }
+
     /// Offers another transport in place of the one whose offer was refused.
     ///
     /// # Errors
@@ -105,7 +127,13 @@ impl Session {
         let is_paired = |kind| kind != TransportKind::Ice;
         let keeps_sockets = is_paired(kind) && is_paired(self.settings.transport);
         self.transport = if keeps_sockets && !self.locals.is_empty() {
-            Some(open_transport(now, kind, &self.identity, &self.locals)?)
+            Some(open_transport(
+                now,
+                kind,
+                &self.identity,
+                &self.locals,
+                self.is_lite,
+            )?)
         } else {
             None
         };
@@ -130,7 +158,7 @@ impl Session {
         {
             let next = match self.forks.take_offered(|own| kind_of(own) == kind) {
                 Some(offered) => offered,
-                None => open_transport(now, kind, &self.identity, &self.locals)?,
+                None => open_transport(now, kind, &self.identity, &self.locals, self.is_lite)?,
             };
             if let Some(before) = self.transport.replace(next) {
                 self.forks.keep_offered(before);

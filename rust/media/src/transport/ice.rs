@@ -2,6 +2,7 @@
 
 mod early_checks;
 mod gathered;
+mod lite;
 mod media;
 mod negotiation;
 
@@ -27,6 +28,7 @@ use crate::MediaError;
 
 use early_checks::EarlyCheck;
 pub use gathered::{GatheredCandidate, GatheredKind};
+use lite::Lite;
 pub use negotiation::{IceDescription, RemoteIce};
 
 /// Pace of checks at first; RFC 8445 §14 asks for no less than 5 ms.
@@ -61,6 +63,9 @@ pub struct IceTransport {
     live: Credentials,
     prepared: Option<Credentials>,
     early_checks: Vec<EarlyCheck>,
+    may_be_lite: bool,
+    /// Present where the far end alone checks; the agent has nothing to do then.
+    lite: Option<Lite>,
     remote_ufrag: Option<String>,
     gate: Gate,
     dtls: Option<Dtls>,
@@ -131,6 +136,8 @@ impl IceTransport {
             live,
             prepared: None,
             early_checks: Vec::new(),
+            may_be_lite: false,
+            lite: None,
             remote_ufrag: None,
             gate: Gate::default(),
             dtls: None,
@@ -164,7 +171,7 @@ impl IceTransport {
                 self.counts.refused_source += 1;
             }
             Some(20..=63) => self.handle_dtls(now, local, from, data),
-            Some(128..=191) => self.handle_srtp(data),
+            Some(128..=191) => self.handle_srtp(now, data),
             _ => self.counts.malformed += 1,
         }
     }
@@ -181,6 +188,9 @@ impl IceTransport {
             self.counts.refused_stun += u64::from(!is_early);
             return;
         };
+        if self.lite.is_some() {
+            return self.take_lite(now, (local, from), data, admitted);
+        }
         let message = TaggedBytesMut {
             now,
             transport: TransportContext {
@@ -223,6 +233,9 @@ impl IceTransport {
 
     fn agent_deadline(&self) -> Option<Instant> {
         self.remote_ufrag.as_ref()?;
+        if let Some(lite) = &self.lite {
+            return lite.deadline();
+        }
         let pace = match self.agent.state() {
             ConnectionState::Failed | ConnectionState::Closed => return None,
             ConnectionState::Connected | ConnectionState::Disconnected => CONNECTED_TICK,
@@ -244,7 +257,7 @@ impl IceTransport {
         if self.is_ended {
             return;
         }
-        if self.agent_deadline().is_some_and(|at| at <= now) {
+        if !self.tick_lite(now) && self.agent_deadline().is_some_and(|at| at <= now) {
             self.last_tick = Some(now);
             self.agent.handle_timeout(now).ok();
             self.drain(now);

@@ -64,6 +64,7 @@ fn side_of(
         candidates: vec![(address, port).into()],
         gathered: Vec::new(),
         fingerprint: format!("0{number}:AA"),
+        is_lite: false,
     };
     Side {
         machine: OfferAnswer::new(Settings {

@@ -95,6 +95,9 @@ pub(crate) struct Pair {
     pub(crate) answerer_remote: RemoteIce,
     pub(crate) role_conflicts_sent: usize,
     pub(crate) is_cut: bool,
+    /// STUN is lost, all else arrives.
+    pub(crate) drops_stun: bool,
+    checks_sent_by_the_answerer: usize,
     offerer_locals: Vec<SocketAddr>,
     answerer_locals: Vec<SocketAddr>,
     flight: VecDeque<(Instant, Transmit)>,
@@ -139,7 +142,7 @@ pub(crate) fn remote_of(description: &IceDescription) -> RemoteIce {
             .map(line)
             .collect(),
         fingerprints: vec![description.fingerprint.clone()],
-        is_lite: false,
+        is_lite: description.is_lite,
     }
 }
 
@@ -164,6 +167,8 @@ impl Pair {
             answerer_events: Events::default(),
             role_conflicts_sent: 0,
             is_cut: false,
+            drops_stun: false,
+            checks_sent_by_the_answerer: 0,
             offerer_locals,
             answerer_locals,
             flight: VecDeque::new(),
@@ -172,6 +177,19 @@ impl Pair {
             mutations: 0,
             is_flooded: false,
         }
+    }
+
+    /// The answerer becomes a lite agent; the offerer does not know it yet.
+    pub(crate) fn become_lite(&mut self) {
+        ice_mut(&mut self.answerer).answer_as_lite();
+        self.negotiate_one_side();
+    }
+
+    /// The answerer is a lite agent; it tells the offerer once it has seen the offer.
+    pub(crate) fn negotiate_lite(&mut self) {
+        self.become_lite();
+        self.offerer_remote = remote_of(&ice(&self.answerer).description());
+        self.negotiate_other_side();
     }
 
     pub(crate) fn negotiate(&mut self, offerer_is_client: bool) {
@@ -200,6 +218,11 @@ impl Pair {
     pub(crate) fn sent_to(&self, host: &str) -> usize {
         let host: std::net::IpAddr = host.parse().unwrap();
         self.sent.iter().filter(|to| to.ip() == host).count()
+    }
+
+    /// Binding requests of the answerer.
+    pub(crate) fn checks_sent_by_the_answerer(&self) -> usize {
+        self.checks_sent_by_the_answerer
     }
 
     /// Where the answerer sends media.
@@ -397,11 +420,17 @@ impl Pair {
                     self.role_conflicts_sent += 1;
                 }
                 self.sent.push(datagram.to);
+                if datagram.data.starts_with(&[0, 1])
+                    && self.answerer_locals.contains(&datagram.local)
+                {
+                    self.checks_sent_by_the_answerer += 1;
+                }
                 // A copied check is authentic, and is answered (RFC 8445 §19.4).
                 if datagram.data.first().is_some_and(|first| *first > 3) {
                     self.overheard.push(datagram.data.clone());
                 }
-                if !self.is_cut {
+                let is_stun = datagram.data.first().is_some_and(|first| *first < 4);
+                if !self.is_cut && !(self.drops_stun && is_stun) {
                     self.flight.push_back((self.now + DELAY, datagram));
                 }
             }

@@ -129,7 +129,7 @@ impl Session {
             if !alone.contains(&home.number) || videos.transport_of(home) == Some(kind) {
                 continue;
             }
-            let made = open_transport(now, kind, &self.identity, &home.locals)?;
+            let made = open_transport(now, kind, &self.identity, &home.locals, self.is_lite)?;
             videos.homes[place].waiting = Some(made);
         }
         Ok(())

@@ -25,7 +25,7 @@ impl IceTransport {
         self.act_on(outcome);
     }
 
-    pub(super) fn handle_srtp(&mut self, data: &[u8]) {
+    pub(super) fn handle_srtp(&mut self, now: Instant, data: &[u8]) {
         let Some(srtp) = &mut self.srtp else {
             self.counts.refused_srtp += 1;
             return;
@@ -36,7 +36,10 @@ impl IceTransport {
             srtp.unprotect_rtp(data).map(TransportEvent::Rtp)
         };
         match event {
-            Some(event) => self.events.push_back(event),
+            Some(event) => {
+                self.events.push_back(event);
+                self.hear(now);
+            }
             None => self.counts.refused_srtp += 1,
         }
     }

@@ -8,6 +8,7 @@ use rtc::ice::candidate::candidate_host::CandidateHostConfig;
 use rtc::ice::candidate::{Candidate, CandidateConfig, unmarshal_candidate};
 
 use super::super::dtls::Dtls;
+use super::lite::Lite;
 use super::{Credentials, GatheredCandidate, IceTransport, credentials_of, ice_fault};
 use crate::MediaError;
 
@@ -28,6 +29,8 @@ pub struct IceDescription {
     pub gathered: Vec<GatheredCandidate>,
     /// `a=fingerprint:sha-256`.
     pub fingerprint: String,
+    /// We are an ICE-lite agent: the peer checks, and controls.
+    pub is_lite: bool,
 }
 
 /// The peer's half of an ICE session, from its SDP.
@@ -84,6 +87,7 @@ impl IceTransport {
             candidates: self.locals.clone(),
             gathered: self.gathered.clone(),
             fingerprint: self.identity.fingerprint().to_owned(),
+            is_lite: self.lite.is_some(),
         }
     }
 
@@ -121,6 +125,10 @@ impl IceTransport {
                 "the description has no fingerprint".to_owned(),
             ));
         }
+        // Between two lite agents nobody would check (RFC 8445 §6.1.1).
+        if self.may_be_lite && is_offer && !remote.is_lite && self.remote_ufrag.is_none() {
+            self.lite = Some(Lite::new(now));
+        }
         let is_new = self.remote_ufrag.as_deref() != Some(&remote.ufrag);
         let was_prepared = self.prepared.take().is_some();
         if is_new && self.remote_ufrag.is_some() || was_prepared && !is_offer {
@@ -128,26 +136,37 @@ impl IceTransport {
         }
         self.set_remote_dtls(now, is_new, is_dtls_client, &remote.fingerprints)?;
         if is_new || was_prepared && !is_offer {
-            // Anew with each restart, as RFC 5245 §9.2.1.1 had it and browsers do: keeping the role
-            // (RFC 8445 §6.1.1) has both sides in one, and media stands still while they sort it out.
-            let controlling = !is_offer || remote.is_lite;
-            self.checking_since = Some(now);
-            self.agent
-                .start_connectivity_checks(
-                    now,
-                    controlling,
-                    remote.ufrag.clone(),
-                    remote.password.clone(),
-                )
-                .map_err(|error| MediaError::Negotiation(format!("ICE: {error}")))?;
+            self.begin_checks(now, remote, is_offer)?;
             self.remote_ufrag = Some(remote.ufrag.clone());
         }
-        for candidate in &remote.candidates {
-            self.add_remote_candidate(candidate);
+        if self.lite.is_none() {
+            for candidate in &remote.candidates {
+                self.add_remote_candidate(candidate);
+            }
+            self.drain(now);
         }
-        self.drain(now);
         self.repeat_early_checks(now);
         Ok(())
+    }
+
+    fn begin_checks(
+        &mut self,
+        now: Instant,
+        remote: &RemoteIce,
+        is_offer: bool,
+    ) -> Result<(), MediaError> {
+        self.checking_since = Some(now);
+        if let Some(lite) = &mut self.lite {
+            lite.begin(now);
+            return Ok(());
+        }
+        // Anew with each restart, as RFC 5245 §9.2.1.1 had it and browsers do: keeping the role
+        // (RFC 8445 §6.1.1) has both sides in one, and media stands still while they sort it out.
+        let controlling = !is_offer || remote.is_lite;
+        let (ufrag, password) = (remote.ufrag.clone(), remote.password.clone());
+        self.agent
+            .start_connectivity_checks(now, controlling, ufrag, password)
+            .map_err(|error| MediaError::Negotiation(format!("ICE: {error}")))
     }
 
     fn set_remote_dtls(
