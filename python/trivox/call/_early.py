@@ -136,7 +136,7 @@ class CallEarly(CallGathering):
     def _answer_to(self, offer: bytes, branch: str) -> bytes:
         """Return the answer to their offer; each branch of a fork makes one (RFC 3261 §13.2.2.4)."""
         self._offers = {**self._offers, branch: offer}
-        if self._leg.is_open:
+        if self._leg.local_sdp:
             return self._leg.answer(offer, "")
         self._remote_offer = offer
         return self._local_description()

@@ -14,7 +14,13 @@ from trivox.call.argument_rules import checked_names, checked_uri
 from trivox.call.events import EndReason, Originator
 from trivox.call.farewell import Farewell
 from trivox.call.states import CallDirection, Phase, Trigger
-from trivox.errors import EngineError, InvalidArgumentsError, StreamError, TrivoxError
+from trivox.errors import (
+    CallEndedError,
+    EngineError,
+    InvalidArgumentsError,
+    StreamError,
+    TrivoxError,
+)
 from trivox.sip.bodies import SDP
 from trivox.sip.redirection import FOLLOWED, MOST_REDIRECTIONS, Redirection, targets_untrusted
 
@@ -95,16 +101,37 @@ class CallRedirecting(CallIdentity):
             return False
         kind, *others = self._kinds_left
         self._kinds_left = tuple(others)
+        target = self._target or self.destination
         try:
             self._leg.change_transport(self._choice(kind))
+            if self._leg.is_ice and self._host.ice_servers:
+                self._session = session.redirected(target)
+                self._host.start_soon(self._offer_gathered, status, name=f"offer of {self.id}")
+                return True
             offer = self._leg.offer()
         except (StreamError, EngineError):
             return False  # no port is left, say: the refusal stands
-        target = self._target or self.destination
         self._session = session.redirected(target)
         self._session.use(route.identity)
         self._carry_out(self._session.invite(offer, SDP))
         return True
+
+    async def _offer_gathered(self, status: int) -> None:
+        """Offer ICE once the servers have said what they know, unless the call is given up."""
+        session, route = self._session, self._route
+        assert session is not None, "an offer of this call was refused"
+        assert route is not None, "and it went somewhere"
+        try:
+            await self._gather_addresses()
+            offer = self._leg.offer()
+        except CallEndedError:
+            return
+        except (StreamError, EngineError) as error:
+            self._session = None  # it has asked nobody, and would be waited for
+            self._fail(status, str(error), None, Originator.SYSTEM, Trigger.REFUSED)
+            return
+        session.use(route.identity)
+        self._carry_out(session.invite(offer, SDP))
 
     def _may_be_sent_on(self, status: int) -> bool:
         is_calling = self._phase is Phase.OUT_INVITING

@@ -69,7 +69,8 @@ class CallSignalling(CallEarly):
             await trio.lowlevel.checkpoint()
             route = await self._host.route_to(self._face)
             self._refuse_ended()
-            if not self.settings.delayed_offer:
+            # Without an offer of ours only "webrtc" says yet that media will travel by ICE.
+            if not self.settings.delayed_offer or self.settings.media == "webrtc":
                 self._route = route
                 self._open_media()
                 await self._gather_addresses()
