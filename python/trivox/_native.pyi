@@ -428,16 +428,19 @@ class MediaEngine:
         """Offer another transport in place of one that was refused, before the far end answered."""
     def use_relays_only(self, session: int) -> None:
         """Send and receive by relays only, and tell no address of ours; before any description."""
+    def answer_as_lite(self, session: int) -> None:
+        """Answer an offer by ICE as a lite agent (RFC 8445 §2.5); before any description."""
     def gather(
         self,
         session: int,
         *,
-        relays: Sequence[tuple[str, str, int, str, str]],
+        relays: Sequence[tuple[str, str, int, str, str, str, str]],
         stun: Sequence[tuple[str, int]],
         is_offer: bool,
         limit: float,
+        trusted: Sequence[bytes] = (),
     ) -> None:
-        """Ask relays (name, IP address, port, user name, password) and STUN servers for addresses; event 60 ends it."""
+        """Ask relays (name, IP address, port, user name, password, "udp", "tcp" or "tls", name in its certificate) and STUN servers for addresses; event 60 ends it. `trusted`: certificates in DER, for TLS."""
     def create_offer(self, session: int, *, ice_restart: bool = False) -> str: ...
     def set_remote(self, session: int, sdp: str, kind: str, dialog: str) -> None:
         """`kind` is "offer", "answer" or "provisional"; `dialog` tells early dialogs (To tags) apart. Raises MediaNegotiationError."""

@@ -10,6 +10,7 @@ from trivox.client.config import ClientConfig
 from trivox.client.opening import open_client
 from trivox.media.native_engine import driven_media
 from trivox.testing import Link
+from trivox.testing.far_end import SDP
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,9 @@ from trivox.testing import Link
         ("stun:[2001:db8::1]:3479", ""),
         ("turn:relay.example.org", "ann"),
         ("turn:192.0.2.1:3478?transport=udp", "ann"),
+        ("turn:relay.example.org?transport=tcp", "ann"),
+        ("turns:relay.example.org", "ann"),
+        ("turns:[2001:db8::1]:443?transport=tcp", "ann"),
     ],
 )
 def test_a_server_is_named_by_its_url(url, user):
@@ -31,8 +35,9 @@ def test_a_server_is_named_by_its_url(url, user):
 @pytest.mark.parametrize(
     ("url", "user"),
     [
-        ("turn:relay.example.org?transport=tcp", "ann"),
-        ("turns:relay.example.org", "ann"),
+        ("turns:relay.example.org?transport=udp", "ann"),
+        ("turns:relay.example.org", ""),
+        ("turn:relay.example.org?transport=sctp", "ann"),
         ("turn:relay.example.org", ""),
         ("stun:stun.example.org", "ann"),
         ("stun:stun.example.org?transport=udp", ""),
@@ -46,6 +51,26 @@ def test_a_server_is_named_by_its_url(url, user):
 def test_what_is_no_server_for_ice_is_refused(url, user):
     with pytest.raises(trivox.InvalidArgumentsError):
         trivox.IceServer(url, user)
+
+
+@pytest.mark.parametrize(
+    ("url", "way", "place"),
+    [
+        ("turn:r.example.org", "udp", "sip:r.example.org:3478;transport=udp"),
+        ("turn:r.example.org?transport=tcp", "tcp", "sip:r.example.org:3478;transport=udp"),
+        ("turns:r.example.org", "tls", "sip:r.example.org:5349;transport=udp"),
+        ("turns:r.example.org:443?transport=tcp", "tls", "sip:r.example.org:443;transport=udp"),
+    ],
+)
+def test_the_url_says_how_a_relay_is_reached(url, way, place):
+    server = trivox.IceServer(url, "ann", "secret")
+
+    assert (server.way, server.sip_uri, server.host) == (way, place, "r.example.org")
+
+
+def test_a_lite_agent_goes_by_no_relay():
+    with pytest.raises(trivox.InvalidArgumentsError, match="exclude each other"):
+        trivox.CallSettings(relay_only=True, ice_lite=True)
 
 
 def test_servers_come_from_plain_data_too():
@@ -111,3 +136,70 @@ async def test_a_call_that_is_given_up_while_it_asks_sends_nothing(autojump_cloc
         await begin(media="webrtc")
 
     assert scope.cancelled_caught
+
+
+SILENT = (trivox.IceServer("stun:10.0.0.66"),)
+ICE_OFFER = (
+    SDP.replace("RTP/AVP", "UDP/TLS/RTP/SAVPF")
+    + "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdefghijklmn\r\na=setup:actpass\r\n"
+    + "a=fingerprint:sha-256 "
+    + ":".join(["AA"] * 32)
+    + "\r\n"
+)
+
+
+def far_end(world):
+    """Open a client whose servers are silent, on an engine that asks them, and a far end."""
+    made = world()
+    made.media = driven_media(seed=b"gathering", now=trio.current_time())
+    return made.with_far_end(ice_servers=SILENT)
+
+
+async def test_an_offer_that_follows_a_refusal_asks_servers_too(autojump_clock, world):
+    settings = trivox.CallSettings(offered_media=("rtp", "webrtc"))
+    async with far_end(world) as (client, far):
+        call = client.create_call(far.uri, settings)
+        before = trio.current_time()
+        await call.start()
+        far.respond(await far.expect("INVITE"), 488)
+        await far.expect("ACK")
+        assert trio.current_time() - before < 1.0
+        again = await far.expect("INVITE")
+
+        assert 5.0 <= trio.current_time() - before < 6.0
+        assert "typ host" in again.body.decode()
+        assert again.header("CSeq") == "2 INVITE"
+        call.hangup()
+        far.respond(again, 487)
+
+
+async def test_a_call_that_is_given_up_between_two_offers_asks_nobody(autojump_clock, world):
+    settings = trivox.CallSettings(offered_media=("rtp", "webrtc"))
+    async with far_end(world) as (client, far):
+        call = client.create_call(far.uri, settings)
+        await call.start()
+        far.respond(await far.expect("INVITE"), 488)
+        await far.expect("ACK")
+        await trio.sleep(1.0)
+        call.hangup()
+
+        assert await far.silence(10)
+        assert (await call.wait_ended()).reason is trivox.EndReason.LOCAL_ENDED
+
+
+async def test_a_call_by_ice_without_an_offer_asks_before_its_invite(autojump_clock, world):
+    settings = trivox.CallSettings(media="webrtc", delayed_offer=True)
+    async with far_end(world) as (client, far):
+        call = client.create_call(far.uri, settings)
+        before = trio.current_time()
+        await call.start()
+        invite = await far.expect("INVITE")
+        assert 5.0 <= trio.current_time() - before < 6.0
+        assert invite.body == b""
+        far.respond(invite, 200, body=ICE_OFFER)
+        answer = (await far.expect("ACK")).body.decode()
+
+        assert "typ host" in answer
+        assert "a=setup:active" in answer
+        call.hangup()
+        far.respond(await far.expect("BYE"), 200)

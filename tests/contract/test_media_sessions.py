@@ -332,3 +332,23 @@ async def test_what_is_agreed_is_told_with_clock_and_channels(
     sessions.close_session(caller.session)
     with pytest.raises(EngineError):
         sessions.agreed_codecs(caller.session)
+
+
+async def test_what_comes_too_late_or_makes_no_sense_of_relays_is_refused(
+    made: Made, autojump_clock: MockClock
+) -> None:
+    caller, _ = await connect_pair(made.media, made.transport, HOSTS)
+    sessions = made.media.sessions
+    fresh = open_side(made.media, "ice", HOSTS[0])
+    relay = ("relay", "10.0.0.9", 3478, "ann", "secret")
+
+    for late in (sessions.use_relays_only, sessions.answer_as_lite):
+        with pytest.raises(EngineError, match="has sockets"):
+            late(caller.session)
+    for way, name in (("carrier pigeon", ""), ("tls", "relay.test")):
+        with pytest.raises(InvalidArgumentsError):
+            sessions.gather(
+                fresh.session, relays=[(*relay, way, name)], stun=[], is_offer=True, limit=1.0
+            )
+    sessions.answer_as_lite(fresh.session)
+    sessions.close_session(fresh.session)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
+from tests.net.certificates import Authority
 
 import trivox
 
@@ -101,6 +103,89 @@ async def test_a_relay_that_dies_is_replaced_by_another(page, run_dir, tmp_path)
     assert len(used) == 1
     assert handler.end is not None
     assert handler.end.reason is trivox.EndReason.REMOTE_ENDED
+
+
+@asynccontextmanager
+async def pair_by_relays(servers, tls=None):
+    """Open a call between two clients that have nothing but relays. Yields it."""
+
+    async def handler(call: trivox.Call) -> None:
+        await call.answer(RELAYED)
+        await call.play(trivox.ToneSource((440.0,), duration=120.0))
+
+    listen = ["sip:127.0.0.1:0;transport=udp"]
+    async with (
+        trivox.open_client(listen=listen, ice_servers=servers, tls=tls) as callee,
+        trivox.open_client(listen=listen, ice_servers=servers, tls=tls) as caller,
+        trio.open_nursery() as nursery,
+    ):
+        await nursery.start(callee.serve, handler)
+        with trio.fail_after(PATIENCE):
+            async with caller.dial(callee.listening_on[0], RELAYED) as call:
+                yield call
+        nursery.cancel_scope.cancel()
+
+
+async def hear(call, path) -> None:
+    """Record what comes until it has been three seconds."""
+    async with call.recording(str(path)):
+        while call.statistics().packets_received < 150:
+            await trio.sleep(0.1)
+
+
+@pytest.mark.parametrize("way", ["tcp", "tls"])
+async def test_calls_go_by_relays_over_streams(run_dir, tmp_path, way, caplog):
+    authority = Authority(tmp_path / "certificates")
+    certificate = authority.issue("relay", "127.0.0.1")
+    tls = trivox.TlsConfig(ca=authority.root)
+    async with open_coturn(run_dir, certificate=certificate) as coturn:
+        url = {
+            "tcp": f"turn:127.0.0.1:{coturn.port}?transport=tcp",
+            "tls": f"turns:127.0.0.1:{coturn.tls_port}",
+        }[way]
+        servers = (trivox.IceServer(url, USER, PASSWORD),)
+        async with pair_by_relays(servers, tls) as call:
+            await hear(call, tmp_path / "caller.wav")
+            offer = call._leg.local_sdp
+        said = coturn.said
+
+    assert addresses_in(offer) == ["relay"]
+    assert "CHANNEL_BIND" in said
+    assert PASSWORD not in caplog.text
+    assert_tone(tmp_path / "caller.wav", 440, from_s=1, seconds=1)
+
+
+async def test_a_relay_that_cannot_prove_its_name_is_told_nothing(run_dir, tmp_path, caplog):
+    other = Authority(tmp_path / "other")
+    certificate = Authority(tmp_path / "certificates").issue("relay", "127.0.0.1")
+    async with (
+        open_coturn(run_dir, certificate=certificate) as coturn,
+        trivox.open_client(
+            listen=["sip:127.0.0.1:0;transport=udp"],
+            ice_servers=(trivox.IceServer(f"turns:127.0.0.1:{coturn.tls_port}", USER, PASSWORD),),
+            tls=trivox.TlsConfig(ca=other.root),
+        ) as client,
+    ):
+        with trio.fail_after(PATIENCE), pytest.raises(trivox.CallFailedError, match="relays only"):
+            await client.create_call("sip:nobody@127.0.0.1:9", RELAYED).start()
+        said = coturn.said
+
+    assert "certificate" in caplog.text
+    assert USER not in said
+
+
+async def test_a_relay_that_sends_us_to_another_is_followed(run_dir, tmp_path):
+    (run_dir / "second").mkdir()
+    async with (
+        open_coturn(run_dir / "second") as second,
+        open_coturn(run_dir, alternate=second.port) as first,
+        pair_by_relays(server(first.port)) as call,
+    ):
+        await hear(call, tmp_path / "caller.wav")
+        said = second.said
+
+    assert "CHANNEL_BIND" in said
+    assert_tone(tmp_path / "caller.wav", 440, from_s=1, seconds=1)
 
 
 async def test_a_wrong_password_fails_the_call_with_a_sentence(run_dir):

@@ -32,6 +32,9 @@ class CallGathering(CallPaths):
         what could be had; the rest is logged.
         """
         servers = self._host.ice_servers
+        if self.settings.ice_lite and self._remote_offer:
+            # A lite agent has host candidates only (RFC 8445 §5.2).
+            return
         if not servers or not self._leg.is_ice or self._leg.local_sdp:
             return
         with trio.move_on_after(GATHERING_LIMIT) as limit:

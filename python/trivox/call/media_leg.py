@@ -153,6 +153,8 @@ class MediaLeg:
         )
         if settings.relay_only:
             self.sessions.use_relays_only(self._session)
+        if settings.ice_lite:
+            self.sessions.answer_as_lite(self._session)
         settings.opus.apply(self.sessions, self._session, comfort_noise=settings.comfort_noise)
         self._media.attach(self._session, self._sink)
         if self.is_muted:
@@ -178,11 +180,13 @@ class MediaLeg:
                 stun=places.stun,
                 is_offer=is_offer,
                 limit=limit,
+                trusted=places.trusted,
             )
 
     def change_transport(self, choice: TransportChoice) -> None:
         """Offer another transport: the far end refused the offer. What plays and records stays."""
         self._is_ice = choice.transport == "ice"
+        self.local_sdp = ""
         self.sessions.change_transport(
             self.session, transport=choice.transport, accepts=choice.accepts
         )

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 
 async def find_servers(
-    servers: tuple[IceServer, ...], resolve: Callable[[str], Awaitable[Target]]
+    servers: tuple[IceServer, ...],
+    resolve: Callable[[str], Awaitable[Target]],
+    authorities: Callable[[], list[bytes]],
 ) -> IcePlaces:
     """Resolve all servers at once; the first address of each is the one that is asked.
 
     Args:
         servers: With names or addresses.
         resolve: Resolves a SIP URI. Raises TrivoxError.
+        authorities: Whom relays over TLS are proved by, in DER; asked where there are such.
     """
     places: dict[str, Address] = {}
     failures: list[str] = []
@@ -42,10 +45,19 @@ async def find_servers(
     found = [(server, places[server.url]) for server in servers if server.url in places]
     return IcePlaces(
         relays=tuple(
-            (server.url, address[0], address[1], server.username, server.password)
+            (
+                server.url,
+                address[0],
+                address[1],
+                server.username,
+                server.password,
+                server.way,
+                server.host,
+            )
             for server, address in found
             if server.is_relay
         ),
         stun=tuple((address[0], address[1]) for server, address in found if not server.is_relay),
+        trusted=tuple(authorities()) if any(one.way == "tls" for one, _ in found) else (),
         failures=tuple(failures),
     )

@@ -234,7 +234,8 @@ class Wiring:
 
     async def find_servers(self, servers: tuple[IceServer, ...]) -> IcePlaces:
         """Resolve the names of servers."""
-        return await find_servers(servers, self.endpoint.resolve)
+        endpoint = self.endpoint
+        return await find_servers(servers, endpoint.resolve, endpoint.tls.authorities)
 
     def media_hosts(self, route: Route, transport: str) -> tuple[str, ...]:
         """Return the local addresses of a call's media: with "ice" the far end may choose."""

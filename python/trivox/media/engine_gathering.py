@@ -18,18 +18,29 @@ class GatheringSessions(Protocol):
         """
         ...
 
+    def answer_as_lite(self, session: int) -> None:
+        """Answer an offer by ICE as a lite agent; before any description.
+
+        Raises EngineError once the session has sockets.
+        """
+        ...
+
     def gather(
         self,
         session: int,
         *,
-        relays: Sequence[tuple[str, str, int, str, str]],
+        relays: Sequence[tuple[str, str, int, str, str, str, str]],
         stun: Sequence[tuple[str, int]],
         is_offer: bool,
         limit: float,
+        trusted: Sequence[bytes] = (),
     ) -> None:
         """Begin to gather; GATHERED ends it, after `limit` seconds at the latest.
 
-        Relays are (name, IP address, port, user name, password), those in use are kept; of `stun`,
-        (IP address, port), the first of each family is asked. Raises EngineError without ICE.
+        Relays are (name, IP address, port, user name, password, way, name in its certificate), the
+        way "udp", "tcp" or "tls"; those in use are kept. Of `stun`, (IP address, port), the first
+        of each family is asked. `trusted` are certificates in DER that relays over TLS are proved
+        by. Raises EngineError without ICE, InvalidArgumentsError for too many relays, an unknown
+        way, and TLS without a certificate that could prove it.
         """
         ...

@@ -116,6 +116,10 @@ class TlsContexts:
             self._client = _client_context(self._config)
         return self._client
 
+    def authorities(self) -> list[bytes]:
+        """Return whom connections of ours believe, in DER."""
+        return self.client.get_ca_certs(binary_form=True)
+
     @property
     def server(self) -> ssl.SSLContext:
         """What connections to us are taken with."""

@@ -30,17 +30,26 @@ class FakeGathering:
         if self._session(session).has_local:
             raise EngineError("a session that has sockets cannot go by relays only any more")
 
+    def answer_as_lite(self, session: int) -> None:
+        """Refuse what the native engine refuses."""
+        if self._session(session).has_local:
+            raise EngineError("a session that has sockets cannot become a lite agent any more")
+
     def gather(
         self,
         session: int,
         *,
-        relays: Sequence[tuple[str, str, int, str, str]],
+        relays: Sequence[tuple[str, str, int, str, str, str, str]],
         stun: Sequence[tuple[str, int]],
         is_offer: bool,
         limit: float,
+        trusted: Sequence[bytes] = (),
     ) -> None:
         """Tell that every relay gave an address."""
         del stun, is_offer, limit
+        ways = {relay[5] for relay in relays}
+        if not ways <= {"udp", "tcp", "tls"} or ("tls" in ways and not trusted):
+            raise InvalidArgumentsError("a way to a relay is udp, tcp or tls with authorities")
         if self._session(session).transport != "ice":
             raise EngineError("addresses are gathered for sessions with ICE only")
         if len(relays) > _MOST_RELAYS:

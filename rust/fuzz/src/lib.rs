@@ -38,6 +38,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("ogg", media::ogg),
     ("crypto", transports::crypto),
     ("srtp", transports::srtp),
+    ("relay", transports::relay),
 ];
 
 /// The target of that name.

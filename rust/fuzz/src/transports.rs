@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use trivox_media::session::crypto;
 use trivox_media::transport::keys::{SrtpKey, Suite};
+use trivox_media::transport::relay::{Framing, Relay, RelayCredentials, RelayEvent, RelaySettings};
 use trivox_media::transport::{RemotePlain, RemoteSdes, SdesTransport, Transport, TransportEvent};
 
 use crate::cut::Pieces;
@@ -61,5 +62,51 @@ pub fn srtp(data: &[u8]) {
     }
     while let Some(event) = transport.poll_event() {
         assert_eq!(event, TransportEvent::Connected);
+    }
+}
+
+/// Answers the requests of a relay's client with anything, in datagrams or in a stream.
+pub fn relay(data: &[u8]) {
+    let Some((choice, data)) = data.split_first() else {
+        return;
+    };
+    let (is_stream, now) = (choice & 1 != 0, *ORIGIN);
+    let settings = RelaySettings {
+        credentials: RelayCredentials {
+            username: "ann".to_owned(),
+            password: "secret".to_owned(),
+        },
+        local: [192, 0, 2, 1].into(),
+        is_stream,
+    };
+    let mut relay = Relay::new(now, Arc::clone(&IDENTITY), settings);
+    let mut framing = Framing::default();
+    let mut asked = relay.poll_transmit().unwrap_or_default();
+    for (_, piece) in Pieces::new(data).take(64) {
+        let mut messages = vec![piece.to_vec()];
+        if is_stream {
+            framing.push(piece);
+            messages = std::iter::from_fn(|| framing.next_untrusted().ok().flatten()).collect();
+        }
+        for mut message in messages {
+            // An answer that is none of ours is dropped at once: most are made to be.
+            if choice & 2 == 0 && message.len() >= 20 && asked.len() >= 20 {
+                message[8..20].copy_from_slice(&asked[8..20]);
+            }
+            relay.handle_message(now, &message);
+        }
+        relay.send(now, ([192, 0, 2, 9], 4000).into(), b"media");
+        asked = std::iter::from_fn(|| relay.poll_transmit())
+            .last()
+            .unwrap_or(asked);
+    }
+    while let Some(event) = relay.poll_event() {
+        if let RelayEvent::Data(peer, _) = event {
+            assert_eq!(
+                peer.ip(),
+                std::net::IpAddr::from([192, 0, 2, 9]),
+                "nobody else is let in"
+            );
+        }
     }
 }

@@ -27,6 +27,7 @@ pub mod quality;
 pub mod random;
 pub mod recorder;
 mod recordings;
+pub mod relay_streams;
 pub mod resample;
 mod room;
 pub mod session;

@@ -11,6 +11,7 @@ use crate::engine::lock;
 use crate::event::EventRing;
 use crate::random::Random;
 use crate::recordings::Recordings;
+use crate::relay_streams::{RelayStreams, RelayWay};
 use crate::room::RoomSlot;
 use crate::session::TransportKind;
 use crate::shard::{Neighbours, Shard};
@@ -33,6 +34,7 @@ pub(crate) struct Live {
     shared: Mutex<HashMap<Home, (Arc<BoundSocket>, usize)>>,
     count: usize,
     sockets: Mutex<usize>,
+    relay_streams: RelayStreams,
 }
 
 impl Live {
@@ -58,6 +60,7 @@ impl Live {
             shared: Mutex::default(),
             count: threads,
             sockets: Mutex::default(),
+            relay_streams: RelayStreams::default(),
         })
     }
 
@@ -148,6 +151,7 @@ impl Live {
         };
         if is_last {
             shard.remove_socket(socket);
+            self.relay_streams.end(socket.local());
             *lock(&self.sockets) -= 1;
         }
     }
@@ -193,6 +197,21 @@ impl Live {
         let local = bound.local();
         slot.add_sockets([bound]);
         Ok(local)
+    }
+
+    /// Binds a socket for a relay over a stream; the second address stands for the relay there.
+    pub(crate) fn bind_stream(
+        &self,
+        slot: &Slot,
+        server: SocketAddr,
+        way: &RelayWay,
+    ) -> Result<(SocketAddr, SocketAddr), MediaError> {
+        let local = self.bind_relay(slot, server)?;
+        let opened = self.relay_streams.open(local, server, way);
+        if opened.is_err() {
+            self.release_relays(slot, &[local]);
+        }
+        Ok((local, opened?))
     }
 
     /// Closes sockets whose relays are gone.

@@ -26,8 +26,13 @@ struct World {
 
 impl World {
     fn new(password: &str) -> Self {
+        Self::over(password, false)
+    }
+
+    fn over(password: &str, is_stream: bool) -> Self {
         let now = Instant::now();
         let settings = RelaySettings {
+            is_stream,
             credentials: RelayCredentials {
                 username: "ann".to_owned(),
                 password: password.to_owned(),
@@ -83,6 +88,47 @@ impl World {
             _ => None,
         })
     }
+}
+
+#[test]
+fn over_a_stream_nothing_is_asked_twice() {
+    let mut world = World::over("secret", true);
+    world.server.is_dead = true;
+    let mut asked = 0;
+    for _ in 0..80 {
+        asked += usize::from(world.relay.poll_transmit().is_some());
+        world.run(0.1);
+    }
+
+    assert_eq!(asked, 1);
+    assert_eq!(world.lost(), Some("it does not answer"));
+}
+
+#[test]
+fn the_end_of_a_stream_is_told_by_what_carries_it_alone() {
+    let words = b"\xc0it has closed the connection";
+    let mut world = World::over("secret", true);
+    world.run(0.1);
+    world.relay.handle_message(world.now, words);
+    world.exchange();
+    assert_eq!(world.lost(), Some("it has closed the connection"));
+
+    let mut world = World::allocated();
+    world.relay.handle_message(world.now, words);
+    world.exchange();
+    assert_eq!(world.lost(), None);
+    assert_eq!(world.relay.refused(), 1);
+}
+
+#[test]
+fn a_relay_that_names_another_is_over() {
+    let other = "198.51.100.99:3478".parse().unwrap();
+    let mut world = World::new("secret");
+    world.server.alternate = Some(other);
+    world.run(0.1);
+
+    assert_eq!(world.events, [RelayEvent::Redirected(other)]);
+    assert!(world.relay.is_over());
 }
 
 #[test]

@@ -14,6 +14,7 @@ fn lite_pair() -> Pair {
     pair
 }
 
+/// RFC 8445 §2.5: a lite agent answers checks, and its far end controls.
 #[test]
 fn a_lite_agent_sends_no_check_and_is_connected_by_its_far_end() {
     let mut pair = lite_pair();

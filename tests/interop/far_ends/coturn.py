@@ -26,8 +26,8 @@ user={user}:{password}
 lt-cred-mech
 stale-nonce={stale_nonce}
 allow-loopback-peers
-no-tls
 no-dtls
+{more}
 no-cli
 no-software-attribute
 log-file=stdout
@@ -41,9 +41,10 @@ _BINDING = bytes.fromhex("000100002112a442") + b"who-is-there"
 
 @dataclass(frozen=True, slots=True)
 class Coturn:
-    """A running coturn: its port, its process and its log."""
+    """A running coturn: its ports, its process and its log."""
 
     port: int
+    tls_port: int
     process: trio.Process
     log: Path
 
@@ -68,12 +69,27 @@ async def _answering(port: int, process: trio.Process, log: Path) -> None:
 
 
 @asynccontextmanager
-async def open_coturn(folder: Path, *, stale_nonce: int = 600) -> AsyncIterator[Coturn]:
-    """Start coturn in `folder` and end it on leaving."""
-    port = free_port()
+async def open_coturn(
+    folder: Path,
+    *,
+    stale_nonce: int = 600,
+    certificate: Path | None = None,
+    alternate: int | None = None,
+) -> AsyncIterator[Coturn]:
+    """Start coturn in `folder` and end it on leaving.
+
+    With a certificate, a PEM file with its key, it takes TLS too; with the port of another it
+    sends all who come there.
+    """
+    port, tls_port = free_port(), free_port()
     config = folder / "turnserver.conf"
     values = {"port": port, "user": USER, "password": PASSWORD, "folder": folder}
-    config.write_text(CONFIG.format(**values, stale_nonce=stale_nonce))
+    more = "no-tls"
+    if certificate is not None:
+        more = f"tls-listening-port={tls_port}\ncert={certificate}\npkey={certificate}"
+    if alternate is not None:
+        more += f"\nalternate-server=127.0.0.1:{alternate}"
+    config.write_text(CONFIG.format(**values, stale_nonce=stale_nonce, more=more))
     path = folder / "coturn.log"
     with path.open("wb") as log:
         async with trio.open_nursery() as nursery:
@@ -90,6 +106,6 @@ async def open_coturn(folder: Path, *, stale_nonce: int = 600) -> AsyncIterator[
             )
             try:
                 await _answering(port, process, path)
-                yield Coturn(port, process, path)
+                yield Coturn(port, tls_port, process, path)
             finally:
                 nursery.cancel_scope.cancel()

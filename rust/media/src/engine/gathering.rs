@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::{Engine, Mode, lock};
 use crate::MediaError;
+use crate::relay_streams::RelayWay;
 use crate::session::TransportKind;
 use crate::session::relays::{MOST_RELAYS, RelayAt};
 use crate::slot::Slot;
 use crate::transport::relay::RelayCredentials;
 
-/// A TURN server, reached over UDP.
+/// A TURN server.
 #[derive(Debug, Clone)]
 pub struct RelayServer {
     /// Where it is.
@@ -19,6 +20,8 @@ pub struct RelayServer {
     pub name: String,
     /// Who we are there.
     pub credentials: RelayCredentials,
+    /// How it is reached.
+    pub way: RelayWay,
 }
 
 /// What is gathered, and how long for.
@@ -41,6 +44,14 @@ impl Engine {
     /// `MediaError::State` once the session has sockets.
     pub fn go_by_relays_only(&self, session: u64) -> Result<(), MediaError> {
         self.command(session, |open, _| open.go_by_relays_only())
+    }
+
+    /// Has a session answer offers by ICE as a lite agent.
+    ///
+    /// # Errors
+    /// `MediaError::State` once the session has sockets.
+    pub fn answer_as_lite(&self, session: u64) -> Result<(), MediaError> {
+        self.command(session, |open, _| open.answer_as_lite())
     }
 
     /// Begins to gather; a `Gathered` event ends it.
@@ -72,12 +83,13 @@ impl Engine {
             if known.contains(&server.name) {
                 continue;
             }
-            match self.bind_relay(&slot, server.address) {
-                Ok(local) => relays.push(RelayAt {
+            match self.bind_relay(&slot, &server) {
+                Ok((local, at)) => relays.push(RelayAt {
                     local,
-                    server: server.address,
+                    server: at,
                     name: server.name,
                     credentials: server.credentials,
+                    is_stream: !matches!(server.way, RelayWay::Udp),
                 }),
                 Err(error) => failures.push(format!("{}: {error}", server.name)),
             }
@@ -88,10 +100,22 @@ impl Engine {
         })
     }
 
-    fn bind_relay(&self, slot: &Slot, server: SocketAddr) -> Result<SocketAddr, MediaError> {
-        match &self.mode {
-            Mode::Live(live) => live.bind_relay(slot, server),
-            Mode::Driven(driven) => lock(driven).bind_relay(slot, server),
+    /// A socket for the way to a relay, and where the relay is to that socket.
+    fn bind_relay(
+        &self,
+        slot: &Slot,
+        server: &RelayServer,
+    ) -> Result<(SocketAddr, SocketAddr), MediaError> {
+        let address = server.address;
+        match (&self.mode, &server.way) {
+            (Mode::Live(live), RelayWay::Udp) => Ok((live.bind_relay(slot, address)?, address)),
+            (Mode::Live(live), way) => live.bind_stream(slot, address, way),
+            (Mode::Driven(driven), RelayWay::Udp) => {
+                Ok((lock(driven).bind_relay(slot, address)?, address))
+            }
+            (Mode::Driven(_), _) => Err(MediaError::State(
+                "a driven engine has no streams: name relays over UDP".to_owned(),
+            )),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! They lie between the sockets and the transport: what a relay brings is given to the transport as
 //! if it had come to the relayed address, and what leaves from there goes by the relay.
 
+mod entry;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -11,34 +13,17 @@ use super::Session;
 use crate::MediaError;
 use crate::event::EventKind;
 use crate::transport::reflexive::Reflexive;
-use crate::transport::relay::{Relay, RelayCredentials, RelayEvent, RelaySettings};
+use crate::transport::relay::RelayEvent;
 use crate::transport::{GatheredCandidate, GatheredKind, Transmit, Transport};
+
+use entry::Entry;
+pub use entry::RelayAt;
 
 /// Relays a session may use at a time.
 pub(crate) const MOST_RELAYS: usize = 4;
 
-/// Where a relay is reached, as a session is told of it.
-#[derive(Debug, Clone)]
-pub struct RelayAt {
-    /// The socket of ours that leads there, and nowhere else.
-    pub local: SocketAddr,
-    /// The relay.
-    pub server: SocketAddr,
-    /// What the program calls it; for messages.
-    pub name: String,
-    /// Who we are there.
-    pub credentials: RelayCredentials,
-}
-
 /// Addresses at relays that are remembered as gone.
 const MOST_GONE: usize = 8;
-
-struct Entry {
-    at: RelayAt,
-    relay: Relay,
-    /// Kept when the relay is gone, to say whose address it was.
-    relayed: Option<SocketAddr>,
-}
 
 /// The relays and STUN questions of one session.
 pub(crate) struct Relays {
@@ -126,15 +111,9 @@ impl Session {
             .get_or_insert_with(|| Box::new(Relays::new(now)));
         own.failures = failures;
         own.until = Some(now + limit);
-        for at in relays {
-            let settings = RelaySettings {
-                credentials: at.credentials.clone(),
-                local: at.local.ip(),
-            };
-            let relay = Relay::new(now, identity.clone(), settings);
-            let relayed = None;
-            own.entries.push(Entry { at, relay, relayed });
-        }
+        let fresh = relays.into_iter();
+        own.entries
+            .extend(fresh.map(|at| Entry::new(now, identity, at)));
         let known: Vec<_> = own.questions.iter().map(Reflexive::local).collect();
         let fresh = stun.iter().filter(|(local, _)| !known.contains(local));
         own.questions
@@ -309,6 +288,7 @@ impl Session {
                         related,
                     });
                 }
+                RelayEvent::Redirected(next) => self.follow_relay(now, index, next),
                 RelayEvent::Lost(why) => self.lose_relay(now, index, &why),
             }
         }
@@ -322,6 +302,19 @@ impl Session {
             .iter_mut()
             .enumerate()
             .find_map(|(index, entry)| Some((index, entry.relay.poll_event()?)))
+    }
+
+    fn follow_relay(&mut self, now: Instant, index: usize, next: SocketAddr) {
+        let identity = &self.identity;
+        let own = self.relays.as_mut();
+        let is_followed = own.is_some_and(|own| own.entries[index].follow(now, identity, next));
+        if !is_followed {
+            self.lose_relay(
+                now,
+                index,
+                &format!("it sends us to {next}, which is not tried"),
+            );
+        }
     }
 
     fn lose_relay(&mut self, now: Instant, index: usize, why: &str) {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rtc::crypto::RTCCryptoProvider;
+use rtc::stun::addr::MappedAddress;
 use rtc::stun::attributes::{
-    ATTR_CHANNEL_NUMBER, ATTR_DATA, ATTR_LIFETIME, ATTR_NONCE, ATTR_REALM, ATTR_XOR_PEER_ADDRESS,
-    ATTR_XOR_RELAYED_ADDRESS, ATTR_XORMAPPED_ADDRESS,
+    ATTR_ALTERNATE_SERVER, ATTR_CHANNEL_NUMBER, ATTR_DATA, ATTR_LIFETIME, ATTR_NONCE, ATTR_REALM,
+    ATTR_XOR_PEER_ADDRESS, ATTR_XOR_RELAYED_ADDRESS, ATTR_XORMAPPED_ADDRESS,
 };
 use rtc::stun::error_code::{ErrorCode, ErrorCodeAttribute};
 use rtc::stun::integrity::MessageIntegrity;
@@ -36,6 +37,8 @@ pub(crate) struct TurnServer {
     pub(crate) lifetime: u32,
     /// It says nothing any more.
     pub(crate) is_dead: bool,
+    /// The relay it sends everybody to.
+    pub(crate) alternate: Option<SocketAddr>,
     /// Peers it lets nobody send to.
     pub(crate) forbidden: Option<IpAddr>,
     /// Channels are refused.
@@ -66,6 +69,7 @@ impl TurnServer {
             nonce_since: now,
             lifetime: 600,
             is_dead: false,
+            alternate: None,
             forbidden: None,
             has_channels: true,
             allocated_until: None,
@@ -169,6 +173,13 @@ impl TurnServer {
                 reason: b"No".to_vec(),
             };
             code.add_to(&mut message).unwrap();
+            if let (300, Some(alternate)) = (code.code.0, self.alternate) {
+                let mut other = MappedAddress::default();
+                (other.ip, other.port) = (alternate.ip(), alternate.port());
+                other
+                    .add_to_as(&mut message, ATTR_ALTERNATE_SERVER)
+                    .unwrap();
+            }
             message.add(ATTR_REALM, REALM.as_bytes());
             message.add(ATTR_NONCE, self.nonce.to_string().as_bytes());
             return message.raw;
@@ -184,6 +195,9 @@ impl TurnServer {
     fn verdict(&self, now: Instant, asked: &mut Message) -> u16 {
         let crypto = self.provider.crypto();
         let method = asked.typ.method;
+        if self.alternate.is_some() {
+            return 300;
+        }
         if MessageIntegrity::check(asked, &self.key, crypto).is_err() {
             return 401;
         }

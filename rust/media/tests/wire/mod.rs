@@ -430,7 +430,7 @@ impl Pair {
                     self.overheard.push(datagram.data.clone());
                 }
                 let is_stun = datagram.data.first().is_some_and(|first| *first < 4);
-                if !self.is_cut && !(self.drops_stun && is_stun) {
+                if !(self.is_cut || self.drops_stun && is_stun) {
                     self.flight.push_back((self.now + DELAY, datagram));
                 }
             }

@@ -121,6 +121,7 @@ fn durations(link: Link) -> Vec<f64> {
     took
 }
 
+/// RFC 6347 §4.2.4: a flight is sent again until it is answered, whatever is lost of both.
 #[test]
 fn handshakes_complete_over_links_that_lose() {
     for loss in [0.05, 0.2] {

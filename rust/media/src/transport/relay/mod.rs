@@ -1,12 +1,13 @@
 //! A TURN allocation (RFC 8656): an address at a relay that sends to us what peers send to it.
 //!
 //! Sans-I/O: whole messages and `now` go in; messages to the relay, events and the next deadline
-//! come out. After every call take `poll_transmit` and `poll_event` until both are empty. The way to the
-//! relay is UDP.
+//! come out. After every call take `poll_transmit` and `poll_event` until both are empty. What carries the
+//! messages, datagrams or a stream, is the owner's business.
 //!
 //! The client of `rtc` is not used: after a 438 it waits half a lifetime to refresh again, by which
 //! the allocation is gone, and it does not say which of its requests was given up.
 
+mod framing;
 mod peers;
 mod requests;
 mod wire;
@@ -21,6 +22,7 @@ use peers::{Peers, Wanted, Way};
 use requests::{Outcome, Requests};
 use wire::{Ask, Granted, Received, Refusal};
 
+pub use framing::{Framing, Malformed};
 pub use requests::RelayCredentials;
 
 pub(in crate::transport) use wire::{
@@ -36,7 +38,11 @@ const DEFAULT_LIFETIME: u32 = 600;
 /// Without a word for so long an address translator may forget us (RFC 8445 §11).
 const IDLE: Duration = Duration::from_secs(15);
 
+const TRY_ALTERNATE: u16 = 300;
 const ALLOCATION_MISMATCH: u16 = 437;
+
+/// Neither STUN nor a channel begins so: what carries a stream tells by it why there is none more.
+pub(crate) const STREAM_OVER: u8 = 0xc0;
 
 /// How an allocation is asked for.
 #[derive(Debug, Clone)]
@@ -45,6 +51,8 @@ pub struct RelaySettings {
     pub credentials: RelayCredentials,
     /// The address we ask from; the relayed one is to be of its family.
     pub local: IpAddr,
+    /// Messages go by a stream, which loses none: no request is sent twice (RFC 8489 §6.2.2).
+    pub is_stream: bool,
 }
 
 /// What an allocation reports.
@@ -57,6 +65,8 @@ pub enum RelayEvent {
         /// Ours, as the relay sees it.
         mapped: Option<SocketAddr>,
     },
+    /// It has none for us, and names another relay; this one is over (RFC 8489 §10).
+    Redirected(SocketAddr),
     /// There is none, or no more; the sentence says why.
     Lost(String),
     /// A peer has sent something.
@@ -77,6 +87,7 @@ enum State {
 /// One allocation at one relay.
 pub struct Relay {
     state: State,
+    is_stream: bool,
     requests: Requests,
     peers: Peers,
     last_sent: Instant,
@@ -88,10 +99,11 @@ pub struct Relay {
 impl Relay {
     /// Asks for an allocation.
     pub fn new(now: Instant, identity: Arc<Identity>, settings: RelaySettings) -> Self {
-        let mut requests = Requests::new(identity, settings.credentials);
+        let mut requests = Requests::new(identity, settings.credentials, settings.is_stream);
         requests.ask(now, Ask::Allocate(settings.local));
         let mut relay = Self {
             state: State::Allocating,
+            is_stream: settings.is_stream,
             requests,
             peers: Peers::default(),
             last_sent: now,
@@ -125,6 +137,9 @@ impl Relay {
     pub fn handle_message(&mut self, now: Instant, data: &[u8]) {
         if self.is_over() {
             return;
+        }
+        if self.is_stream && data.first() == Some(&STREAM_OVER) {
+            return self.lose(&String::from_utf8_lossy(&data[1..]));
         }
         match wire::read_untrusted(data) {
             Some(Received::Answer(id, answer)) => {
@@ -197,6 +212,11 @@ impl Relay {
     fn take_refusal(&mut self, now: Instant, ask: Ask, refusal: &Refusal) {
         let is_gone = refusal.code == ALLOCATION_MISMATCH;
         match ask {
+            Ask::Allocate(_) if refusal.code == TRY_ALTERNATE && refusal.alternate.is_some() => {
+                self.end();
+                let elsewhere = refusal.alternate.map(RelayEvent::Redirected);
+                self.events.extend(elsewhere);
+            }
             Ask::Permission(peer) if !is_gone => {
                 self.peers.take_permission(now, peer, false);
             }

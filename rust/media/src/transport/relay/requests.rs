@@ -13,6 +13,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// DEVIATION: RFC 8489 §6.2.1 sends seven times, in 39.5 s. A call whose relay is gone must find
 /// another path sooner: four times, and given up after 7.5 s.
 const MOST_SENDS: u32 = 4;
+/// When a stream is given up that answers nothing; a datagram's last repeat has waited as long.
+const STREAM_PATIENCE: Duration = Duration::from_millis(7500);
 /// Times in a row that a nonce may be stale: a relay that gives none we could use is of none.
 const MOST_STALE: u8 = 3;
 const MOST_PENDING: usize = 64;
@@ -60,16 +62,22 @@ pub(super) enum Outcome {
 pub(super) struct Requests {
     identity: Arc<Identity>,
     credentials: RelayCredentials,
+    is_stream: bool,
     proof: Option<Proof>,
     pending: Vec<Pending>,
     transmits: VecDeque<Vec<u8>>,
 }
 
 impl Requests {
-    pub(super) fn new(identity: Arc<Identity>, credentials: RelayCredentials) -> Self {
+    pub(super) fn new(
+        identity: Arc<Identity>,
+        credentials: RelayCredentials,
+        is_stream: bool,
+    ) -> Self {
         Self {
             identity,
             credentials,
+            is_stream,
             proof: None,
             pending: Vec::new(),
             transmits: VecDeque::new(),
@@ -105,9 +113,14 @@ impl Requests {
             ask,
             bytes,
             is_signed: self.proof.is_some(),
-            sends: 1,
+            sends: if self.is_stream { MOST_SENDS } else { 1 },
             stale,
-            due: now + FIRST_WAIT,
+            due: now
+                + if self.is_stream {
+                    STREAM_PATIENCE
+                } else {
+                    FIRST_WAIT
+                },
         });
     }
 

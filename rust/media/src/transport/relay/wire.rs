@@ -3,8 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use rtc::crypto::RTCCrypto;
+use rtc::stun::addr::MappedAddress;
 use rtc::stun::attributes::{
-    ATTR_CHANNEL_NUMBER, ATTR_DATA, ATTR_LIFETIME, ATTR_NONCE, ATTR_REALM,
+    ATTR_ALTERNATE_SERVER, ATTR_CHANNEL_NUMBER, ATTR_DATA, ATTR_LIFETIME, ATTR_NONCE, ATTR_REALM,
     ATTR_REQUESTED_ADDRESS_FAMILY, ATTR_REQUESTED_TRANSPORT, ATTR_USERNAME, ATTR_XOR_PEER_ADDRESS,
     ATTR_XOR_RELAYED_ADDRESS, AttrType,
 };
@@ -98,6 +99,8 @@ pub(in crate::transport) struct Refusal {
     pub(in crate::transport) reason: String,
     pub(in crate::transport) realm: Option<Vec<u8>>,
     pub(in crate::transport) nonce: Option<Vec<u8>>,
+    /// Where it sends us instead.
+    pub(in crate::transport) alternate: Option<SocketAddr>,
 }
 
 /// What came from the relay.
@@ -232,7 +235,15 @@ fn refusal(message: &Message) -> Option<Refusal> {
         reason: reason.take(REASON_LETTERS).collect(),
         realm: message.get(ATTR_REALM).ok(),
         nonce: message.get(ATTR_NONCE).ok(),
+        alternate: alternate(message),
     })
+}
+
+fn alternate(message: &Message) -> Option<SocketAddr> {
+    let mut found = MappedAddress::default();
+    found.get_from_as(message, ATTR_ALTERNATE_SERVER).ok()?;
+    let is_usable = !found.ip.is_unspecified() && !found.ip.is_multicast() && found.port != 0;
+    is_usable.then(|| SocketAddr::new(found.ip, found.port))
 }
 
 fn add_address(message: &mut Message, kind: AttrType, address: SocketAddr) {
