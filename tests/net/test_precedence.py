@@ -7,6 +7,7 @@ import random
 import pytest
 from tests.net.fake_dns import FakeDns
 
+from trivox.net.dns_records import Srv
 from trivox.net.precedence import Precedence
 from trivox.net.resolver import Resolver
 
@@ -40,6 +41,27 @@ def machine(*own):
 )
 def test_the_order_is_that_of_rfc_6724(own, hosts, best):
     assert machine(*own).order(hosts) == best
+
+
+async def test_each_server_of_a_domain_is_asked_in_both_families(autojump_clock):
+    """RFC 7984 §4.1: A and AAAA of each; the order of the servers comes before that of families."""
+    names = [Srv(priority, 0, 5060, f"s{priority}.test") for priority in (1, 2)]
+    both = {f"s{n}.test": (f"198.51.100.{n}", f"2001:db8::{n}") for n in (1, 2)}
+    records = {("_sip._udp.a.test", "SRV"): tuple(names)}
+    for host, (old, new) in both.items():
+        records |= {(host, "A"): (old,), (host, "AAAA"): (new,)}
+    precedence = machine("198.51.100.9", "2001:db8::9")
+    draw = random.Random(1).random
+    made = Resolver(FakeDns(records), has_records=True, draw=draw, precedence=precedence)
+
+    target = await made.resolve("sip:a.test")
+
+    assert [host for host, _ in target.addresses] == [
+        "2001:db8::1",
+        "198.51.100.1",
+        "2001:db8::2",
+        "198.51.100.2",
+    ]
 
 
 async def test_the_addresses_of_a_name_are_tried_in_that_order(autojump_clock):

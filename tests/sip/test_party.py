@@ -118,12 +118,18 @@ def test_any_text_is_read_or_passed_over(lines: list[str]) -> None:
 
 
 def test_a_user_prefers_and_a_network_asserts_rfc_3325_section_9() -> None:
+    """RFC 3323 §4.2."""
     assert identity_headers("<sip:a@b>", (), is_network=False) == (
         ("P-Preferred-Identity", "<sip:a@b>"),
     )
     assert identity_headers("<sip:a@b>", ("id", "critical"), is_network=True) == (
         ("P-Asserted-Identity", "<sip:a@b>"),
         ("Privacy", "id;critical"),
+        ("Proxy-Require", "privacy"),
+    )
+    assert identity_headers("<sip:a@b>", ("session", "header"), is_network=True) == (
+        ("P-Asserted-Identity", "<sip:a@b>"),
+        ("Privacy", "session;header"),
     )
 
 

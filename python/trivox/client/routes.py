@@ -88,7 +88,7 @@ class Routes:
         named = await self._endpoint.resolve(NameAddr.parse(routes[0]).uri)
         hop = self._endpoint.hops.permit(named, own.in_use.flow, own.in_use.destination)
         account.secrets.trust(routes[0].strip("<>"), hop.addresses, is_given=True)
-        return self._route_to(target, hop, account, settings, routes)
+        return await self._route_to(target, hop, account, settings, routes)
 
     async def to_registrar(self, account: Account, proxy: str | None) -> Route:
         """Resolve the registrar or the proxy before it."""
@@ -116,9 +116,11 @@ class Routes:
             account.secrets.trust(proxy or target, resolved.addresses, is_given=bool(proxy))
         elif proxy:
             self.learned([host for host, _ in resolved.addresses])
-        return self._route_to(target, resolved, account, settings, routes or routes_by(proxy, ()))
+        return await self._route_to(
+            target, resolved, account, settings, routes or routes_by(proxy, ())
+        )
 
-    def _route_to(
+    async def _route_to(
         self,
         target: str,
         resolved: Target,
@@ -126,13 +128,13 @@ class Routes:
         settings: CallSettings | None,
         routes: tuple[str, ...],
     ) -> Route:
-        """Begin the flow to the first address there is a way to."""
+        """Begin the flow to the first address there is a way to, or to the quicker family."""
         is_secure = is_sips(target)
         if is_secure and not resolved.is_secure:
             raise ConnectionNetworkError(
                 f"{target} wants TLS all the way: the proxy has to have it"
             )
-        flow, peer = self._endpoint.hops.first_flow(resolved)
+        flow, peer = await self._endpoint.hops.quickest_flow(resolved)
         route = self._route(flow, peer, account, settings, routes, is_secure=is_secure)
         return dataclasses.replace(route, target=resolved)
 

@@ -6,12 +6,15 @@ import dataclasses
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
+import trio
+
 from trivox.errors import (
     ConnectionNetworkError,
     InvalidUriError,
     NotSupportedError,
     TargetRefusedError,
 )
+from trivox.net.eyeballs import first_to_stand, rivals, wins_alone
 from trivox.net.interfaces import beside
 from trivox.net.route import host_port, is_ipv6, is_wildcard
 from trivox.net.target import SECURE
@@ -85,6 +88,30 @@ class NextHops:
             except ConnectionNetworkError as error:
                 failure = failure or error
         raise failure or ConnectionNetworkError(f"{target.host} has no address")
+
+    async def quickest_flow(self, target: Target) -> tuple[AnyFlow, Address]:
+        """Return the flow to the best address, or to the other family's where that stands sooner.
+
+        What did not stand in time is tried last for a while, and closed if nothing waits for it.
+        Errors as of `first_flow`.
+        """
+        pair = rivals(target)
+        if pair is None:
+            return self.first_flow(target)
+        flow, address = self.first_flow(target)
+        if address != pair[0] or isinstance(flow, UdpFlow) or await wins_alone(flow):
+            return flow, address
+        try:
+            other = self.flow_to(dataclasses.replace(target, addresses=(pair[1],)))
+        except ConnectionNetworkError:
+            return flow, address
+        if isinstance(other, UdpFlow) or await first_to_stand(flow, other) is flow:
+            return flow, address
+        if flow.wire.outbox.is_empty:
+            flow.close()
+        until = trio.current_time() + self.blocklist.LIFETIME
+        self.blocklist.add(target.transport, address, until)
+        return other, pair[1]
 
     def next_hop(
         self, uri: str, flow: int, source: Address, *, is_secure: bool = False

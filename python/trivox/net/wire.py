@@ -67,6 +67,10 @@ class Wire:
         self._scope = trio.CancelScope(deadline=self.patience.deadline)
         self._answer_by = math.inf
         self.is_finishing = False
+        self.is_open = False
+        """Whether the connection stands, its handshakes done."""
+        self.settled = trio.Event()
+        """Set once that is known: it stands, or never will."""
         self.failure: BaseException | None = None
         """What ended the connection, if it was no clean end."""
         self.peer_names: tuple[str, ...] = ()
@@ -126,6 +130,8 @@ class Wire:
         try:
             with self._scope:
                 owned = connection = await self._opened(connector, reader)
+                self.is_open = True
+                self.settled.set()
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._write, connection)
                     await reader.read(connection)
@@ -139,6 +145,8 @@ class Wire:
             self.failure = _first(group)
         finally:
             self._scope.cancel()
+            self.is_open = False
+            self.settled.set()
             owned.close()
 
     async def _opened(self, connector: Connector, reader: Reader) -> StreamConnection:

@@ -152,7 +152,10 @@ def identity_headers(party: str, privacy: Iterable[str], *, is_network: bool) ->
     """
     asked = tuple(privacy)
     name = ASSERTED if is_network else PREFERRED
-    wanted = ((PRIVACY, ";".join(asked)),) if asked else ()
+    wanted: Headers = ((PRIVACY, ";".join(asked)),) if asked else ()
+    if "critical" in asked:
+        # Rather refused with 420 than passed on by a proxy that cannot do it (RFC 3323 §4.2).
+        wanted += (("Proxy-Require", "privacy"),)
     return ((name, party), *wanted)
 
 
