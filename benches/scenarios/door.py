@@ -63,6 +63,7 @@ def _shut(answers: int) -> SipCore:
         strangers_per_second=0,
         sources=4096,
         overload_control=True,
+        unacknowledged=2000,
     )
     core.shut_door(True)
     return core

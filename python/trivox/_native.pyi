@@ -175,6 +175,7 @@ class SipCore:
         sources: int,
         strangers_per_second: float,
         overload_control: bool,
+        unacknowledged: int,
     ) -> None:
         """Set the limits at the door: which requests from outside come in (0.0 a second: no limit)."""
     def exempt_sources(self, networks: list[tuple[IPv4Address | IPv6Address, int]]) -> None:

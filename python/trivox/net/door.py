@@ -65,6 +65,9 @@ class DoorLimits:
     more are answered 481 from the SIP core, within `refusals_per_second`, or dropped; None: no limit."""
     overload_control: bool = True
     """Offer in our Via to send less outside of dialogs to who asks for it, and do so (RFC 7339)."""
+    unacknowledged: int = 2000
+    """Calls answered by a 2xx whose ACK is not here; beyond, the one that has waited longest is given
+    up, as it is after 64·T1."""
     max_transactions: int = 1_000_000
     """Live transactions beyond which any request outside of them is answered 503."""
     receive_buffer: int = 8 * 1024 * 1024
@@ -138,6 +141,7 @@ class DoorLimits:
             sources=self.sources,
             strangers_per_second=math.inf if strangers is None else strangers,
             overload_control=self.overload_control,
+            unacknowledged=self.unacknowledged,
         )
 
 

@@ -63,3 +63,38 @@ impl MediaError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Error;
+
+    use super::*;
+
+    fn is_exhaustion(number: i32) -> bool {
+        MediaError::system("bind", Error::from_raw_os_error(number)).is_exhaustion()
+    }
+
+    #[test]
+    fn what_the_machine_has_no_more_of_is_told_from_what_is_wrong() {
+        let (emfile, enfile, enomem) = (24, 23, 12);
+        let (enetunreach, eacces, eaddrnotavail, einval) = (101, 13, 99, 22);
+
+        assert!([emfile, enfile, enomem].into_iter().all(is_exhaustion));
+        let wrong = [enetunreach, eacces, eaddrnotavail, einval];
+        assert!(!wrong.into_iter().any(is_exhaustion));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn buffers_and_ports_run_out_too() {
+        let (enobufs, eaddrinuse) = (105, 98);
+
+        assert!(is_exhaustion(enobufs) && is_exhaustion(eaddrinuse));
+    }
+
+    #[test]
+    fn only_the_system_runs_out() {
+        assert!(!MediaError::Full("24 frames".into()).is_exhaustion());
+        assert!(!MediaError::File("error 24".into()).is_exhaustion());
+    }
+}

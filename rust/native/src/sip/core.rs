@@ -121,7 +121,7 @@ impl SipCore {
 
     #[pyo3(signature = (*, refusals_per_second, retry_after, calls_per_second, waiting,
         waiting_seconds, target_delay, overload_seconds, requests_per_source, source_ban, sources,
-        strangers_per_second, overload_control))]
+        strangers_per_second, overload_control, unacknowledged))]
     fn set_door(
         &self,
         refusals_per_second: u32,
@@ -136,6 +136,7 @@ impl SipCore {
         sources: usize,
         strangers_per_second: f64,
         overload_control: bool,
+        unacknowledged: usize,
     ) {
         self.lock().set_door(DoorSettings {
             refusals_per_second,
@@ -150,6 +151,7 @@ impl SipCore {
             sources,
             strangers_per_second,
             overload_control,
+            unacknowledged,
         });
     }
 

@@ -43,11 +43,12 @@ pub(super) fn send_all(descriptor: RawFd, output: &[Output]) -> Sent {
     sent
 }
 
+/// EACCES is a broadcast address, or a route that prohibits.
 fn is_for_good(error: Errno) -> bool {
-    use Errno::{EADDRNOTAVAIL, EAFNOSUPPORT, EHOSTUNREACH, EINVAL, EMSGSIZE, ENETUNREACH};
+    use Errno::{EACCES, EADDRNOTAVAIL, EAFNOSUPPORT, EHOSTUNREACH, EINVAL, EMSGSIZE, ENETUNREACH};
     matches!(
         error,
-        EADDRNOTAVAIL | EAFNOSUPPORT | EHOSTUNREACH | EINVAL | EMSGSIZE | ENETUNREACH
+        EACCES | EADDRNOTAVAIL | EAFNOSUPPORT | EHOSTUNREACH | EINVAL | EMSGSIZE | ENETUNREACH
     )
 }
 

@@ -300,6 +300,7 @@ impl SipCore {
             return;
         }
         server.is_acknowledged = true;
+        self.unacknowledged.remove(&id);
         let event = self.event(EventKind::Ack, id, material.message.take());
         events.push(event);
     }

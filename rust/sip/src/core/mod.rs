@@ -18,6 +18,7 @@ mod stun;
 #[cfg(test)]
 mod tests;
 mod types;
+mod unacknowledged;
 mod undelivered;
 
 use std::collections::BTreeSet;
@@ -57,6 +58,8 @@ pub struct SipCore {
     dialogs: Map<u128, i64>,
     /// INVITE server transactions by what a merged copy shares with them (RFC 3261 §8.2.2.2).
     merges: Map<u128, u64>,
+    /// Answered INVITEs that made a dialog and whose ACK is not here, in order of their arrival.
+    unacknowledged: BTreeSet<u64>,
     /// Client transactions by flow, for when one is closed.
     by_flow: BTreeSet<(u64, u64)>,
     timers: Timers,
@@ -92,6 +95,7 @@ impl SipCore {
             acks: Map::default(),
             merges: Map::default(),
             dialogs: Map::default(),
+            unacknowledged: BTreeSet::new(),
             by_flow: BTreeSet::new(),
             timers: Timers::default(),
             output: Vec::new(),
@@ -210,6 +214,7 @@ impl SipCore {
             ("dialogs", self.dialogs.len() as u64),
             ("timers", self.transactions.values().map(armed).sum()),
             ("flows", self.flows.len() as u64),
+            ("unacknowledged", self.unacknowledged.len() as u64),
         ];
         all.extend(self.counters.items());
         all.extend(self.door.items());
@@ -296,6 +301,7 @@ impl SipCore {
             }
             Side::Server(server) => {
                 self.servers.remove(&transaction.key);
+                self.unacknowledged.remove(&id);
                 if let Some(key) = server.ack_key {
                     self.acks.remove(&key);
                 }

@@ -24,6 +24,7 @@ impl SipCore {
             return Ok(false);
         };
         let is_invite = transaction.machine == Machine::ServerInvite;
+        let is_new = request.tag(HeaderName::To).is_empty();
         if !is_invite && ((101..200).contains(&reply.status) || reply.status == 408) {
             return Ok(false);
         }
@@ -60,7 +61,11 @@ impl SipCore {
         } else {
             input_of(reply.status)
         };
-        Ok(self.step(id, input, now, material, &mut Vec::new()))
+        let is_taken = self.step(id, input, now, material, &mut Vec::new());
+        if is_taken && is_invite && is_new && input == Input::Success {
+            self.await_ack(id, now);
+        }
+        Ok(is_taken)
     }
 
     /// Bind the dialog of an answer and remember what its ACK will carry.

@@ -202,10 +202,11 @@ pub struct Counters {
     pub(crate) refused: u64,
     pub(crate) panics: u64,
     pub(crate) throttled: u64,
+    pub(crate) given_up: u64,
 }
 
 impl Counters {
-    pub(crate) fn items(&self) -> [(&'static str, u64); 9] {
+    pub(crate) fn items(&self) -> [(&'static str, u64); 10] {
         [
             ("received", self.received),
             ("sent", self.sent),
@@ -216,6 +217,7 @@ impl Counters {
             ("refused", self.refused),
             ("panics", self.panics),
             ("throttled", self.throttled),
+            ("given_up", self.given_up),
         ]
     }
 }

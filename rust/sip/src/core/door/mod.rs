@@ -82,6 +82,11 @@ impl Door {
         self.settings.overload_control
     }
 
+    /// How many answered calls may wait for their ACK.
+    pub(super) fn most_unacknowledged(&self) -> usize {
+        self.settings.unacknowledged
+    }
+
     /// Whether nothing is to be asked of a new request but whether the turn has room for it.
     fn is_wide_open(&self, source: Origin<'_>) -> bool {
         let settings = &self.settings;
@@ -282,9 +287,11 @@ impl SipCore {
         let has_turn = door.room.is_empty() && door.turns.take();
         let customer = caller.source.ip().map_or(0, customer);
         let is_full = !has_turn && door.room.len() >= door.turns.room(&settings, now);
+        let mut loser = None;
         if is_full {
             door.turns.extend(now);
-            if door.room.place_for(customer).is_none() {
+            loser = door.room.place_for(customer);
+            if loser.is_none() {
                 return self.refuse(caller, Cause::Load);
             }
         }
@@ -296,7 +303,7 @@ impl SipCore {
             return true;
         }
         // Nobody loses a place to a caller that does not come in.
-        if is_full && let Some(guest) = door.room.give_place_to(customer) {
+        if let Some(guest) = loser.and_then(|loser| door.room.take_last_of(loser)) {
             self.refuse_waiting(&guest, true, now);
         }
         let door = &mut self.door;

@@ -77,10 +77,12 @@ impl Room {
         (most > own + 1).then_some(largest)
     }
 
-    /// Take out the last of whoever has most places, where one more of `customer` may have it.
-    pub(super) fn give_place_to(&mut self, customer: u128) -> Option<Waiting> {
-        let largest = self.place_for(customer)?;
-        let at = self.queue.iter().rposition(|one| one.customer == largest)?;
+    /// Take out the last of a customer's: it is the one that has waited least.
+    pub(super) fn take_last_of(&mut self, customer: u128) -> Option<Waiting> {
+        let at = self
+            .queue
+            .iter()
+            .rposition(|one| one.customer == customer)?;
         self.take_at(at)
     }
 

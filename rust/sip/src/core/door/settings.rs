@@ -28,6 +28,8 @@ pub struct DoorSettings {
     pub strangers_per_second: f64,
     /// Whether we offer to send less to who asks for it (RFC 7339).
     pub overload_control: bool,
+    /// Answered calls that may wait for their ACK; beyond, the oldest is given up.
+    pub unacknowledged: usize,
 }
 
 impl Default for DoorSettings {
@@ -45,6 +47,7 @@ impl Default for DoorSettings {
             sources: 4096,
             strangers_per_second: f64::INFINITY,
             overload_control: true,
+            unacknowledged: 2000,
         }
     }
 }
