@@ -266,3 +266,17 @@ async def test_an_outbound_proxy_is_exempt_once_it_was_found(autojump_clock, wor
 
         assert set(answers.values()) == {200}
         nursery.cancel_scope.cancel()
+
+
+async def test_a_trunk_whose_addresses_change_for_ever_is_remembered_within_bounds(
+    autojump_clock, world, monkeypatch
+) -> None:
+    monkeypatch.setattr("trivox.client.wiring._MOST_SERVERS", 8)
+    async with world().client() as client:
+        wiring = client._wiring
+        for number in range(100):
+            wiring.exempt((f"192.0.2.{number}", "198.51.100.1"))
+
+        assert len(wiring._servers) == 8
+        assert "192.0.2.99" in wiring._servers
+        assert "192.0.2.1" not in wiring._servers

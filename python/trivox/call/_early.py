@@ -14,7 +14,6 @@ from trivox.actor.correlation import log_fields
 from trivox.call._gathering import CallGathering
 from trivox.call._listening import CallListening
 from trivox.call.events import EarlyMediaStarted, Originator
-from trivox.call.farewell import RETRY_AFTER
 from trivox.call.header_rules import HeaderArguments, checked_headers
 from trivox.call.messages import reason_of
 from trivox.call.settings import DEFAULT_OFFERED_MEDIA
@@ -213,7 +212,7 @@ class CallEarly(CallGathering):
         self._farewell.status = 488 if isinstance(error, StreamError) else 500
         if isinstance(error, EngineExhaustedError):
             # Others may have room, or we a moment later (RFC 3261 §21.5.4).
-            self._farewell.status, self._farewell.headers = 503, RETRY_AFTER
+            self._farewell.status, self._farewell.headers = 503, self._host.retry_after
             _LOGGER.warning("call %s refused: %s", self.id, error, extra=log_fields(self.id))
         self._fail(self._farewell.status, str(error), None, Originator.SYSTEM, Trigger.MEDIA_FAILED)
 

@@ -16,7 +16,7 @@ from trivox.call._redirecting import CallRedirecting
 from trivox.call._requests import RELAY, InfoTones
 from trivox.call.end_scope import CancelOnEnd
 from trivox.call.events import CallEnd, EndReason, Originator
-from trivox.call.farewell import RETRY_AFTER, Farewell
+from trivox.call.farewell import Farewell
 from trivox.call.media_leg import MediaLeg
 from trivox.call.messages import headers_of
 from trivox.call.origin import CallOrigin, origin_of
@@ -292,7 +292,7 @@ class Call(CallRedirecting):
         elif isinstance(error, Exception):
             self._refuse(RAISED)
         else:
-            self._refuse(CANCELLED, RETRY_AFTER)
+            self._refuse(CANCELLED, self._host.retry_after)
 
     def _fail_by_listener(self, error: Exception) -> None:
         """Hang up because a listener raised, under FAIL_CALL."""

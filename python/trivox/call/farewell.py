@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from trivox.call.settings import RejectMode
 
 if TYPE_CHECKING:
     from trivox.sip.outputs import Headers
-
-RETRY_AFTER: Final = (("Retry-After", "5"),)
-"""Goes with a 503 of a call's own."""
 
 
 @dataclass(slots=True)

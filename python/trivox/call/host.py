@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trivox.net.target import Target
     from trivox.net.transport import Address
     from trivox.sip.identity import LocalIdentity
-    from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
+    from trivox.sip.outputs import Forget, Headers, SendAck, SendCancel, SendRequest, SendResponse
 
 
 class Timer(Protocol):
@@ -82,6 +82,11 @@ class CallHost(Protocol):
     @property
     def hangup_timeout(self) -> float:
         """Seconds leaving a call waits for its end."""
+        ...
+
+    @property
+    def retry_after(self) -> Headers:
+        """The Retry-After header of a 503."""
         ...
 
     def media_hosts(self, route: Route, transport: str) -> tuple[str, ...]:

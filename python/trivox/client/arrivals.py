@@ -58,7 +58,7 @@ class Arrivals:
     @property
     def retry_after(self) -> Headers:
         """The Retry-After header of our 503s."""
-        return (("Retry-After", str(self.client.config.retry_after)),)
+        return self._wiring.retry_after
 
     def close(self) -> None:
         """Take no more calls."""

@@ -39,8 +39,10 @@ if TYPE_CHECKING:
     from trivox.net.dns_records import Dns
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import SocketFactory
-    from trivox.sip.outputs import SendAck, SendCancel
+    from trivox.sip.outputs import Headers, SendAck, SendCancel
 
+_MOST_SERVERS: Final = 4096
+"""Addresses of servers without a limit; what the DNS says of a trunk may change with each answer."""
 _UNTRACED: Final[deque[TraceRecord]] = deque(maxlen=0)
 """What calls keep of their messages where none are kept."""
 
@@ -136,7 +138,7 @@ class Wiring:
         )
         self.routes = Routes(self.endpoint, config)
         self.routes.learned = self.exempt
-        self._servers: set[str] = set()
+        self._servers: dict[str, None] = {}
         self.respond = self.endpoint.respond
         self.forget = self.endpoint.forget
         self.registering = Registering(self, seed)
@@ -159,9 +161,12 @@ class Wiring:
 
     def exempt(self, servers: Iterable[str]) -> None:
         """Let servers that the program named bring more than strangers may."""
-        before = len(self._servers)
-        self._servers.update(servers)
-        if len(self._servers) > before or not servers:
+        new = dict.fromkeys(server for server in servers if server not in self._servers)
+        self._servers.update(new)
+        while len(self._servers) > _MOST_SERVERS:
+            # One that is still in use is learned again with its next look-up.
+            del self._servers[next(iter(self._servers))]
+        if new or not servers:
             self.owner.config.door.exempt(self.endpoint.core, self._servers)
 
     async def wait_quiet(self) -> None:
@@ -180,6 +185,11 @@ class Wiring:
     def hangup_timeout(self) -> float:
         """Seconds leaving a call waits for its end."""
         return self.owner.config.hangup_timeout
+
+    @property
+    def retry_after(self) -> Headers:
+        """The Retry-After header of our 503s."""
+        return (("Retry-After", str(self.owner.config.retry_after)),)
 
     @property
     def start_soon(self) -> StartSoon:
