@@ -88,6 +88,16 @@ def test_the_clock_is_read_in_one_rust_file():
     )
 
 
+def test_the_wall_clock_times_nothing():
+    read = re.compile(r"\btime\.(time|time_ns|localtime|gmtime)\(|\bdatetime\b|\bSystemTime::now")
+    sources = [p for p in PYTHON + RUST if not is_test(p)]
+
+    assert [name(p) for p in sources if read.search(p.read_text())] == [
+        # Only says how a reader of its files may put our times into the day.
+        "python/trivox/observe/pcapng.py"
+    ]
+
+
 def test_types_of_the_webrtc_crates_stay_in_their_rooms():
     rooms = ("rust/media/src/transport/", "rust/media/src/session/offer_answer.rs")
     uses = re.compile(r"\brtc::")

@@ -108,7 +108,11 @@ def bad_lengths(number: int) -> list[bytes]:
 
 def mutated(draw: random.Random, number: int) -> bytes:
     """Return a good message with a few things done to it."""
-    good = templates(number)
+    return bent(draw, templates(number))
+
+
+def bent(draw: random.Random, good: list[bytes]) -> bytes:
+    """Return one of several messages with a few things done to it."""
     data = bytearray(draw.choice(good))
     for _ in range(draw.randint(1, 5)):
         place = draw.randrange(len(data))
