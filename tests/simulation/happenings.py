@@ -15,7 +15,19 @@ if TYPE_CHECKING:
 
 MANY = 500
 """Calls from which on a run has everything; a shorter one may be lucky."""
-METHODS = (b"INVITE", b"ACK", b"BYE", b"CANCEL", b"PRACK", b"REFER", b"NOTIFY", b"INFO", b"MESSAGE")
+METHODS = (
+    b"SUBSCRIBE",
+    b"REGISTER",
+    b"INVITE",
+    b"ACK",
+    b"BYE",
+    b"CANCEL",
+    b"PRACK",
+    b"REFER",
+    b"NOTIFY",
+    b"INFO",
+    b"MESSAGE",
+)
 _FLOWS = (
     "PRACK",
     "REFER",
@@ -23,6 +35,7 @@ _FLOWS = (
     "CANCEL",
     "INFO",
     "MESSAGE",
+    "SUBSCRIBE",
     "re-INVITE",
     "491",
     "transfer done",

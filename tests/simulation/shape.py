@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 from trivox.testing import LinkFaults
@@ -59,6 +60,10 @@ class Shape:
     """Whether callers know the first proxy by its name."""
     patient: bool = False
     """Whether every call is answered, and nobody gives up: what fails then is the network's doing."""
+    watches: int = 4
+    """Subscriptions of callers to the mailboxes of callees."""
+    letters: int = 40
+    """MESSAGEs outside of calls."""
     settled: float = 400.0
     """Seconds after the last call's end by which nothing of it may be left; every timer is shorter."""
 
@@ -77,6 +82,11 @@ class Shape:
         )
 
     @property
+    def is_lossy(self) -> bool:
+        """Whether it is harsh for its loss alone."""
+        return self.is_harsh and not dataclasses.replace(self, loss=0.0).is_harsh
+
+    @property
     def is_refreshed(self) -> bool:
         """Whether calls talk for so long that their sessions are refreshed meanwhile."""
         return self.talk is not None and self.talk[1] > self.session_expires / 2
@@ -88,7 +98,7 @@ class Shape:
 
 
 WEATHER: dict[str, Shape] = {
-    "rough": Shape(),
+    "rough": Shape(registered=60),
     "listeners": Shape(listener_errors=True, loss=0.05),
     "streams": Shape(transport="tcp", largest_piece=600),
     "bytewise": Shape(transport="tcp", largest_piece=3, per_second=10.0),

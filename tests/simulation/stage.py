@@ -44,6 +44,8 @@ EDGE, HOME = "10.0.0.2", "10.0.0.1"
 EDGE_NAME, HOME_NAME = "edge.example", "home.example"
 TEAM = "team"
 """The user that all callees are."""
+PACKAGE = "message-summary"
+"""The events that callees tell."""
 WARM_UP = "warm-up"
 """The number of calls that belong to no plan."""
 DOWN = 3.0
@@ -95,6 +97,8 @@ class Stage:
         self.boards: dict[str, Switchboard] = {}
         self._lives: dict[str, trio.CancelScope] = {}
         self._is_over = False
+        self.attend: Callable[[str, Client], None] = lambda _party, _client: None
+        """Told of each program that has begun."""
         self.restarted: list[tuple[float, str]] = []
         """Who ended, and when."""
         self.addresses: dict[str, str] = {}
@@ -239,6 +243,7 @@ class Stage:
         async with self._client(name, address, incarnation) as client:
             self.clients[name] = client
             self._watch(name, client)
+            self.attend(name, client)
             if incarnation == 0:
                 await self._register(client)
                 task_status.started()
@@ -270,6 +275,7 @@ class Stage:
             trace=self.trace.hook(name),
             dns=self._dns(name, incarnation) if self.shape.dns and not is_callee else None,
             seed=self._seed_of(f"{name}.{incarnation}"),
+            event_packages=(PACKAGE,) if is_callee else (),
         )
 
     def _dns(self, name: str, incarnation: int) -> SimulatedDns:

@@ -26,7 +26,7 @@ from .world import simulate
 @pytest.fixture
 def outcome():
     logging.getLogger("trivox.serve").setLevel(logging.CRITICAL)
-    yield simulate(5, Shape(calls=25))
+    yield simulate(5, Shape(calls=25, watches=2, letters=10, registered=60))
     logging.getLogger("trivox.serve").setLevel(logging.NOTSET)
 
 
@@ -452,7 +452,11 @@ def test_who_talks_on_to_somebody_who_died_is_found(outcome):
     side = next(
         each
         for each in outcome.trace.sides
-        if each.call.direction == "incoming" and "Connected" in each.names
+        if each.call.direction == "incoming"
+        and "Connected" in each.names
+        and each.number < len(outcome.plans)
+        and not outcome.plans[each.number].transfer
+        and not outcome.plans[each.number].is_forked
     )
     plans = [dataclasses.replace(plan, is_forked=False) for plan in outcome.plans]
     caller = next(
@@ -467,3 +471,65 @@ def test_who_talks_on_to_somebody_who_died_is_found(outcome):
     changed = dataclasses.replace(outcome, plans=plans, shape=shape, restarted=((at, side.party),))
 
     _judged(changed, f"s after {side.party} had died")
+
+
+# Beside calls
+
+
+def _watch(outcome):
+    return next(watch for watch in outcome.post.watches if watch.told)
+
+
+def test_a_watcher_that_did_not_hear_the_last_state_is_found(outcome):
+    _watch(outcome).told.pop()
+
+    _judged(outcome, "did not hear the last state")
+
+
+def test_a_state_that_goes_back_and_one_nobody_said_are_found(outcome):
+    told = _watch(outcome).told
+    told += [told[-1] + 1, told[-1]]
+
+    _judged(outcome, "went back")
+    told.sort()
+    _judged(outcome, f"was told {told[-1]} of {told[-1] - 1}")
+
+
+def test_a_subscription_that_was_lost_or_never_ended_is_found(outcome):
+    watch = _watch(outcome)
+    watch.failure = "SubscriptionError"
+    _judged(outcome, "was lost: SubscriptionError")
+
+    watch.failure, watch.subscription.end = "", None
+    _judged(outcome, "has no end")
+
+
+def test_a_letter_that_came_twice_or_never_or_was_refused_is_found(outcome):
+    first, second, third, *_ = outcome.post.letters
+    outcome.post.received[first.mailbox].append(first.number)
+    outcome.post.received[second.mailbox].remove(second.number)
+    third.status = 404
+
+    _judged(outcome, f"letter {first.number} came 2 times")
+    _judged(outcome, f"letter {second.number} was answered by nobody who has it")
+    _judged(outcome, f"letter {third.number} was answered 404")
+
+
+def test_a_registration_that_ran_out_or_is_refreshed_too_often_is_found(outcome):
+    answers = [
+        message
+        for message in outcome.trace.messages
+        if message.direction == "in"
+        and message.party == "callee0"
+        and message.data.startswith(b"SIP/2.0 200")
+        and b" REGISTER" in message.data
+    ]
+    one = answers[0].data.partition(b"Call-ID: ")[2].partition(b"\r\n")[0]
+    later = [each for each in answers if one in each.data][1:]
+    often = dataclasses.replace(outcome.shape, registered=6000)
+    _judged(dataclasses.replace(outcome, shape=often), "was registered")
+
+    for message in later:
+        outcome.trace.messages.remove(message)
+
+    _judged(outcome, "callee0 was not registered for")

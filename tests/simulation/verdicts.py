@@ -10,6 +10,7 @@ from trivox.call.states import CallDirection
 
 from .handovers import judge_handovers
 from .happenings import judge_happenings
+from .letters import judge_letters, judge_registrations
 from .plan import Behaviour, Transfer
 from .widows import judge_widows
 from .wire_rules import judge_messages
@@ -65,6 +66,8 @@ def judge(outcome: Outcome) -> list[str]:
         *judge_messages(outcome),
         *judge_handovers(outcome),
         *judge_widows(outcome),
+        *judge_letters(outcome),
+        *judge_registrations(outcome),
         *judge_happenings(outcome),
         *_judge_queues(outcome),
         *_judge_holdings(outcome),

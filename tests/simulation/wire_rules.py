@@ -152,11 +152,14 @@ class Sequence:
 
 
 class Acknowledgement:
-    """Each 2xx to an INVITE is acknowledged once, a repeated one again (§13.2.2.4)."""
+    """Each 2xx to an INVITE is acknowledged once, a repeated one again (§13.2.2.4).
+
+    Also one whose INVITE was given up: that is remembered for 64·T1 after Timer B.
+    """
 
     def __init__(self, shape: Shape) -> None:
-        self._is_harsh = shape.is_harsh
-        self._invites: set[tuple[str, str]] = set()
+        self._may_forget = shape.is_harsh and not shape.is_lossy
+        self._invites: dict[tuple[str, str], float] = {}
         self._open: Counter[tuple[str, str, str, int]] = Counter()
 
     def look(self, seen: Seen) -> Iterator[str]:
@@ -164,9 +167,10 @@ class Acknowledgement:
             return
         key = (seen.party, seen.call_id, seen.to_tag, seen.cseq)
         if seen.is_out and seen.method == "INVITE" and seen.status == 0:
-            self._invites.add((seen.party, seen.branch))
+            self._invites.setdefault((seen.party, seen.branch), seen.at)
         elif not seen.is_out and seen.method == "INVITE" and 200 <= seen.status < 300:
-            self._open[key] += 1
+            sent = self._invites.get((seen.party, seen.branch), seen.at)
+            self._open[key] += seen.at < sent + 2 * LIFE
         # The ACK for a failure is the transaction's: it has the branch of the INVITE.
         elif (
             seen.is_out and seen.method == "ACK" and (seen.party, seen.branch) not in self._invites
@@ -178,7 +182,7 @@ class Acknowledgement:
     def end(self) -> Iterator[str]:
         """Say what is missing at the end of a run."""
         for (party, call_id, _, _), count in self._open.items():
-            if count > 0 and not self._is_harsh:
+            if count > 0 and not self._may_forget:
                 yield f"{party} did not acknowledge a 2xx of call {call_id}"
 
 

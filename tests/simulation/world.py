@@ -13,6 +13,7 @@ import trio
 from trivox.call.settings import CallSettings
 from trivox.testing import run_repeatably
 
+from .letters import Letters, Post
 from .perils import Perils
 from .plan import Plan, draw_plans
 from .programs import Programs
@@ -41,6 +42,8 @@ class Outcome:
     after: Holdings
     calls_left: int
     sockets_left: int
+    post: Post
+    """What was said beside calls."""
     queues: dict[str, tuple[int, int]] = field(default_factory=dict)
     """The most that was seen in each queue, and its limit."""
     happened: Counter[str] = field(default_factory=Counter)
@@ -69,6 +72,9 @@ class World:
         self.programs = Programs(shape, self.plans, self.trace, self.perils)
         self.stage = Stage(seed, shape, self.trace, self.programs.handle, is_real=is_real)
         self.programs.stage = self.stage
+        self.letters = Letters(seed, shape)
+        self.letters.stage = self.stage
+        self.stage.attend = self.letters.attend
         self.gauge = Gauge(self.stage)
 
     async def run(self) -> Outcome:
@@ -88,6 +94,7 @@ class World:
                 strokes.start_soon(self.gauge.run)
                 with trio.move_on_after(last + LONGEST):
                     async with trio.open_nursery() as calls:
+                        calls.start_soon(self.letters.run, last)
                         for plan in self.plans:
                             calls.start_soon(self.programs.place, plan)
                 strokes.cancel_scope.cancel()
@@ -106,6 +113,7 @@ class World:
             after,
             calls_left,
             stage.link.open_sockets,
+            self.letters.post,
             self.gauge.most,
             happened,
             tuple(stage.restarted),
