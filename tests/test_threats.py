@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.simulation.shape import WEATHER
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "threats.md").read_text()
@@ -30,3 +31,9 @@ def test_each_threat_and_each_invariant_has_its_row_and_its_tests() -> None:
     assert sorted(rows[:-10]) == list(range(1, 31))
     assert rows[-10:] == list(range(1, 11))
     assert all(NAMED.search(row) for _, row in ROWS)
+
+
+def test_each_weather_of_the_simulation_is_named_for_its_fault() -> None:
+    table = PAGE.partition("| fault | weather |")[2].partition("\n\n")[0]
+
+    assert set(re.findall(r"`(\w+)`", table)) == set(WEATHER)
