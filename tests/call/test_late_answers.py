@@ -47,6 +47,27 @@ async def test_a_2xx_after_timer_b_is_acknowledged_and_hung_up(autojump_clock, w
         assert caller.statistics().tokens == 0
 
 
+async def test_each_branch_that_answers_late_is_hung_up_and_forgotten(autojump_clock, world):
+    async with world().with_far_end() as (caller, far):
+        with pytest.raises(CallFailedError):
+            async with caller.dial(far.uri):
+                pass
+        invite = await far.expect("INVITE")
+        for tag in ("one", "two"):
+            await trio.sleep(25)
+            far.respond(invite, 200, to_tag=tag, body=SDP)
+
+            assert (await far.expect("ACK")).key()[4] == tag
+            bye = await far.expect("BYE")
+            assert bye.key()[4] == tag
+            far.respond(bye, 200)
+
+        await trio.sleep(70)
+        figures = dict(caller._wiring.endpoint.core.statistics())
+        assert (figures["transactions"], figures["dialogs"]) == (0, 0)
+        assert caller.statistics().tokens == 0
+
+
 async def test_a_2xx_after_a_cancel_that_nobody_answered(autojump_clock, world):
     async with world().with_far_end() as (caller, far):
         async with trio.open_nursery() as nursery:

@@ -274,6 +274,22 @@ async def test_cancelling_the_wait_for_the_answer_leaves_nothing(autojump_clock,
         assert client.statistics().tokens == 0
 
 
+async def test_a_dialog_made_after_everybody_has_left_is_forgotten(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        with trio.move_on_after(1):
+            async with client.subscribe(far.uri, "message-summary"):
+                pass
+        subscribe = await far.expect("SUBSCRIBE")
+        await trio.sleep(20)
+
+        far.respond(subscribe, 200, headers=[("Expires", "3600")])
+        await trio.sleep(60)
+
+        figures = dict(client._wiring.endpoint.core.statistics())
+        assert (figures["transactions"], figures["dialogs"]) == (0, 0)
+        assert client.statistics().tokens == 0
+
+
 async def test_the_words_of_a_subscribe(autojump_clock, world) -> None:
     async with subscribed_to_far(world) as (_, _, subscribe, _):
         assert subscribe.uri == "sip:far@10.0.0.9:5060"

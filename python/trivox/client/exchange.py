@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 
 import trio
 
-from trivox._native import EVENT_REQUEST, EVENT_TRANSPORT_ERROR, NameAddr
+from trivox._native import EVENT_REQUEST, EVENT_RESPONSE, EVENT_TRANSPORT_ERROR, NameAddr
 from trivox.call.call import Call
 from trivox.call.states import CallState
 from trivox.client.failover import Failover
@@ -124,14 +124,18 @@ class Exchange:
         late = call._late_answers() if call.token in self._owners else None
         if late is not None:
             self._late[call.token] = LateAnswers(self, call.token, *late)
-            self._call_at(self.now() + _LINGER, partial(self._forget_late, call.token))
+            self._forget_late(call.token)
         self.release(call.token)
 
     def _forget_late(self, token: int) -> None:
-        late = self._late.pop(token, None)
+        """Forget what is left of a call, once no further 2xx can come."""
+        late, now = self._late[token], self.now()
+        if now < late.until:
+            self._call_at(late.until, partial(self._forget_late, token))
+            return
+        del self._late[token]
         self.failover.forget(token)
-        if late is not None:
-            late.forget_branches()
+        late.forget_branches()
 
     async def wait_quiet(self) -> None:
         """Wait until no call, request or registration expects a message."""
@@ -190,6 +194,10 @@ class Exchange:
                 self._late[token].handle_sip(event, now)
             elif kind == EVENT_REQUEST:
                 self._take_request(event, now)
+            elif kind == EVENT_RESPONSE and message is not None:
+                # Late, and of nobody's any more: the core has bound the dialog that it makes.
+                _, _, call_id, local_tag, remote_tag, *_ = message.key()
+                self.endpoint.forget(Forget(call_id, local_tag, remote_tag))
         elif isinstance(owner, Call):
             if message is not None:
                 self._hops[owner.token] = (flow, source)
@@ -285,7 +293,7 @@ class Exchange:
 class LateAnswers:
     """What is left of an ended outgoing call: a 2xx of another branch is acknowledged and ended."""
 
-    __slots__ = ("_exchange", "_route", "_session", "_token")
+    __slots__ = ("_exchange", "_route", "_session", "_token", "until")
 
     def __init__(
         self, exchange: Exchange, token: int, session: InviteSession, route: Route
@@ -294,9 +302,12 @@ class LateAnswers:
         self._token = token
         self._session = session
         self._route = route
+        self.until = exchange.now() + _LINGER
 
     def handle_sip(self, event: SipEvent, now: float) -> None:
-        """Take one event."""
+        """Take one event; after a 2xx the core listens for others for 64·T1 from then."""
+        if event[0] == EVENT_RESPONSE and event[3] == "INVITE":
+            self.until = now + _LINGER
         self._carry_out(self._session.handle(event, now))
 
     def forget_branches(self) -> None:
