@@ -3,6 +3,7 @@
 
 mod inband;
 mod inband_sender;
+mod queue;
 mod receiver;
 mod sender;
 
