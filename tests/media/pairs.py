@@ -46,7 +46,11 @@ class Side:
 
 
 def open_side(
-    media: Media, transport: str, host: str = "127.0.0.1", codecs: list[str] | None = None
+    media: Media,
+    transport: str,
+    host: str = "127.0.0.1",
+    codecs: list[str] | None = None,
+    ptime_ms: int = 20,
 ) -> Side:
     session = media.sessions.open_session(
         transport=transport,
@@ -54,7 +58,7 @@ def open_side(
         advertised="",
         codecs=codecs or CODECS[transport],
         dtmf=True,
-        ptime_ms=20,
+        ptime_ms=ptime_ms,
     )
     side = Side(media, session)
     media.attach(session, side)
@@ -79,6 +83,17 @@ async def connect_pair(
 ) -> tuple[Side, Side]:
     caller, callee = open_pair(media, transport, hosts)
     await caller.wait_for(EngineEventKind.CONNECTED)
+    await callee.wait_for(EngineEventKind.CONNECTED)
+    return caller, callee
+
+
+async def connect_with(media: Media, codec: str, ptime_ms: int = 20) -> tuple[Side, Side]:
+    """Connect two sessions over bare RTP that know one codec."""
+    hosts = ("10.0.0.1", "10.0.0.2")
+    caller, callee = (open_side(media, "plain", host, [codec], ptime_ms) for host in hosts)
+    sessions: MediaSessions = media.sessions
+    sessions.set_remote(callee.session, sessions.create_offer(caller.session), "offer", "")
+    sessions.set_remote(caller.session, sessions.create_answer(callee.session), "answer", "tag")
     await callee.wait_for(EngineEventKind.CONNECTED)
     return caller, callee
 

@@ -13,7 +13,7 @@ from tests.media.pairs import connect_pair, read_wav
 
 from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.media.engine import EngineEventKind as Kind
-from trivox.media.native_engine import AudioFeed, driven_media, file_seconds
+from trivox.media.native_engine import AudioFeed, file_seconds
 from trivox.media.push import PushSource
 from trivox.media.sources import (
     FileSource,
@@ -26,26 +26,13 @@ from trivox.media.sources import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
-
-    from trio.testing import MockClock
 
     from trivox.media.driven import DrivenMedia
 
 pytestmark = pytest.mark.native
 
 HOSTS = ("10.0.0.1", "10.0.0.2")
-
-
-@pytest.fixture
-async def media(autojump_clock: MockClock) -> AsyncIterator[DrivenMedia]:
-    made = driven_media(seed=b"feeds", now=trio.current_time())
-    async with trio.open_nursery() as nursery:
-        await nursery.start(made.run)
-        yield made
-        nursery.cancel_scope.cancel()
-    made.close()
 
 
 def tone(hz: float, seconds: float, rate: int = 16_000) -> bytes:
@@ -86,7 +73,8 @@ async def test_pushed_audio_reaches_two_calls_at_once_and_ends_with_its_source(
         push.close()
 
     ended = await caller.wait_for(Kind.PLAYBACK_ENDED, playback)
-    assert float(ended[2]) == pytest.approx(1.0, abs=0.06)
+    # The moments in which nothing waited are silence of the same playback.
+    assert 0.95 < float(ended[2]) < 1.3
     assert strength(tmp_path / "one.wav", 700, 0.3) > 6000
     assert strength(tmp_path / "two.wav", 700, 0.3) > 6000
     with pytest.raises(trio.ClosedResourceError):

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from tests.media.pairs import Side, open_side, speech_like, write_wav
+from tests.media.pairs import Side, connect_with, speech_like, write_wav
 
 from trivox.media.engine import EngineEventKind as Kind
-from trivox.media.native_engine import driven_media
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from trio.testing import MockClock
@@ -24,24 +22,9 @@ pytestmark = pytest.mark.native
 KEYS = "123A456B789C*0#D"
 
 
-@pytest.fixture
-async def media(autojump_clock: MockClock) -> AsyncIterator[DrivenMedia]:
-    made = driven_media(seed=b"inband", now=trio.current_time())
-    async with trio.open_nursery() as nursery:
-        await nursery.start(made.run)
-        yield made
-        nursery.cancel_scope.cancel()
-    made.close()
-
-
-async def connect(media: DrivenMedia, codec: str) -> tuple[Side, Side]:
-    caller = open_side(media, "plain", "10.0.0.1", [codec])
-    callee = open_side(media, "plain", "10.0.0.2", [codec])
-    sessions = media.sessions
-    sessions.set_remote(callee.session, sessions.create_offer(caller.session), "offer", "")
-    sessions.set_remote(caller.session, sessions.create_answer(callee.session), "answer", "tag")
-    await callee.wait_for(Kind.CONNECTED)
-    sessions.set_tones(callee.session, dtmf=True, tones=False)
+async def connect_hearing(media: DrivenMedia, codec: str) -> tuple[Side, Side]:
+    caller, callee = await connect_with(media, codec)
+    media.sessions.set_tones(callee.session, dtmf=True, tones=False)
     return caller, callee
 
 
@@ -53,7 +36,7 @@ def heard(side: Side, kind: Kind = Kind.INBAND_DTMF) -> str:
 async def test_all_keys_pass_every_codec_at_the_least_length(
     autojump_clock: MockClock, media: DrivenMedia, codec: str
 ) -> None:
-    caller, callee = await connect(media, codec)
+    caller, callee = await connect_hearing(media, codec)
     sending = media.sessions.send_inband(caller.session, KEYS, 0.05, 0.05)
     await caller.wait_for(Kind.DTMF_SENT, sending)
     await trio.sleep(0.5)
@@ -69,7 +52,7 @@ async def test_all_keys_pass_every_codec_at_the_least_length(
 async def test_keys_are_heard_through_two_percent_loss(
     autojump_clock: MockClock, media: DrivenMedia, codec: str
 ) -> None:
-    caller, callee = await connect(media, codec)
+    caller, callee = await connect_hearing(media, codec)
     media.sessions.set_impairment(caller.session, 0.02)
     sending = media.sessions.send_inband(caller.session, KEYS * 4, 0.1, 0.07)
     await caller.wait_for(Kind.DTMF_SENT, sending)
@@ -81,7 +64,7 @@ async def test_keys_are_heard_through_two_percent_loss(
 async def test_keys_sound_while_muted_and_in_place_of_what_plays(
     autojump_clock: MockClock, media: DrivenMedia
 ) -> None:
-    caller, callee = await connect(media, "PCMU")
+    caller, callee = await connect_hearing(media, "PCMU")
     sessions = media.sessions
     sessions.play_tone(caller.session, [440.0], [], 60.0, -12.0)
     sessions.send_inband(caller.session, "12,", 0.1, 0.07)
@@ -96,7 +79,7 @@ async def test_keys_sound_while_muted_and_in_place_of_what_plays(
 async def test_keys_wait_while_nothing_may_be_sent(
     autojump_clock: MockClock, media: DrivenMedia
 ) -> None:
-    caller, callee = await connect(media, "PCMU")
+    caller, callee = await connect_hearing(media, "PCMU")
     sessions = media.sessions
     sessions.set_direction(caller.session, "inactive")
     sessions.set_remote(callee.session, sessions.create_offer(caller.session), "offer", "")
@@ -113,7 +96,7 @@ async def test_keys_wait_while_nothing_may_be_sent(
 
 
 async def test_cancelled_keys_are_not_sent(autojump_clock: MockClock, media: DrivenMedia) -> None:
-    caller, callee = await connect(media, "PCMU")
+    caller, callee = await connect_hearing(media, "PCMU")
     sending = media.sessions.send_inband(caller.session, "123", 0.2, 0.1)
     await trio.sleep(0.1)
     media.sessions.cancel_dtmf(caller.session, sending)
@@ -126,7 +109,7 @@ async def test_cancelled_keys_are_not_sent(autojump_clock: MockClock, media: Dri
 async def test_nobody_is_told_who_did_not_ask(
     autojump_clock: MockClock, media: DrivenMedia
 ) -> None:
-    caller, callee = await connect(media, "PCMU")
+    caller, callee = await connect_hearing(media, "PCMU")
     media.sessions.set_tones(callee.session, dtmf=False, tones=False)
     media.sessions.send_inband(caller.session, "123", 0.1, 0.1)
     await trio.sleep(1)
@@ -139,7 +122,7 @@ async def test_speech_like_sound_presses_no_key(
 ) -> None:
     path = tmp_path / "speech.wav"
     write_wav(path, 16_000, speech_like(16_000, 10.0))
-    caller, callee = await connect(media, "PCMU")
+    caller, callee = await connect_hearing(media, "PCMU")
     media.sessions.play_file(caller.session, str(path), False, 0.0)
     await trio.sleep(11)
 

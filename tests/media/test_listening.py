@@ -11,29 +11,14 @@ from tests.media.pairs import connect_pair
 
 import trivox
 from trivox.media.engine import EngineEventKind as Kind
-from trivox.media.native_engine import driven_media
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from trio.testing import MockClock
-
     from trivox.media.driven import DrivenMedia
 
 pytestmark = pytest.mark.native
 
 SPEECH = Path(trivox.__file__).parent / "cli" / "data" / "reply.wav"
 HOSTS = ("10.0.0.1", "10.0.0.2")
-
-
-@pytest.fixture
-async def media(autojump_clock: MockClock) -> AsyncIterator[DrivenMedia]:
-    made = driven_media(seed=b"listening", now=trio.current_time())
-    async with trio.open_nursery() as nursery:
-        await nursery.start(made.run)
-        yield made
-        nursery.cancel_scope.cancel()
-    made.close()
 
 
 async def test_speech_is_told_when_it_begins_and_when_it_ends(media: DrivenMedia) -> None:
