@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
-from tests.media.pairs import Side, open_side, read_wav, speech_like, write_wav
+from tests.media.pairs import Side, connect_with, read_wav, speech_like, write_wav
 
 import trivox
 from trivox.media.engine import EngineEventKind as Kind
-from trivox.media.native_engine import driven_media
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from trio.testing import MockClock
 
     from trivox.media.driven import DrivenMedia
@@ -23,32 +20,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.native
 
 SPEECH = Path(trivox.__file__).parent / "cli" / "data" / "reply.wav"
+CALLER = SPEECH.with_name("caller.wav")
 CADENCES = {
     "US busy": ([480.0, 620.0], [(0.5, 0.5)], 3.0, "busy"),
     "UK ringback": ([400.0, 450.0], [(0.4, 0.2), (0.4, 2.0)], 3.0, "ringback"),
     "DE congestion": ([425.0], [(0.24, 0.24)], 2.0, "congestion"),
     "FR dial": ([440.0], [], 3.4, "dial"),
 }
-
-
-@pytest.fixture
-async def media(autojump_clock: MockClock) -> AsyncIterator[DrivenMedia]:
-    made = driven_media(seed=b"tones", now=trio.current_time())
-    async with trio.open_nursery() as nursery:
-        await nursery.start(made.run)
-        yield made
-        nursery.cancel_scope.cancel()
-    made.close()
-
-
-async def connect(media: DrivenMedia, codec: str = "PCMU") -> tuple[Side, Side]:
-    caller = open_side(media, "plain", "10.0.0.1", [codec])
-    callee = open_side(media, "plain", "10.0.0.2", [codec])
-    sessions = media.sessions
-    sessions.set_remote(callee.session, sessions.create_offer(caller.session), "offer", "")
-    sessions.set_remote(caller.session, sessions.create_answer(callee.session), "answer", "tag")
-    await callee.wait_for(Kind.CONNECTED)
-    return caller, callee
 
 
 def tones(side: Side) -> list[str]:
@@ -60,7 +38,7 @@ async def test_tones_are_told_once_each_through_every_codec(
     autojump_clock: MockClock, media: DrivenMedia, codec: str
 ) -> None:
     told = {}
-    caller, callee = await connect(media, codec)
+    caller, callee = await connect_with(media, codec)
     sessions = media.sessions
     sessions.set_tones(callee.session, dtmf=True, tones=True)
     for name, (hz, cadence, seconds, _) in CADENCES.items():
@@ -77,7 +55,7 @@ async def test_tones_are_told_once_each_through_every_codec(
 async def test_tones_are_told_through_two_percent_loss(
     autojump_clock: MockClock, media: DrivenMedia
 ) -> None:
-    caller, callee = await connect(media)
+    caller, callee = await connect_with(media, "PCMU")
     sessions = media.sessions
     sessions.set_impairment(caller.session, 0.02)
     sessions.set_tones(callee.session, dtmf=False, tones=True)
@@ -90,7 +68,7 @@ async def test_tones_are_told_through_two_percent_loss(
 async def test_a_beep_is_told_when_the_machine_begins_to_record(
     autojump_clock: MockClock, media: DrivenMedia
 ) -> None:
-    caller, callee = await connect(media)
+    caller, callee = await connect_with(media, "PCMU")
     sessions = media.sessions
     sessions.set_tones(callee.session, dtmf=False, tones=True)
     sessions.play_file(caller.session, str(SPEECH), False, 0.0)
@@ -111,7 +89,7 @@ async def test_speech_and_its_like_are_no_tones(
 ) -> None:
     path = tmp_path / "speech.wav"
     write_wav(path, 16_000, speech_like(16_000, 4.0))
-    caller, callee = await connect(media)
+    caller, callee = await connect_with(media, "PCMU")
     media.sessions.set_tones(callee.session, dtmf=True, tones=True)
     media.sessions.play_file(caller.session, str(path), False, 0.0)
     media.sessions.play_file(caller.session, str(SPEECH), False, 0.0)
@@ -121,7 +99,7 @@ async def test_speech_and_its_like_are_no_tones(
 
 
 async def _who(media: DrivenMedia, codec: str, play: list[str | float]) -> str:
-    caller, callee = await connect(media, codec)
+    caller, callee = await connect_with(media, codec)
     media.sessions.begin_answerer(
         callee.session, initial_silence=2.5, greeting=1.5, after_greeting=0.8, words=3, word=0.1,
         limit=5.0,
@@ -149,3 +127,36 @@ async def test_who_has_answered_is_told_from_the_greeting(
     assert await _who(media, codec, [0.5, str(hello), 3.0]) == "human"
     assert await _who(media, codec, [0.5, str(SPEECH), str(SPEECH)]) == "machine"
     assert await _who(media, codec, [6.0]) == "unknown"
+
+
+VOICES = {"deep": 0.8, "as it is": 1.0, "high": 1.25}
+"""How much faster the demo's sentences are spoken, and so how much higher."""
+
+
+def _spoken(path: Path, source: Path, speed: float, part: tuple[float, float]) -> str:
+    """Write a part of a file, from and to in seconds as they are heard, at another speed."""
+    rate, _, samples = read_wav(source)
+    begin, end = (round(at * speed * rate) for at in part)
+    write_wav(path, round(rate * speed), samples[begin:end])
+    return str(path)
+
+
+@pytest.mark.parametrize("lead", [0.2, 1.0, 2.0])
+@pytest.mark.parametrize("voice", VOICES)
+async def test_people_of_several_voices_who_answer_sooner_or_later_are_people(
+    autojump_clock: MockClock, media: DrivenMedia, voice: str, lead: float, tmp_path: Path
+) -> None:
+    for turn, length in enumerate((0.5, 0.8)):
+        hello = _spoken(tmp_path / f"{turn}.wav", SPEECH, VOICES[voice], (0.0, length))
+        assert await _who(media, "PCMU", [lead, hello, 3.0]) == "human", length
+
+
+@pytest.mark.parametrize("lead", [0.2, 1.0, 2.0])
+@pytest.mark.parametrize("voice", VOICES)
+async def test_machines_of_several_voices_and_pauses_are_machines(
+    autojump_clock: MockClock, media: DrivenMedia, voice: str, lead: float, tmp_path: Path
+) -> None:
+    greeting = _spoken(tmp_path / "whole.wav", SPEECH, VOICES[voice], (0.0, 2.1))
+    other = _spoken(tmp_path / "other.wav", CALLER, VOICES[voice], (0.0, 3.0))
+    for play in ([lead, greeting, 3.0], [lead, other, 3.0], [lead, greeting, 0.5, greeting]):
+        assert await _who(media, "PCMU", play) == "machine", play
