@@ -111,6 +111,7 @@ from trivox.media.frames import AudioFrame
 from trivox.media.marks import Mark, PassedMarks
 from trivox.media.port import AudioPort, Cleared
 from trivox.media.push import AsyncIterSource, IterSource, PushSource, RemoteSource
+from trivox.media.rtp_tap import RtpPacket, RtpTap
 from trivox.media.sinks import CallbackSink, FileSink, PipeSink
 from trivox.media.sources import (
     AudioSource,
@@ -274,6 +275,8 @@ __all__ = [
     "RemoteVideoSource",
     "Replaced",
     "RoomRecording",
+    "RtpPacket",
+    "RtpTap",
     "SentMessage",
     "SharedSource",
     "SilenceSource",

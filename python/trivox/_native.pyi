@@ -529,11 +529,18 @@ class MediaEngine:
         whispers_to: int | None,
     ) -> None: ...
     def remove_member(self, room: int, session: int) -> None: ...
-    def record_room(self, room: int, path: str | PathLike[str]) -> int:
-        """WAV, 16 kHz, mono: all that is heard."""
+    def record_room(self, room: int, path: str | PathLike[str], file_format: str = "wav") -> int:
+        """All that is heard, 16 kHz, mono; "wav" or "ogg" (Opus)."""
     def stop_room_recording(self, room: int, recording: int) -> float: ...
     def bridge_figures(self, bridge: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
         """(packets passed, frames transcoded, dropped) from the first to the second, and back."""
+    def open_rtp_tap(self, session: int, *, batch: int) -> int:
+        """Subscribe to received packets of audio; RTP_READY events follow."""
+    def close_rtp_tap(self, tap: int) -> None: ...
+    def take_rtp(
+        self, tap: int, limit: int
+    ) -> tuple[list[tuple[float, int, bool, int, int, int, bytes]], int]:
+        """(seconds, payload type, marker, sequence, timestamp, ssrc, payload); how many were lost."""
     def open_audio(
         self, session: int, rate_hz: int, frame_ms: int, batch: int, ahead: float = 0.2
     ) -> int:

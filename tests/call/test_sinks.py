@@ -173,3 +173,21 @@ async def test_a_function_hears_what_the_far_end_plays() -> None:
 
     samples = memoryview(bytes(heard)).cast("h")[:4000]
     assert tone_power(samples.tolist(), 8000, 440.0) > 0.5
+
+
+async def test_packets_are_read_as_they_came_until_the_call_ends(autojump_clock, pair) -> None:
+    async def body(call, far) -> None:
+        stream = _stream(call)
+        tap = stream.rtp_packets(batch=10)
+        sequences = []
+        async for packet in tap:
+            assert len(packet.payload) == 160
+            sequences.append(packet.sequence)
+            if len(sequences) == 50:
+                call.hangup()
+        assert sequences[:50] == list(range(50))
+        assert (tap.is_closed, tap.lost) == (True, 0)
+        with pytest.raises(CallEndedError):
+            stream.rtp_packets()
+
+    await pair.run(body)

@@ -119,6 +119,8 @@ async def test_a_recording_of_a_room_lasts_as_long_as_it_ran(
     path = tmp_path / "room.wav"
     with pytest.raises(EngineError):
         sessions.record_room(room, str(tmp_path / "no" / "room.wav"))
+    with pytest.raises(InvalidArgumentsError):
+        sessions.record_room(room, str(tmp_path / "room.mp3"), "mp3")
 
     recording = sessions.record_room(room, str(path))
     await trio.sleep(2)

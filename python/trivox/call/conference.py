@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Final, TypeVar, final
+from typing import TYPE_CHECKING, Final, Literal, TypeVar, final
 
 import trio
 
@@ -135,12 +135,17 @@ class Conference:
         """Return the member that a call is, or None."""
         return self._members.get(call._leg)  # noqa: SLF001 (shared by the package)
 
-    def recording(self, path: str | PathLike[str]) -> RoomRecording:
-        """Record all that is heard into a WAV file while inside `async with`: 16 kHz, mono.
+    def recording(
+        self,
+        path: str | PathLike[str],
+        *,
+        format: Literal["wav", "ogg"] | None = None,  # noqa: A002 (as others call it)
+    ) -> RoomRecording:
+        """Record all that is heard, 16 kHz, mono, into a WAV or Ogg Opus file while inside `async with`.
 
-        Whispers are not in it.
+        The format goes by the name's end where none is given. Whispers are not in it.
         """
-        return RoomRecording(self, self._media.sessions, path)
+        return RoomRecording(self, self._media.sessions, path, format)
 
     def on(self, event: type[E], listener: Callable[[E], object]) -> ListenerHandle:
         """Call `listener` for each event of that class; as `Call.on`."""

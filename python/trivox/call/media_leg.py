@@ -24,10 +24,16 @@ if TYPE_CHECKING:
     from trivox.call.transports import TransportChoice
     from trivox.media.engine import EngineEventSink, Media, MediaSessions, Report
     from trivox.media.port import AudioPort
+    from trivox.media.rtp_tap import RtpTap
 
 _PTIME_MS: Final = 20
 _OF_PORTS: Final = frozenset(
-    {EngineEventKind.FRAMES_READY, EngineEventKind.AUDIO_LOW, EngineEventKind.MARK_PASSED}
+    {
+        EngineEventKind.FRAMES_READY,
+        EngineEventKind.AUDIO_LOW,
+        EngineEventKind.MARK_PASSED,
+        EngineEventKind.RTP_READY,
+    }
 )
 _NO_REPORT: Final = KnownReport()
 _WAITED: Final = frozenset(
@@ -83,7 +89,7 @@ class MediaLeg:
         self._sink: EngineEventSink | None = sink
         self._session: int | None = None
         self._pending: dict[tuple[int, int], Pending] = {}
-        self._ports: dict[int, AudioPort] = {}
+        self._ports: dict[int, AudioPort | RtpTap] = {}
         self._last_report: Report = _NO_REPORT
         self._flow: trio.lowlevel.ParkingLot | None = None
         self._is_ice = False
@@ -250,8 +256,8 @@ class MediaLeg:
         self._pending[kind, number] = pending
         return pending
 
-    def add_port(self, port: AudioPort) -> None:
-        """Pass the engine's events on to an audio port from now on."""
+    def add_port(self, port: AudioPort | RtpTap) -> None:
+        """Pass the engine's events on to an audio port or a tap from now on."""
         self._ports = {number: one for number, one in self._ports.items() if not one.is_closed}
         self._ports[port.number] = port
 

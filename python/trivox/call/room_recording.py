@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 
 from trivox.call.recording import DISK_LIMIT, checked_path, format_of
-from trivox.errors import EngineError, InvalidArgumentsError
+from trivox.errors import EngineError
 
 if TYPE_CHECKING:
     import os
@@ -24,13 +24,14 @@ class RoomRecording:
     """Made by `Conference.recording`; records while inside `async with`."""
 
     def __init__(
-        self, conference: Conference, sessions: MediaSessions, path: str | os.PathLike[str]
+        self,
+        conference: Conference,
+        sessions: MediaSessions,
+        path: str | os.PathLike[str],
+        format: str | None,  # noqa: A002 (as others call it)
     ) -> None:
         self.path: Final = checked_path(path)
-        if format_of(self.path) != "wav":
-            raise InvalidArgumentsError(
-                f"a room is recorded as WAV: {path!r} would be something else"
-            )
+        self.format: Final = format or format_of(self.path)
         self.seconds = 0.0
         """Length of the file, after leaving."""
         self._conference = conference
@@ -42,7 +43,7 @@ class RoomRecording:
         """Begin. Raises EngineError when the file cannot be created."""
         await trio.lowlevel.checkpoint()  # before: nobody would stop what a cancelled one began
         room = self._conference._open_room()  # noqa: SLF001 (shared by the package)
-        self._number = self._sessions.record_room(room, self.path)
+        self._number = self._sessions.record_room(room, self.path, self.format)
         self._pending = self._conference._expect(self._number)  # noqa: SLF001 (as above)
         return self
 

@@ -11,6 +11,7 @@ from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.call.sinking import Sinking
 from trivox.errors import CallEndedError, InvalidArgumentsError, StreamTypeMismatchError
 from trivox.media.port import AudioPort
+from trivox.media.rtp_tap import RtpTap
 from trivox.media.sinks import CallbackSink, FileSink, PipeSink
 from trivox.media.sources import SOUNDS, shared_of
 from trivox.media.video import RemoteVideoSource
@@ -277,6 +278,20 @@ class RemoteStream:
         port = AudioPort(leg.sessions, leg.session, rate=rate, frame=chunk)
         leg.add_port(port)
         return port
+
+    def rtp_packets(self, *, batch: int = 5) -> RtpTap:
+        """Return a tap to iterate for the packets of this sound as they came, decrypted.
+
+        Args:
+            batch: Packets handed over for each wake-up, 1 to 50.
+
+        Raises:
+            CallEndedError: The call is over.
+        """
+        leg = self._open_leg()
+        tap = RtpTap(leg.sessions, leg.session, batch=batch)
+        leg.add_port(tap)
+        return tap
 
     def into(self, sink: AudioSink) -> Sinking:
         """Pour what is heard into a sink while inside `async with`.

@@ -9,6 +9,7 @@ from trivox.media.engine_audio import AudioSessions
 from trivox.media.engine_codecs import CodecOptions
 from trivox.media.engine_gathering import GatheringSessions
 from trivox.media.engine_joining import JoiningSessions
+from trivox.media.engine_taps import TapSessions
 from trivox.media.engine_tones import ToneSessions
 from trivox.media.engine_video import VideoSessions
 
@@ -98,6 +99,8 @@ class EngineEventKind(IntEnum):
     """Addresses were gathered: text is how many, a space, and what could not be had."""
     RELAY_LOST = 61
     """A relay that was in use is gone; text says which and why."""
+    RTP_READY = 70
+    """number is the tap that has packets to take."""
     ACTIVE_SPEAKER = 30
     """Of a room: number is the session that speaks most, 0 for nobody."""
 
@@ -107,6 +110,7 @@ class MediaSessions(
     CodecOptions,
     GatheringSessions,
     JoiningSessions,
+    TapSessions,
     ToneSessions,
     VideoSessions,
     Protocol,

@@ -70,7 +70,7 @@ class JoiningSessions(Protocol):
         """Take a session out of a room. One that is not there is ignored."""
         ...
 
-    def record_room(self, room: int, path: str) -> int:
+    def record_room(self, room: int, path: str, file_format: str = "wav") -> int:
         """Record what is heard in a room and return the recording's number."""
         ...
 

@@ -33,6 +33,7 @@ from trivox.testing.fake_session import (
     write_silence,
 )
 from trivox.testing.fake_statistics import report_of
+from trivox.testing.fake_taps import FakeTap, FakeTaps
 from trivox.testing.fake_tones import FakeTones
 from trivox.testing.fake_video import FakeVideo, FakeVideoOf
 
@@ -46,7 +47,7 @@ _FIRST_PORT: Final = 20_000
 
 
 @final
-class FakeEngine(FakeAudio, FakeCodecs, FakeGathering, FakeJoining, FakeTones, FakeVideo):
+class FakeEngine(FakeAudio, FakeCodecs, FakeGathering, FakeJoining, FakeTaps, FakeTones, FakeVideo):
     """A `SteppedEngine` whose sessions connect `set_up` seconds after offer and answer are known."""
 
     def __init__(self, *, now: float = 0.0, set_up: float = 0.0) -> None:
@@ -59,6 +60,7 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeGathering, FakeJoining, FakeTones, F
         self._videos: dict[int, FakeVideoOf] = {}
         self._taps: list[tuple[FakeSession, AudioFeed]] = []
         self._shares: list[FakeShare] = []
+        self._rtp_taps: dict[int, FakeTap] = {}
         self._sendings: dict[int, int] = {}
         self._bridges, self._rooms = {}, {}
         self._events: list[EngineEvent] = []

@@ -92,9 +92,11 @@ class FakeJoining:
         if room in self._rooms:
             self._rooms[room].members.pop(session, None)
 
-    def record_room(self, room: int, path: str) -> int:
-        """Start a recording; its file holds silence when it is stopped."""
+    def record_room(self, room: int, path: str, file_format: str = "wav") -> int:
+        """Start a recording; its file holds silence, as WAV, when it is stopped."""
         own = find(self._rooms, room, "room")
+        if file_format not in {"wav", "ogg"}:
+            raise InvalidArgumentsError('the format of a recording is "wav" or "ogg"')
         if not Path(path).parent.is_dir():
             raise EngineError(f"cannot record to {path}: no such folder")
         number = next(self._numbers)

@@ -32,6 +32,7 @@ mod counts;
 pub mod gathering;
 pub mod rooms;
 mod stepping;
+mod taps;
 mod transports;
 mod video;
 mod video_recording;

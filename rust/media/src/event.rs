@@ -68,6 +68,8 @@ pub enum EventKind {
     Gathered = 60,
     /// A relay that was in use is gone; text says which and why.
     RelayLost = 61,
+    /// Number is the tap that has packets to take.
+    RtpReady = 70,
 }
 
 /// One event of one session.

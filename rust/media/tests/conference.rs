@@ -192,7 +192,7 @@ fn the_active_speaker_is_who_is_loudest_for_a_while() {
 fn a_recording_has_all_and_lasts_as_long_as_it_ran() {
     let (mut world, room, calls) = room(&[Pcmu, Opus]);
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("room.wav");
-    let recording = world.engine.record_room(room, &path).unwrap();
+    let recording = world.engine.record_room(room, &path, "wav").unwrap();
     world.run(2.0);
     let seconds = world.engine.stop_room_recording(room, recording).unwrap();
     world.run(0.1);

@@ -54,10 +54,7 @@ impl Engine {
         format: &str,
     ) -> Result<u64, MediaError> {
         self.slot(session)?;
-        let format = Format::from_name(format).filter(|format| !format.has_pictures());
-        let format = format.ok_or_else(|| {
-            MediaError::Argument("the format of a recording is \"wav\" or \"ogg\"".to_owned())
-        })?;
+        let format = format_of(format)?;
         let side = Side::from_name(side).filter(|side| *side != Side::Neither);
         let side = side.ok_or_else(|| {
             MediaError::Argument("the side is \"both\", \"received\" or \"sent\"".to_owned())
@@ -163,4 +160,12 @@ impl Engine {
         self.on_port(port, |session| Ok(session.take_frames(port, limit)))
             .unwrap_or_default()
     }
+}
+
+/// The format of that name, for recordings of sound.
+pub(super) fn format_of(name: &str) -> Result<Format, MediaError> {
+    let format = Format::from_name(name).filter(|format| !format.has_pictures());
+    format.ok_or_else(|| {
+        MediaError::Argument("the format of a recording is \"wav\" or \"ogg\"".to_owned())
+    })
 }

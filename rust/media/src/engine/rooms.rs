@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::audio::format_of;
 use super::{Engine, Mode, lock};
 use crate::MediaError;
-use crate::recorder::{Format, Recorder, Side};
+use crate::recorder::{Recorder, Side};
 pub use crate::room::MemberSettings;
 use crate::room::RoomSlot;
 use crate::room::seat::Seat;
@@ -116,13 +117,14 @@ impl Engine {
     /// Starts a recording of all that is heard in a room, mono, and returns its number.
     ///
     /// # Errors
-    /// `MediaError::File` when it cannot be created.
-    pub fn record_room(&self, room: u64, path: &Path) -> Result<u64, MediaError> {
+    /// `MediaError::File` when it cannot be created, `MediaError::Argument` for an unknown format.
+    pub fn record_room(&self, room: u64, path: &Path, format: &str) -> Result<u64, MediaError> {
         let slot = self.room(room)?;
+        let format = format_of(format)?;
         let recorder = self.recordings.start(room, |writer| {
-            Recorder::start(path, Side::Received, Format::Wav, self.now(), writer).map_err(
-                |error| MediaError::File(format!("cannot record to {}: {error}", path.display())),
-            )
+            Recorder::start(path, Side::Received, format, self.now(), writer).map_err(|error| {
+                MediaError::File(format!("cannot record to {}: {error}", path.display()))
+            })
         })?;
         let number = recorder.number();
         slot.command(|room| {

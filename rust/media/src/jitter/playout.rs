@@ -1,6 +1,8 @@
 //! What is played next: a packet, what repairs its loss, or the silence the sender keeps.
 
-use super::ring::Content;
+use std::time::{Duration, Instant};
+
+use super::ring::{Content, Packet};
 use super::{FRAME_MS, JitterBuffer, Kind, Margin};
 use crate::codec::CodecError;
 
@@ -10,6 +12,8 @@ const LONGEST_GAP: u64 = 25;
 const PAUSE_MS: usize = 120;
 /// A step of the timestamp smaller than this is rounding of the sender's.
 const STEP_MS: i64 = 5;
+/// More than seconds as a float are off by.
+const ROUNDING: Duration = Duration::from_micros(1);
 /// Each packet that is played makes earlier losses count this much less: half after 14 s.
 const FORGETTING: f64 = 0.999;
 
@@ -71,14 +75,7 @@ impl JitterBuffer {
         let Some(head) = self.ring.first() else {
             return;
         };
-        let media_time = head.timestamp as f64 / self.rate_hz;
-        let fastest = self.arrivals.fastest().unwrap_or(head.arrival - media_time);
-        let target = self.target() + self.grid_share(&head.content);
-        let mut due = media_time + fastest + target;
-        // The timestamps stood still in the pause, or are another clock's: go by the arrival.
-        if due < head.arrival || due > head.arrival + target + 1.0 {
-            due = head.arrival + self.settings.least_delay.as_secs_f64();
-        }
+        let due = self.due(head);
         if now < due {
             self.is_playing = false;
             return self.add_silence();
@@ -97,6 +94,34 @@ impl JitterBuffer {
         self.owed = 0;
         self.margin = Margin::default();
         self.play(now);
+    }
+
+    /// When the first packet of a spurt is to be played.
+    fn due(&self, head: &Packet) -> f64 {
+        let media_time = head.timestamp as f64 / self.rate_hz;
+        let fastest = self.arrivals.fastest().unwrap_or(head.arrival - media_time);
+        let target = self.target() + self.grid_share(&head.content);
+        let due = media_time + fastest + target;
+        // The timestamps stood still in the pause, or are another clock's: go by the arrival.
+        if due < head.arrival || due > head.arrival + target + 1.0 {
+            return head.arrival + self.settings.least_delay.as_secs_f64();
+        }
+        due
+    }
+
+    /// The moment to pull at in place of `now`, where a spurt begins less than a frame after it:
+    /// its packets then wait for as long as is wanted, and not up to a frame longer.
+    #[must_use]
+    pub fn better_moment(&mut self, now: Instant) -> Option<Instant> {
+        let head = self
+            .ring
+            .first()
+            .filter(|_| !self.is_playing && self.ready.is_empty())?;
+        let due = matches!(head.content, Content::Audio(_)).then(|| self.due(head))?;
+        let frame = f64::from(FRAME_MS) / 1000.0;
+        let wait = due - self.seconds(now);
+        // Rounded up: asked again then, the answer is none.
+        (wait > 0.0 && wait < frame).then(|| now + Duration::from_secs_f64(wait) + ROUNDING)
     }
 
     /// How much earlier than the first the tightest packet of a spurt is wanted, in seconds, where

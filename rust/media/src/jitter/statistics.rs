@@ -5,7 +5,8 @@ use std::time::Duration;
 /// How much delay the buffer may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JitterSettings {
-    /// The delay never aims lower; with the pulls' grid of 20 ms it is up to 20 ms more.
+    /// The delay never aims lower. Where pulls keep to a grid of their own, and are not moved to
+    /// when a spurt begins, it is up to 20 ms more.
     pub least_delay: Duration,
     /// Nor higher.
     pub greatest_delay: Duration,

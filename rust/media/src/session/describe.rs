@@ -248,11 +248,7 @@ impl Session {
             codec: kind,
             payload_type: negotiated.send_payload_type,
             telephone_event: event.map(|event| (event.send_payload_type, event.clock_rate_hz)),
-            packet_ms: match negotiated.ptime_ms {
-                60.. => 60,
-                40.. => 40,
-                _ => 20,
-            },
+            packet_ms: negotiated.ptime_ms.into(),
             opus: negotiated.opus.settings(&audio.opus),
             comfort_noise: negotiated
                 .send_comfort_noise

@@ -4,12 +4,39 @@ use std::time::{Duration, Instant};
 
 use super::Session;
 use super::receive::Received;
+use super::send::{FRAME, Sender};
 use crate::dtmf::ReceivedDtmf;
 use crate::event::EventKind;
 use crate::player::Tap;
 
 /// Without RTP and RTCP for this long, MEDIA_TIMEOUT is reported, and each second after.
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// When the next frame is heard and when one is sent, each direction on a grid of 20 ms of its own:
+/// what is heard goes by when packets come.
+#[derive(Debug, Default)]
+pub(super) struct Grids {
+    hear: Option<Instant>,
+    send: Option<Instant>,
+    /// Between two frames that are sent, where packets are no whole number of frames.
+    half: Option<Instant>,
+}
+
+impl Grids {
+    pub(super) fn begin(first: Instant) -> Self {
+        Self {
+            hear: Some(first),
+            send: Some(first),
+            half: None,
+        }
+    }
+
+    /// The next of all moments.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let all = [self.hear, self.send, self.half];
+        all.into_iter().flatten().min()
+    }
+}
 
 impl Session {
     pub(super) fn receive(&mut self, now: Instant, packet: &[u8]) {
@@ -22,6 +49,9 @@ impl Session {
         if !self.direction.receives() {
             // On its way while it was agreed that nothing more is: counted, not heard.
             return self.receiver.skip_untrusted(packet);
+        }
+        if !self.rtp_taps.is_empty() {
+            self.tap_packet_untrusted(now, packet);
         }
         let received = self.give_untrusted(now, packet);
         let received = received.unwrap_or_else(|| self.receiver.packet_untrusted(now, packet));
@@ -46,13 +76,46 @@ impl Session {
         }
     }
 
-    /// 20 ms of both directions.
-    pub(super) fn frame(&mut self, now: Instant) {
-        let mut ready = Vec::new();
-        self.fetch();
-        if !self.joined.is_giving()
-            && let Some((rate_hz, samples, flags)) = self.receiver.pull(now)
+    /// The frames of both directions that are due.
+    pub(super) fn tick_frames(&mut self, now: Instant) {
+        // A thread that comes late passes for one that came in time.
+        let moment = |due: Instant| due.max(now.checked_sub(FRAME).unwrap_or(due));
+        while let Some(due) = self.grids.hear.filter(|due| *due <= now) {
+            self.grids.hear = self.receiver.better_moment(moment(due)).or_else(|| {
+                self.hear_frame(moment(due));
+                Some(Sender::next_tick_after(now, due))
+            });
+        }
+        while let Some(due) = self.grids.send.filter(|due| *due <= now) {
+            self.send_half(now);
+            self.send_frame(moment(due));
+            self.grids.half = self.sender.has_half().then(|| due + FRAME / 2);
+            self.grids.send = Some(Sender::next_tick_after(now, due));
+        }
+        if self.grids.half.is_some_and(|due| due <= now) {
+            self.send_half(now);
+        }
+    }
+
+    /// The packet between two frames, unless it was sent.
+    fn send_half(&mut self, now: Instant) {
+        if self.grids.half.take().is_some()
+            && self.direction.sends()
+            && let Some(transport) = &mut self.transport
         {
+            self.sender
+                .send_half(|packet| transport.send_rtp(now, packet));
+        }
+    }
+
+    /// 20 ms that were received.
+    fn hear_frame(&mut self, now: Instant) {
+        self.notice_leaving();
+        if self.joined.is_giving() {
+            return;
+        }
+        let mut ready = Vec::new();
+        if let Some((rate_hz, samples, flags)) = self.receiver.pull(now) {
             self.joined.give(rate_hz, samples);
             for recorder in self.recordings.values_mut() {
                 recorder.push_received(now, rate_hz, samples);
@@ -75,6 +138,12 @@ impl Session {
         for port in ready {
             self.emit(EventKind::FramesReady, port as f64, "");
         }
+        self.report_heard();
+    }
+
+    /// 20 ms that are sent.
+    fn send_frame(&mut self, now: Instant) {
+        self.fetch();
         let joined = &mut self.joined;
         self.sender.let_digits_sound(self.direction.sends());
         let frame = self
@@ -96,6 +165,7 @@ impl Session {
             });
         }
         self.report_sources();
+        self.listening.push_sent(self.sender.level_dbov());
         self.report_heard();
     }
 

@@ -148,7 +148,7 @@ impl Listening {
     }
 
     /// Takes the level of 20 ms of what is sent, and tells both when it is time.
-    fn push_sent(&mut self, dbov: f64) {
+    pub(super) fn push_sent(&mut self, dbov: f64) {
         let frames = (self.settings.level_interval * 50.0).round() as u32;
         if frames == 0 {
             return;
@@ -176,9 +176,8 @@ impl Session {
         Ok(())
     }
 
-    /// Tells what was heard in the frame that has just passed.
+    /// Tells what was heard.
     pub(super) fn report_heard(&mut self) {
-        self.listening.push_sent(self.sender.level_dbov());
         while let Some(heard) = self.listening.heard.pop_front() {
             self.emit(heard.kind, heard.number, heard.text);
         }

@@ -31,6 +31,7 @@ pub mod relays;
 mod report;
 pub mod rtcp;
 mod rtcp_schedule;
+pub mod rtp_tap;
 mod sdp;
 mod sdp_writer;
 mod send;
@@ -58,6 +59,7 @@ use crate::random::Random;
 use crate::recorder::Recorder;
 use crate::transport::{IceState, Identity, Transmit, Transport, TransportEvent};
 use crate::watch::Watch;
+use flow::Grids;
 use forks::Forks;
 use joined::Joined;
 use listening::Listening;
@@ -65,6 +67,7 @@ use offer_answer::{OfferAnswer, Settings};
 use port::Port;
 use receive::Receiver;
 use rtcp::Rtcp;
+use rtp_tap::RtpTap;
 use send::{FRAME, Sender};
 
 /// What a session is opened with.
@@ -103,8 +106,7 @@ pub struct Session {
     forks: Forks,
     pending: Option<Box<describe::PendingOffer>>,
     connected: Option<Instant>,
-    /// When the next frame is due, from the connection on.
-    next_frame: Option<Instant>,
+    grids: Grids,
     /// When receiving was agreed again, after a hold.
     receiving_since: Option<Instant>,
     timeout_told: u64,
@@ -116,6 +118,7 @@ pub struct Session {
     /// When its next second is over.
     next_second: Option<Instant>,
     taps: Vec<Tap>,
+    rtp_taps: Vec<RtpTap>,
     events: VecDeque<Event>,
     /// The other sessions it is in a bridge or a room with.
     joined: Joined,
@@ -184,7 +187,7 @@ impl Session {
             forks: Forks::default(),
             pending: None,
             connected: None,
-            next_frame: None,
+            grids: Grids::default(),
             receiving_since: None,
             timeout_told: 0,
             ice_state: "",
@@ -194,6 +197,7 @@ impl Session {
             watch: Watch::default(),
             next_second: None,
             taps: Vec::new(),
+            rtp_taps: Vec::new(),
             events: VecDeque::new(),
             joined: Joined::Alone,
             is_ended: false,
@@ -229,6 +233,7 @@ impl Session {
         self.leave();
         self.close_videos(now);
         self.taps.clear();
+        self.rtp_taps.clear();
         std::mem::take(&mut self.recordings).into_values().collect()
     }
 
@@ -258,10 +263,7 @@ impl Session {
         self.tick_relays(now);
         self.receiver.handle_timeout(now);
         self.report_digits();
-        while let Some(due) = self.next_frame.filter(|due| *due <= now) {
-            self.frame(due.max(now.checked_sub(FRAME).unwrap_or(due)));
-            self.next_frame = Some(Sender::next_tick_after(now, due));
-        }
+        self.tick_frames(now);
         self.send_given(now);
         if self.connected.is_some() && self.rtcp.is_due(now) {
             self.send_report(now);
@@ -279,7 +281,7 @@ impl Session {
         }
         let report = self.connected.map(|_| self.rtcp.next_deadline());
         let others = [self.video_deadline(), self.relay_deadline()];
-        [transport, self.next_frame, report]
+        [transport, self.grids.next(), report]
             .into_iter()
             .chain(others)
             .flatten()
@@ -329,7 +331,7 @@ impl Session {
                     // Nobody hears it: neither frames nor reports are made any more.
                     self.is_transport_ready = false;
                     self.connected = None;
-                    self.next_frame = None;
+                    self.grids = Grids::default();
                     self.emit(EventKind::Failed, 0.0, reason);
                 }
                 TransportEvent::IceState(state) => {
@@ -354,7 +356,7 @@ impl Session {
         if is_complete && self.connected.is_none() && !self.is_ended && !self.has_open_offer() {
             self.connected = Some(now);
             // A frame is complete when its 20 ms are over; so an answer leaves before the first one.
-            self.next_frame = Some(now + FRAME);
+            self.grids = Grids::begin(now + FRAME);
             self.emit(EventKind::Connected, 0.0, "");
         }
     }

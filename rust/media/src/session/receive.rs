@@ -188,6 +188,11 @@ impl Receiver {
         now.saturating_duration_since(self.last_heard.map_or(since, |heard| heard.max(since)))
     }
 
+    /// A moment soon after `now` that is better to pull at; None: pull.
+    pub(crate) fn better_moment(&mut self, now: Instant) -> Option<Instant> {
+        self.jitter.as_mut()?.better_moment(now)
+    }
+
     /// Decodes the frame that is due; (rate, samples, flags). None before anything was negotiated.
     pub(crate) fn pull(&mut self, now: Instant) -> Option<(u32, &[i16], u8)> {
         let jitter = self.jitter.as_mut()?;

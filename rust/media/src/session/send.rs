@@ -14,12 +14,13 @@ use crate::random::Random;
 use renumber::Renumbering;
 
 mod digits;
+mod packets;
 mod pass;
 mod renumber;
 mod shared;
 mod silence;
 
-use silence::{Silence, Turn};
+use silence::Silence;
 
 /// The grid of a session: one frame is pulled, heard and sent in each.
 pub(super) const FRAME: Duration = Duration::from_millis(20);
@@ -36,7 +37,7 @@ pub(crate) struct SendSettings {
     pub(crate) payload_type: u8,
     /// Payload type and clock rate of telephone-events.
     pub(crate) telephone_event: Option<(u8, u32)>,
-    /// 20, 40 or 60.
+    /// 10 to 60, in steps of 10.
     pub(crate) packet_ms: u32,
     /// How Opus is encoded, if it is.
     pub(crate) opus: OpusSettings,
@@ -63,7 +64,7 @@ pub(crate) struct Sender {
     level_dbov: f64,
     is_first: bool,
     frame: Vec<i16>,
-    /// Frames that wait until a packet is full.
+    /// Samples that wait until a packet is full.
     waiting: Vec<i16>,
     payload: Vec<u8>,
     packet: Vec<u8>,
@@ -198,12 +199,6 @@ impl Sender {
         Some((rate_hz, &self.frame))
     }
 
-    /// What a frame adds to the timestamp.
-    fn frame_ticks(&self) -> u32 {
-        self.settings
-            .map_or(0, |settings| settings.codec.rtp_clock_hz() / 50)
-    }
-
     /// Sends what `pull` made, or a digit in its place; `may_send` is the direction agreed.
     pub(crate) fn send(&mut self, may_send: bool, mut transmit: impl FnMut(&[u8]) -> bool) {
         let Some(settings) = self.settings else {
@@ -242,51 +237,13 @@ impl Sender {
         }
         self.silence.push_level(self.level_dbov);
         self.waiting.extend_from_slice(&self.frame);
-        let frames = settings.packet_ms / 20;
-        if self.waiting.len() >= self.frame.len() * frames as usize {
-            let began = self
-                .timestamp
-                .wrapping_sub(ticks * (self.waiting.len() / self.frame.len().max(1)) as u32);
-            self.send_waiting(settings, shared, began, &mut transmit);
-            self.waiting.clear();
-        }
-    }
-
-    /// Sends the frames that wait, as far as there is something to say.
-    fn send_waiting(
-        &mut self,
-        settings: SendSettings,
-        shared: Option<Arc<[u8]>>,
-        began: u32,
-        transmit: &mut impl FnMut(&[u8]) -> bool,
-    ) {
-        let turn = match settings.comfort_noise {
-            Some(_) => self.silence.turn(settings.packet_ms / 20),
-            None => Turn::Speak,
+        // Of packets that begin or end in the middle of a frame, those that do leave half a step late.
+        let spare = if settings.has_half_frames() {
+            self.frame.len() / 2
+        } else {
+            0
         };
-        let mut payload = std::mem::take(&mut self.payload);
-        // A silence that is left out is heard all the same.
-        let mut is_sent = turn != Turn::Speak;
-        if turn == Turn::Describe {
-            Silence::describe(&self.waiting, &mut payload);
-            let noise = settings.comfort_noise.unwrap_or_default();
-            is_sent = self.emit(noise, false, began, &payload, transmit);
-        }
-        if turn == Turn::Speak
-            && let Some(is_silent) = self.encode(shared, &mut payload)
-        {
-            is_sent = is_silent;
-            if self.silence.may_send(is_silent) {
-                let marker = std::mem::take(&mut self.is_first);
-                let format = settings.payload_type;
-                is_sent = self.emit(format, marker, began, &payload, transmit);
-            }
-            self.is_first |= is_silent;
-        }
-        // Audio after a pause begins a spurt (RFC 3551 §4.1).
-        self.is_first |= turn != Turn::Speak;
-        self.payload = payload;
-        self.player.confirm(is_sent);
+        self.send_packets(settings, shared, spare, &mut transmit);
     }
 
     fn emit(

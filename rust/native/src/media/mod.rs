@@ -15,6 +15,7 @@ mod frame;
 mod gathering;
 mod quality;
 mod rooms;
+mod rtp_taps;
 mod share;
 mod tones;
 mod transports;

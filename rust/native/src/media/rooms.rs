@@ -55,8 +55,15 @@ impl MediaEngine {
         py.detach(|| self.engine.remove_member(room, session));
     }
 
-    fn record_room(&self, py: Python<'_>, room: u64, path: PathBuf) -> PyResult<u64> {
-        py.detach(|| self.engine.record_room(room, &path))
+    #[pyo3(signature = (room, path, file_format = "wav"))]
+    fn record_room(
+        &self,
+        py: Python<'_>,
+        room: u64,
+        path: PathBuf,
+        file_format: &str,
+    ) -> PyResult<u64> {
+        py.detach(|| self.engine.record_room(room, &path, file_format))
             .map_err(raise)
     }
 

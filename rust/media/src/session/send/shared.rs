@@ -45,11 +45,12 @@ impl Sender {
             .map_or(0, |encoder| encoder.sample_rate_hz())
     }
 
-    /// Encodes the frames that wait, or takes what was made of them elsewhere; whether the payload
+    /// Encodes the first so many samples that wait, or takes what was made of them elsewhere; whether the payload
     /// says that there is nothing to hear. None where the encoder refuses.
     pub(super) fn encode(
         &mut self,
         shared: Option<Arc<[u8]>>,
+        count: usize,
         payload: &mut Vec<u8>,
     ) -> Option<bool> {
         let encoder = self.encoder.as_mut()?;
@@ -60,7 +61,7 @@ impl Sender {
             }
             None => {
                 self.encoded += 1;
-                encoder.encode(&self.waiting, payload).ok()?;
+                encoder.encode(&self.waiting[..count], payload).ok()?;
             }
         }
         Some(encoder.is_silent(payload))

@@ -68,6 +68,67 @@ fn longer_packets_hold_several_frames() {
     );
 }
 
+/// Runs frames with their half steps; (moment in ms, header) of what was sent.
+fn run_halves(sender: &mut Sender, frames: u32) -> Vec<(u32, RtpHeader)> {
+    let mut sent = Vec::new();
+    for frame in 1..=frames {
+        sender.pull(|_, _| {});
+        let mut note = |at: u32, packet: &[u8]| {
+            sent.extend(RtpHeader::parse_untrusted(packet).map(|header| (at, header)));
+            true
+        };
+        sender.send(true, |packet| note(frame * 20, packet));
+        if sender.has_half() {
+            sender.send_half(|packet| note(frame * 20 + 10, packet));
+        }
+    }
+    sent
+}
+
+#[test]
+fn packets_of_every_length_are_evenly_spaced_and_lose_nothing() {
+    for packet_ms in [10_u32, 20, 30, 40, 50, 60] {
+        let sent = run_halves(&mut sender(packet_ms), 300);
+        let expected = 6000 / packet_ms;
+        let count = sent.len() as u32;
+        assert!(
+            (expected - 1..=expected).contains(&count),
+            "{count} of {packet_ms} ms"
+        );
+        let octets = 8 * packet_ms;
+        assert!(sent.iter().all(|(_, h)| h.payload.len() as u32 == octets));
+        for two in sent.windows(2) {
+            let ((before, first), (after, second)) = (&two[0], &two[1]);
+            assert_eq!(after - before, packet_ms, "{packet_ms} ms at {before}");
+            assert_eq!(second.timestamp.wrapping_sub(first.timestamp), octets);
+            assert_eq!(second.sequence, first.sequence.wrapping_add(1));
+        }
+    }
+}
+
+#[test]
+fn opus_makes_packets_of_10_ms() {
+    let settings = sender(10).settings.unwrap();
+    let mut sender = Sender::new(Random::new(1));
+    let (codec, payload_type, telephone_event) = (CodecKind::Opus, 111, None);
+    sender
+        .configure(SendSettings {
+            codec,
+            payload_type,
+            telephone_event,
+            ..settings
+        })
+        .unwrap();
+
+    let sent = run_halves(&mut sender, 50);
+
+    assert!(sent.len() >= 98, "{}", sent.len());
+    for two in sent.windows(2) {
+        assert_eq!(two[1].0 - two[0].0, 10);
+        assert_eq!(two[1].1.timestamp.wrapping_sub(two[0].1.timestamp), 480);
+    }
+}
+
 #[test]
 fn what_is_dropped_on_purpose_counts_as_sent_and_leaves_a_gap() {
     let mut sender = sender(20);

@@ -1,0 +1,89 @@
+"""Packets of a FakeEngine: silence of G.711, one each 20 ms, read by the time."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from trivox.errors import InvalidArgumentsError
+from trivox.media.engine import EngineEventKind
+
+if TYPE_CHECKING:
+    import itertools
+    from collections.abc import Callable
+
+    from trivox.media.engine_taps import TappedPacket
+    from trivox.testing.fake_session import FakeSession
+
+_STEP: Final = 0.02
+_SAMPLES: Final = 160
+_NEAR: Final = 1e-6
+
+
+@dataclass(slots=True)
+class FakeTap:
+    """One subscription: since when, and how many packets were taken."""
+
+    session: int
+    batch: int
+    opened: float
+    taken: int = 0
+
+
+class FakeTaps:
+    """The part of a FakeEngine that is about received packets."""
+
+    _now: float
+    _numbers: itertools.count[int]
+    _sessions: dict[int, FakeSession]
+    _rtp_taps: dict[int, FakeTap]
+
+    @abstractmethod
+    def _session(self, number: int) -> FakeSession: ...
+    @abstractmethod
+    def _emit(
+        self, session: int, kind: EngineEventKind, number: float = 0.0, text: str = ""
+    ) -> None: ...
+    @abstractmethod
+    def _at(self, moment: float, action: Callable[[], None]) -> None: ...
+
+    def open_rtp_tap(self, session: int, *, batch: int) -> int:
+        """Subscribe; packets of silence come once the session is connected."""
+        self._session(session)
+        if not 1 <= batch <= 50:
+            raise InvalidArgumentsError("a batch has 1 to 50 packets")
+        number = next(self._numbers)
+        self._rtp_taps[number] = FakeTap(session, batch, self._now)
+        self._at(self._now + batch * _STEP, lambda: self._tick_tap(number))
+        return number
+
+    def close_rtp_tap(self, tap: int) -> None:
+        """End a subscription. A closed one is ignored."""
+        self._rtp_taps.pop(tap, None)
+
+    def take_rtp(self, tap: int, limit: int) -> tuple[list[TappedPacket], int]:
+        """Return the packets since the last take; a fake loses none."""
+        own = self._rtp_taps.get(tap)
+        if own is None or own.session not in self._sessions:
+            return [], 0
+        start = max(own.opened, self._sessions[own.session].connected)
+        if math.isnan(start):
+            return [], 0
+        whole = int((self._now - start) / _STEP + _NEAR)
+        numbers = range(own.taken, min(whole, own.taken + limit))
+        own.taken += len(numbers)
+        silence = b"\xff" * _SAMPLES
+        return [
+            (number * _STEP, 0, number == 0, number & 0xFFFF, number * _SAMPLES, tap, silence)
+            for number in numbers
+        ], 0
+
+    def _tick_tap(self, number: int) -> None:
+        tap = self._rtp_taps.get(number)
+        if tap is None or tap.session not in self._sessions:
+            return
+        if self._sessions[tap.session].connected <= self._now:
+            self._emit(tap.session, EngineEventKind.RTP_READY, number)
+        self._at(self._now + tap.batch * _STEP, lambda: self._tick_tap(number))
