@@ -80,12 +80,15 @@ async def _talk(call: trivox.Call, line: Line, rate: int) -> None:
     turn, next_loud = 0, 10
     while True:
         await trio.sleep_until(begin + turn * FRAME)
-        is_loud = turn == next_loud
-        if is_loud:
-            next_loud += chance.randrange(10, 16)
-            line.under_way.append(time.perf_counter())
-        audio.send_nowait(loud if is_loud else soft)
+        is_loud, begun = turn == next_loud, time.perf_counter()
+        next_loud += chance.randrange(10, 16) if is_loud else 0
         turn += 1
+        try:
+            audio.send_nowait(loud if is_loud else soft)
+        except trio.WouldBlock:
+            continue  # the machine stood still, and we are beyond what may be queued
+        if is_loud:
+            line.under_way.append(begun)
 
 
 async def _listen(call: trivox.Call, line: Line, rate: int) -> None:

@@ -13,6 +13,8 @@ import trivox
 from trivox.media.engine import EngineEventKind as Kind
 
 if TYPE_CHECKING:
+    from trio.testing import MockClock
+
     from trivox.media.driven import DrivenMedia
 
 pytestmark = pytest.mark.native
@@ -21,7 +23,9 @@ SPEECH = Path(trivox.__file__).parent / "cli" / "data" / "reply.wav"
 HOSTS = ("10.0.0.1", "10.0.0.2")
 
 
-async def test_speech_is_told_when_it_begins_and_when_it_ends(media: DrivenMedia) -> None:
+async def test_speech_is_told_when_it_begins_and_when_it_ends(
+    autojump_clock: MockClock, media: DrivenMedia
+) -> None:
     caller, callee = await connect_pair(media, "plain", HOSTS)
     sessions = media.sessions
     sessions.set_listening(callee.session, voice=True, hang_over=0.5, level_interval=0.0)
@@ -39,7 +43,9 @@ async def test_speech_is_told_when_it_begins_and_when_it_ends(media: DrivenMedia
     assert told[1][1] == pytest.approx(2.6, abs=0.3)
 
 
-async def test_levels_are_told_at_the_interval(media: DrivenMedia) -> None:
+async def test_levels_are_told_at_the_interval(
+    autojump_clock: MockClock, media: DrivenMedia
+) -> None:
     caller, callee = await connect_pair(media, "plain", HOSTS)
     sessions = media.sessions
     sessions.set_listening(callee.session, voice=False, hang_over=0.3, level_interval=0.5)
@@ -53,7 +59,9 @@ async def test_levels_are_told_at_the_interval(media: DrivenMedia) -> None:
     assert {sent for _, sent in reports} == {-127.0}
 
 
-async def test_nothing_is_told_that_nobody_asked_for(media: DrivenMedia) -> None:
+async def test_nothing_is_told_that_nobody_asked_for(
+    autojump_clock: MockClock, media: DrivenMedia
+) -> None:
     caller, callee = await connect_pair(media, "plain", HOSTS)
     media.sessions.play_file(caller.session, str(SPEECH), False, 0.0)
 
@@ -63,6 +71,7 @@ async def test_nothing_is_told_that_nobody_asked_for(media: DrivenMedia) -> None
 
 
 async def test_frames_say_where_somebody_speaks_and_what_they_interrupt(
+    autojump_clock: MockClock,
     media: DrivenMedia,
 ) -> None:
     caller, callee = await connect_pair(media, "plain", HOSTS)

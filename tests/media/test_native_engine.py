@@ -58,8 +58,10 @@ async def test_what_is_played_is_what_the_far_end_records(
     assert (rate, channels) == (16_000, 1)
     assert len(samples) / rate == pytest.approx(seconds, abs=0.01)
     assert float(ended[2]) == pytest.approx(2.0, abs=0.03)
-    found = correlation(np.array(speech, float), np.array(samples, float))
-    assert found >= LEAST_CORRELATION[transport], found
+    # Piece by piece: a machine that stalls has a frame made up here and there, or played sooner.
+    pieces = np.array_split(np.array(speech, float), 10)
+    found = [correlation(piece, np.array(samples, float)) for piece in pieces]
+    assert np.median(found) >= LEAST_CORRELATION[transport], found
 
 
 @pytest.mark.parametrize("transport", ["plain", "ice"])
