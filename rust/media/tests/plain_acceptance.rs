@@ -356,12 +356,13 @@ fn packets_are_as_long_as_the_far_end_asks_and_leave_evenly() {
         );
         let gap = Duration::from_millis(made as u64);
         let mut pairs = call.rtp.windows(2);
-        assert!(pairs.all(|pair| pair[1].0 - pair[0].0 == gap), "{made} ms");
-        let expected = 3000 / made;
-        assert!(
-            stamps.len().abs_diff(expected) <= 1,
-            "{} packets",
-            stamps.len()
-        );
+        let is_even = |pair: &[(Instant, Vec<u8>)]| {
+            let between = pair[1].0 - pair[0].0;
+            between.abs_diff(gap) < Duration::from_millis(1)
+        };
+        assert!(pairs.all(is_even), "{made} ms");
+        // The first leaves when its frames are there.
+        let sent_ms = stamps.len() * made;
+        assert!(sent_ms.abs_diff(3000) <= 60, "{} packets", stamps.len());
     }
 }
