@@ -49,6 +49,30 @@ async def test_members_come_and_go_and_it_is_told(autojump_clock, world) -> None
         assert calls[2].state.value is trivox.CallState.CONNECTED
 
 
+async def test_subscribers_are_told_who_is_there(autojump_clock, world) -> None:
+    """RFC 4575 §5: each member is a user with a device, its state and its stream."""
+    room = "sip:room@10.0.0.1"
+    async with three_calls(world) as (_, client, calls):
+        async with client.create_conference() as conference:
+            conference.add(calls[0])
+            conference.add(calls[1], send=False)
+            info = conference.info(room, version=3, subject="Standup")
+            conference.remove(calls[0])
+            later = conference.info(room, version=4)
+
+    assert trivox.ConferenceInfo.parse_untrusted(info.to_body()) == info
+    assert (info.entity, info.version, info.subject, info.user_count) == (room, 3, "Standup", 2)
+    uris = {user.entity for user in info.users}
+    assert uris == {call.remote_sip_uri.value for call in calls[:2]}
+    endpoints = [endpoint for user in info.users for endpoint in user.endpoints]
+    assert [endpoint.status for endpoint in endpoints] == ["connected", "connected"]
+    assert sorted(endpoint.media[0] for endpoint in endpoints) == [
+        ("audio", "recvonly"),
+        ("audio", "sendrecv"),
+    ]
+    assert (later.user_count, later.version) == (1, 4)
+
+
 async def test_the_active_speaker_can_be_watched_and_is_told(autojump_clock, world) -> None:
     async with three_calls(world) as (engine, client, calls):
         async with client.create_conference() as conference:

@@ -17,6 +17,7 @@ from trivox.call.conference_events import (
     MemberLeft,
 )
 from trivox.call.conference_member import ConferenceMember
+from trivox.call.conference_roster import roster
 from trivox.call.joining import refuse_joined
 from trivox.call.media_leg import Pending
 from trivox.call.room_recording import RoomRecording
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from trivox.call.call import Call
     from trivox.call.media_leg import MediaLeg
     from trivox.media.engine import Media
+    from trivox.sip.conference_info import ConferenceInfo
 
 E = TypeVar("E", bound=ConferenceEvent)
 
@@ -134,6 +136,16 @@ class Conference:
     def get(self, call: Call) -> ConferenceMember | None:
         """Return the member that a call is, or None."""
         return self._members.get(call._leg)  # noqa: SLF001 (shared by the package)
+
+    def info(self, entity: str, *, version: int = 0, subject: str = "") -> ConferenceInfo:
+        """Return who is there, for subscribers of the event `conference` (RFC 4575).
+
+        Args:
+            entity: The conference's URI, as subscribers know it.
+            version: To be one more in each document that they are told.
+            subject: What it is about.
+        """
+        return roster(self.members.value, entity, version=version, subject=subject)
 
     def recording(
         self,
