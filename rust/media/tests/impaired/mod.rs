@@ -7,7 +7,7 @@ use trivox_media::codec::{CodecKind, Decoder, Encoder, OpusSettings};
 use trivox_media::jitter::{JitterBuffer, JitterSettings};
 use trivox_media::random::Random;
 
-const FRAME: f64 = 0.020;
+pub(crate) const FRAME: f64 = 0.020;
 /// What the buffer learns in these seconds is not judged.
 const WARM_UP: f64 = 3.0;
 /// Seconds of audio that are encoded, and sent over and over.
@@ -99,6 +99,11 @@ impl Recording {
             .collect();
         Self { kind, payloads }
     }
+
+    /// What the packet of that number carries.
+    pub(crate) fn payload(&self, number: u64) -> &[u8] {
+        &self.payloads[number as usize % self.payloads.len()]
+    }
 }
 
 /// Something like speech: voiced syllables with harmonics, and pauses.
@@ -127,7 +132,7 @@ fn speech(rate_hz: u32, seconds: f64) -> Vec<i16> {
 }
 
 /// Arrivals in order of time, (seconds, number), and the longest run that is lost.
-fn arrivals(line: &Line) -> (Vec<(f64, u64)>, usize, u64) {
+pub(crate) fn arrivals(line: &Line) -> (Vec<(f64, u64)>, usize, u64) {
     let mut random = Random::new(line.seed);
     let leave = 1.0 / line.burst.max(1.0);
     let enter = line.loss * leave / (1.0 - line.loss).max(1e-9);
@@ -180,7 +185,7 @@ pub(crate) fn hear(line: &Line, recording: &Recording) -> Heard {
     for pull in 0..((line.seconds - 0.5) / FRAME) as u64 {
         let now = pull as f64 * FRAME + line.phase;
         while let Some((time, number)) = arrivals.next_if(|(time, _)| *time <= now) {
-            let payload = &recording.payloads[number as usize % recording.payloads.len()];
+            let payload = recording.payload(number);
             // Both numbers wrap within the first seconds.
             let sequence = 65_500_u64.wrapping_add(number) as u16;
             let timestamp = (u64::from(u32::MAX) - 5_000 + number * ticks) as u32;
