@@ -67,6 +67,8 @@ def _figures_shape(arguments: argparse.Namespace) -> Shape:
         access_loss=loss if is_one_hop else None,
         patient=True,
         max_duration=120.0,
+        watches=0,
+        letters=0,
     )
 
 

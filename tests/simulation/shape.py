@@ -101,7 +101,7 @@ WEATHER: dict[str, Shape] = {
     "rough": Shape(registered=60),
     "listeners": Shape(listener_errors=True, loss=0.05),
     "streams": Shape(transport="tcp", largest_piece=600),
-    "bytewise": Shape(transport="tcp", largest_piece=3, per_second=10.0),
+    "bytewise": Shape(transport="tcp", largest_piece=3, per_second=10.0, watches=1, letters=4),
     "resets": Shape(
         transport="tcp",
         largest_piece=900,

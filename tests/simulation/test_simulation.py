@@ -82,6 +82,26 @@ def test_loss_is_survived(loss, access_loss, most):
     assert figures.failed <= most, replay("rough", SEED, 500)
 
 
+@pytest.mark.simulation
+@pytest.mark.parametrize("seed", [4711, 4712])
+def test_an_answer_to_who_has_given_up_is_acknowledged_and_ended(seed):
+    """Of these seeds several 2xx come after Timer B: half of all datagrams are lost, on three hops."""
+    shape = Shape(
+        calls=300,
+        loss=0.5,
+        per_second=5.0,
+        max_duration=60.0,
+        patient=True,
+        watches=0,
+        letters=0,
+    )
+
+    outcome = simulate(seed, shape)
+
+    assert judge(outcome) == []
+    assert any(side.end.sip_code == 408 for side in outcome.trace.sides if side.end)
+
+
 @pytest.mark.slow
 def test_same_seed_makes_the_same_trace_in_two_processes():
     command = [sys.executable, "-m", "tests.simulation", "--hash", "--seed", "7", "--calls", "100"]

@@ -161,6 +161,8 @@ class Acknowledgement:
         self._may_forget = shape.is_harsh and not shape.is_lossy
         self._invites: dict[tuple[str, str], float] = {}
         self._open: Counter[tuple[str, str, str, int]] = Counter()
+        self._late: Counter[tuple[str, str, str, int]] = Counter()
+        """Those that may have come when their INVITE was forgotten."""
 
     def look(self, seen: Seen) -> Iterator[str]:
         if seen.is_board:
@@ -170,7 +172,8 @@ class Acknowledgement:
             self._invites.setdefault((seen.party, seen.branch), seen.at)
         elif not seen.is_out and seen.method == "INVITE" and 200 <= seen.status < 300:
             sent = self._invites.get((seen.party, seen.branch), seen.at)
-            self._open[key] += seen.at < sent + 2 * LIFE
+            self._open[key] += 1
+            self._late[key] += seen.at >= sent + 2 * LIFE
         # The ACK for a failure is the transaction's: it has the branch of the INVITE.
         elif (
             seen.is_out and seen.method == "ACK" and (seen.party, seen.branch) not in self._invites
@@ -181,8 +184,9 @@ class Acknowledgement:
 
     def end(self) -> Iterator[str]:
         """Say what is missing at the end of a run."""
-        for (party, call_id, _, _), count in self._open.items():
-            if count > 0 and not self._may_forget:
+        for key, count in self._open.items():
+            party, call_id, _, _ = key
+            if count > self._late[key] and not self._may_forget:
                 yield f"{party} did not acknowledge a 2xx of call {call_id}"
 
 
