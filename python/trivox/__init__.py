@@ -109,6 +109,7 @@ from trivox.errors import *  # noqa: F403
 from trivox.media.detection import AnswererDetection, Detection
 from trivox.media.frames import AudioFrame
 from trivox.media.marks import Mark, PassedMarks
+from trivox.media.pictures import VideoFrame, VideoFrames
 from trivox.media.port import AudioPort, Cleared
 from trivox.media.push import AsyncIterSource, IterSource, PushSource, RemoteSource
 from trivox.media.rtp_tap import RtpPacket, RtpTap
@@ -128,8 +129,10 @@ from trivox.media.video import (
     EncodedFrame,
     EncodedFrames,
     EncodedVideoSource,
+    LayerChoice,
     RemoteVideoSource,
     VideoFileSource,
+    VideoLayer,
     VideoSource,
 )
 from trivox.net.door import DoorLimits
@@ -226,6 +229,7 @@ __all__ = [
     "IsComposing",
     "IterSource",
     "LaneStatistics",
+    "LayerChoice",
     "LevelReport",
     "ListenerErrorPolicy",
     "ListenerFailed",
@@ -308,6 +312,9 @@ __all__ = [
     "TransferResult",
     "UpgradeStatus",
     "VideoFileSource",
+    "VideoFrame",
+    "VideoFrames",
+    "VideoLayer",
     "VideoSource",
     "VoiceActivity",
     "WatchOptions",

@@ -597,8 +597,14 @@ class MediaEngine:
         """Send a file of encoded video; VIDEO_ENDED follows."""
     def relay_video(self, session: int, line: int, source: int, source_line: int) -> None:
         """Send on a line what another session receives on one, packet by packet."""
-    def choose_layer(self, session: int, line: int, layer: str) -> None:
-        """Choose the simulcast layer of what is relayed; "": whatever comes."""
+    def choose_layer(
+        self, session: int, line: int, layer: str, most_bps: int = 0, most_height: int = 0
+    ) -> None:
+        """Choose the simulcast layer of what is relayed; "" and zeros: the largest."""
+    def choose_tap_layer(self, tap: int, layer: str, most_bps: int, most_height: int) -> None:
+        """Choose the simulcast layer of a subscription."""
+    def video_layers(self, session: int, line: int) -> list[tuple[str, int, int, int, bool]]:
+        """Name, width, height (0: not known), bits a second and whether it is sent, of each layer."""
     def stop_video(self, session: int, line: int) -> None: ...
     def open_video_push(self, session: int, line: int) -> int:
         """Let the program send frames; KEY_FRAME_WANTED asks for key frames."""
@@ -607,8 +613,16 @@ class MediaEngine:
     def open_video_tap(self, session: int, line: int) -> int:
         """Subscribe to encoded frames; ENCODED_READY tells of them."""
     def close_video_tap(self, tap: int) -> None: ...
+    def want_key_frame(self, session: int, line: int) -> None:
+        """Ask the far end for a key frame, at most twice a second."""
     def start_video_recording(
-        self, session: int, line: int, path: str | PathLike[str], side: str, file_format: str
+        self,
+        session: int,
+        line: int,
+        path: str | PathLike[str],
+        side: str,
+        file_format: str,
+        layer: str = "",
     ) -> int:
         """Record to "mkv" or "ivf"; line 0 is the first that shows something, `side` the sound's, or "none"."""
     def take_encoded(

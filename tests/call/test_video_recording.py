@@ -191,3 +191,47 @@ async def test_a_recording_that_the_call_ended_is_whole(autojump_clock, tmp_path
     found = decode(path)
     assert len(found.times) >= 50
     assert recording.seconds == pytest.approx(found.length, abs=0.01)
+
+
+async def test_pictures_are_decoded_for_a_program(autojump_clock, tmp_path) -> None:
+    clip = make_clip(tmp_path / "clip.ivf", "VP8")
+    async with two() as (client, call, _, far):
+        _, stream = await begin(client, call, far, VideoFileSource(clip))
+        with stream.decoded_frames() as pictures:
+            await trio.sleep(3)
+            found = [await anext(pictures) for _ in range(25)]
+        assert pictures.lost == 0
+        (sound,) = far.remote_streams.value - {stream}
+        with pytest.raises(StreamTypeMismatchError):
+            sound.decoded_frames()
+
+    assert {(one.width, one.height) for one in found} == {(160, 96)}
+    assert {round(float(one.array.mean()) / 8) for one in found} <= {
+        round(shade(number) / 8) + near for number in range(50) for near in (-1, 0, 1)
+    }
+
+
+async def test_figures_of_video_tell_frames_sizes_and_requests(autojump_clock, tmp_path) -> None:
+    clip = make_clip(tmp_path / "clip.ivf", "VP8")
+    async with two(media="webrtc") as (client, call, _, far):
+        _, stream = await begin(client, call, far, VideoFileSource(clip, loop=True))
+        with stream.encoded_frames() as frames:
+            async for _ in frames:
+                if far.statistics().streams[-1].frames > 100:
+                    break
+        ours = next(
+            s for s in call.statistics().streams if (s.kind, s.direction) == ("video", "sent")
+        )
+        theirs = far.statistics().streams[-1]
+
+    assert (theirs.kind, theirs.direction) == ("video", "received")
+    assert (theirs.width, theirs.height) == (160, 96)
+    assert theirs.frame_rate == pytest.approx(25, abs=2)
+    assert ours.frame_rate == pytest.approx(25, abs=2)
+    assert theirs.plis >= 1
+    assert ours.plis == theirs.plis
+    assert (ours.firs, theirs.firs, theirs.nacks, theirs.frames_dropped) == (0, 0, 0, 0)
+    assert abs(ours.frames - theirs.frames) <= 2
+    assert ours.key_frames >= theirs.key_frames >= 4
+    audio = call.statistics().streams[0] if call.statistics().streams else None
+    assert audio is None or audio.frames is None

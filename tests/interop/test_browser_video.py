@@ -48,7 +48,7 @@ class Mirror:
                     self.frames.append(frame)
 
 
-@pytest.mark.parametrize("codec", ["VP8", "H264", "VP9"])
+@pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1"])
 async def test_the_page_decodes_its_own_camera(page, codec):
     mirror = Mirror(codec)
     async with house(page, mirror) as (browser, client, target):
@@ -105,3 +105,33 @@ async def test_losses_both_ways_are_asked_for_and_repaired(page):
 
     assert path.dropped >= 20
     assert seen["asked"] >= 5
+
+
+async def test_who_reads_late_begins_with_a_key_frame_that_is_asked_of_the_page(page):
+    mirror = Mirror("VP8")
+    async with house(page, mirror) as (browser, client, target):
+        mirror.client = client
+        await browser.call("dial", target, {"video": True})
+        await browser.status("connected")
+        await browser.until("pictures", lambda seen: seen["decoded"] >= 40, 60)
+        (call,) = client.calls.values()
+        stream = next(one for one in call.remote_streams.value if one.home)
+        before = _received(call)
+        with trio.fail_after(PATIENCE):
+            with stream.encoded_frames() as frames:
+                first = await anext(frames)
+        after = _received(call)
+        await browser.call("hangup")
+
+    assert first.is_key
+    assert after.plis > before.plis
+    assert after.key_frames > before.key_frames
+    assert (after.width, after.firs) == (before.width, 0)
+
+
+def _received(call: trivox.Call) -> trivox.StreamStatistics:
+    return next(
+        one
+        for one in call.statistics().streams
+        if (one.kind, one.direction) == ("video", "received")
+    )

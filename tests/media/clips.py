@@ -11,12 +11,13 @@ import numpy as np
 if TYPE_CHECKING:
     from pathlib import Path
 
-ENCODERS: Final = {"VP8": "libvpx", "VP9": "libvpx-vp9", "H264": "libx264"}
-FORMATS: Final = {"VP8": "ivf", "VP9": "ivf", "H264": "h264"}
+ENCODERS: Final = {"VP8": "libvpx", "VP9": "libvpx-vp9", "H264": "libx264", "AV1": "libsvtav1"}
+FORMATS: Final = {"VP8": "ivf", "VP9": "ivf", "H264": "h264", "AV1": "ivf"}
 _OPTIONS: Final = {
     "VP8": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
     "VP9": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
     "H264": {"preset": "ultrafast", "tune": "zerolatency"},
+    "AV1": {"preset": "12", "svtav1-params": "pred-struct=1:lookahead=0"},
 }
 
 

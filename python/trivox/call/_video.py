@@ -20,6 +20,7 @@ from trivox.errors import (
     StreamTypeMismatchError,
 )
 from trivox.media.engine import EngineEventKind
+from trivox.media.video import LayerChoice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,24 +95,35 @@ class CallVideo(CallChanges):
         for receipt in receipts:
             await receipt.wait()
 
-    def choose_video_layer(self, stream: LocalStream, layer: str) -> None:
+    def choose_video_layer(
+        self,
+        stream: LocalStream,
+        layer: str = "",
+        *,
+        max_bitrate: int | None = None,
+        max_height: int | None = None,
+    ) -> None:
         """Choose the simulcast layer of a sent stream whose source is another call's.
 
-        It is changed at the next key frame, which is asked for.
+        It is changed at the next key frame, which is asked for; see `LayerChoice`.
 
         Args:
             stream: The stream that is sent in this call.
-            layer: The layer's name (`a=rid`); "": whatever comes.
+            layer: The layer's name (`a=rid`); "": the largest within the bounds.
+            max_bitrate: None with more bits a second.
+            max_height: None with higher pictures.
 
         Raises:
+            InvalidArgumentsError: A bound is below 1.
             StreamNotSendingError: The call does not send it.
             EngineError: It passes on nothing of another call.
         """
+        choice = LayerChoice(layer, max_bitrate, max_height)
         self._refuse_ended()
         video = self._leg.video
         if video is None or not stream.is_video or stream not in self._local_audio().wish.streams:
             raise StreamNotSendingError(f"{stream.id} is not being sent", call_id=self.id)
-        video.choose_layer(stream, layer)
+        video.choose_layer(stream, choice)
 
     def handle_engine_event(self, kind: int, number: float, text: str) -> None:
         """Take an event of this call's media session."""
@@ -176,9 +188,10 @@ class CallVideo(CallChanges):
             made,
             _video_codec=video_codec(codec),
             home=(self._leg.session, line),
-            open_frames=lambda: video.read(line),
-            make_recording=lambda path, form: Recording(
-                self._leg, path, "none", form, self._wait_flowing, line
+            open_frames=lambda choice: video.read(line, choice),
+            read_layers=lambda: video.layers(line),
+            make_recording=lambda path, form, layer: Recording(
+                self._leg, path, "none", form, self._wait_flowing, line, layer
             ),
         )
 

@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Final, final
 from trivox.call.streams import StreamType
 from trivox.errors import EngineError, StreamUpdateFailedError, TrivoxError
 from trivox.media.engine import EngineEventKind
-from trivox.media.video import EncodedFrames, EncodedVideoSource, RemoteVideoSource, VideoFileSource
+from trivox.media.video import (
+    EncodedFrames,
+    EncodedVideoSource,
+    RemoteVideoSource,
+    VideoFileSource,
+    VideoLayer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from trivox.call.media_leg import MediaLeg
     from trivox.call.streams import LocalStream
+    from trivox.media.video import LayerChoice
 
 _LOGGER = logging.getLogger("trivox.call")
 _NOTHING: Final = -1
@@ -130,17 +137,25 @@ class LegVideo:
             return False
         return any(direction not in ("", "inactive") for _, _, direction in self._facts())
 
-    def read(self, line: int) -> EncodedFrames:
+    def read(self, line: int, choice: LayerChoice) -> EncodedFrames:
         """Subscribe to the frames of a received line. Raises EngineError."""
         self._readers = {n: one for n, one in self._readers.items() if not one.is_closed}
-        frames = EncodedFrames(self._leg.sessions, self._leg.session, line)
+        frames = EncodedFrames(self._leg.sessions, self._leg.session, line, choice)
         self._readers[frames.number] = frames
         return frames
 
-    def choose_layer(self, stream: LocalStream, layer: str) -> None:
+    def layers(self, line: int) -> tuple[VideoLayer, ...]:
+        """Return what is known of the layers of a received line. Raises EngineError."""
+        found = self._leg.sessions.video_layers(self._leg.session, line)
+        return tuple(
+            VideoLayer(name, width or None, height or None, rate, is_active)
+            for name, width, height, rate, is_active in found
+        )
+
+    def choose_layer(self, stream: LocalStream, choice: LayerChoice) -> None:
         """Choose the simulcast layer of a stream that is passed on. Raises EngineError."""
         line = self._lines[stream]
-        self._leg.sessions.choose_layer(self._leg.session, line, layer)
+        self._leg.sessions.choose_layer(self._leg.session, line, *choice.bounds)
 
     def handle(self, kind: int, number: float, text: str) -> bool:
         """Take an event that belongs to a feed or a reader; False for others."""
@@ -175,10 +190,9 @@ class LegVideo:
         match stream.origin:
             case VideoFileSource(path, loop, rate):
                 return sessions.play_video(session, line, fspath(path), loop, rate)
-            case RemoteVideoSource((source, source_line), layer):
+            case RemoteVideoSource((source, source_line), choice):
                 sessions.relay_video(session, line, source, source_line)
-                if layer:
-                    sessions.choose_layer(session, line, layer)
+                sessions.choose_layer(session, line, *choice.bounds)
                 return 0
             case EncodedVideoSource() as source:
                 return source._attach(sessions, session, line)  # noqa: SLF001 (made for calls)

@@ -36,6 +36,7 @@ class Recording:
         format: str | None,  # noqa: A002 (as others call it)
         begin: Callable[[], Awaitable[None]],
         line: int = 0,
+        layer: str = "",
     ) -> None:
         self.path: Final = checked_path(path)
         self.format: Final = format or format_of(self.path)
@@ -49,6 +50,7 @@ class Recording:
         self._side = side
         self._begin = begin
         self._line = line
+        self._layer = layer
         self._number: int | None = None
         self._pending: Pending | None = None
 
@@ -63,7 +65,7 @@ class Recording:
     def _start(self, leg: MediaLeg) -> int:
         if self.format in _OF_VIDEO:
             return leg.sessions.start_video_recording(
-                leg.session, self._line, self.path, self._side, self.format
+                leg.session, self._line, self.path, self._side, self.format, self._layer
             )
         return leg.sessions.start_recording(leg.session, self.path, self._side, self.format)
 

@@ -10,11 +10,12 @@ from trivox.actor.isolation import LOGGED
 from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.call.sinking import Sinking
 from trivox.errors import CallEndedError, InvalidArgumentsError, StreamTypeMismatchError
+from trivox.media.pictures import VideoFrames
 from trivox.media.port import AudioPort
 from trivox.media.rtp_tap import RtpTap
 from trivox.media.sinks import CallbackSink, FileSink, PipeSink
 from trivox.media.sources import SOUNDS, shared_of
-from trivox.media.video import RemoteVideoSource
+from trivox.media.video import LayerChoice, RemoteVideoSource
 
 if TYPE_CHECKING:
     import weakref
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     from trivox.call.media_leg import MediaLeg
     from trivox.call.recording import Recording
     from trivox.media.native_engine import AudioFeed
+    from trivox.media.pictures import PictureFormat
     from trivox.media.sinks import AudioSink
     from trivox.media.sources import AudioSource, SharedSource
-    from trivox.media.video import EncodedFrames, VideoSource
+    from trivox.media.video import EncodedFrames, VideoLayer, VideoSource
 
 
 class StreamType(StrEnum):
@@ -177,8 +179,13 @@ class RemoteStream:
     source: Literal["remote"] = "remote"
     home: tuple[int, int] | None = field(default=None, repr=False, compare=False)
     """Session and line in the engine, for who passes it on."""
-    open_frames: Callable[[], EncodedFrames] | None = field(default=None, repr=False, compare=False)
-    make_recording: Callable[[str | PathLike[str], str | None], Recording] | None = field(
+    open_frames: Callable[[LayerChoice], EncodedFrames] | None = field(
+        default=None, repr=False, compare=False
+    )
+    read_layers: Callable[[], tuple[VideoLayer, ...]] | None = field(
+        default=None, repr=False, compare=False
+    )
+    make_recording: Callable[[str | PathLike[str], str | None, str], Recording] | None = field(
         default=None, repr=False, compare=False
     )
     _leg: MediaLeg | None = field(default=None, compare=False, repr=False)
@@ -211,35 +218,77 @@ class RemoteStream:
             return ReadonlyWatchable(False)  # noqa: FBT003 (its value)
         return call.remote_streams.map(lambda streams: self in streams)
 
-    def as_source(self, *, layer: str = "") -> RemoteVideoSource:
-        """Return this video as a source for a stream of another call: passed on, packet by packet.
-
-        Args:
-            layer: The simulcast layer to pass on; "": whatever comes.
-
-        Raises:
-            StreamTypeMismatchError: It is no video.
-        """
-        if self.home is None:
-            raise StreamTypeMismatchError(f"{self.id} is {self.type}: only video is passed on so")
-        return RemoteVideoSource(self.home, layer)
-
-    def encoded_frames(self) -> EncodedFrames:
-        """Subscribe to the frames as the far end encoded them, from a key frame on.
+    @property
+    def layers(self) -> tuple[VideoLayer, ...]:
+        """The pictures that the far end sends at once (simulcast); none where it sends one.
 
         Raises:
             StreamTypeMismatchError: It is no video.
             EngineError: The call is over.
         """
+        if self.read_layers is None:
+            raise StreamTypeMismatchError(f"{self.id} is {self.type}: it has no layers")
+        return self.read_layers()
+
+    def as_source(
+        self, *, layer: str = "", max_bitrate: int | None = None, max_height: int | None = None
+    ) -> RemoteVideoSource:
+        """Return this video as a source for a stream of another call: passed on, packet by packet.
+
+        Args:
+            layer: The simulcast layer to pass on; "": the largest within the bounds.
+            max_bitrate: None with more bits a second.
+            max_height: None with higher pictures.
+
+        Raises:
+            StreamTypeMismatchError: It is no video.
+            InvalidArgumentsError: A bound is below 1.
+        """
+        if self.home is None:
+            raise StreamTypeMismatchError(f"{self.id} is {self.type}: only video is passed on so")
+        return RemoteVideoSource(self.home, LayerChoice(layer, max_bitrate, max_height))
+
+    def encoded_frames(
+        self, *, layer: str = "", max_bitrate: int | None = None, max_height: int | None = None
+    ) -> EncodedFrames:
+        """Subscribe to the frames as the far end encoded them, from a key frame on.
+
+        Args:
+            layer: The simulcast layer to read; "": the largest within the bounds.
+            max_bitrate: None with more bits a second.
+            max_height: None with higher pictures.
+
+        Raises:
+            StreamTypeMismatchError: It is no video.
+            InvalidArgumentsError: A bound is below 1.
+            EngineError: The call is over.
+        """
         if self.open_frames is None:
             raise StreamTypeMismatchError(f"{self.id} is {self.type}: it has no encoded frames")
-        return self.open_frames()
+        return self.open_frames(LayerChoice(layer, max_bitrate, max_height))
+
+    def decoded_frames(self, *, format: PictureFormat = "rgb24") -> VideoFrames:  # noqa: A002 (as others call it)
+        """Subscribe to decoded pictures, from a key frame on; it needs the extra `video`.
+
+        A worker thread decodes a frame when the program asks for the next picture.
+
+        Args:
+            format: "rgb24", "bgr24", "i420" or "nv12".
+
+        Raises:
+            StreamTypeMismatchError: It is no video.
+            InvalidArgumentsError: There is no such format.
+            NotSupportedError: The extra is not installed: pip install 'trivox[video]'.
+            EngineError: The call is over.
+        """
+        return VideoFrames(self.encoded_frames, format)
 
     def recording(
         self,
         path: str | PathLike[str],
         *,
         format: Literal["mkv", "ivf"] | None = None,  # noqa: A002 (as others call it)
+        layer: str = "",
     ) -> Recording:
         """Record these pictures alone, as they come, while inside `async with`.
 
@@ -248,6 +297,7 @@ class RemoteStream:
         Args:
             path: The file, which is written anew: .mkv, or .ivf for VP8, VP9 and AV1.
             format: What is written, whatever the file's name says.
+            layer: The simulcast layer; "": the largest.
 
         Raises:
             StreamTypeMismatchError: It is no video.
@@ -255,7 +305,7 @@ class RemoteStream:
         """
         if self.make_recording is None:
             raise StreamTypeMismatchError(f"{self.id} is {self.type}: record it with the call")
-        return self.make_recording(path, format)
+        return self.make_recording(path, format, layer)
 
     def relay_to(self, feed: AudioFeed) -> None:
         """Give what is heard to a feed, until the call ends; `RemoteSource` does so.

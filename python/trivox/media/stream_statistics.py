@@ -36,6 +36,16 @@ class StreamStatistics:
         packets_asked: Packets we asked for again (RFC 4585 §6.2.1).
         key_frames: Key frames that began.
         key_frames_asked: Key frames asked for by the receiving side (RFC 4585 §6.3.1).
+        nacks: Messages of the receiving side that asked for packets again (RFC 4585 §6.2.1).
+        plis: Its messages that asked for a key frame (RFC 4585 §6.3.1).
+        firs: The same where only that was agreed (RFC 5104 §4.3.1).
+        frames: Video frames that began, key frames among them.
+        frames_dropped: Received: frames that who reads or records was not given, as some before was
+            never whole, or as they were taken too slowly; once for each reader. What is decoded is not
+            known here: nothing is.
+        frame_rate: Frames a second, over the last whole second.
+        width: Of received pictures, in pixels; None before a key frame told.
+        height: Of received pictures, in pixels; None before a key frame told.
     """
 
     kind: str
@@ -55,6 +65,14 @@ class StreamStatistics:
     packets_asked: int | None = None
     key_frames: int | None = None
     key_frames_asked: int | None = None
+    nacks: int | None = None
+    plis: int | None = None
+    firs: int | None = None
+    frames: int | None = None
+    frames_dropped: int | None = None
+    frame_rate: float | None = None
+    width: int | None = None
+    height: int | None = None
 
     @classmethod
     def from_figures(cls, figures: Mapping[str, float | str]) -> StreamStatistics:
@@ -84,4 +102,12 @@ class StreamStatistics:
             packets_asked=whole("packets_asked"),
             key_frames=whole("key_frames"),
             key_frames_asked=whole("key_frames_asked"),
+            nacks=whole("nacks"),
+            plis=whole("plis"),
+            firs=whole("firs"),
+            frames=whole("frames"),
+            frames_dropped=whole("frames_dropped"),
+            frame_rate=number("frame_rate"),
+            width=whole("width"),
+            height=whole("height"),
         )

@@ -117,6 +117,58 @@ class EncodedVideoSource:
 
 @final
 @dataclass(frozen=True, slots=True)
+class VideoLayer:
+    """One of the pictures that a far end sends at once (simulcast, RFC 8853).
+
+    Attributes:
+        name: What the far end calls it (`a=rid`).
+        width: In pixels; None before a key frame told.
+        height: In pixels; None before a key frame told.
+        bitrate: Bits a second, over the last whole second.
+        is_active: Something of it came within the last second.
+    """
+
+    name: str
+    width: int | None
+    height: int | None
+    bitrate: int
+    is_active: bool
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LayerChoice:
+    """Which layer of a simulcast is shown: the largest one, unless something else is said.
+
+    A change happens at a key frame of the layer that is wanted, which is asked for; until then the
+    other one goes on. Where the wanted layer is not sent, or none is small enough, it is the next best.
+
+    Attributes:
+        layer: The layer of this name, as long as it is sent.
+        max_bitrate: Else none with more bits a second.
+        max_height: Nor with higher pictures.
+
+    Raises:
+        InvalidArgumentsError: A bound is below 1.
+    """
+
+    layer: str = ""
+    max_bitrate: int | None = None
+    max_height: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, bound in (("max_bitrate", self.max_bitrate), ("max_height", self.max_height)):
+            if bound is not None and not 1 <= bound < 1 << 32:
+                raise InvalidArgumentsError(f"{name} is {bound}; it must be 1 or more, or None")
+
+    @property
+    def bounds(self) -> tuple[str, int, int]:
+        """Name, bit rate and height; what is not bounded is 0."""
+        return self.layer, self.max_bitrate or 0, self.max_height or 0
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class RemoteVideoSource:
     """What another call receives, passed on packet by packet in Rust.
 
@@ -125,11 +177,11 @@ class RemoteVideoSource:
 
     Attributes:
         home: Session and line of the received stream in the engine; see `RemoteStream.as_source`.
-        layer: The simulcast layer to pass on; "": whatever comes.
+        choice: The simulcast layer to pass on.
     """
 
     home: tuple[int, int]
-    layer: str = ""
+    choice: LayerChoice = LayerChoice()
 
 
 VideoSource: TypeAlias = VideoFileSource | EncodedVideoSource | RemoteVideoSource
@@ -142,7 +194,7 @@ class EncodedFrame:
     """One encoded picture as the far end sent it.
 
     Attributes:
-        codec: "VP8", "VP9" or "H264"; the latter with start codes.
+        codec: "VP8", "VP9", "H264" with start codes, or "AV1" with sizes (its low-overhead format).
         pts: Seconds since the first frame.
         is_key: It can be decoded alone.
         data: The frame.
@@ -162,13 +214,22 @@ class EncodedFrames:
     and begins anew with a key frame; `lost` counts. Close it, or leave its `with` block, when done.
     """
 
-    def __init__(self, sessions: MediaSessions, session: int, line: int) -> None:
+    def __init__(
+        self,
+        sessions: MediaSessions,
+        session: int,
+        line: int,
+        choice: LayerChoice = LayerChoice(),
+    ) -> None:
         self._sessions: Final = sessions
+        self._home: Final = (session, line)
         self.number: Final = sessions.open_video_tap(session, line)
         self._frames: Final[deque[EncodedFrame]] = deque()
         self._ready: Final = trio.lowlevel.ParkingLot()
         self._is_closed = False
         self.lost = 0
+        if choice != LayerChoice():
+            sessions.choose_tap_layer(self.number, *choice.bounds)
 
     def __enter__(self) -> EncodedFrames:
         return self
@@ -200,6 +261,23 @@ class EncodedFrames:
     def is_closed(self) -> bool:
         """Whether no frame comes any more: it was closed, or the call is over."""
         return self._is_closed
+
+    def choose_layer(
+        self, layer: str = "", *, max_bitrate: int | None = None, max_height: int | None = None
+    ) -> None:
+        """Read another layer of a simulcast, from its next key frame on; see `LayerChoice`.
+
+        Raises:
+            InvalidArgumentsError: A bound is below 1.
+        """
+        choice = LayerChoice(layer, max_bitrate, max_height)
+        if not self._is_closed:
+            self._sessions.choose_tap_layer(self.number, *choice.bounds)
+
+    def want_key_frame(self) -> None:
+        """Ask the far end for a key frame: what comes cannot be decoded. At most two a second are."""
+        if not self._is_closed:
+            self._sessions.want_key_frame(*self._home)
 
     def close(self) -> None:
         """End the subscription. Idempotent."""

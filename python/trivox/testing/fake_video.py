@@ -101,10 +101,20 @@ class FakeVideo:
         self._fed(session, line)
         find(self._video(source).lines, source_line, "video line")
 
-    def choose_layer(self, session: int, line: int, layer: str) -> None:
+    def choose_layer(
+        self, session: int, line: int, layer: str, most_bps: int = 0, most_height: int = 0
+    ) -> None:
         """Check that the line is there."""
-        del layer
+        del layer, most_bps, most_height
         self._fed(session, line)
+
+    def choose_tap_layer(self, tap: int, layer: str, most_bps: int, most_height: int) -> None:
+        """Choose nothing: no frame comes."""
+
+    def video_layers(self, session: int, line: int) -> list[tuple[str, int, int, int, bool]]:
+        """Return none: the far session sends one picture."""
+        find(self._video(session).lines, line, "video line")
+        return []
 
     def stop_video(self, session: int, line: int) -> None:
         """Check that the line is there."""
@@ -126,9 +136,10 @@ class FakeVideo:
         return self._fed(session, line)
 
     def start_video_recording(
-        self, session: int, line: int, path: str, side: str, file_format: str
+        self, session: int, line: int, path: str, side: str, file_format: str, layer: str = ""
     ) -> int:
         """Start a recording; its file holds no pictures when it is stopped."""
+        del layer
         own = self._session(session)
         if side not in {"received", "sent", "both", "none"}:
             raise InvalidArgumentsError('the side is "received", "sent", "both" or "none"')
@@ -141,6 +152,10 @@ class FakeVideo:
         number = next(self._numbers)
         own.recordings[number] = (path, "none", self._now)
         return number
+
+    def want_key_frame(self, session: int, line: int) -> None:
+        """Check that the line is there."""
+        find(self._video(session).lines, line, "video line")
 
     def close_video_tap(self, tap: int) -> None:
         """Forget nothing: there was nothing."""

@@ -35,6 +35,7 @@ mod stepping;
 mod taps;
 mod transports;
 mod video;
+mod video_layers;
 mod video_recording;
 
 /// Events that may wait; enough for a second of 10,000 calls setting up at once.

@@ -100,6 +100,15 @@ export async function pictures() {
   return result;
 }
 
+// The size of the picture that was decoded last, of the line that has decoded most.
+export async function newest() {
+  const lines = [...(await connection.getStats()).values()].filter(
+    (entry) => entry.type === "inbound-rtp" && entry.kind === "video" && entry.framesDecoded,
+  );
+  lines.sort((one, other) => other.framesDecoded - one.framesDecoded);
+  return { width: lines[0]?.frameWidth ?? 0, height: lines[0]?.frameHeight ?? 0 };
+}
+
 // The credentials this end has described itself with, and those its media travel under: they are
 // the same once a restart of ICE has found its path.
 export async function path() {

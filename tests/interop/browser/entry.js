@@ -1,5 +1,5 @@
 // The far end in the browser: one user agent with one call at a time, driven through window.farEnd.
-import { counters, heard, path, pictures } from "./audio.js";
+import { counters, heard, newest, path, pictures } from "./audio.js";
 import { jssip } from "./jssip.js";
 import * as lines from "./lines.js";
 import { sipjs } from "./sipjs.js";
@@ -13,6 +13,7 @@ window.farEnd = {
   look: () => ({ registered: state.registered, status: state.status, log }),
   heard,
   counters,
+  newest,
   pictures,
   path,
   ...lines,

@@ -41,3 +41,25 @@ export async function allowed() {
   }
   return bitrate;
 }
+
+// A camera sent three times at once: a quarter, a half and all of its size.
+export async function addSimulcast() {
+  const video = { width: 1280, height: 720, frameRate: 10 };
+  const camera = await navigator.mediaDevices.getUserMedia({ video });
+  current().addTransceiver(camera.getVideoTracks()[0], {
+    streams: [camera],
+    sendEncodings: [
+      { rid: "q", scaleResolutionDownBy: 4 },
+      { rid: "h", scaleResolutionDownBy: 2 },
+      { rid: "f" },
+    ],
+  });
+}
+export async function outbound() {
+  const found = [];
+  for (const entry of (await current().getStats()).values()) {
+    if (entry.type === "outbound-rtp" && entry.kind === "video") found.push([entry.rid, entry.active, entry.framesSent, entry.frameWidth, entry.qualityLimitationReason, entry.targetBitrate, entry.ssrc]);
+    if (entry.type === "candidate-pair" && entry.nominated) found.push(["bwe", entry.availableOutgoingBitrate]);
+  }
+  return [found, current().currentLocalDescription.sdp.split("\r\n").filter((l) => /rid|simulcast|m=video|extmap/.test(l)), (current().currentRemoteDescription?.sdp ?? "").split("\r\n").filter((l) => /rid|simulcast|m=video/.test(l))];
+}

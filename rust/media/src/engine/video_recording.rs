@@ -5,24 +5,25 @@ use std::path::Path;
 use super::Engine;
 use crate::MediaError;
 use crate::recorder::{Format, Recorder, Side};
+use crate::video::LayerWish;
 
 impl Engine {
     /// Starts a recording of pictures and returns its number; `stop_recording` ends it.
     ///
     /// # Arguments
     /// `side` is that of the sound, "none" for pictures alone; `line` 0 is whichever line gives a
-    /// key frame first.
+    /// key frame first; `wish` chooses among the layers of a simulcast.
     ///
     /// # Errors
     /// `MediaError::File` when it cannot be created, `MediaError::Argument` for an unknown side, or
     /// a format that has no pictures, `MediaError::Unknown` without such a line.
     pub fn start_video_recording(
         &self,
-        session: u64,
-        line: u64,
+        (session, line): (u64, u64),
         path: &Path,
         side: &str,
         format: &str,
+        wish: LayerWish,
     ) -> Result<u64, MediaError> {
         self.slot(session)?.command(|open| match line {
             0 => Ok(()),
@@ -42,7 +43,7 @@ impl Engine {
                 MediaError::File(format!("cannot record to {}: {error}", path.display()))
             })
         })?;
-        let recorder = recorder.of_line((line > 0).then_some(line));
+        let recorder = recorder.of_line((line > 0).then_some(line), wish);
         let number = recorder.number();
         self.command(session, |open, now| {
             open.add_video_recording(now, recorder);

@@ -14,6 +14,7 @@ pub use writer::{Finished, Writer, WriterFile};
 
 use crate::ogg_opus::OggError;
 use crate::resample::Resampler;
+use crate::video::LayerWish;
 use crate::wav::WavError;
 use pictures::Pictures;
 use std::path::Path;
@@ -200,7 +201,9 @@ impl Recorder {
             start: now,
             received,
             sent,
-            pictures: format.has_pictures().then(|| Pictures::new(None)),
+            pictures: format
+                .has_pictures()
+                .then(|| Pictures::new(None, LayerWish::default())),
             file,
         })
     }

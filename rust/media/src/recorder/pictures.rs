@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::video::{EncodedFrame, VideoCodec};
+use crate::video::reader::Reader;
+use crate::video::{EncodedFrame, LayerWish, VideoCodec};
 
 /// A far end's clock may lead or lag by so much; beyond, its pictures are shown when they came.
 const TOLERANCE: Duration = Duration::from_millis(500);
@@ -26,6 +27,7 @@ pub struct Picture {
 pub(super) struct Pictures {
     /// The line they are of; None until one has given a key frame.
     line: Option<u64>,
+    pub(super) reader: Reader,
     /// A timestamp and when it was shown.
     anchor: Option<(u32, Duration)>,
     /// When the last one, and the one before it, are shown.
@@ -35,9 +37,10 @@ pub(super) struct Pictures {
 }
 
 impl Pictures {
-    pub(super) fn new(line: Option<u64>) -> Self {
+    pub(super) fn new(line: Option<u64>, wish: LayerWish) -> Self {
         Self {
             line,
+            reader: Reader::new(wish),
             anchor: None,
             shown: None,
             needs_key: true,
@@ -53,7 +56,7 @@ impl Pictures {
         &mut self,
         elapsed: Duration,
         line: u64,
-        frame: &EncodedFrame,
+        frame: EncodedFrame,
     ) -> Option<Picture> {
         if self.needs_key && !frame.is_key {
             return None;
@@ -64,7 +67,7 @@ impl Pictures {
             codec: frame.codec,
             at: self.time(elapsed, frame.timestamp),
             is_key: frame.is_key,
-            data: frame.data.clone(),
+            data: frame.data,
         })
     }
 
@@ -115,10 +118,10 @@ mod tests {
     }
 
     fn times(frames: &[(u64, u32)]) -> Vec<u128> {
-        let mut pictures = Pictures::new(None);
+        let mut pictures = Pictures::new(None, LayerWish::default());
         let shown = frames.iter().filter_map(|(came_ms, timestamp)| {
             let elapsed = Duration::from_millis(*came_ms);
-            pictures.take(elapsed, 1, &frame(*timestamp, true))
+            pictures.take(elapsed, 1, frame(*timestamp, true))
         });
         shown.map(|picture| picture.at.as_millis()).collect()
     }
@@ -146,11 +149,11 @@ mod tests {
 
     #[test]
     fn nothing_is_taken_before_a_key_frame_nor_of_another_line() {
-        let mut pictures = Pictures::new(None);
+        let mut pictures = Pictures::new(None, LayerWish::default());
         let now = Duration::from_secs(1);
-        assert_eq!(pictures.take(now, 3, &frame(0, false)), None);
-        assert!(pictures.take(now, 3, &frame(0, true)).is_some());
-        assert!(pictures.take(now, 3, &frame(3_000, false)).is_some());
+        assert_eq!(pictures.take(now, 3, frame(0, false)), None);
+        assert!(pictures.take(now, 3, frame(0, true)).is_some());
+        assert!(pictures.take(now, 3, frame(3_000, false)).is_some());
         assert!(pictures.are_of(3) && !pictures.are_of(4));
     }
 }

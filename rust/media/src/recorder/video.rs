@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use super::{Pictures, Recorder};
 use crate::matroska;
-use crate::video::{EncodedFrame, ivf};
+use crate::video::receiver::VideoReceiver;
+use crate::video::{LayerWish, VideoPacket, ivf};
 
 impl Recorder {
-    /// Takes the pictures of this line only, where its format has pictures.
-    pub(crate) fn of_line(mut self, line: Option<u64>) -> Self {
-        self.pictures = self.pictures.take().map(|_| Pictures::new(line));
+    /// Takes the pictures of this line only, where its format has pictures, and of this layer.
+    pub(crate) fn of_line(mut self, line: Option<u64>, wish: LayerWish) -> Self {
+        self.pictures = self.pictures.take().map(|_| Pictures::new(line, wish));
         self
     }
 
@@ -26,17 +27,27 @@ impl Recorder {
         self.side.has_received() || self.side.has_sent()
     }
 
-    /// Takes a picture of a line; true when it is lost, and those up to the next key frame with it.
-    pub(crate) fn push_picture(&mut self, now: Instant, line: u64, frame: &EncodedFrame) -> bool {
+    /// Takes a packet of a line. What is lost on the way to the disk is lost up to the next key
+    /// frame, which is asked for.
+    pub(crate) fn push_packet(
+        &mut self,
+        now: Instant,
+        line: u64,
+        packet: &VideoPacket,
+        receiver: &mut VideoReceiver,
+    ) {
         let elapsed = now.saturating_duration_since(self.start);
         let Some(pictures) = self.pictures.as_mut().filter(|open| open.are_of(line)) else {
-            return false;
+            return;
         };
-        let Some(picture) = pictures.take(elapsed, line, frame) else {
-            return true;
-        };
-        pictures.needs_key = !self.file.write_picture(picture);
-        pictures.needs_key
+        for frame in pictures.reader.push(now, packet, receiver) {
+            if let Some(picture) = pictures.take(elapsed, line, frame) {
+                pictures.needs_key = !self.file.write_picture(picture);
+            }
+            if pictures.needs_key {
+                receiver.want_key_frame(Some(packet.source));
+            }
+        }
     }
 }
 

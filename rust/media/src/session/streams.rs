@@ -36,6 +36,13 @@ impl Stream {
             .extend(value.map(|value| (name, Value::Number(value))));
     }
 
+    /// Messages that ask for repairs and key frames, by whichever side receives.
+    fn requests(&mut self, nacks: u64, plis: u64, firs: u64) {
+        for (name, count) in [("nacks", nacks), ("plis", plis), ("firs", firs)] {
+            self.number(name, count as f64);
+        }
+    }
+
     /// What the far end says of a stream of ours.
     fn reported(&mut self, remote: Option<RemoteReport>, clock_hz: f64) {
         let Some(remote) = remote else {
@@ -119,6 +126,10 @@ fn video_sent(line: &LineFigures) -> Stream {
     stream.number("bytes", sent.bytes as f64);
     stream.number("packets_repeated", sent.repeated as f64);
     stream.number("key_frames_asked", sent.key_frames_asked as f64);
+    stream.number("key_frames", sent.key_frames as f64);
+    stream.requests(sent.nacks, sent.plis, sent.firs);
+    stream.number("frames", sent.frames as f64);
+    stream.number("frame_rate", line.frame_rates.0);
     stream.reported(line.remote, VIDEO_CLOCK_HZ);
     stream
 }
@@ -136,5 +147,11 @@ fn video_received(line: &LineFigures) -> Stream {
     stream.number("packets_asked", received.asked as f64);
     stream.number("key_frames", received.key_frames as f64);
     stream.number("key_frames_asked", received.key_frames_asked as f64);
+    stream.requests(received.nacks, received.plis, received.firs);
+    stream.number("frames", received.frames as f64);
+    stream.number("frames_dropped", received.frames_dropped as f64);
+    stream.known("frame_rate", line.frame_rates.1);
+    stream.known("width", line.size.map(|(width, _)| f64::from(width)));
+    stream.known("height", line.size.map(|(_, height)| f64::from(height)));
     stream
 }

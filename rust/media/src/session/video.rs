@@ -169,13 +169,14 @@ impl Session {
             let ssrc = line.sender.ssrc();
             for feedback in feedback::read_untrusted(packet) {
                 match feedback {
-                    Feedback::KeyFrame(of) if of == ssrc => line.sender.ask_key_frame(),
+                    Feedback::KeyFrame(of) if of == ssrc => line.sender.ask_key_frame(false),
+                    Feedback::FullIntra(of) if of == ssrc => line.sender.ask_key_frame(true),
                     Feedback::Lost(of, numbers) if of == ssrc => {
                         line.sender
                             .repeat(now, &numbers, |packet| way.send_rtp(now, packet));
                     }
                     Feedback::Bound(bits_per_second) => line.take_bound(bits_per_second, way.wakes),
-                    Feedback::KeyFrame(_) | Feedback::Lost(..) => {}
+                    Feedback::KeyFrame(_) | Feedback::FullIntra(_) | Feedback::Lost(..) => {}
                 }
             }
         });
@@ -224,6 +225,7 @@ impl Session {
             if !is_connected {
                 return None;
             }
+            line.settle(now);
             if line.rtcp.is_due(now) {
                 let received = line.receiver.report();
                 let packet = line

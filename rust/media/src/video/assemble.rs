@@ -37,6 +37,8 @@ pub(crate) struct Assembler {
     /// Where the next frame begins; None while a key frame is awaited.
     next: Option<u64>,
     wants_key_frame: bool,
+    has_begun: bool,
+    dropped: u64,
 }
 
 impl Assembler {
@@ -53,6 +55,10 @@ impl Assembler {
         if self.next.is_none() && packet.begins_key_frame {
             self.waiting.retain(|number, _| *number > packet.sequence);
             self.next = Some(packet.sequence);
+            self.has_begun = true;
+        }
+        if self.next.is_none() {
+            self.dropped += u64::from(packet.marker && self.has_begun);
         }
         if self.next.is_some_and(|next| packet.sequence < next) {
             return;
@@ -71,7 +77,18 @@ impl Assembler {
         std::mem::take(&mut self.wants_key_frame)
     }
 
+    /// Frames that were given up since last asked; those before the first key frame are not.
+    pub(crate) fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
+    }
+
     fn begin_anew(&mut self) {
+        let ends = self.waiting.values().filter(|packet| packet.marker);
+        self.dropped += if self.has_begun {
+            ends.count() as u64
+        } else {
+            0
+        };
         self.next = None;
         self.waiting.clear();
         self.wants_key_frame = true;

@@ -14,8 +14,10 @@ const MOST_ASKED: usize = 256;
 /// What the far end says about a stream of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Feedback {
-    /// It needs a key frame of this source.
+    /// It needs a key frame of this source (PLI).
     KeyFrame(u32),
+    /// The same, by another request (FIR).
+    FullIntra(u32),
     /// It misses these packets of this source.
     Lost(u32, Vec<u16>),
     /// It can take so many bits per second of all sources together.
@@ -44,7 +46,7 @@ fn read_one(packet: &[u8], found: &mut Vec<Feedback>) -> Option<()> {
         (PAYLOAD_FEEDBACK, PICTURE_LOSS) => found.push(Feedback::KeyFrame(media)),
         (PAYLOAD_FEEDBACK, FULL_INTRA) => {
             let sources = rest.chunks_exact(8).filter_map(|entry| be_u32(entry, 0));
-            found.extend(sources.map(Feedback::KeyFrame));
+            found.extend(sources.map(Feedback::FullIntra));
         }
         (PAYLOAD_FEEDBACK, APPLICATION) if rest.starts_with(b"REMB") => {
             let word = be_u32(rest, 4)?;
@@ -144,7 +146,7 @@ mod tests {
             read_untrusted(&packet)[..3],
             [
                 Feedback::KeyFrame(2),
-                Feedback::KeyFrame(3),
+                Feedback::FullIntra(3),
                 Feedback::Lost(2, vec![65_530, 65_535, 4, 10, 40]),
             ]
         );

@@ -1,17 +1,19 @@
 //! What is received on one video line: copies dropped, losses asked for, packets told apart.
 
 mod figures;
+mod source;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::missing::Missing;
+use super::layers::LayerFacts;
 use super::packet::VideoPacket;
 use super::payload::begins_key_frame_untrusted;
-use super::window::{Seen, Window};
+use super::window::Seen;
 use crate::session::lines::{AgreedLine, Extensions, Format, RemoteSource};
 use crate::session::packet::{HEADER_LENGTH, RtpHeader};
-use crate::session::statistics::{ReceivedStream, Reception};
+use crate::session::statistics::Reception;
+use source::{FACTS_FOR, Source};
 
 /// Sources of one line: three layers, their repeats, and some that changed.
 const MOST_SOURCES: usize = 8;
@@ -36,19 +38,21 @@ pub struct VideoReceived {
     pub asked: u64,
     /// Key frames asked for.
     pub key_frames_asked: u64,
+    /// Messages that asked for packets again (NACK).
+    pub nacks: u64,
+    /// Messages that asked for key frames (PLI).
+    pub plis: u64,
+    /// The same where only that is agreed (FIR).
+    pub firs: u64,
+    /// Frames that began.
+    pub frames: u64,
+    /// Frames that somebody who reads or records was not given, as some before was never whole, or
+    /// as they came faster than they were taken; once for each reader.
+    pub frames_dropped: u64,
     /// Key frames that began.
     pub key_frames: u64,
     /// What was no packet of an agreed format.
     pub malformed: u64,
-}
-
-struct Source {
-    stream: ReceivedStream,
-    window: Window,
-    missing: Missing,
-    layer: Option<String>,
-    wants_key_frame: bool,
-    last_asked: Option<Instant>,
 }
 
 /// What is to be sent back.
@@ -73,6 +77,8 @@ pub(crate) struct VideoReceiver {
     latest: Option<u32>,
     figures: VideoReceived,
     earlier_lost: u64,
+    /// What was known of the layers at that time.
+    layers: (Option<Instant>, Vec<LayerFacts>),
 }
 
 impl VideoReceiver {
@@ -192,11 +198,19 @@ impl VideoReceiver {
         let Some(id) = self.extensions.layer else {
             return;
         };
-        if let Some(source) = self.sources.get_mut(&header.ssrc)
+        if let Some(source) = self.sources.get(&header.ssrc)
             && source.layer.is_none()
             && let Some(name) = extension_untrusted(packet, id)
         {
-            source.layer = std::str::from_utf8(name).ok().map(str::to_owned);
+            let name = std::str::from_utf8(name).ok().map(str::to_owned);
+            // A layer has one source: the newest.
+            for other in self.sources.values_mut().filter(|one| one.layer == name) {
+                other.layer = None;
+            }
+            if let Some(source) = self.sources.get_mut(&header.ssrc) {
+                source.layer = name;
+            }
+            self.layers.0 = None;
         }
     }
 
@@ -209,7 +223,7 @@ impl VideoReceiver {
         payload: &[u8],
         is_again: bool,
     ) -> Option<VideoPacket> {
-        self.open(ssrc, header.sequence);
+        self.open(now, ssrc, header.sequence);
         let source = self.sources.get_mut(&ssrc)?;
         let before = source.window.highest();
         let Seen::New(number) = source.window.take(header.sequence) else {
@@ -237,9 +251,13 @@ impl VideoReceiver {
             source.stream.arrived(now, header.timestamp);
         }
         let begins_key_frame = begins_key_frame_untrusted(codec, payload);
+        if source.count_frame(now, header.timestamp, payload.len()) {
+            self.figures.frames += 1;
+        }
         if begins_key_frame {
             source.wants_key_frame = false;
-            self.figures.key_frames += 1;
+            let is_new = source.count_key(header.timestamp, codec, payload);
+            self.figures.key_frames += u64::from(is_new);
         }
         self.latest = Some(ssrc);
         Some(VideoPacket {
@@ -253,7 +271,7 @@ impl VideoReceiver {
         })
     }
 
-    fn open(&mut self, ssrc: u32, sequence: u16) {
+    fn open(&mut self, now: Instant, ssrc: u32, sequence: u16) {
         if self.sources.contains_key(&ssrc) {
             return;
         }
@@ -267,15 +285,8 @@ impl VideoReceiver {
                 self.earlier_lost += gone.stream.lost();
             }
         }
-        let source = Source {
-            stream: ReceivedStream::new(ssrc, sequence, CLOCK_HZ),
-            window: Window::new(sequence),
-            missing: Missing::default(),
-            layer: None,
-            wants_key_frame: false,
-            last_asked: None,
-        };
-        self.sources.insert(ssrc, source);
+        self.sources.insert(ssrc, Source::new(now, ssrc, sequence));
+        self.layers.0 = None;
     }
 
     /// Wants a key frame of a source, or of the one that sent last.
@@ -288,17 +299,14 @@ impl VideoReceiver {
         }
     }
 
-    /// The source that sends a layer.
-    pub(crate) fn source_of(&self, layer: &str) -> Option<u64> {
-        let mut sources = self.sources.iter();
-        let found = sources.find(|(_, source)| source.layer.as_deref() == Some(layer));
-        found.map(|(ssrc, _)| u64::from(*ssrc))
-    }
-
-    /// The layer a source sends, where it names one.
-    pub(crate) fn layer_of(&self, source: u64) -> Option<&str> {
-        let ssrc = u32::try_from(source).ok()?;
-        self.sources.get(&ssrc)?.layer.as_deref()
+    /// What is known of the layers that are told apart; none where there is one picture only.
+    pub(crate) fn layers(&mut self, now: Instant) -> &[LayerFacts] {
+        let is_fresh = |at: Instant| now.saturating_duration_since(at) < FACTS_FOR;
+        if !self.layers.0.is_some_and(is_fresh) {
+            let facts = self.sources.values().filter_map(Source::facts);
+            self.layers = (Some(now), facts.collect());
+        }
+        &self.layers.1
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -325,6 +333,7 @@ impl VideoReceiver {
             }
             self.figures.asked += lost.len() as u64;
             if !lost.is_empty() {
+                self.figures.nacks += 1;
                 wanted.lost.push((*ssrc, lost));
             }
         }
@@ -350,12 +359,6 @@ impl VideoReceiver {
 
     pub(crate) fn extensions(&self) -> Extensions {
         self.extensions
-    }
-}
-
-impl Source {
-    fn may_ask_at(&self) -> Option<Instant> {
-        self.last_asked.map(|asked| asked + KEY_FRAME_INTERVAL)
     }
 }
 

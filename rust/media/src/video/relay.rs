@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
+use super::layers::{LayerChoice, LayerFacts, LayerWish};
 use super::packet::VideoPacket;
 
 /// Packets that may wait: a second of 8 Mbit/s. A session that is not served meanwhile begins anew.
@@ -21,7 +23,7 @@ pub(crate) struct Relay {
     wants_key_frame: AtomicBool,
     bound_bps: AtomicU64,
     is_closed: AtomicBool,
-    layer: Mutex<Option<String>>,
+    choice: Mutex<LayerChoice>,
 }
 
 impl Relay {
@@ -33,7 +35,7 @@ impl Relay {
             wants_key_frame: AtomicBool::new(true),
             bound_bps: AtomicU64::new(NO_BOUND),
             is_closed: AtomicBool::new(false),
-            layer: Mutex::default(),
+            choice: Mutex::default(),
         }
     }
 
@@ -72,17 +74,33 @@ impl Relay {
         (bound != NO_BOUND).then_some(bound)
     }
 
-    /// Chooses the simulcast layer; None: whatever comes.
-    pub(crate) fn choose_layer(&self, layer: Option<String>) {
-        *self.layer.lock().unwrap_or_else(PoisonError::into_inner) = layer;
+    /// Chooses the simulcast layer; it is changed at its next key frame.
+    pub(crate) fn choose_layer(&self, wish: LayerWish) {
+        self.choice().change(wish);
         self.want_key_frame();
     }
 
-    pub(crate) fn layer(&self) -> Option<String> {
-        self.layer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// Whether a packet is of the layer that is passed on; and the source of the one that is to be,
+    /// which a key frame is wanted of.
+    pub(crate) fn judge(
+        &self,
+        now: Instant,
+        packet: &VideoPacket,
+        layers: &[LayerFacts],
+    ) -> (bool, Option<u32>) {
+        let source = packet.source as u32;
+        let mut choice = self.choice();
+        let verdict = choice.judge(now, source, packet.begins_key_frame, layers);
+        (verdict.is_shown, verdict.wants_key_frame)
+    }
+
+    /// The source a key frame is to be asked of.
+    pub(crate) fn source(&self) -> Option<u64> {
+        self.choice().source()
+    }
+
+    fn choice(&self) -> MutexGuard<'_, LayerChoice> {
+        self.choice.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn close(&self) {

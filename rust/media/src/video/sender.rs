@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::VideoCodec;
 use super::packet::VideoPacket;
+use super::picture_id::PictureNumbers;
+use super::rate::Rate;
 use super::receiver::KEY_FRAME_INTERVAL;
 use crate::session::lines::{AgreedLine, Format};
-use crate::session::packet::RtpHeader;
+use crate::session::packet::{HEADER_LENGTH, RtpHeader};
 use crate::session::rtcp::SenderInformation;
 
 /// Packets kept for repairs: a second of 8 Mbit/s.
@@ -34,6 +36,16 @@ pub struct VideoSent {
     pub repeated: u64,
     /// Key frames the far end asked for.
     pub key_frames_asked: u64,
+    /// Its messages that asked for packets again (NACK).
+    pub nacks: u64,
+    /// Its messages that asked for a key frame (PLI).
+    pub plis: u64,
+    /// The same by FIR.
+    pub firs: u64,
+    /// Frames that began.
+    pub frames: u64,
+    /// Key frames that began.
+    pub key_frames: u64,
     /// Packets held back until a key frame came.
     pub held_back: u64,
     /// Packets of a codec the far end does not take.
@@ -71,6 +83,8 @@ pub(crate) struct VideoSender {
     formats: Vec<Format>,
     is_allowed: bool,
     run: Option<Run>,
+    pictures: PictureNumbers,
+    rate: Option<Rate>,
     /// The next number, without wraps.
     next: u64,
     repeat_next: u16,
@@ -95,6 +109,8 @@ impl VideoSender {
             formats: Vec::new(),
             is_allowed: false,
             run: None,
+            pictures: PictureNumbers::default(),
+            rate: None,
             next: 0x1_0000 + (seed & 0x7fff),
             repeat_next: (seed >> 16 & 0x7fff) as u16,
             timestamp: (seed >> 32) as u32,
@@ -172,10 +188,13 @@ impl VideoSender {
             payload: 0..0,
         };
         header.write(&packet.payload, &mut self.buffer);
+        self.pictures
+            .renumber_untrusted(packet.codec, &mut self.buffer[HEADER_LENGTH..]);
         if !transmit(&self.buffer) {
             return;
         }
         if number >= self.next {
+            self.count_frame(now, packet, timestamp);
             self.next = number + 1;
             self.timestamp = timestamp;
             self.last_sent = Some(now);
@@ -183,6 +202,27 @@ impl VideoSender {
         self.figures.packets += 1;
         self.figures.bytes += packet.payload.len() as u64;
         self.keep(number);
+    }
+
+    /// Counts a packet that is newer than all before it.
+    fn count_frame(&mut self, now: Instant, packet: &VideoPacket, timestamp: u32) {
+        let is_new = self.last_sent.is_none() || timestamp != self.timestamp;
+        self.figures.frames += u64::from(is_new);
+        self.figures.key_frames += u64::from(is_new && packet.begins_key_frame);
+        let rate = self.rate.get_or_insert_with(|| Rate::new(now));
+        rate.add(now, packet.payload.len(), is_new);
+    }
+
+    /// Frames a second, over the last whole second.
+    pub(crate) fn frame_rate(&self) -> f64 {
+        self.rate.map_or(0.0, |rate| rate.frames_per_second())
+    }
+
+    /// Ends the second that is over.
+    pub(crate) fn settle(&mut self, now: Instant) {
+        if let Some(rate) = &mut self.rate {
+            rate.settle(now);
+        }
     }
 
     fn run_of(&mut self, now: Instant, packet: &VideoPacket) -> Option<Run> {
@@ -207,6 +247,7 @@ impl VideoSender {
                 .wrapping_sub(packet.timestamp),
         };
         self.run = Some(run);
+        self.pictures.begin();
         Some(run)
     }
 
@@ -249,6 +290,7 @@ impl VideoSender {
         if !self.is_allowed {
             return;
         }
+        self.figures.nacks += 1;
         if self.repeating.0.is_none_or(|began| began + SECOND <= now) {
             self.repeating = (Some(now), 0);
         }
@@ -288,8 +330,10 @@ impl VideoSender {
     }
 
     /// Notes that the far end needs a key frame.
-    pub(crate) fn ask_key_frame(&mut self) {
+    pub(crate) fn ask_key_frame(&mut self, is_full_intra: bool) {
         self.figures.key_frames_asked += 1;
+        self.figures.firs += u64::from(is_full_intra);
+        self.figures.plis += u64::from(!is_full_intra);
         self.wants_key_frame = true;
     }
 

@@ -20,6 +20,7 @@ mod share;
 mod tones;
 mod transports;
 mod video;
+mod video_layers;
 mod video_recording;
 
 /// Adds the engine classes to the module.

@@ -96,10 +96,6 @@ impl MediaEngine {
         .map_err(raise)
     }
 
-    fn choose_layer(&self, py: Python<'_>, session: u64, line: u64, layer: &str) -> PyResult<()> {
-        self.run(py, session, |open| open.choose_layer(line, layer))
-    }
-
     fn stop_video(&self, py: Python<'_>, session: u64, line: u64) -> PyResult<()> {
         self.run(py, session, move |open| {
             open.stop_feed(line);

@@ -81,6 +81,9 @@ pub(in crate::session) fn write_offered(
         write_extensions(out, agreed.unwrap_or_else(Extensions::offered));
     }
     formats.iter().for_each(|format| write_format(out, format));
+    if let Some(agreed) = &found.agreed {
+        write_layers(out, &agreed.layers);
+    }
     write_content(out, found);
     write_source(out, writing, found, direction, &formats);
     true
@@ -129,7 +132,7 @@ pub(in crate::session) fn write_answered(
     }
     write_extensions(out, agreed.extensions);
     formats.iter().for_each(|format| write_format(out, format));
-    write_layers(out, agreed.direction, &agreed.layers);
+    write_layers(out, &agreed.layers);
     write_content(out, found);
     write_source(out, writing, found, agreed.direction, &formats);
     true
@@ -189,8 +192,10 @@ fn write_format(out: &mut Lines, format: &Format) {
     }
 }
 
-fn write_layers(out: &mut Lines, direction: Direction, layers: &[String]) {
-    if layers.is_empty() || !direction.receives() {
+/// Takes the layers that were offered, whatever the direction is now: a far end that finds none in a
+/// description sends a single picture from then on, also when it is resumed.
+fn write_layers(out: &mut Lines, layers: &[String]) {
+    if layers.is_empty() {
         return;
     }
     for layer in layers {

@@ -11,7 +11,7 @@ use crate::session::lines::LineKind;
 use crate::session::sdp::Direction;
 use crate::video::feed::{ClipPlayer, Feed, FramePush};
 use crate::video::relay::Relay;
-use crate::video::{Clip, VideoCodec};
+use crate::video::{Clip, LayerWish, VideoCodec};
 
 /// A frame the program pushes may have so many bytes.
 const MOST_FRAME_BYTES: usize = 4 << 20;
@@ -147,11 +147,11 @@ impl Session {
         Ok(())
     }
 
-    /// Chooses the simulcast layer a line is fed with; an empty name takes whatever comes.
+    /// Chooses the simulcast layer a line is fed with; it is changed at its next key frame.
     ///
     /// # Errors
     /// `MediaError::State` when the line is fed by no other call.
-    pub fn choose_layer(&mut self, line: u64, layer: &str) -> Result<(), MediaError> {
+    pub fn choose_layer(&mut self, line: u64, wish: LayerWish) -> Result<(), MediaError> {
         let found = self.video_line(line)?;
         let Some(Feed::Relay(relay)) = &found.feed else {
             return Err(MediaError::State(
@@ -159,7 +159,7 @@ impl Session {
                     .to_owned(),
             ));
         };
-        relay.choose_layer((!layer.is_empty()).then(|| layer.to_owned()));
+        relay.choose_layer(wish);
         let from = relay.from;
         self.wakes.push(from);
         Ok(())

@@ -14,7 +14,7 @@ use crate::video::receiver::VideoReceiver;
 use crate::video::relay::Relay;
 use crate::video::sender::VideoSender;
 use crate::video::transport_wide::Arrivals;
-use crate::video::{Assembler, VideoCodec, VideoPacket, VideoReceived, VideoSent, feedback};
+use crate::video::{VideoCodec, VideoPacket, VideoReceived, VideoSent, feedback};
 
 /// A round trip where none is known yet.
 const USUAL_ROUND_TRIP: Duration = Duration::from_millis(100);
@@ -40,6 +40,10 @@ pub struct LineFigures {
     pub codec: &'static str,
     /// Interarrival jitter of the source that was heard last.
     pub jitter: Option<Duration>,
+    /// Frames a second that are sent, and that the source that was heard last sends.
+    pub frame_rates: (f64, Option<f64>),
+    /// Width and height of the source that was heard last.
+    pub size: Option<(u32, u32)>,
 }
 
 pub(in crate::session) struct VideoLine {
@@ -52,7 +56,6 @@ pub(in crate::session) struct VideoLine {
     pub(super) feed: Option<Feed>,
     pub(super) relays: Vec<Arc<Relay>>,
     pub(super) taps: Vec<Tap>,
-    pub(super) assembler: Option<Assembler>,
     pub(super) transport: Option<Transport>,
     /// It does not share the audio's transport.
     pub(super) is_alone: bool,
@@ -74,7 +77,6 @@ impl VideoLine {
             feed: None,
             relays: Vec::new(),
             taps: Vec::new(),
-            assembler: None,
             transport: None,
             is_alone: false,
             is_receiving: false,
@@ -118,19 +120,18 @@ impl VideoLine {
     }
 
     /// Gives a received packet to the sessions it is passed on to.
-    pub(super) fn pass_on(&mut self, packet: VideoPacket, wakes: &mut Vec<u64>) {
+    pub(super) fn pass_on(&mut self, now: Instant, packet: VideoPacket, wakes: &mut Vec<u64>) {
         self.relays.retain(|relay| !relay.is_closed());
         if self.relays.is_empty() {
             return;
         }
-        let layer = self.receiver.layer_of(packet.source).map(str::to_owned);
         let packet = Arc::new(packet);
         for relay in &self.relays {
-            let is_wanted = match (relay.layer(), &layer) {
-                (Some(wanted), Some(layer)) => wanted == *layer,
-                _ => true,
-            };
-            if is_wanted && relay.push(&packet) {
+            let (is_shown, wanted) = relay.judge(now, &packet, self.receiver.layers(now));
+            if let Some(source) = wanted {
+                self.receiver.want_key_frame(Some(u64::from(source)));
+            }
+            if is_shown && relay.push(&packet) {
                 wakes.push(relay.to);
             }
         }
@@ -168,10 +169,7 @@ impl VideoLine {
     pub(super) fn pass_wishes(&mut self, now: Instant, wakes: &mut Vec<u64>) -> Option<u64> {
         for relay in &self.relays {
             if relay.take_key_frame_wish() {
-                let source = relay
-                    .layer()
-                    .and_then(|layer| self.receiver.source_of(&layer));
-                self.receiver.want_key_frame(source);
+                self.receiver.want_key_frame(relay.source());
             }
         }
         if self.feed.is_none() || !self.sender.take_key_frame_wish(now) {
@@ -219,6 +217,8 @@ impl VideoLine {
         };
         let own = self.sender.ssrc();
         let mut packet = Vec::new();
+        self.receiver
+            .count_requests(wanted.key_frames.len(), self.full_intra.is_some());
         for source in wanted.key_frames {
             match &mut self.full_intra {
                 Some(count) => {
@@ -279,7 +279,14 @@ impl VideoLine {
             .min()
     }
 
+    /// Ends the seconds that are over, for who asks how many frames were in them.
+    pub(super) fn settle(&mut self, now: Instant) {
+        self.sender.settle(now);
+        self.receiver.settle(now);
+    }
+
     pub(super) fn figures(&self) -> LineFigures {
+        let (received_rate, size) = self.receiver.pace();
         LineFigures {
             number: self.number,
             kind: self.kind,
@@ -290,6 +297,8 @@ impl VideoLine {
             ssrcs: (self.sender.ssrc(), self.receiver.latest()),
             codec: self.receiver.codec().map_or("", VideoCodec::name),
             jitter: self.receiver.jitter(),
+            frame_rates: (self.sender.frame_rate(), received_rate),
+            size,
         }
     }
 

@@ -1,38 +1,49 @@
-//! The frames of a line, put together for whoever reads or records them.
+//! What is received on a line, for those who record, read and pass it on.
 
 use std::time::Instant;
 
 use super::Session;
-use super::line::VideoLine;
 use crate::MediaError;
 use crate::recorder::Recorder;
-use crate::video::{Assembler, EncodedFrame, VideoPacket};
-
-impl VideoLine {
-    /// Takes a packet; the frames that are whole with it, if anybody wants them.
-    pub(super) fn assemble(
-        &mut self,
-        packet: &VideoPacket,
-        is_recorded: bool,
-    ) -> Vec<EncodedFrame> {
-        let mut frames = Vec::new();
-        if self.taps.is_empty() && !is_recorded {
-            self.assembler = None;
-            return frames;
-        }
-        let assembler = self.assembler.get_or_insert_with(Assembler::default);
-        assembler.push(packet, &mut frames);
-        if assembler.take_key_frame_wish() {
-            self.receiver.want_key_frame(Some(packet.source));
-        }
-        frames
-    }
-}
+use crate::video::{LayerFacts, LayerWish, VideoPacket};
 
 impl Session {
     /// Whether there is a line of this number.
     pub(crate) fn check_line(&mut self, number: u64) -> Result<(), MediaError> {
         self.video_line(number).map(|_| ())
+    }
+
+    /// What is known of the layers of a line; none where the far end sends one picture.
+    ///
+    /// # Errors
+    /// `MediaError::Unknown` without such a line.
+    pub fn video_layers(&mut self, now: Instant, line: u64) -> Result<Vec<LayerFacts>, MediaError> {
+        let found = self.video_line(line)?;
+        found.settle(now);
+        Ok(found.receiver.layers(now).to_vec())
+    }
+
+    /// Chooses the simulcast layer that a reader of frames is given.
+    pub fn choose_tap_layer(&mut self, now: Instant, tap: u64, wish: &LayerWish) {
+        for line in self.videos.iter_mut().flat_map(|videos| &mut videos.lines) {
+            for open in line.taps.iter_mut().filter(|open| open.number == tap) {
+                open.reader.choose(wish.clone());
+                line.receiver.want_key_frame(open.reader.source());
+            }
+        }
+        self.tick_videos(now);
+    }
+
+    /// Asks the far end for a key frame of what a line shows; at most two a second are asked for.
+    ///
+    /// # Errors
+    /// `MediaError::Unknown` without such a line.
+    pub fn want_key_frame(&mut self, now: Instant, line: u64) -> Result<(), MediaError> {
+        let found = self.video_line(line)?;
+        let source = found.taps.first().and_then(|tap| tap.reader.source());
+        found.receiver.want_key_frame(source);
+        self.tick_videos(now);
+        Ok(())
     }
 
     /// Gives what flows to a recorder of pictures from now on; a key frame is asked for.
@@ -52,18 +63,13 @@ impl Session {
             return;
         };
         let line = &mut videos.lines[place];
-        let mut recorders = self.recordings.values();
-        let is_recorded = recorders.any(|one| one.wants_pictures_of(line.number));
-        let frames = line.assemble(&packet, is_recorded);
-        for frame in &frames {
-            for recorder in self.recordings.values_mut() {
-                if recorder.push_picture(now, line.number, frame) {
-                    line.receiver.want_key_frame(Some(packet.source));
-                }
-            }
-            let told = line.taps.iter_mut().filter_map(|tap| tap.push(frame));
-            self.ready_taps.extend(told);
+        for recorder in self.recordings.values_mut() {
+            recorder.push_packet(now, line.number, &packet, &mut line.receiver);
         }
-        line.pass_on(packet, &mut self.wakes);
+        for tap in &mut line.taps {
+            let ready = tap.push_packet(now, &packet, &mut line.receiver);
+            self.ready_taps.extend(ready);
+        }
+        line.pass_on(now, packet, &mut self.wakes);
     }
 }

@@ -1,8 +1,11 @@
 //! Encoded frames for the program, handed over in batches.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
-use crate::video::{EncodedFrame, VideoCodec};
+use crate::video::reader::Reader;
+use crate::video::receiver::VideoReceiver;
+use crate::video::{EncodedFrame, VideoCodec, VideoPacket};
 
 /// Frames a tap holds for a program that does not take them; the oldest give way, and the next one
 /// handed over says so by being a key frame.
@@ -26,6 +29,7 @@ pub struct TappedFrame {
 /// One subscription to a line's frames.
 pub(in crate::session) struct Tap {
     pub(super) number: u64,
+    pub(super) reader: Reader,
     frames: VecDeque<TappedFrame>,
     bytes: usize,
     /// The timestamp of the frame before, and the seconds up to it.
@@ -38,6 +42,7 @@ impl Tap {
     pub(super) fn new(number: u64) -> Self {
         Self {
             number,
+            reader: Reader::default(),
             frames: VecDeque::new(),
             bytes: 0,
             clock: None,
@@ -46,8 +51,23 @@ impl Tap {
         }
     }
 
+    /// Takes a packet of the line; its own number when the program is to be told that there are some.
+    pub(super) fn push_packet(
+        &mut self,
+        now: Instant,
+        packet: &VideoPacket,
+        receiver: &mut VideoReceiver,
+    ) -> Option<u64> {
+        let before = self.lost;
+        let frames = self.reader.push(now, packet, receiver);
+        let told = frames.iter().filter_map(|frame| self.push(frame));
+        let told = told.fold(None, |told, number| told.or(Some(number)));
+        receiver.count_dropped(self.lost - before);
+        told
+    }
+
     /// Takes a frame; its own number when the program is to be told that there are some.
-    pub(super) fn push(&mut self, frame: &EncodedFrame) -> Option<u64> {
+    fn push(&mut self, frame: &EncodedFrame) -> Option<u64> {
         let pts = self.clock.map_or(0.0, |(before, seconds)| {
             let ticks = frame.timestamp.wrapping_sub(before).cast_signed();
             seconds + f64::from(ticks) / 90_000.0

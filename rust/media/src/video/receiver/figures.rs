@@ -1,6 +1,6 @@
 //! What a video line's receiver tells of itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{VideoReceived, VideoReceiver};
 use crate::video::VideoCodec;
@@ -17,6 +17,34 @@ impl VideoReceiver {
             lost: self.earlier_lost + present,
             ..self.figures
         }
+    }
+
+    /// Counts requests for key frames that are being sent, by what was agreed for them.
+    pub(crate) fn count_requests(&mut self, count: usize, is_full_intra: bool) {
+        if is_full_intra {
+            self.figures.firs += count as u64;
+        } else {
+            self.figures.plis += count as u64;
+        }
+    }
+
+    /// Counts frames that a reader was not given.
+    pub(crate) fn count_dropped(&mut self, count: u64) {
+        self.figures.frames_dropped += count;
+    }
+
+    /// Ends the seconds that are over.
+    pub(crate) fn settle(&mut self, now: Instant) {
+        for source in self.sources.values_mut() {
+            source.rate.settle(now);
+        }
+    }
+
+    /// Frames a second and the size of the source that sent last.
+    pub(crate) fn pace(&self) -> (Option<f64>, Option<(u32, u32)>) {
+        let source = self.latest.and_then(|latest| self.sources.get(&latest));
+        let rate = source.map(|source| source.rate.frames_per_second());
+        (rate, source.and_then(|source| source.size))
     }
 
     /// The codec most wanted of those agreed on.

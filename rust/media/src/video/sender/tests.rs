@@ -81,3 +81,39 @@ fn a_flood_of_requests_is_answered_within_bounds() {
 
     assert_eq!(repeated, 2 * MOST_REPEATS);
 }
+
+#[test]
+fn another_source_goes_on_with_the_numbers_and_pictures_of_the_one_before() {
+    let (mut sender, mut now, mut sent) = (sender(), crate::shard::now(), Vec::new());
+    for (source, number) in [(7, 500), (7, 501), (8, 90_000), (8, 90_001), (7, 900)] {
+        now += Duration::from_millis(40);
+        let is_key = number != 501 && number != 90_001;
+        let mut next = packet(number, is_key);
+        next.source = source;
+        next.timestamp = number as u32 * 3_600;
+        next.payload = vec![
+            0x90,
+            0x80,
+            0x80 | (number >> 8) as u8 & 0x7f,
+            number as u8,
+            0x10,
+        ];
+        sender.send(now, &next, |bytes| {
+            let word = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+            let timestamp = u32::from(word(4)) << 16 | u32::from(word(6));
+            sent.push((word(2), timestamp, word(14) & 0x7fff));
+            true
+        });
+    }
+
+    let steps: Vec<_> = sent
+        .windows(2)
+        .map(|two| {
+            let ticks = two[1].1.wrapping_sub(two[0].1);
+            (two[1].0 - two[0].0, ticks, two[1].2 - two[0].2)
+        })
+        .collect();
+    assert_eq!(steps, [(1, 3_600, 1); 4]);
+    let figures = sender.figures();
+    assert_eq!((figures.frames, figures.key_frames), (5, 3));
+}
