@@ -122,6 +122,7 @@ impl VideoReceiver {
         let taken = match self.format_of(header.payload_type) {
             Some((format, false)) => {
                 let codec = format.codec;
+                self.open(now, header.ssrc, header.sequence);
                 self.note_layer(header, packet);
                 self.take(now, header.ssrc, header, codec, payload, false)
             }
