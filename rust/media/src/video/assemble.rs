@@ -55,7 +55,7 @@ impl Assembler {
         if self.next.is_none() && packet.begins_key_frame {
             self.waiting.retain(|number, _| *number > packet.sequence);
             self.next = Some(packet.sequence);
-            self.has_begun = true;
+            (self.has_begun, self.wants_key_frame) = (true, false);
         }
         if self.next.is_none() {
             self.dropped += u64::from(packet.marker && self.has_begun);
