@@ -55,11 +55,3 @@ export async function addSimulcast() {
     ],
   });
 }
-export async function outbound() {
-  const found = [];
-  for (const entry of (await current().getStats()).values()) {
-    if (entry.type === "outbound-rtp" && entry.kind === "video") found.push([entry.rid, entry.active, entry.framesSent, entry.frameWidth, entry.qualityLimitationReason, entry.targetBitrate, entry.ssrc]);
-    if (entry.type === "candidate-pair" && entry.nominated) found.push(["bwe", entry.availableOutgoingBitrate]);
-  }
-  return [found, current().currentLocalDescription.sdp.split("\r\n").filter((l) => /rid|simulcast|m=video|extmap/.test(l)), (current().currentRemoteDescription?.sdp ?? "").split("\r\n").filter((l) => /rid|simulcast|m=video/.test(l))];
-}

@@ -9,6 +9,7 @@ use super::video_layers::layer_wish;
 
 #[pymethods]
 impl MediaEngine {
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
     #[pyo3(signature = (session, line, path, side, file_format, layer=""))]
     fn start_video_recording(
         &self,
