@@ -263,25 +263,39 @@ class RemoteStream:
             InvalidArgumentsError: A bound is below 1.
             EngineError: The call is over.
         """
+        return self._open_frames(LayerChoice(layer, max_bitrate, max_height))
+
+    def _open_frames(self, choice: LayerChoice) -> EncodedFrames:
         if self.open_frames is None:
             raise StreamTypeMismatchError(f"{self.id} is {self.type}: it has no encoded frames")
-        return self.open_frames(LayerChoice(layer, max_bitrate, max_height))
+        return self.open_frames(choice)
 
-    def decoded_frames(self, *, format: PictureFormat = "rgb24") -> VideoFrames:  # noqa: A002 (as others call it)
+    def decoded_frames(
+        self,
+        *,
+        format: PictureFormat = "rgb24",  # noqa: A002 (as others call it)
+        layer: str = "",
+        max_bitrate: int | None = None,
+        max_height: int | None = None,
+    ) -> VideoFrames:
         """Subscribe to decoded pictures, from a key frame on; it needs the extra `video`.
 
         A worker thread decodes a frame when the program asks for the next picture.
 
         Args:
             format: "rgb24", "bgr24", "i420" or "nv12".
+            layer: The simulcast layer to decode; "": the largest within the bounds.
+            max_bitrate: None with more bits a second.
+            max_height: None with higher pictures.
 
         Raises:
             StreamTypeMismatchError: It is no video.
-            InvalidArgumentsError: There is no such format.
+            InvalidArgumentsError: There is no such format, or a bound is below 1.
             NotSupportedError: The extra is not installed: pip install 'trivox[video]'.
             EngineError: The call is over.
         """
-        return VideoFrames(self.encoded_frames, format)
+        choice = LayerChoice(layer, max_bitrate, max_height)
+        return VideoFrames(lambda: self._open_frames(choice), format)
 
     def recording(
         self,

@@ -391,6 +391,3 @@ pub(crate) fn extension_untrusted(packet: &[u8], wanted: u8) -> Option<&[u8]> {
     }
     None
 }
-
-#[cfg(test)]
-mod tests;
