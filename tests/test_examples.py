@@ -195,3 +195,17 @@ async def test_voice_agent_says_back_what_it_hears_and_stops_when_interrupted(tm
     levels = np.sqrt(np.mean(received[: len(received) // 800 * 800].reshape(-1, 800) ** 2, axis=1))
     assert levels[:40].max() < 200, "nothing is said back before the sentence is over"
     assert levels.max() > 1000
+
+
+async def test_the_data_channel_example_sends_messages_back():
+    webrtc = trivox.CallSettings(media="webrtc")
+    async with (
+        serving(example("data_channel").echo) as (caller, server),
+        caller.create_call(server, webrtc) as call,
+    ):
+        channel = call.create_data_channel("chat")
+        await call.start()
+        async with channel:
+            for message in ("text", b"bytes"):
+                await channel.send(message)
+                assert await channel.receive() == message

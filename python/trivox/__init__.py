@@ -38,6 +38,8 @@ from trivox.call.conference_events import (
     MemberLeft,
 )
 from trivox.call.conference_member import ConferenceMember
+from trivox.call.data_channel import DataChannel
+from trivox.call.data_events import DataChannelOpened
 from trivox.call.event_names import CallEvent
 from trivox.call.events import (
     CallEnd,
@@ -196,6 +198,8 @@ __all__ = [
     "Connected",
     "ConnectionStatistics",
     "Credentials",
+    "DataChannel",
+    "DataChannelOpened",
     "Detection",
     "DialogEntry",
     "DialogInfo",

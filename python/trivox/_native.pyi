@@ -629,6 +629,35 @@ class MediaEngine:
         self, tap: int, limit: int
     ) -> tuple[list[tuple[str, float, bool, bytes]], int]:
         """Frames (codec, pts in seconds, is key, bytes), and how many were lost so far."""
+    def accept_channels(self, session: int, accepts: bool) -> None:
+        """Take data channels the far end opens, or no longer."""
+    def open_channel(
+        self,
+        session: int,
+        label: str,
+        *,
+        protocol: str,
+        ordered: bool,
+        max_retransmits: int,
+        max_lifetime_ms: int,
+        id: int,  # noqa: A002 (as others call it)
+    ) -> int:
+        """Open a data channel once there is a way for it; CHANNEL_OPENED or CHANNEL_CLOSED follows.
+
+        -1 for no limit, and for an id that is not agreed on.
+        """
+    def has_data_line(self, session: int) -> bool:
+        """Whether the descriptions have a line for data; without it an offer is due."""
+    def send_on_channel(self, session: int, channel: int, text: bool, data: bytes) -> bool:
+        """Queue a message; False when too much is queued: DATA_LOW follows."""
+    def take_from_channel(self, session: int, channel: int, limit: int) -> list[tuple[bool, bytes]]:
+        """Take messages that wait; DATA_READY tells of them."""
+    def close_channel(self, session: int, channel: int) -> None:
+        """Close a data channel; what is queued still leaves."""
+    def channel_facts(
+        self, session: int, channel: int
+    ) -> tuple[str, str, bool, int, int, int, str, int]:
+        """Label, protocol, ordered, retransmissions, lifetime in ms, stream, state, unsent bytes."""
     def send_dtmf(self, session: int, tones: str, duration: float, gap: float) -> int:
         """Queue RFC 4733 events; DTMF_SENT follows when played out. ',' pauses."""
     def cancel_dtmf(self, session: int, sending: int) -> None: ...

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from trivox.call._data import CallData
 from trivox.call._media import ICE
-from trivox.call._video import CallVideo
 from trivox.call.states import CallDirection, Phase
 from trivox.call.wish import RestartIce
 from trivox.errors import NotSupportedError
@@ -18,7 +18,7 @@ _MOST_RESTARTS: Final = 4
 """Attempts for one lost path, each after twice the pause before; the engine gives up after 30 s."""
 
 
-class CallPaths(CallVideo):
+class CallPaths(CallData):
     """What a call does about a media path."""
 
     async def restart_ice(self) -> None:

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Final
 
 from trivox.call.audio_events import LevelReport, VoiceActivity
+from trivox.call.data_events import DataChannelOpened
 from trivox.call.events import (
     CallUpgrade,
     Connected,
@@ -55,6 +56,7 @@ class CallEvent(Enum):
     HOLD_CHANGED = HoldChanged
     STREAM_ENDED = StreamEnded
     CALL_UPGRADE = CallUpgrade
+    DATA_CHANNEL_OPENED = DataChannelOpened
     STATS_REPORT = StatsReport
     VOICE_ACTIVITY = VoiceActivity
     LEVEL_REPORT = LevelReport

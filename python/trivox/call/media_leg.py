@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trivox.actor.listeners import StartSoon
     from trivox.call.ice_servers import IcePlaces
     from trivox.call.joining import Joint
+    from trivox.call.leg_data import LegData
     from trivox.call.leg_video import LegVideo
     from trivox.call.local_audio import LocalAudio
     from trivox.call.settings import CallSettings
@@ -104,6 +105,8 @@ class MediaLeg:
         self._digits: Digits | None = None
         self.video: LegVideo | None = None
         """Video; None as long as there is none."""
+        self.data: LegData | None = None
+        """Data channels; None as long as there are none."""
         self.audio: LocalAudio | None = None
         """The streams sent beside the call's own; None as long as there are none."""
         self.joint: Joint | None = None
@@ -282,6 +285,8 @@ class MediaLeg:
             return True
         if self.video is not None and self.video.handle(kind, number, text):
             return True
+        if self.data is not None and self.data.handle(kind, number, text):
+            return True
         if kind in _OF_PORTS:
             port = self._ports.get(int(number))
             if port is not None:
@@ -318,6 +323,8 @@ class MediaLeg:
             port.handle_end()
         if self.video is not None:
             self.video.release()
+        if self.data is not None:
+            self.data.release()
 
     def _report(self) -> Report:
         try:

@@ -92,6 +92,8 @@ class CallSettings:
         preferred_video_codec: One of them that comes first; None: the order stands.
         video_upgrade: ask: emit CallUpgrade, and refuse the video after 8 s; accept, reject: answer
             at once. Without effect where `receive_video` takes it anyway.
+        receive_data_channels: Take data channels that the far end opens. They are taken in any case
+            where somebody listens to `DataChannelOpened` when the descriptions are exchanged.
         mute_audio: Start muted.
         detection: What is listened for in received audio and told by events; nothing by default.
         report_stats: Emit a StatsReport every `stats_interval`.
@@ -131,6 +133,7 @@ class CallSettings:
     video_codecs: tuple[str, ...] = VIDEO_CODECS
     preferred_video_codec: str | None = None
     video_upgrade: VideoUpgrade = "ask"
+    receive_data_channels: bool = False
     mute_audio: bool = False
     detection: Detection = NO_DETECTION
     report_stats: bool = False

@@ -16,6 +16,8 @@ from trivox.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trivox.call.local_audio import LocalAudio
     from trivox.call.streams import LocalStream
     from trivox.media.sources import AudioSource
@@ -35,6 +37,8 @@ class MediaWish:
     has_music: bool = False
     ice_restarts: int = 0
     """How many times ICE was to begin anew."""
+    data_lines: int = 0
+    """How many times a line for data channels was to be offered."""
 
     @property
     def direction(self) -> str:
@@ -46,8 +50,11 @@ class MediaWish:
 
     @property
     def asked(self) -> Asked:
-        """What the far end has to be asked for: the direction of audio, and each video stream."""
-        return self.direction, frozenset(stream.id for stream in self.streams if stream.is_video)
+        """What the far end has to be asked for: the direction of audio, and each line beside it."""
+        lines = frozenset(stream.id for stream in self.streams if stream.is_video)
+        if self.data_lines:
+            lines |= {f"data {self.data_lines}"}
+        return self.direction, lines
 
 
 @final
@@ -240,6 +247,35 @@ class RestartIce:
 
     def discard(self, audio: LocalAudio) -> None:
         """Need nothing."""
+
+
+@final
+class OfferData:
+    """Offer a line for the data channels that wait for one; the engine knows which those are."""
+
+    is_alone = False
+    mends_path = False
+
+    def __init__(self, note: Callable[[bool], None]) -> None:
+        self.receipt: OpenReceipt[None] = OpenReceipt()
+        self._note = note
+
+    def check(self, wish: MediaWish) -> None:
+        """Refuse nothing."""
+
+    def prepare(self, audio: LocalAudio) -> None:
+        """Note that the next offer has the line."""
+        del audio
+        self._note(True)  # noqa: FBT003 (what is noted)
+
+    def apply(self, wish: MediaWish) -> MediaWish:
+        """Return the wish with another offer of the line."""
+        return replace(wish, data_lines=wish.data_lines + 1)
+
+    def discard(self, audio: LocalAudio) -> None:
+        """Note that nothing came of it."""
+        del audio
+        self._note(False)  # noqa: FBT003 (as above)
 
 
 @final

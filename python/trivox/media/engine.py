@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from trivox.media.engine_audio import AudioSessions
 from trivox.media.engine_codecs import CodecOptions
+from trivox.media.engine_data import DataSessions
 from trivox.media.engine_gathering import GatheringSessions
 from trivox.media.engine_joining import JoiningSessions
 from trivox.media.engine_taps import TapSessions
@@ -91,6 +92,14 @@ class EngineEventKind(IntEnum):
     """number is the tap that has encoded frames to take."""
     VIDEO_ENDED = 44
     """number is the video file that was played out."""
+    CHANNEL_OPENED = 46
+    """number is the data channel that messages may be sent on now; the far end may have opened it."""
+    CHANNEL_CLOSED = 47
+    """number is the data channel that is over; text is the reason, if it was not closed."""
+    DATA_READY = 48
+    """number is the data channel that has messages to take."""
+    DATA_LOW = 49
+    """More messages may be queued on the call's data channels."""
     QUALITY_RAISED = 50
     """number is the value; text is the issue, its level and the threshold."""
     QUALITY_CLEARED = 51
@@ -108,6 +117,7 @@ class EngineEventKind(IntEnum):
 class MediaSessions(
     AudioSessions,
     CodecOptions,
+    DataSessions,
     GatheringSessions,
     JoiningSessions,
     TapSessions,

@@ -18,6 +18,7 @@ from trivox.media.engine import EngineEventKind
 from trivox.media.native_engine import AudioFeed, file_seconds
 from trivox.testing.fake_audio import FakeAudio, FakePort, FakeShare
 from trivox.testing.fake_codecs import FakeCodecs
+from trivox.testing.fake_data import FakeData, FakeDataOf
 from trivox.testing.fake_gathering import FakeGathering
 from trivox.testing.fake_joining import FakeJoining
 from trivox.testing.fake_playback import FakePlayer
@@ -47,7 +48,16 @@ _FIRST_PORT: Final = 20_000
 
 
 @final
-class FakeEngine(FakeAudio, FakeCodecs, FakeGathering, FakeJoining, FakeTaps, FakeTones, FakeVideo):
+class FakeEngine(
+    FakeAudio,
+    FakeCodecs,
+    FakeData,
+    FakeGathering,
+    FakeJoining,
+    FakeTaps,
+    FakeTones,
+    FakeVideo,
+):
     """A `SteppedEngine` whose sessions connect `set_up` seconds after offer and answer are known."""
 
     def __init__(self, *, now: float = 0.0, set_up: float = 0.0) -> None:
@@ -58,6 +68,7 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeGathering, FakeJoining, FakeTaps, Fa
         self._player = FakePlayer(now=lambda: self._now, at=self._at, emit=self._emit)
         self._ports: dict[int, FakePort] = {}
         self._videos: dict[int, FakeVideoOf] = {}
+        self._datas: dict[int, FakeDataOf] = {}
         self._taps: list[tuple[FakeSession, AudioFeed]] = []
         self._shares: list[FakeShare] = []
         self._rtp_taps: dict[int, FakeTap] = {}
@@ -114,6 +125,7 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeGathering, FakeJoining, FakeTaps, Fa
             if kind == "answer":
                 own.agree(meet(own.wish, sdp), self._now)
                 self._meet_video(own)
+                self._meet_data(own)
             if own.transport == "ice" and own.fork not in ("", dialog):
                 own.connected = math.nan  # another branch, another path
             own.fork = dialog if kind == "provisional" else ""
@@ -133,6 +145,7 @@ class FakeEngine(FakeAudio, FakeCodecs, FakeGathering, FakeJoining, FakeTaps, Fa
         """End a session and all that runs on it. An ended one is ignored."""
         own = self._sessions.pop(session, None)
         self._videos.pop(session, None)
+        self._drop_data(session)
         if own is None:
             return
         for path, side, started in own.recordings.values():

@@ -6,6 +6,7 @@
 
 pub mod audio;
 pub mod cut;
+pub mod data;
 pub mod media;
 pub mod mutate;
 pub mod signalling;
@@ -39,6 +40,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("crypto", transports::crypto),
     ("srtp", transports::srtp),
     ("relay", transports::relay),
+    ("data", data::data),
 ];
 
 /// The target of that name.

@@ -62,6 +62,14 @@ pub enum EventKind {
     EncodedReady = 43,
     /// Number is the video file that was played out.
     VideoEnded = 44,
+    /// Number is the data channel that messages may be sent on now; the far end may have opened it.
+    ChannelOpened = 46,
+    /// Number is the data channel that is over; text is the reason, if it was not closed.
+    ChannelClosed = 47,
+    /// Number is the data channel that has messages to take.
+    DataReady = 48,
+    /// More messages may be queued on the call's data channels.
+    DataLow = 49,
     /// Number is the member of the room that speaks now, 0 for nobody.
     ActiveSpeaker = 30,
     /// Addresses were gathered: text is how many, a space, and what could not be had.

@@ -7,6 +7,7 @@
 mod bound;
 pub mod codec;
 pub mod compare;
+pub mod data;
 mod driven;
 pub mod dtmf;
 pub mod engine;

@@ -1,5 +1,6 @@
 // The far end in the browser: one user agent with one call at a time, driven through window.farEnd.
 import { counters, heard, newest, path, pictures } from "./audio.js";
+import * as data from "./data.js";
 import { jssip } from "./jssip.js";
 import * as lines from "./lines.js";
 import { sipjs } from "./sipjs.js";
@@ -17,6 +18,7 @@ window.farEnd = {
   pictures,
   path,
   ...lines,
+  ...data,
 };
 for (const name of COMMANDS) window.farEnd[name] = (...words) => library[name](...words);
 window.farEnd.start = (options) => {

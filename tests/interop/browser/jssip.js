@@ -1,6 +1,7 @@
 // JsSIP as the far end.
 import * as JsSIP from "jssip";
 import { toneStream, watch } from "./audio.js";
+import { watchChannels } from "./data.js";
 import { note, state } from "./state.js";
 
 let agent = null;
@@ -23,8 +24,12 @@ function byPort(sdp, port) {
 
 function adopt(made) {
   session = made;
-  if (session.connection) watch(session.connection);
-  else session.on("peerconnection", (event) => watch(event.peerconnection));
+  const begin = (connection) => {
+    watch(connection);
+    watchChannels(connection);
+  };
+  if (session.connection) begin(session.connection);
+  else session.on("peerconnection", (event) => begin(event.peerconnection));
   let gathered = null;
   session.on("icecandidate", (event) => {
     // JsSIP waits for the end of gathering, which loopback hosts reach late.

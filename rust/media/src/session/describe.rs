@@ -68,6 +68,7 @@ impl Session {
     /// `MediaError::State` while the peer's offer waits for an answer.
     pub fn create_offer(&mut self, now: Instant, ice_restart: bool) -> Result<String, MediaError> {
         self.fit_homes(now)?;
+        self.want_data_line();
         if ice_restart
             && let Some(Transport::Ice(ice)) = &mut self.transport
             && self.has_remote
@@ -93,6 +94,7 @@ impl Session {
         dialog: &str,
     ) -> Result<(), MediaError> {
         let before = self.offer_answer.clone();
+        self.want_data_line();
         let applied = self.offer_answer.set_remote(sdp, kind, dialog)?;
         self.has_remote = true;
         if kind == DescriptionKind::Offer {
@@ -215,6 +217,7 @@ impl Session {
             self.receiving_since = Some(now);
         }
         self.direction = negotiated.direction;
+        self.settle_data();
         self.take_lines(now, is_offer)
     }
 

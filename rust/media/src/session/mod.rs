@@ -9,6 +9,7 @@ pub mod audio_format;
 mod candidates_writer;
 mod controls;
 pub mod crypto;
+mod data;
 mod describe;
 mod exchange;
 mod flow;
@@ -126,6 +127,8 @@ pub struct Session {
     video_seed: u64,
     videos: Option<Box<video::Videos>>,
     relays: Option<Box<relays::Relays>>,
+    /// Where the program has a use for data channels.
+    data: Option<Box<crate::data::Data>>,
     /// Nothing is sent or received but by relays, and no address of ours is told.
     is_relay_only: bool,
     /// Answers by ICE are those of a lite agent.
@@ -168,6 +171,7 @@ impl Session {
             video_seed,
             videos: None,
             relays: None,
+            data: None,
             is_relay_only: false,
             is_lite: false,
             wakes: Vec::new(),
@@ -225,6 +229,7 @@ impl Session {
                 transport.send_rtcp(now, &bye);
             }
         }
+        self.end_data(now);
         if let Some(transport) = &mut self.transport {
             transport.close(now);
         }
@@ -261,6 +266,7 @@ impl Session {
             return;
         }
         self.tick_relays(now);
+        self.tick_data(now);
         self.receiver.handle_timeout(now);
         self.report_digits();
         self.tick_frames(now);
@@ -280,7 +286,11 @@ impl Session {
             return transport;
         }
         let report = self.connected.map(|_| self.rtcp.next_deadline());
-        let others = [self.video_deadline(), self.relay_deadline()];
+        let others = [
+            self.video_deadline(),
+            self.relay_deadline(),
+            self.data_deadline(),
+        ];
         [transport, self.grids.next(), report]
             .into_iter()
             .chain(others)
@@ -341,6 +351,7 @@ impl Session {
                     self.ice_state = state.as_str();
                     self.emit(EventKind::IceState, 0.0, state.as_str());
                 }
+                TransportEvent::Data(packet) => self.take_data_packet(now, &packet),
                 TransportEvent::Rtp(packet) => self.receive(now, &packet),
                 TransportEvent::Rtcp(packet) => {
                     self.receiver.heard(now);
@@ -352,6 +363,7 @@ impl Session {
                 }
             }
         }
+        self.follow_data(now);
         let is_complete = self.is_transport_ready && self.has_local && self.has_remote;
         if is_complete && self.connected.is_none() && !self.is_ended && !self.has_open_offer() {
             self.connected = Some(now);

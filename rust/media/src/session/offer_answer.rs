@@ -132,6 +132,11 @@ impl OfferAnswer {
         self.state = State::Stable;
     }
 
+    /// The transport of our offers; after an exchange, the one in use.
+    pub(super) fn kind(&self) -> TransportKind {
+        self.settings.kind
+    }
+
     /// What is agreed, if anything.
     pub fn negotiated(&self) -> Option<&Negotiated> {
         self.negotiated.as_ref()

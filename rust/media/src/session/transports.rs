@@ -195,5 +195,6 @@ impl Session {
         let transport = self.transport.as_ref();
         self.is_transport_ready = transport.is_some_and(Transport::is_ready);
         self.connected = None;
+        self.begin_data_anew();
     }
 }

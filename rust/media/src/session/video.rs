@@ -301,7 +301,7 @@ impl Session {
                     // What was fed before went nowhere.
                     self.on_line(place, |line, _| line.sender.restart());
                 }
-                Some(TransportEvent::Failed(_) | TransportEvent::IceState(_)) => {}
+                Some(_) => {}
                 None => return,
             }
         }

@@ -4,6 +4,7 @@ mod flights;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -98,6 +99,8 @@ pub(super) struct Dtls {
     flights: Flights,
     is_complete: bool,
     received_bytes: usize,
+    /// What the peer sent beside its media.
+    application: VecDeque<Vec<u8>>,
 }
 
 impl Dtls {
@@ -128,6 +131,7 @@ impl Dtls {
             flights: Flights::default(),
             is_complete: false,
             received_bytes: 0,
+            application: VecDeque::new(),
         })
     }
 
@@ -201,14 +205,19 @@ impl Dtls {
             .endpoint
             .read(now, PEER, None, data.into())
             .unwrap_or_default();
+        let mut outcome = None;
         for event in events {
             match event {
-                EndpointEvent::HandshakeComplete => return self.complete(),
+                // The first data may be in the datagram that ends the handshake.
+                EndpointEvent::HandshakeComplete => outcome = Some(self.complete()),
+                EndpointEvent::ApplicationData(data) if self.is_complete => {
+                    self.application.push_back(data.to_vec());
+                }
                 EndpointEvent::PeerClosed => return self.closed(),
                 _ => {}
             }
         }
-        self.verdict()
+        outcome.unwrap_or_else(|| self.verdict())
     }
 
     /// Takes the best profile the client has, not its own first one.
@@ -255,6 +264,21 @@ impl Dtls {
         self.endpoint
             .poll_transmit()
             .map(|transmit| transmit.message.into())
+    }
+
+    /// What the peer sent beside its media, oldest first.
+    pub(super) fn poll_application(&mut self) -> Option<Vec<u8>> {
+        self.application.pop_front()
+    }
+
+    /// Queues data beside the media; false if the association is not there.
+    pub(super) fn send(&mut self, now: Instant, data: &[u8]) -> bool {
+        self.is_complete && self.endpoint.write(now, PEER, data).is_ok()
+    }
+
+    /// Our role once the association is there: whether we are its client.
+    pub(super) fn established_role(&self) -> Option<bool> {
+        self.is_complete.then_some(self.is_client)
     }
 
     /// Queues a close_notify.

@@ -22,6 +22,7 @@ mod paths;
 mod plain;
 pub mod reflexive;
 pub mod relay;
+pub mod sctp;
 mod sdes;
 mod srtp;
 mod stun;
@@ -85,6 +86,8 @@ pub enum TransportEvent {
     Rtp(Vec<u8>),
     /// One received compound RTCP packet, decrypted.
     Rtcp(Vec<u8>),
+    /// What came over DTLS beside the media: SCTP, with data channels.
+    Data(Vec<u8>),
 }
 
 /// What a transport has counted.
@@ -147,6 +150,22 @@ impl Transport {
             Self::Sdes(sdes) => sdes.send_rtcp(packet),
             Self::Dtls(dtls) => dtls.send_rtcp(packet),
             Self::Ice(ice) => ice.send_rtcp(now, packet),
+        }
+    }
+
+    /// Queues data beside the media, which goes over ICE and DTLS only; false if it cannot be sent.
+    pub fn send_data(&mut self, now: Instant, data: &[u8]) -> bool {
+        match self {
+            Self::Plain(_) | Self::Sdes(_) | Self::Dtls(_) => false,
+            Self::Ice(ice) => ice.send_data(now, data),
+        }
+    }
+
+    /// Where data may be sent, our DTLS role: whether we are the client.
+    pub fn data_role(&self) -> Option<bool> {
+        match self {
+            Self::Plain(_) | Self::Sdes(_) | Self::Dtls(_) => None,
+            Self::Ice(ice) => ice.data_role(),
         }
     }
 

@@ -6,6 +6,7 @@ mod audio;
 mod bridge;
 mod codecs;
 mod compare;
+mod data;
 mod descriptions;
 mod engine;
 mod errors;

@@ -5,6 +5,7 @@
 //! next one. All functions that take a description return the lines as they would be, so that
 //! nothing has changed when the audio does not fit.
 
+mod application;
 mod bringing;
 mod exchange;
 mod formats;
@@ -130,6 +131,8 @@ pub(crate) struct FurtherLines {
     next: u64,
     /// The next number for a mid of ours: none is to mean two things (RFC 9143 §7.2).
     next_mid: usize,
+    /// The line of data channels.
+    application: application::Application,
 }
 
 impl FurtherLines {
@@ -150,6 +153,7 @@ impl FurtherLines {
     /// One past the last place that is taken.
     pub(super) fn end(&self) -> usize {
         let places = self.lines.iter().filter_map(|line| line.place);
+        let places = places.chain(self.application.place);
         places.max().map_or(0, |place| place + 1)
     }
 
@@ -222,7 +226,8 @@ impl FurtherLines {
         next.lines
             .retain(|line| line.is_used || line.wish != Direction::Inactive);
         let length = remote.map_or(1, |remote| remote.media.len()).max(audio + 1);
-        let used: BTreeSet<usize> = next.lines.iter().filter_map(|line| line.place).collect();
+        let used = next.lines.iter().filter_map(|line| line.place);
+        let used: BTreeSet<usize> = used.chain(next.application.place).collect();
         let mut places = (0..).filter(|place| *place != audio && !used.contains(place));
         let in_use = next
             .lines
@@ -234,6 +239,7 @@ impl FurtherLines {
             Clone::clone,
         );
         let mut mids = mids::in_use(&next.lines, remote);
+        mids.extend(next.application.mid.clone());
         let is_homeless = |line: &&mut Line| line.place.is_none() && line.wish.sends();
         for line in next.lines.iter_mut().filter(is_homeless) {
             line.place = places.next();
@@ -246,6 +252,8 @@ impl FurtherLines {
             }
             line.own = formats.clone();
         }
+        let (application, next_mid) = (&mut next.application, &mut next.next_mid);
+        application.offer(has_mids, &mut places, &mut mids, next_mid);
         next.lines.sort_by_key(|line| line.place);
         next
     }
@@ -253,6 +261,7 @@ impl FurtherLines {
     /// Takes an offer: lines that are known go on, wanted ones get their place, new ones are made.
     pub(super) fn offered(&self, exchange: Exchange<'_>) -> Self {
         let mut next = self.clone();
+        next.application.take_offer(exchange);
         if next.lines.is_empty() && !next.receives {
             return next;
         }
@@ -326,6 +335,7 @@ impl FurtherLines {
         *self = Self {
             codecs,
             receives,
+            application: self.application.go_back(&before.application),
             ..before.clone()
         };
     }
@@ -333,6 +343,7 @@ impl FurtherLines {
     /// Takes the answer to our offer.
     pub(super) fn answered(&self, exchange: Exchange<'_>) -> Self {
         let mut next = self.clone();
+        next.application.take_answer(exchange);
         for line in &mut next.lines {
             let Some(place) = line.place else { continue };
             let media = exchange.description.media.get(place);
@@ -357,23 +368,6 @@ impl FurtherLines {
     pub(super) fn settle(&mut self, is_held: bool) {
         for line in &mut self.lines {
             line.settle(is_held);
-        }
-    }
-}
-
-impl Line {
-    fn settle(&mut self, is_held: bool) {
-        let wish = self.held_wish(is_held);
-        if let Some(agreed) = &mut self.agreed {
-            agreed.direction = wish.and(agreed.theirs.reversed());
-        }
-    }
-
-    fn held_wish(&self, is_held: bool) -> Direction {
-        if is_held {
-            Direction::Inactive
-        } else {
-            self.wish
         }
     }
 }

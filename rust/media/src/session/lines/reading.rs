@@ -123,7 +123,7 @@ pub(super) fn read(
 }
 
 /// Whether a line shares the audio's transport (RFC 9143).
-fn is_bundled(exchange: Exchange<'_>, media: &Media) -> bool {
+pub(super) fn is_bundled(exchange: Exchange<'_>, media: &Media) -> bool {
     let mid_of = |media: &Media| media.section.attribute("mid").map(str::to_owned);
     let audio = exchange.description.media.get(exchange.audio);
     let (Some(mid), Some(audio)) = (mid_of(media), audio.and_then(mid_of)) else {

@@ -3,6 +3,7 @@
 use super::{Line, LineKind};
 use crate::MediaError;
 use crate::session::offer_answer::OfferAnswer;
+use crate::session::sdp::Direction;
 use crate::video::VideoCodec;
 
 impl OfferAnswer {
@@ -33,5 +34,24 @@ impl OfferAnswer {
     /// The lines beside the audio.
     pub fn lines(&self) -> &[Line] {
         self.further.all()
+    }
+}
+
+impl Line {
+    /// The direction of our description: the wish may have changed since theirs came.
+    pub(super) fn settle(&mut self, is_held: bool) {
+        let wish = self.held_wish(is_held);
+        if let Some(agreed) = &mut self.agreed {
+            agreed.direction = wish.and(agreed.theirs.reversed());
+        }
+    }
+
+    /// What is wanted while the far end is held, or not.
+    pub(super) fn held_wish(&self, is_held: bool) -> Direction {
+        if is_held {
+            Direction::Inactive
+        } else {
+            self.wish
+        }
     }
 }

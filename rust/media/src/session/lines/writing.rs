@@ -30,6 +30,7 @@ pub(in crate::session) fn bundle(further: &FurtherLines) -> impl Iterator<Item =
         .iter()
         .filter(|line| line.place.is_some() && !line.is_alone())
         .filter_map(|line| line.mid.as_deref())
+        .chain(further.application.mid.as_deref())
 }
 
 /// Writes the line that an offer has at `place`; false if there is none.
@@ -40,7 +41,7 @@ pub(in crate::session) fn write_offered(
     writing: &Writing<'_>,
 ) -> bool {
     let Some(found) = further.lines.iter().find(|line| line.place == Some(place)) else {
-        return false;
+        return further.write_offered_data(out, place, writing);
     };
     let theirs = writing
         .remote
@@ -97,7 +98,7 @@ pub(in crate::session) fn write_answered(
     writing: &Writing<'_>,
 ) -> bool {
     let Some(found) = further.lines.iter().find(|line| line.place == Some(place)) else {
-        return false;
+        return further.write_answered_data(out, (place, media), writing);
     };
     let Some(agreed) = &found.agreed else {
         return false;

@@ -19,6 +19,9 @@ impl IceTransport {
             return;
         };
         let outcome = dtls.handle_datagram(now, data);
+        while let Some(data) = dtls.poll_application() {
+            self.events.push_back(TransportEvent::Data(data));
+        }
         // A client hello may come before our own pair is selected: answer where it came from.
         let path = self.path.unwrap_or((local, from));
         self.send_dtls(path);
@@ -55,6 +58,22 @@ impl IceTransport {
             .as_mut()
             .and_then(|srtp| srtp.protect_rtcp(packet));
         self.transmit(protected)
+    }
+
+    /// Queues data beside the media; false if it cannot be sent now.
+    pub(in super::super) fn send_data(&mut self, now: Instant, data: &[u8]) -> bool {
+        let (Some(path), false) = (self.path, self.is_ended) else {
+            return false;
+        };
+        let is_sent = self.dtls.as_mut().is_some_and(|dtls| dtls.send(now, data));
+        self.send_dtls(path);
+        is_sent
+    }
+
+    /// Our DTLS role once its association is there: whether we are the client.
+    pub(in super::super) fn data_role(&self) -> Option<bool> {
+        let dtls = self.dtls.as_ref().filter(|_| !self.is_ended);
+        dtls.and_then(Dtls::established_role)
     }
 
     fn transmit(&mut self, packet: Option<Vec<u8>>) -> bool {
