@@ -182,7 +182,7 @@ def judge_letters(outcome: Outcome) -> Iterator[str]:
     """Say what was told wrongly, twice, or not at all."""
     post, shape = outcome.post, outcome.shape
     for watch in post.watches:
-        yield from _judge_watch(watch, post, is_harsh=shape.is_harsh)
+        yield from _judge_watch(watch, post, shape)
     forgets = shape.is_harsh
     for letter in post.letters:
         count = post.received.get(letter.mailbox, []).count(letter.number)
@@ -194,17 +194,19 @@ def judge_letters(outcome: Outcome) -> Iterator[str]:
             yield f"letter {letter.number} was answered {letter.status}"
 
 
-def _judge_watch(watch: Watch, post: Post, *, is_harsh: bool) -> Iterator[str]:
+def _judge_watch(watch: Watch, post: Post, shape: Shape) -> Iterator[str]:
     name = f"{watch.party}'s watch of {watch.mailbox}"
-    if watch.told != sorted(watch.told):
+    # A flipped bit in a body makes another number of it, and nobody can tell.
+    is_truthful = shape.faults.corrupt == 0.0
+    if is_truthful and watch.told != sorted(watch.told):
         yield f"{name} went back: {watch.told}"
     end = watch.subscription.end
     if end is None and not watch.failure:
         yield f"{name} has no end"
     said = post.said.get(watch.mailbox, 0)
-    if watch.told and watch.told[-1] > said:
+    if is_truthful and watch.told and watch.told[-1] > said:
         yield f"{name} was told {watch.told[-1]} of {said}"
-    if is_harsh:
+    if shape.is_harsh:
         return
     if watch.failure or end is None or end.reason != "left":
         yield f"{name} was lost: {watch.failure} {end}"
