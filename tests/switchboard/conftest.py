@@ -114,13 +114,15 @@ class Phone:
     async def invite(self, callee, **fields):
         return await self.authorized("INVITE", f"sip:{callee}@{DOMAIN}", **fields)
 
-    def answer(self, request, status, reason="OK", *, tag=None, contact=True, headers=()):
+    def answer(
+        self, request, status, reason="OK", *, tag=None, contact=True, headers=(), most_vias=9
+    ):
         """Send a response to a request that was received."""
         tag = tag or f"{self.name}-tag"
         to = request.header("To")
         to = to if "tag=" in to or status == 100 else f"{to};tag={tag}"
         lines = [f"SIP/2.0 {status} {reason}"]
-        lines += [f"Via: {value}" for value in request.headers("Via")]
+        lines += [f"Via: {value}" for value in request.headers("Via")[:most_vias]]
         lines += [f"Record-Route: {value}" for value in request.headers("Record-Route")]
         lines += [f"{name}: {request.header(name)}" for name in ("From", "Call-ID", "CSeq")]
         lines += [f"To: {to}", *headers]

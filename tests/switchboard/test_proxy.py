@@ -309,6 +309,24 @@ async def test_another_request_than_invite_gets_no_408(board, phones, autojump_c
         assert switchboard.statistics().requests == 0
 
 
+@pytest.mark.parametrize(("method", "status"), [("INVITE", 200), ("INVITE", 486), ("MESSAGE", 200)])
+async def test_a_response_without_its_way_back_is_a_502(
+    board, phones, autojump_clock, method, status
+):
+    """RFC 3261 §16.7 step 3: it cannot be forwarded, and the caller is not to wait for it."""
+    alice, bob = phones("alice", 2), phones("bob", 3)
+    async with board() as switchboard:
+        await bob.register()
+        await alice.authorized(method, f"sip:bob@{DOMAIN}")
+        bob.answer(await bob.receive(method), status, "?", most_vias=1)
+
+        assert (await alice.receive("SIP/2.0")).status == 502
+
+        await trio.sleep(100)
+        statistics = switchboard.statistics()
+        assert (statistics.requests, statistics.endpoint.core["transactions"]) == (0, 0)
+
+
 async def test_a_message_is_forwarded_and_answered(board, phones, autojump_clock):
     alice, bob = phones("alice", 2), phones("bob", 3)
     async with board() as switchboard:

@@ -37,6 +37,7 @@ REASONS: Final[Mapping[int, str]] = {
     483: "Too Many Hops",
     487: "Request Terminated",
     500: "Server Internal Error",
+    502: "Bad Gateway",
     503: "Service Unavailable",
 }
 # What browsers' stacks and old phones can do; RFC 8760 wants the strongest first.

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # §16.7 step 6: those that tell the caller how to try again come first.
 _PREFERRED: Final = (401, 407, 415, 420, 484)
+# Ours, and that of who is to hear the response (§16.7 step 3).
+_LEAST_VIAS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class ResponseContext:
     _finals: list[Message] = field(default_factory=list)
     _failures: int = 0
     _is_unreachable: bool = False
+    _is_garbled: bool = False
 
     @property
     def branches(self) -> tuple[int, ...]:
@@ -102,6 +105,9 @@ class ResponseContext:
             if status != 100 and not self.is_answered:
                 outputs = (Upstream(message), *outputs)
             return outputs
+        if len(message.values("Via")) < _LEAST_VIAS:
+            self._is_garbled = True
+            return (*self._step(tx, BranchEvent.FAILURE, now), *self._finish())
         is_new = self._branches[tx].state is not BranchState.DONE
         outputs = self._step(tx, BranchEvent.FINAL, now)
         if status < 300:
@@ -157,6 +163,8 @@ class ResponseContext:
             return (best,)
         if self.is_cancelled:
             return (Answer(487),)
+        if self._is_garbled:
+            return (Answer(502),)
         if self._is_unreachable:
             # DEVIATION: §16.9 makes this a 503 and so a 500, but it is the phone that is gone.
             return (Answer(480),)
