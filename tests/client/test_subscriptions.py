@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,7 +11,12 @@ from trio.testing import assert_checkpoints
 
 import trivox
 from trivox import MessageCounts, MessageSummary, NotifierState, SubscriptionState
-from trivox.errors import InvalidArgumentsError, InvalidUriError, SubscriptionError
+from trivox.errors import (
+    ConnectionNetworkError,
+    InvalidArgumentsError,
+    InvalidUriError,
+    SubscriptionError,
+)
 
 SERVER = "10.0.0.2"
 MAILBOX = f"sip:alice@{SERVER}:5060;transport=udp"
@@ -129,6 +135,29 @@ async def test_a_deactivated_subscription_begins_anew_at_once(autojump_clock, wo
             assert states == ["terminated", "active"]
             assert trio.current_time() - began < 0.1
             assert len(watchers) == 2
+
+
+async def test_a_way_that_is_not_found_is_looked_for_ever_more_seldom(
+    autojump_clock, world, monkeypatch
+) -> None:
+    async with (
+        watched(world) as (one, _, watchers),
+        one.subscribe(MAILBOX, "message-summary") as subscription,
+    ):
+        tries: list[float] = []
+
+        async def lost(_asked: object) -> None:
+            tries.append(trio.current_time())
+            raise ConnectionNetworkError("the name is not known")
+
+        with monkeypatch.context() as names:
+            names.setattr(subscription._desk, "route", lost)
+            watchers[0].terminate("deactivated")
+            await trio.sleep(50)
+
+        waits = [round(after - before) for before, after in itertools.pairwise(tries)]
+        assert waits == [2, 4, 8, 16]
+        await subscription.state.wait_value(SubscriptionState.ACTIVE)
 
 
 async def test_probation_waits_as_long_as_it_is_told(autojump_clock, world) -> None:

@@ -193,7 +193,7 @@ class Subscription:
         try:
             await self._begin()
         except (TrivoxError, OSError) as error:
-            self._try_later(SubscriptionEnd(reason=str(error)), 0.0)
+            self._try_later(SubscriptionEnd(reason=str(error)), self._wait)
 
     def _carry_out(self, outputs: Outputs) -> None:
         machine, route = self._machine, self._route
