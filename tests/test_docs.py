@@ -74,3 +74,10 @@ def test_each_feature_of_a_far_end_names_a_test() -> None:
 
     assert len(features) >= 40
     assert not bare
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    readme = (ROOT / "README.md").read_text()
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")}
+
+    assert pages == {page for page in pages if f"(docs/{page})" in readme}

@@ -1,4 +1,4 @@
-"""trivox: voice calls over SIP and WebRTC for Trio. A call is a task.
+"""trivox: voice and video calls over SIP and WebRTC for Trio. A call is a task.
 
 `open_client` gives a `Client`, which places calls (`dial`) and takes them (`serve`); `serve_calls`
 is a server in one line. Layers, from the bottom: `_native`, `sip`, `net`/`media`/`actor`, `call`,
