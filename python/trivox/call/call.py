@@ -185,11 +185,11 @@ class Call(CallRedirecting):
         """Return what is needed while a 2xx may still come that we must acknowledge, or None.
 
         Of another branch, if our INVITE was answered or cancelled (RFC 3261 §13.2.2.4); or to a
-        re-INVITE of ours that the end of the call has overtaken.
+        re-INVITE of ours that the end of the call has overtaken, or that was given up before it.
         """
         if self._session is None or self._route is None:
             return None
-        if self._session.is_modifying:
+        if self._session.is_modifying or self._session.has_given_up:
             return self._session, self._route
         if self.direction is not CallDirection.OUTGOING:
             return None

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 
 import trio
 
-from trivox._native import EVENT_REQUEST, EVENT_RESPONSE, EVENT_TRANSPORT_ERROR, NameAddr
+from trivox._native import (
+    EVENT_REQUEST,
+    EVENT_RESPONSE,
+    EVENT_TIMEOUT,
+    EVENT_TRANSPORT_ERROR,
+    NameAddr,
+)
 from trivox.call.call import Call
 from trivox.call.states import CallState
 from trivox.client.failover import Failover
@@ -29,8 +35,7 @@ if TYPE_CHECKING:
     from trivox.sip.invite_session import InviteSession
     from trivox.sip.outputs import Headers
 
-_LINGER: Final = 32.0
-"""64·T1 in seconds: so long a late 2xx of another branch may come (RFC 3261 §13.2.2.4)."""
+_LATE: Final = frozenset({EVENT_RESPONSE, EVENT_TIMEOUT})
 
 
 class TokenOwner(Protocol):
@@ -47,15 +52,23 @@ class TokenOwner(Protocol):
 
 @final
 class Exchange:
-    """The client's `TransactionUser`: it knows who owns which token, and the hop to each far end."""
+    """The client's `TransactionUser`: it knows who owns which token, and the hop to each far end.
+
+    Args:
+        take_request: Takes what begins something new.
+        call_at: Calls back at a time of Trio's clock.
+        linger: 64·T1 in seconds: so long a late 2xx may come (RFC 3261 §13.2.2.4).
+    """
 
     def __init__(
         self,
         *,
         take_request: Callable[[SipEvent, float], None],
         call_at: Callable[[float, Callable[[], None]], object],
+        linger: float,
     ) -> None:
         self._take_request = take_request
+        self.linger = linger
         self._call_at = call_at
         self._owners: dict[int, TokenOwner] = {}
         self._by_transaction: dict[int, Call] = {}
@@ -130,8 +143,9 @@ class Exchange:
     def _forget_late(self, token: int) -> None:
         """Forget what is left of a call, once no further 2xx can come."""
         late, now = self._late[token], self.now()
-        if now < late.until:
-            self._call_at(late.until, partial(self._forget_late, token))
+        if now < late.until or late.is_waiting:
+            again = late.until if now < late.until else now + self.linger
+            self._call_at(again, partial(self._forget_late, token))
             return
         del self._late[token]
         self.failover.forget(token)
@@ -291,7 +305,7 @@ class Exchange:
 
 @final
 class LateAnswers:
-    """What is left of an ended outgoing call: a 2xx of another branch is acknowledged and ended."""
+    """What is left of an ended call: a late 2xx is acknowledged, one of another branch ended."""
 
     __slots__ = ("_exchange", "_route", "_session", "_token", "until")
 
@@ -302,12 +316,17 @@ class LateAnswers:
         self._token = token
         self._session = session
         self._route = route
-        self.until = exchange.now() + _LINGER
+        self.until = exchange.now() + exchange.linger
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a re-INVITE is out still; the core tells its end, by a timer if by nothing else."""
+        return self._session.is_modifying
 
     def handle_sip(self, event: SipEvent, now: float) -> None:
-        """Take one event; after a 2xx the core listens for others for 64·T1 from then."""
-        if event[0] == EVENT_RESPONSE and event[3] == "INVITE":
-            self.until = now + _LINGER
+        """Take one event; after a 2xx, or silence, the core listens for 64·T1 from then."""
+        if event[0] in _LATE and event[3] == "INVITE":
+            self.until = now + self._exchange.linger
         self._carry_out(self._session.handle(event, now))
 
     def forget_branches(self) -> None:

@@ -115,6 +115,7 @@ class Wiring:
         self.exchange = Exchange(
             take_request=lambda event, now: self.take_request(event, now),
             call_at=self.timers.call_at,
+            linger=64 * config.t1,
         )
         self.now = self.exchange.now
         self._sockets = sockets or SystemSockets()

@@ -87,3 +87,9 @@ class InviteFacts:
         """Whether a re-INVITE of ours is out, or its ACK waits for `acknowledge_modification`."""
         modification = self._leg.modification
         return modification is not None and modification.is_out
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether a re-INVITE of ours was answered by silence: its 2xx may still come."""
+        modification = self._leg.modification
+        return modification is not None and modification.has_given_up

@@ -175,6 +175,7 @@ class Modification:
         "_request",
         "_tag",
         "deadline",
+        "has_given_up",
         "state",
     )
 
@@ -182,6 +183,7 @@ class Modification:
         self.state = ModificationState.IDLE
         self.deadline: float | None = None
         """When the back-off has passed, or its wait; in seconds on the session's clock."""
+        self.has_given_up = False  # whether the last request was answered by silence
         self._request: ClientRequest | None = None
         self._back_offs = 0
         self._method = "INVITE"
@@ -224,8 +226,8 @@ class Modification:
         if self.deadline is None or now < self.deadline:
             return ()
         self.deadline = None
-        is_out = self.state is S.SENT
-        return self._step(leg, E.WAITED_TOO_LONG if is_out else E.BACKED_OFF, given)
+        due = E.WAITED_TOO_LONG if self.state is S.SENT else E.BACKED_OFF
+        return self._step(leg, due, given)
 
     def take_provisional(self, leg: InviteLeg) -> None:
         """Note that the far end thinks about our re-INVITE: it may for `LONGEST_WAIT`."""
@@ -243,6 +245,7 @@ class Modification:
         self._request = given.request
         self.deadline = None
         message = given.message
+        self.has_given_up = message is None
         if given.status // 100 != 2 or message is None:
             leg.exchange_of(self._tag).step(OfferEvent.INVITE_FAILED)
             if self._before and given.request is not None and given.request.dialog is not None:
