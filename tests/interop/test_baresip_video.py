@@ -19,6 +19,7 @@ WAYS = [
     ("vp8", "", "plain"),
     ("vp9", "", "plain"),
     ("vp8", "srtp-mand", "sdes"),
+    ("vp8", "dtls_srtp", "dtls"),
 ]
 
 
@@ -78,6 +79,10 @@ async def test_baresip_calls_with_video_and_gets_it_back(
                 await trio.sleep(0.05)
 
         assert connection.transport == transport
+        if transport == "dtls":
+            assert "DTLS-SRTP complete (audio/RTP)" in baresip.log()
+            assert "DTLS-SRTP complete (video/RTP)" in baresip.log()
+            assert connection.refused_srtp == 0
         assert mirror.codec == codec.upper()
         assert mirror.frames[0].is_key
         assert received_video(baresip.log()) >= 30

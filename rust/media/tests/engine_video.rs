@@ -12,7 +12,7 @@ use trivox_media::link::LinkSettings;
 use trivox_media::session::lines::LineKind;
 use trivox_media::session::offer_answer::DescriptionKind;
 use trivox_media::session::video::TappedFrame;
-use trivox_media::session::{Direction, SessionSettings, TransportKind};
+use trivox_media::session::{Direction, SessionSettings, TransportKind, Value};
 use trivox_media::video::VideoCodec;
 
 const KINDS: [TransportKind; 4] = [
@@ -123,6 +123,14 @@ impl World {
             .iter()
             .filter(|event| event.kind == kind)
             .count()
+    }
+
+    fn number(&self, session: u64, name: &str) -> f64 {
+        let report = self.command(session, |open| open.statistics());
+        match report.iter().find(|(known, _)| *known == name) {
+            Some((_, Value::Number(value))) => *value,
+            other => panic!("{name} is {other:?}"),
+        }
     }
 
     fn tap(&self, (session, line): (u64, u64)) -> u64 {
@@ -448,4 +456,82 @@ fn video_under_keys_needs_the_far_ends_key() {
     world.run(0.2);
 
     assert_eq!(world.taken(tap).len(), sent.len());
+}
+
+/// Moves the fingerprints of the media to the session as well, as baresip does once it answers.
+fn with_fingerprints_twice(sdp: &str) -> String {
+    let found = sdp.lines().find(|line| line.starts_with("a=fingerprint"));
+    let session = format!("t=0 0\r\n{}\r\na=setup:actpass\r\n", found.unwrap());
+    let answer = sdp.replace("t=0 0\r\n", &session);
+    let roles = ["a=setup:active\r\n", "a=setup:passive\r\n"];
+    let body = roles.iter().fold(answer, |sdp, role| sdp.replace(role, ""));
+    assert_eq!(body.matches("a=fingerprint").count(), 3);
+    body
+}
+
+#[test]
+fn each_dtls_line_keeps_its_keys_when_the_far_end_repeats_its_fingerprint() {
+    let mut world = World::new(0.0);
+    let [near, far] = world.call(TransportKind::Dtls, ["10.0.0.1", "10.0.0.2"]);
+    let tap = world.tap(far);
+    let push = world.engine.open_video_push(near.0, near.1).unwrap();
+    send(&mut world, (near.1, push), VideoCodec::Vp8, 10);
+    let engine = &world.engine;
+    let offer = engine.create_offer(near.0, false).unwrap();
+    assert!(!offer.contains("BUNDLE"));
+    engine
+        .set_remote(far.0, &offer, DescriptionKind::Offer, "")
+        .unwrap();
+    let answer = with_fingerprints_twice(&engine.create_answer(far.0).unwrap());
+    engine
+        .set_remote(near.0, &answer, DescriptionKind::Answer, "t")
+        .unwrap();
+    world.lose(1.0);
+    world.run(0.1);
+    world.lose(0.0);
+
+    let sent = send(&mut world, (near.1, push), VideoCodec::Vp8, 20);
+    world.run(0.2);
+
+    let taken = world.taken(tap);
+    assert_eq!(taken.len(), 30);
+    assert_eq!(taken[29].data, sent[19]);
+    for session in [near.0, far.0] {
+        assert_eq!(world.number(session, "refused_srtp"), 0.0);
+        assert!(world.number(session, "packets_received") > 90.0);
+    }
+}
+
+#[test]
+fn the_fingerprint_of_each_line_is_checked_by_itself() {
+    let mut world = World::new(0.0);
+    let [caller, callee] =
+        ["10.0.0.1", "10.0.0.2"].map(|host| world.open(TransportKind::Dtls, host));
+    let line = world.command(caller, |open| open.open_line(LineKind::Video).unwrap());
+    let engine = &world.engine;
+    let offer = engine.create_offer(caller, false).unwrap();
+    engine
+        .set_remote(callee, &offer, DescriptionKind::Offer, "")
+        .unwrap();
+    let answer = engine.create_answer(callee).unwrap();
+    let (audio, video) = answer.split_at(answer.find("m=video").unwrap());
+    let at = video.find("sha-256 ").unwrap() + "sha-256 ".len();
+    let other = format!(
+        "{}{}{}",
+        &video[..at],
+        "AB:".repeat(31) + "AB",
+        &video[at + 95..]
+    );
+    let forged = format!("{audio}{other}");
+    engine
+        .set_remote(caller, &forged, DescriptionKind::Answer, "t")
+        .unwrap();
+    let push = world.engine.open_video_push(caller, line).unwrap();
+    world.run(2.0);
+
+    let frame = frame(1, true, 100);
+    let (codec, target) = (VideoCodec::Vp8, (line, push));
+    let is_taken = world.engine.push_video_frame(target, codec, 0.0, &frame);
+    assert!(!is_taken.unwrap(), "nothing leaves on that line");
+    assert!(world.number(callee, "packets_received") > 50.0);
 }
