@@ -273,12 +273,25 @@ _COPIED = ("Via", "From", "To", "Call-ID", "CSeq")
 
 
 def test_what_is_left_is_found(outcome):
-    more = dataclasses.replace(outcome.after, tasks=outcome.after.tasks + 1)
+    more = tuple(dataclasses.replace(look, tasks=look.tasks + 1) for look in outcome.after)
 
     faults = judge(dataclasses.replace(outcome, after=more, calls_left=2, sockets_left=1))
 
     assert faults[:2] == ["2 calls are left", "1 sockets are left"]
     assert "tasks: " in faults[2]
+
+
+def test_what_comes_and_goes_is_not_left(outcome):
+    *others, last = outcome.after
+    more = dataclasses.replace(last, tasks=last.tasks + 1)
+
+    assert judge(dataclasses.replace(outcome, after=(*others, more))) == []
+
+
+def test_what_is_gone_that_should_stay_is_found(outcome):
+    fewer = tuple(dataclasses.replace(look, tasks=look.tasks - 1) for look in outcome.after)
+
+    assert "tasks: " in judge(dataclasses.replace(outcome, after=fewer))[0]
 
 
 # (6)

@@ -198,21 +198,16 @@ def _judge_holdings(outcome: Outcome) -> Iterator[str]:
         yield f"{outcome.calls_left} calls are left"
     if outcome.sockets_left:
         yield f"{outcome.sockets_left} sockets are left"
-    before, after = _live(outcome.before), _live(outcome.after)
-    # Registrations that are refreshed every minute are under way at any time.
-    refreshes = 0 if outcome.shape.registered > outcome.shape.settled else 2 * outcome.shape.callees
-    for name, count in after.items():
+    before, after = _ranges(outcome.before), _ranges(outcome.after)
+    for name, (least, most) in after.items():
         # What the weather has broken is opened again when it is wanted, by either side.
         is_of_streams = outcome.shape.transport != "udp" and outcome.shape.is_harsh
         if is_of_streams and name.endswith(("flows", "tasks", "bindings of home", " timers")):
             continue
         is_passing = name.endswith(("transactions", "timers", "tokens")) or "requests" in name
-        if is_passing and count <= before[name]:
-            continue  # a refresh was under way at the beginning; less of it is no leak
-        slack = refreshes if name.endswith(("transactions", "timers")) else 0
-        if abs(count - before[name]) > slack:
-            yield f"{name}: {count} at the end, {before[name]} at the beginning"
-    for holdings in (*outcome.after.clients,):
+        if least > before[name][1] or (most < before[name][0] and not is_passing):
+            yield f"{name}: {_span(after[name])} at the end, {_span(before[name])} at the beginning"
+    for holdings in outcome.after[-1].clients:
         for name in () if outcome.shape.is_harsh else ("panics", "malformed", "refused"):
             if holdings.sip.core[name]:
                 yield f"{name}: {holdings.sip.core[name]}"
@@ -222,6 +217,21 @@ def _judge_queues(outcome: Outcome) -> Iterator[str]:
     for name, (most, limit) in outcome.queues.items():
         if most > limit:
             yield f"{name}: {most} at one time, beyond the limit of {limit}"
+
+
+def _ranges(looks: tuple[Holdings, ...]) -> dict[str, tuple[int, int]]:
+    """Return the least and the most there was of everything: what is left behind is always there."""
+    lives = [_live(holdings) for holdings in looks]
+    names = lives[0].keys()
+    return {
+        name: (min(live[name] for live in lives), max(live[name] for live in lives))
+        for name in names
+    }
+
+
+def _span(counts: tuple[int, int]) -> str:
+    least, most = counts
+    return str(least) if least == most else f"{least} to {most}"
 
 
 def _live(holdings: Holdings) -> dict[str, int]:

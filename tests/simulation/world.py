@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 LONGEST = 1000.0
 """Seconds after the last call was placed by which all have ended, or one of them hangs."""
+LOOKS = 20
+BETWEEN_LOOKS = 4.5
+"""What is refreshed is under way now and then: nobody is to be judged by one look at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,9 @@ class Outcome:
     shape: Shape
     plans: list[Plan]
     trace: Trace
-    before: Holdings
-    after: Holdings
+    before: tuple[Holdings, ...]
+    """What is held before the calls, looked at again and again."""
+    after: tuple[Holdings, ...]
     calls_left: int
     sockets_left: int
     post: Post
@@ -88,7 +92,7 @@ class World:
             if not stage.is_real:
                 # In real time half a minute is long; what is left of these calls is seen at the end.
                 await trio.sleep(self.shape.settled)
-            before = stage.holdings()
+            before = await self._looks()
             async with trio.open_nursery() as strokes:
                 weather.begin(strokes)
                 strokes.start_soon(self.gauge.run)
@@ -101,7 +105,7 @@ class World:
             happened = weather.happened()
             weather.end()
             await trio.sleep(self.shape.settled)
-            after = stage.holdings()
+            after = await self._looks()
             calls_left = sum(len(client.calls) for client in stage.clients.values())
             stage.close(nursery)
         return Outcome(
@@ -119,6 +123,13 @@ class World:
             tuple(stage.restarted),
             stage.is_real,
         )
+
+    async def _looks(self) -> tuple[Holdings, ...]:
+        looks = [self.stage.holdings()]
+        while len(looks) < (1 if self.stage.is_real else LOOKS):
+            await trio.sleep(BETWEEN_LOOKS)
+            looks.append(self.stage.holdings())
+        return tuple(looks)
 
     async def _warm_up(self) -> None:
         """Call from everybody to everybody, so that the connections that stay are there."""

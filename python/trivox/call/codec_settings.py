@@ -54,8 +54,8 @@ class OpusSettings:
 
     def apply(self, sessions: MediaSessions, session: int, *, comfort_noise: bool) -> None:
         """Tell the engine, before the session's first description."""
-        if self == OpusSettings() and not comfort_noise:
-            return  # as the engine has it
+        if self == _AS_THE_ENGINE_HAS_IT and not comfort_noise:
+            return
         sessions.set_codec_options(
             session,
             bitrate_bps=self.bitrate_bps,
@@ -87,3 +87,6 @@ def _check_range(value: int, what: str, bounds: tuple[int, int]) -> None:
     is_number = isinstance(value, int) and not isinstance(value, bool)
     if not is_number or not least <= value <= most:
         raise InvalidArgumentsError(f"{what} is {value!r}; it is from {least} to {most}")
+
+
+_AS_THE_ENGINE_HAS_IT: Final = OpusSettings()

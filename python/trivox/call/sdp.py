@@ -15,7 +15,7 @@ def is_holding(description: bytes) -> bool:
     RFC 3264 §8.4 (sendonly, inactive), RFC 2543 (c=0.0.0.0), or a bandwidth of 0.
     """
     for mark in _HOLD_MARKS:
-        if mark in description:
+        if description.find(mark) >= 0:  # `in` tries an index first, and raises within
             return detect_hold(description.decode(errors="replace"))
     return False
 
