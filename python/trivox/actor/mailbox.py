@@ -9,6 +9,7 @@ from typing import Generic, TypeVar, final
 import trio
 
 from trivox.errors import EventOverflowError
+from trivox.errors.checks import checked_whole
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ class Mailbox(Generic[T]):
 
     def __init__(self, limit: int, overflow: Overflow = Overflow.RAISE) -> None:
         self._items: deque[T] = deque()
-        self._limit = max(1, limit)
+        self._limit = checked_whole(limit, "max_waiting", 1)
         self._overflow = overflow
         self._lost_unreported = 0
         self._closed = False

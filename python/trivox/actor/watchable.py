@@ -70,6 +70,10 @@ class ReadonlyWatchable(Generic[T]):
         if inspect.iscoroutinefunction(callback):
             msg = f"{callback!r} is asynchronous: use changes() or transitions() in a task instead"
             raise InvalidArgumentsError(msg)
+        if not callable(callback):
+            raise InvalidArgumentsError(
+                f"{callback!r} cannot be called: give a function of (new, old)"
+            )
         observers = self.observers()
         watcher = observers.add(callback, options or WatchOptions())
         if watcher.options.immediate:

@@ -11,7 +11,6 @@ import trio
 from trivox.call._far_changes import CallFarChanges
 from trivox.call._listening import CallListening
 from trivox.call._media import ICE
-from trivox.call.argument_rules import checked_kind
 from trivox.call.events import HoldChanged, Originator, StreamEnded
 from trivox.call.local_audio import LocalAudio
 from trivox.call.renegotiation import Renegotiation, is_changed_early
@@ -36,6 +35,7 @@ from trivox.errors import (
     StreamTypeMismatchError,
     StreamUpdateFailedError,
 )
+from trivox.errors.checks import checked_kind
 from trivox.media.sources import source_of
 from trivox.sip import events as facts
 

@@ -100,9 +100,9 @@ class CallMedia(CallMachine):
         """
         line = 0
         if video is not None:
-            if video not in self._remote_streams_now() or video.home is None:
+            if video not in tuple(self._remote_streams_now()) or video.home is None:
                 raise InvalidArgumentsError(
-                    f"{video.id} is no video of this call: see remote_streams"
+                    f"{video!r} is no video of this call: see remote_streams"
                 )
             line = video.home[1]
         return Recording(self._leg, path, side, format, self._wait_flowing, line)

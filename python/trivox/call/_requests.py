@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar, final
 
 from trivox.actor.receipt import OpenReceipt
 from trivox.errors import InvalidArgumentsError, InvalidDtmfError, SipResponseError
+from trivox.errors.checks import checked_within
 from trivox.media.engine import EngineEventKind
 
 if TYPE_CHECKING:
@@ -57,12 +58,8 @@ def checked_tones(tones: str) -> str:
 
 def checked_pace(duration: float, gap: float) -> None:
     """Raise InvalidArgumentsError if tones cannot be sent at this pace."""
-    is_audible = _LEAST_DURATION <= duration <= _MOST_SECONDS
-    if not is_audible or not _LEAST_GAP <= gap <= _MOST_SECONDS:
-        raise InvalidArgumentsError(
-            f"tones of {duration} s with gaps of {gap} s: use {_LEAST_DURATION:g} to 10 s for a "
-            f"tone and {_LEAST_GAP:g} to 10 s for a gap"
-        )
+    checked_within(duration, "the duration of a tone", _LEAST_DURATION, _MOST_SECONDS, unit=" s")
+    checked_within(gap, "the gap between tones", _LEAST_GAP, _MOST_SECONDS, unit=" s")
 
 
 def checked_method(method: str) -> str:

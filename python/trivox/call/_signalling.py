@@ -11,7 +11,7 @@ import trio
 from trivox.actor.receipt import OpenReceipt
 from trivox.call import _requests as requests
 from trivox.call._early import CallEarly
-from trivox.call.argument_rules import checked_body, checked_choice, checked_kind
+from trivox.call.argument_rules import checked_body, checked_choice
 from trivox.call.events import CallEnd, EndReason, Originator
 from trivox.call.farewell import Farewell
 from trivox.call.header_rules import (
@@ -31,6 +31,7 @@ from trivox.errors import (
     TrivoxError,
 )
 from trivox.errors.attempt import call_failed
+from trivox.errors.checks import checked_kind
 from trivox.sip.invite_session import InviteSession
 from trivox.sip.offer_answer import OfferState
 
@@ -234,7 +235,8 @@ class CallSignalling(CallEarly):
         """
         requests.checked_tones(tones)
         requests.checked_pace(duration, gap)
-        wanted = checked_choice(method or self.settings.dtmf_method, DtmfMethod, "method")
+        wanted = self.settings.dtmf_method if method is None else method
+        wanted = checked_choice(wanted, DtmfMethod, "method")
         self._refuse_unconnected("send_dtmf()")
         if wanted is DtmfMethod.AUTO:
             agreed = self._leg.has_telephone_events

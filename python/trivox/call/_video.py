@@ -11,7 +11,7 @@ from trivox.call.codec_info import video_codec
 from trivox.call.events import Originator, RemoteMediaAdded, RemoteMediaRemoved
 from trivox.call.leg_video import LegVideo
 from trivox.call.recording import Recording
-from trivox.call.streams import LocalScreenSharingStream, RemoteStream, StreamType
+from trivox.call.streams import LocalScreenSharingStream, LocalStream, RemoteStream, StreamType
 from trivox.call.wish import Add, Catch, Remove
 from trivox.errors import (
     InvalidArgumentsError,
@@ -19,6 +19,7 @@ from trivox.errors import (
     StreamNotSendingError,
     StreamTypeMismatchError,
 )
+from trivox.errors.checks import checked_iterable, checked_kind
 from trivox.media.engine import EngineEventKind
 from trivox.media.video import LayerChoice
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trivox.call.call import Call
-    from trivox.call.streams import LocalStream
     from trivox.call.wish import MediaWish
 
 
@@ -52,7 +52,7 @@ class CallVideo(CallChanges):
             CallOnHoldError, InactiveStreamError, StreamUpdateFailedError, CallWrongStateError,
                 CallEndedError, CallReconnectingError: As for `add_stream`.
         """
-        shared = tuple(streams)
+        shared = tuple(checked_iterable(streams, "streams"))
         if not shared:
             raise InvalidArgumentsError("start_screen_sharing() takes the streams to share")
         for stream in shared:
@@ -119,6 +119,7 @@ class CallVideo(CallChanges):
             EngineError: It passes on nothing of another call.
         """
         choice = LayerChoice(layer, max_bitrate, max_height)
+        checked_kind(stream, LocalStream, "stream")
         self._refuse_ended()
         video = self._leg.video
         if video is None or not stream.is_video or stream not in self._local_audio().wish.streams:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from trivox._native import Uri
 from trivox.call.header_rules import checked_text
 from trivox.errors import InvalidArgumentsError, InvalidUriError, ParseError
+from trivox.errors.checks import checked_iterable
 from trivox.sip.party import PRIVACY_KINDS
 from trivox.sip.target_filter import TargetFilter
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     C = TypeVar("C", bound=StrEnum)
 
-T = TypeVar("T")
-
 MOST_BODY_BYTES: Final = 60_000
 """A message has at most 64 KiB, over UDP in one datagram: this leaves room for its headers."""
 
@@ -28,33 +26,11 @@ _HOST: Final = re.compile(
 )
 
 
-def checked_kind(value: object, kind: type[T], what: str) -> T:
-    """Return the value, which is of that class. Raises InvalidArgumentsError."""
-    if not isinstance(value, kind):
-        raise InvalidArgumentsError(
-            f"{what} must be of the class {kind.__name__}, not {type(value).__name__}"
-        )
-    return value
-
-
-def checked_number(value: float, what: str, *, least: float = 0.0, unit: str = "") -> float:
-    """Return the number, which is finite and not below `least`, and above it if that is 0.
-
-    Raises:
-        InvalidArgumentsError: It is not.
-    """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number and math.isfinite(value) and value >= least and value != 0:
-        return value
-    limit = f"at least {least:g}" if least else "above 0"
-    raise InvalidArgumentsError(f"{what} is {value!r}; it must be {limit}{unit}")
-
-
 def checked_choice(value: str, kind: type[C], what: str) -> C:
     """Return the member of an enum that a value names. Raises InvalidArgumentsError."""
     try:
         return kind(value)
-    except ValueError:
+    except (ValueError, TypeError):
         names = ", ".join(kind)
         raise InvalidArgumentsError(f"{what} is {value!r}; it must be one of {names}") from None
 
@@ -63,7 +39,7 @@ def checked_names(values: Iterable[str], what: str) -> tuple[str, ...]:
     """Return texts as a tuple; one text alone is taken for a mistake, not for its letters."""
     if isinstance(values, str):
         raise InvalidArgumentsError(f"{what} is one str; give a list: [{values!r}]")
-    return tuple(checked_text(value, what) for value in values)
+    return tuple(checked_text(value, what) for value in checked_iterable(values, what))
 
 
 def checked_privacy(values: Iterable[str]) -> tuple[str, ...]:

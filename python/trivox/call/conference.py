@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar, final
 import trio
 
 from trivox.actor.emitter import Emitter
+from trivox.actor.registry import event_class
 from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.call.conference_events import (
     ActiveSpeakerChanged,
@@ -19,7 +20,7 @@ from trivox.call.conference_events import (
 from trivox.call.conference_member import ConferenceMember
 from trivox.call.conference_roster import roster
 from trivox.call.joining import refuse_joined
-from trivox.call.media_leg import Pending
+from trivox.call.media_leg import MediaLeg, Pending
 from trivox.call.room_recording import RoomRecording
 from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from trivox.actor.registry import ListenerHandle
     from trivox.actor.subscription import EventSubscription
     from trivox.call.call import Call
-    from trivox.call.media_leg import MediaLeg
     from trivox.media.engine import Media
     from trivox.sip.conference_info import ConferenceInfo
 
@@ -114,7 +114,7 @@ class Conference:
             InvalidArgumentsError: A call of another client, or a gain out of range.
             EngineError: The conference is not open, or has 1000 members.
         """
-        leg, room = call._leg, self._open_room()  # noqa: SLF001 (shared by the package)
+        leg, room = self._leg_of(call), self._open_room()
         if leg.sessions is not self._media.sessions:
             raise InvalidArgumentsError("the call is of another client than the conference")
         call._refuse_ended()  # noqa: SLF001 (as above)
@@ -131,11 +131,11 @@ class Conference:
 
     def remove(self, call: Call) -> None:
         """Let a call leave; it goes on with its own sound. One that is not there is ignored."""
-        self._remove(call._leg)  # noqa: SLF001 (shared by the package)
+        self._remove(self._leg_of(call))
 
     def get(self, call: Call) -> ConferenceMember | None:
         """Return the member that a call is, or None."""
-        return self._members.get(call._leg)  # noqa: SLF001 (shared by the package)
+        return self._members.get(self._leg_of(call))
 
     def info(self, entity: str, *, version: int = 0, subject: str = "") -> ConferenceInfo:
         """Return who is there, for subscribers of the event `conference` (RFC 4575).
@@ -162,13 +162,13 @@ class Conference:
     def on(self, event: type[E], listener: Callable[[E], object]) -> ListenerHandle:
         """Call `listener` for each event of that class; as `Call.on`."""
         callback: Callable[[ConferenceEvent], object] = listener  # type: ignore[assignment]  # as registered
-        return self._emitter.listeners.add(event, callback, None)
+        return self._emitter.listeners.add(_class_of(event), callback, None)
 
     def events(
         self, *types: type[ConferenceEvent], max_waiting: int = 256
     ) -> EventSubscription[ConferenceEvent]:
         """Iterate over events of these classes, or all, from now on; ends with ConferenceEnded."""
-        return self._emitter.subscribe(*types, max_waiting=max_waiting)
+        return self._emitter.subscribe(*map(_class_of, types), max_waiting=max_waiting)
 
     def handle_released(self, leg: MediaLeg) -> None:
         """Note that a member's call has ended."""
@@ -256,7 +256,18 @@ class Conference:
             self._detach()
         self._emitter.finish(ConferenceEnded(at=trio.current_time(), conference=self, error=error))
 
+    @staticmethod
+    def _leg_of(call: Call) -> MediaLeg:
+        leg = getattr(call, "_leg", None)
+        if not isinstance(leg, MediaLeg):
+            raise InvalidArgumentsError(f"{call!r} is no call: give what dial or serve gave")
+        return leg
+
     def _detach(self) -> None:
         with contextlib.suppress(KeyError):
             assert self._room is not None, "only what was opened ends"
             self._media.detach(self._room)
+
+
+def _class_of(event: type[ConferenceEvent]) -> type[ConferenceEvent]:
+    return event_class(event, ConferenceEvent, "trivox.MemberJoined")

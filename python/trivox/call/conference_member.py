@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from trivox.errors import InvalidArgumentsError
+from trivox.errors.checks import checked_within
 
 if TYPE_CHECKING:
     from trivox.call.call import Call
@@ -132,6 +133,4 @@ class ConferenceMember:
 def checked_gain(gain: float) -> float:
     """Return a gain in dB. Raises InvalidArgumentsError."""
     low, high = _GAINS_DB
-    if not low <= gain <= high:
-        raise InvalidArgumentsError(f"gain is {gain}; it must be {low:.0f} to {high:.0f} dB")
-    return float(gain)
+    return float(checked_within(gain, "gain", low, high, unit=" dB"))

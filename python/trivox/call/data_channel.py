@@ -10,6 +10,7 @@ import trio
 from trio.abc import Channel
 
 from trivox.errors import EngineError, InvalidArgumentsError
+from trivox.errors.checks import checked_kind, checked_unicode, checked_whole, checked_within
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,18 +33,18 @@ class ChannelOptions:
 
     def __post_init__(self) -> None:
         for name in ("label", "protocol"):
-            if not isinstance(getattr(self, name), str):
-                raise InvalidArgumentsError(f"the {name} of a data channel is a str")
+            checked_unicode(getattr(self, name), f"{name} of a data channel")
         if self.max_retransmits is not None and self.max_packet_lifetime is not None:
             raise InvalidArgumentsError(
                 "a data channel has max_retransmits or max_packet_lifetime, not both"
             )
-        if not 0 <= (self.max_retransmits or 0) <= _MOST_RETRANSMITS:
-            raise InvalidArgumentsError(f"max_retransmits is 0 to {_MOST_RETRANSMITS}")
-        if not 0.0 <= (self.max_packet_lifetime or 0.0) <= _LONGEST_LIFETIME:
-            raise InvalidArgumentsError(f"max_packet_lifetime is 0 to {_LONGEST_LIFETIME} s")
-        if self.id is not None and not 0 <= self.id < 1024:
-            raise InvalidArgumentsError("the id of a negotiated data channel is 0 to 1023")
+        checked_kind(self.ordered, bool, "ordered")
+        if self.max_retransmits is not None:
+            checked_whole(self.max_retransmits, "max_retransmits", 0, _MOST_RETRANSMITS)
+        if (lifetime := self.max_packet_lifetime) is not None:
+            checked_within(lifetime, "max_packet_lifetime", 0.0, _LONGEST_LIFETIME, unit=" s")
+        if self.id is not None:
+            checked_whole(self.id, "the id of a negotiated data channel", 0, 1023)
 
 
 class Carrier(Protocol):

@@ -48,6 +48,11 @@ def checked_text(text: str, what: str) -> str:
     return text
 
 
+def is_token(text: object) -> bool:
+    """Whether a text is a token: a header's name, an event package (RFC 3261 §25.1)."""
+    return isinstance(text, str) and _TOKEN.fullmatch(text) is not None
+
+
 def checked_headers(headers: HeaderArguments) -> Headers:
     """Return the headers as pairs.
 
@@ -65,7 +70,7 @@ def checked_headers(headers: HeaderArguments) -> Headers:
     except (TypeError, ValueError):
         raise InvalidHeaderError("headers are a mapping of names to values, or pairs") from None
     for name, value in pairs:
-        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+        if not is_token(name):
             raise InvalidHeaderError(f"{name!r} is no header name")
         if name.lower() in _DIALOG_CRITICAL:
             raise InvalidHeaderError(f"the header {name} belongs to the dialog")

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, final
 
 import trio
 
 from trivox.errors import EngineError, InvalidArgumentsError
+from trivox.errors.checks import checked_path
 from trivox.media.engine import EngineEventKind
 from trivox.media.native_engine import file_seconds
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Awaitable, Callable
     from types import TracebackType
 
     from trivox.call.media_leg import MediaLeg, Pending
 
 _OF_VIDEO: Final = ("mkv", "ivf")
+_FORMATS: Final = ("wav", "ogg", *_OF_VIDEO)
+_SIDES: Final = ("both", "received", "sent", "none")
 DISK_LIMIT: Final = 5.0
 """Seconds leaving waits for the file to be on disk."""
 
@@ -38,8 +41,10 @@ class Recording:
         line: int = 0,
         layer: str = "",
     ) -> None:
-        self.path: Final = checked_path(path)
-        self.format: Final = format or format_of(self.path)
+        self.path: Final = checked_path(path, "record to")
+        self.format: Final = checked_format(format, self.path, _FORMATS)
+        if side not in _SIDES:
+            raise InvalidArgumentsError(f'side is {side!r}; it is "both", "received" or "sent"')
         if (line or side == "none") and self.format not in _OF_VIDEO:
             raise InvalidArgumentsError(
                 f"{self.path!r} would be sound: video is recorded to .mkv or .ivf"
@@ -103,19 +108,16 @@ def _length(path: str) -> float:
         return 0.0
 
 
-def checked_path(path: str | os.PathLike[str]) -> str:
-    """Return a path as text. Raises InvalidArgumentsError for what is none."""
-    if not isinstance(path, str | os.PathLike):
-        raise InvalidArgumentsError(f"{path!r} is no path to record to")
-    return os.fspath(path)
-
-
-def format_of(path: str) -> str:
-    """Return the format a file's ending asks for; one without an ending is WAV.
+def checked_format(format: str | None, path: str, formats: tuple[str, ...]) -> str:  # noqa: A002 (as others call it)
+    """Return the format of a recording; None goes by the file's ending, and without one is WAV.
 
     Raises:
-        InvalidArgumentsError: It is the ending of a format that cannot be written.
+        InvalidArgumentsError: It is none of these formats, or of those that can be written.
     """
+    if format is not None:
+        if not isinstance(format, str) or format not in formats:
+            raise InvalidArgumentsError(f"format is {format!r}; it is one of {', '.join(formats)}")
+        return format
     ending = PurePath(path).suffix.lower()
     if ending in (".ogg", ".opus"):
         return "ogg"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Final, final
 
-from trivox.call.argument_rules import checked_kind
 from trivox.call.events import (
     Connected,
     Disconnected,
@@ -25,6 +24,7 @@ from trivox.errors import (
     ParseError,
     TrivoxError,
 )
+from trivox.errors.checks import checked_kind
 from trivox.sip.refer import read_refer_untrusted
 from trivox.sip.transfer import ReferAnswer, Referral
 from trivox.sip.transfer_table import ReferralState

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
-from trivox.call.recording import DISK_LIMIT, checked_path, format_of
+from trivox.call.recording import DISK_LIMIT, checked_format
 from trivox.errors import EngineError
+from trivox.errors.checks import checked_path
 
 if TYPE_CHECKING:
     import os
@@ -30,8 +31,8 @@ class RoomRecording:
         path: str | os.PathLike[str],
         format: str | None,  # noqa: A002 (as others call it)
     ) -> None:
-        self.path: Final = checked_path(path)
-        self.format: Final = format or format_of(self.path)
+        self.path: Final = checked_path(path, "record to")
+        self.format: Final = checked_format(format, self.path, ("wav", "ogg"))
         self.seconds = 0.0
         """Length of the file, after leaving."""
         self._conference = conference

@@ -7,19 +7,13 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Final, Literal, cast
 
-from trivox.call.argument_rules import (
-    checked_choice,
-    checked_kind,
-    checked_names,
-    checked_number,
-    checked_privacy,
-    checked_uri,
-)
+from trivox.call.argument_rules import checked_choice, checked_names, checked_privacy, checked_uri
 from trivox.call.codec_settings import DEFAULT_AUDIO_CODECS, OpusSettings, checked_codecs
 from trivox.call.header_rules import checked_headers, checked_text
 from trivox.call.streams import LocalStream, checked_streams
 from trivox.call.transports import MEDIA_KINDS, OFFERED_KINDS, MediaKind
 from trivox.errors import InvalidArgumentsError
+from trivox.errors.checks import checked_kind, checked_number
 from trivox.media.detection import NO_DETECTION, Detection
 from trivox.media.video import VIDEO_CODECS
 from trivox.sip.reliable import Reliability
@@ -226,7 +220,8 @@ class CallSettings:
 
 def _checked_video(names: tuple[str, ...]) -> tuple[str, ...]:
     known = {name.lower(): name for name in VIDEO_CODECS}
-    found = tuple(known.get(str(name).lower(), "") for name in names)
+    names = checked_names(names, "video_codecs")
+    found = tuple(known.get(name.lower(), "") for name in names)
     if not found or "" in found:
         raise InvalidArgumentsError(f"video codecs are some of {', '.join(VIDEO_CODECS)}")
     return found

@@ -10,6 +10,7 @@ from trivox.actor.isolation import LOGGED
 from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.call.sinking import Sinking
 from trivox.errors import CallEndedError, InvalidArgumentsError, StreamTypeMismatchError
+from trivox.errors.checks import checked_iterable, checked_rate, checked_within
 from trivox.media.pictures import VideoFrames
 from trivox.media.port import AudioPort
 from trivox.media.rtp_tap import RtpTap
@@ -154,7 +155,7 @@ class LocalScreenSharingStream(LocalStream):
 
 def checked_streams(streams: Iterable[LocalStream]) -> tuple[LocalStream, ...]:
     """Return local streams as a tuple. Raises InvalidArgumentsError for anything else."""
-    found = tuple(streams)
+    found = tuple(checked_iterable(streams, "streams"))
     if not all(isinstance(stream, LocalStream) for stream in found):
         raise InvalidArgumentsError(
             "streams holds what is no LocalStream: make them with client.streams"
@@ -379,7 +380,7 @@ class RemoteStream:
         Raises:
             CallEndedError: The call is over.
         """
-        wanted = 2 * round(seconds * rate)
+        wanted = 2 * round(checked_within(seconds, "seconds", 0.0, 1e6) * checked_rate(rate))
         heard = bytearray()
         with self.frames(rate) as port:
             async for frame in port:

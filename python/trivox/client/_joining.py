@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from trivox.call.argument_rules import checked_kind
 from trivox.call.bridge import Bridge, checked_pair
 from trivox.call.call import Call
 from trivox.call.conference import Conference
+from trivox.errors.checks import checked_kind
 
 if TYPE_CHECKING:
     from trivox.actor.isolation import Isolation

@@ -10,9 +10,11 @@ import trio
 
 from trivox.call.argument_rules import checked_body
 from trivox.call.header_rules import checked_mime_type, checked_text
+from trivox.client.account import account_of
 from trivox.client.outside import ask_outside
 from trivox.client.targets import target_of
 from trivox.errors import InvalidArgumentsError
+from trivox.errors.checks import checked_iterable, checked_kind
 from trivox.sip.cpim import CPIM_TYPE, CpimMessage
 from trivox.sip.imdn import IMDN_TYPE, KINDS, WISHES, Disposition, is_asked_for
 
@@ -70,15 +72,18 @@ class ClientMessaging:
             InvalidArgumentsError, InvalidUriError: An argument is wrong.
             ConnectionTimeoutError, TransportError: No response came, or it could not be sent.
         """
-        wishes = frozenset((notify,) if isinstance(notify, str) else notify)
+        wishes = frozenset(
+            (notify,) if isinstance(notify, str) else checked_iterable(notify, "notify")
+        )
+        if sent_at is not None:
+            checked_kind(sent_at, datetime.datetime, "sent_at")
         if not wishes <= WISHES:
             raise InvalidArgumentsError(
                 f"notify names {', '.join(sorted(map(str, wishes - WISHES)))}; there are "
                 f"{', '.join(sorted(WISHES))}"
             )
         kind, body = checked_mime_type(content_type), checked_body(text)
-        if account is None:
-            account = next(iter(self._accounts.values()), None)
+        account = account_of(account, self._accounts)
         target = target_of(uri, account)
         if not wishes:
             headers = (("Content-Type", kind),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trivox.client.account import account_of
 from trivox.client.subscriptions import asked_for
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ class ClientSubscribing:
         Raises:
             InvalidArgumentsError, InvalidUriError, InvalidHeaderError: An argument is wrong.
         """
-        if account is None:
-            account = next(iter(self._accounts.values()), None)
+        account = account_of(account, self._accounts)
         asked = asked_for(
             uri,
             event,

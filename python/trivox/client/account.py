@@ -11,15 +11,15 @@ import trio
 from trivox._native import Uri
 from trivox.actor.correlation import log_fields
 from trivox.actor.watchable import ReadonlyWatchable, assign
-from trivox.call.argument_rules import checked_number
 from trivox.client.credentials import AccountSecrets
 from trivox.client.registration_flow import BOUND, FlowHost, RegistrationFlow
 from trivox.errors import AuthenticationError, InvalidUriError, RegistrationError, TransportError
+from trivox.errors.checks import checked_kind, checked_number
 from trivox.net.tls_identity import is_identified
 from trivox.sip.registration import RegistrationChanged, RegistrationState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from trivox.call.call import Call
@@ -279,6 +279,17 @@ class Account:
             assign(self._expires_at, None)
         assign(self._registration, state)
         self._parked.unpark_all()
+
+
+def account_of(given: Account | None, accounts: Mapping[str, Account]) -> Account | None:
+    """Return the account that was given, else the first there is, else None.
+
+    Raises:
+        InvalidArgumentsError: What was given is none.
+    """
+    if given is None:
+        return next(iter(accounts.values()), None)
+    return checked_kind(given, Account, "account")
 
 
 @final

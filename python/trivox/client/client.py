@@ -13,7 +13,7 @@ from trivox.actor.emitter import Emitter
 from trivox.actor.isolation import Isolation
 from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.call._requests import checked_method
-from trivox.call.argument_rules import checked_body, checked_kind
+from trivox.call.argument_rules import checked_body
 from trivox.call.call import Call
 from trivox.call.client_events import ClientEvent, ListenerFailed
 from trivox.call.header_rules import (
@@ -27,8 +27,9 @@ from trivox.client._joining import ClientJoining
 from trivox.client._listening import ClientListening
 from trivox.client._messaging import ClientMessaging
 from trivox.client._subscribing import ClientSubscribing
-from trivox.client.account import Account
+from trivox.client.account import Account, account_of
 from trivox.client.arrivals import Arrivals
+from trivox.client.config import described
 from trivox.client.dialling import Dialling
 from trivox.client.outside import ask_outside
 from trivox.client.serving import Handler, serve
@@ -38,13 +39,14 @@ from trivox.client.takers import IncomingCalls
 from trivox.client.targets import target_of
 from trivox.client.wiring import Wiring
 from trivox.errors import RequiredParameterError
+from trivox.errors.checks import checked_kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trivox.actor.supervisor import Supervisor
     from trivox.call.messages import SipResponse
-    from trivox.client.config import AccountConfig, ClientConfig
+    from trivox.client.config import AccountConfig, AccountGrant, ClientConfig
     from trivox.media.engine import Media
     from trivox.net.dns_records import Dns
     from trivox.net.statistics import EndpointStatistics
@@ -122,8 +124,16 @@ class Client(ClientSubscribing, ClientMessaging, ClientJoining, ClientListening)
         """The bound addresses as SIP URIs, port 0 resolved."""
         return self._wiring.endpoint.listening_on
 
-    def add_account(self, config: AccountConfig) -> Account:
-        """Add an account; one with the same address of record is replaced."""
+    def add_account(self, config: AccountConfig | AccountGrant) -> Account:
+        """Add an account; one with the same address of record is replaced.
+
+        Args:
+            config: Its description, or what `Switchboard.account()` returns.
+
+        Raises:
+            InvalidArgumentsError: It is neither.
+        """
+        config = described(config)
         account = Account(self._wiring.registering, config)
         account.secrets.learned = self._wiring.exempt
         self._accounts[config.uri] = account
@@ -148,10 +158,7 @@ class Client(ClientSubscribing, ClientMessaging, ClientJoining, ClientListening)
             InvalidUriError: The destination is of no use.
             InvalidArgumentsError: The settings or the account are of another class.
         """
-        if account is None:
-            account = next(iter(self._accounts.values()), None)
-        else:
-            checked_kind(account, Account, "account")
+        account = account_of(account, self._accounts)
         target = target_of(destination, account)
         if settings is not None:
             checked_kind(settings, CallSettings, "settings")
@@ -241,8 +248,7 @@ class Client(ClientSubscribing, ClientMessaging, ClientJoining, ClientListening)
             pairs += (("Content-Type", checked_mime_type(content_type)),)
         elif data:
             raise RequiredParameterError("a body needs its content_type")
-        if account is None:
-            account = next(iter(self._accounts.values()), None)
+        account = account_of(account, self._accounts)
         target = target_of(uri, account)
         return await ask_outside(self._wiring, method, target, pairs, data, account)
 

@@ -14,10 +14,8 @@ from trivox.actor.isolation import ListenerErrorPolicy
 from trivox.call.argument_rules import (
     checked_choice,
     checked_host,
-    checked_kind,
     checked_names,
     checked_networks,
-    checked_number,
     checked_uri,
 )
 from trivox.call.header_rules import checked_text
@@ -25,6 +23,7 @@ from trivox.call.ice_servers import MOST_RELAYS, IceServer
 from trivox.call.settings import CallSettings
 from trivox.client.credentials import checked_hashes
 from trivox.errors import InvalidArgumentsError, InvalidUriError
+from trivox.errors.checks import checked_iterable, checked_kind, checked_number
 from trivox.net.door import DoorLimits
 from trivox.net.limits import StreamLimits
 from trivox.net.tls import TlsConfig
@@ -129,7 +128,9 @@ class AccountConfig:
         object.__setattr__(self, "flow_proxies", proxies)
         for proxy in proxies:
             checked_uri(proxy, "flow_proxies")
-        if self.instance_id is not None and not _URN.fullmatch(self.instance_id):
+        if self.instance_id is not None and not _URN.fullmatch(
+            checked_text(self.instance_id, "instance_id")
+        ):
             raise InvalidArgumentsError(f"instance_id is {self.instance_id!r}; write urn:uuid:…")
         if self.keep_alive is not None:
             checked_number(self.keep_alive, "keep_alive", least=1, unit=" second, or None")
@@ -164,7 +165,8 @@ class AccountGrant(Protocol):
         ...
 
 
-def _described(account: AccountConfig | AccountGrant) -> AccountConfig:
+def described(account: AccountConfig | AccountGrant) -> AccountConfig:
+    """Return what describes an account. Raises InvalidArgumentsError for what does not."""
     if isinstance(account, AccountConfig):
         return account
     try:
@@ -259,7 +261,9 @@ class ClientConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "listen", checked_names(self.listen, "listen"))
-        object.__setattr__(self, "accounts", tuple(map(_described, self.accounts)))
+        object.__setattr__(
+            self, "accounts", tuple(map(described, checked_iterable(self.accounts, "accounts")))
+        )
         policy = checked_choice(self.listener_errors, ListenerErrorPolicy, "listener_errors")
         object.__setattr__(self, "listener_errors", policy)
         packages = checked_names(self.event_packages, "event_packages")
@@ -316,8 +320,7 @@ class ClientConfig:
                 self.max_calls_per_second, "max_calls_per_second", unit=", or None for no limit"
             )
         checked_number(self.retry_after, "retry_after", least=1, unit=" second")
-        first, last = self.rtp_ports
-        if (first, last) != (0, 0) and not 0 < first < last <= _LAST_PORT:
+        if not _is_range(self.rtp_ports):
             raise InvalidArgumentsError(
                 f"rtp_ports is {self.rtp_ports!r}; it must be a first and a higher last port"
             )
@@ -348,6 +351,13 @@ class ClientConfig:
             fields["rtp_ports"] = (first, last)
         built: ClientConfig = build(cls, fields)
         return built
+
+
+def _is_range(ports: object) -> bool:
+    if not isinstance(ports, tuple | list) or [type(port) for port in ports] != [int, int]:
+        return False
+    first, last = ports
+    return (first, last) == (0, 0) or 0 < first < last <= _LAST_PORT
 
 
 def _checked_servers(servers: object) -> tuple[IceServer, ...]:

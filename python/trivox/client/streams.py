@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, final
 
 from trivox.call.streams import LocalScreenSharingStream, LocalStream, StreamType
 from trivox.errors import InvalidArgumentsError
+from trivox.errors.checks import checked_kind
 from trivox.media.sources import source_of
 from trivox.media.video import EncodedVideoSource, RemoteVideoSource, VideoFileSource
 
@@ -113,7 +114,7 @@ class StreamManager:
 
     def get_stream(self, id: str) -> LocalStream | None:  # noqa: A002 (the reference's name)
         """Return the open stream of that id, or None."""
-        stream = self._streams.get(id)
+        stream = self._streams.get(checked_kind(id, str, "id"))
         return stream if stream is not None and stream._is_sendable else None
 
 

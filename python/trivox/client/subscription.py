@@ -125,7 +125,8 @@ class Subscription:
             raise
         if self.end is not None and not self._was_accepted:
             end = self.end
-            text = f"the subscription was refused: {end.sip_code or ''} {end.reason}"
+            status = f"{end.sip_code or ''} {end.reason}".strip()
+            text = f"the subscription to {self._asked.event} was refused ({status})"
             raise SubscriptionError(text, sip_code=end.sip_code, retry_after=end.retry_after)
         return self
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from trivox.call.argument_rules import checked_body, checked_kind, checked_names, checked_number
-from trivox.call.header_rules import HeaderArguments, checked_headers, checked_mime_type
+from trivox.call.argument_rules import checked_body, checked_names
+from trivox.call.header_rules import HeaderArguments, checked_headers, checked_mime_type, is_token
 from trivox.client.subscription import Subscription
 from trivox.client.targets import target_of
 from trivox.errors import InvalidArgumentsError, RequiredParameterError
+from trivox.errors.checks import checked_kind, checked_number
 from trivox.sip.event_headers import EventName
 from trivox.sip.event_packages import CONTENT_TYPES
 from trivox.sip.subscription import Wish
@@ -55,7 +56,8 @@ def asked_for(
 ) -> Asked:
     """Check the arguments of `Client.subscribe`. Raises InvalidArgumentsError and its kinds."""
     package, _, identifier = checked_kind(event, str, "event").partition(";id=")
-    checked_headers(((package, identifier),))
+    if not is_token(package) or (identifier and not is_token(identifier)):
+        raise InvalidArgumentsError(f"{event!r} is no event: write its package, 'message-summary'")
     if accept is None:
         accept = (CONTENT_TYPES[package],) if package in CONTENT_TYPES else ()
     data = checked_body(body)

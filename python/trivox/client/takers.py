@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, final
 import trio
 
 from trivox.call.states import CallState
+from trivox.errors.checks import checked_whole
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -110,7 +111,7 @@ class IncomingCalls:
 
     def __init__(self, takers: Takers, max_waiting: int) -> None:
         self._takers = takers
-        self._max_waiting = max(1, max_waiting)
+        self._max_waiting = checked_whole(max_waiting, "max_waiting", 1)
         self._calls: deque[Call] = deque()
         self._parked = trio.lowlevel.ParkingLot()
         self._is_closed = False

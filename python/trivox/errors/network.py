@@ -37,7 +37,9 @@ class RegistrationError(RefusedError):
     """The registrar refused or did not answer (RFC 3261 §10); `retry_after` in seconds, or None."""
 
 
-class SubscriptionError(RefusedError):
+class SubscriptionError(
+    RefusedError, advice="check the event, the address and whether the other side accepts it"
+):
     """A SUBSCRIBE was refused or not answered (RFC 6665 §4.1). Fields as of RegistrationError."""
 
 

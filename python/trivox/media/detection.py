@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
-from trivox.errors import InvalidArgumentsError
+from trivox.errors.checks import checked_kind, checked_whole, checked_within
 
 if TYPE_CHECKING:
     from trivox.media.engine import MediaSessions
@@ -34,12 +34,8 @@ class AnswererDetection:
 
     def __post_init__(self) -> None:
         for name in ("initial_silence", "greeting", "after_greeting", "word", "limit"):
-            if not 0.02 <= getattr(self, name) <= 60.0:
-                raise InvalidArgumentsError(
-                    f"{name} is {getattr(self, name)}; it must be 0.02 to 60 s"
-                )
-        if not (isinstance(self.words, int) and 1 <= self.words <= 1000):
-            raise InvalidArgumentsError(f"words is {self.words}; it must be 1 to 1000")
+            checked_within(getattr(self, name), name, 0.02, 60.0, unit=" s")
+        checked_whole(self.words, "words", 1, 1000)
 
     def begin(self, sessions: MediaSessions, session: int) -> None:
         """Let a session listen from now on."""
@@ -82,12 +78,12 @@ class Detection:
     answerer: AnswererDetection | None = None
 
     def __post_init__(self) -> None:
-        if not 0.02 <= self.hang_over <= 10.0:
-            raise InvalidArgumentsError(f"hang_over is {self.hang_over}; it must be 0.02 to 10 s")
-        if self.level_interval and not 0.1 <= self.level_interval <= 60.0:
-            raise InvalidArgumentsError(
-                f"level_interval is {self.level_interval}; it must be 0.1 to 60 s, or 0 for never"
-            )
+        checked_within(self.hang_over, "hang_over", 0.02, 10.0, unit=" s")
+        if self.level_interval != 0:
+            unit = " s, or 0 for never"
+            checked_within(self.level_interval, "level_interval", 0.1, 60.0, unit=unit)
+        if self.answerer is not None:
+            checked_kind(self.answerer, AnswererDetection, "answerer")
 
     @property
     def is_on(self) -> bool:

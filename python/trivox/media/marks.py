@@ -8,6 +8,9 @@ from weakref import WeakSet
 
 import trio
 
+from trivox.errors import InvalidArgumentsError
+from trivox.errors.checks import checked_kind
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -103,7 +106,14 @@ class Marks:
         self._readers.clear()
 
     async def wait(self, mark: Mark) -> bool:
-        """Wait until a mark is past; whether it was heard."""
+        """Wait until a mark is past; whether it was heard.
+
+        Raises:
+            InvalidArgumentsError: It is no mark, or one of another port.
+        """
+        checked_kind(mark, Mark, "mark")
+        if not mark.is_past and not any(mark is one for one in self._waiting.values()):
+            raise InvalidArgumentsError(f"{mark!r} is a mark of another port: wait there")
         await trio.lowlevel.checkpoint()
         while not mark.is_past:
             await self._moved.park()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
 import trio
 
-from trivox.errors import EngineError, InvalidArgumentsError
+from trivox.errors import EngineError
+from trivox.errors.checks import checked_rate, checked_whole, checked_within
 from trivox.media.engine import EngineEventKind
 from trivox.media.frames import pcm_bytes
 from trivox.media.marks import Mark, Marks, PassedMarks
@@ -67,8 +67,10 @@ class AudioPort:
         batch: int = 1,
         ahead: float = 0.2,
     ) -> None:
-        if not math.isfinite(frame):
-            raise InvalidArgumentsError(f"frame is {frame}; it must be 0.01 to 0.12 seconds")
+        checked_rate(rate)
+        checked_within(frame, "frame", 0.01, 0.12, unit=" seconds")
+        checked_whole(batch, "batch", 1, 50, unit=" frames")
+        checked_within(ahead, "ahead", 0.02, 10.0, unit=" seconds")
         self._sessions: Final = sessions
         self.rate: Final = rate
         self.ahead: Final = ahead
@@ -188,8 +190,7 @@ class AudioPort:
         Raises:
             InvalidArgumentsError: The fade is not from 0 to 1 second.
         """
-        if not 0.0 <= fade <= 1.0:
-            raise InvalidArgumentsError(f"fade is {fade}; it must be 0 to 1 seconds")
+        checked_within(fade, "fade", 0.0, 1.0, unit=" seconds")
         if self._is_closed or self._has_ended:
             return Cleared(0.0)
         heard = self._sessions.clear_audio(self.number, fade)

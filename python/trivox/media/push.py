@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 import trio
 
 from trivox.errors import InvalidArgumentsError
+from trivox.errors.checks import checked_iterable, checked_rate, checked_whole, checked_within
 from trivox.media.frames import pcm_bytes
 from trivox.media.native_engine import AudioFeed
 
@@ -63,10 +64,9 @@ class PushSource:
         *,
         feed: AudioFeed | None = None,
     ) -> None:
-        if not 8000 <= rate <= 48_000 or channels not in {1, 2} or not 0.02 <= buffer <= 60:
-            raise InvalidArgumentsError(
-                "a PushSource has 8000-48000 Hz, 1 or 2 channels and a buffer of 0.02-60 s"
-            )
+        checked_rate(rate)
+        checked_whole(channels, "channels", 1, 2)
+        checked_within(buffer, "buffer", 0.02, 60.0, unit=" seconds")
         self.rate: Final = rate
         self._channels: Final = channels
         self.feed: Final = feed or AudioFeed(rate, buffer)
@@ -167,7 +167,8 @@ class IterSource:
     __slots__ = ("_blocks", "_is_taken", "error", "source")
 
     def __init__(self, iterable: Iterable[Buffer], rate: int = 16_000) -> None:
-        self._blocks: Final = iter(iterable)
+        checked_rate(rate)
+        self._blocks: Final = iter(checked_iterable(iterable, "iterable"))
         self._is_taken = False
         self.source: Final = PushSource(rate, feed=AudioFeed(rate, 2 * _CHUNK, once=True))
         self.error: Exception | None = None
@@ -235,6 +236,11 @@ class AsyncIterSource:
     __slots__ = ("_blocks", "_is_taken", "error", "source")
 
     def __init__(self, iterable: AsyncIterable[Buffer], rate: int = 16_000) -> None:
+        checked_rate(rate)
+        if not hasattr(iterable, "__aiter__"):
+            raise InvalidArgumentsError(
+                f"{iterable!r} is no async iterable: give IterSource a list"
+            )
         self._blocks: Final = iterable
         self._is_taken = False
         self.source: Final = PushSource(rate, feed=AudioFeed(rate, _AHEAD, once=True))

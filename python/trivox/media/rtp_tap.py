@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
+from trivox.errors.checks import checked_whole
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -51,6 +53,7 @@ class RtpTap:
     """
 
     def __init__(self, sessions: TapSessions, session: int, *, batch: int = 5) -> None:
+        checked_whole(batch, "batch", 1, 50, unit=" packets")
         self._sessions: Final = sessions
         self.number: Final = sessions.open_rtp_tap(session, batch=batch)
         self._packets: Final[deque[RtpPacket]] = deque()

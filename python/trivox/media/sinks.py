@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, final
 import trio
 
 from trivox.errors import InvalidArgumentsError
+from trivox.errors.checks import checked_rate, checked_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,8 @@ class FileSink:
     def __post_init__(self) -> None:
         if not isinstance(self.path, str | os.PathLike):
             raise InvalidArgumentsError(f"{self.path!r} is no path to write to")
+        if self.format not in (None, "wav", "ogg"):
+            raise InvalidArgumentsError(f'format is {self.format!r}; it is "wav", "ogg" or None')
 
 
 @final
@@ -66,6 +69,7 @@ class PipeSink:
                 f"{self.pipe!r} is no pipe: give a stream of Trio; trio.lowlevel.FdStream makes one "
                 "of a descriptor"
             )
+        _check_frames(self.rate, self.chunk)
 
     async def take(self, frame: AudioFrame) -> None:
         """Write a frame."""
@@ -93,10 +97,16 @@ class CallbackSink:
     def __post_init__(self) -> None:
         if not callable(self.function):
             raise InvalidArgumentsError(f"{self.function!r} cannot be called with frames")
+        _check_frames(self.rate, self.chunk)
 
     async def take(self, frame: AudioFrame) -> None:
         """Call the function with a frame."""
         await trio.to_thread.run_sync(self.function, frame, abandon_on_cancel=True)
+
+
+def _check_frames(rate: int, chunk: float) -> None:
+    checked_rate(rate)
+    checked_within(chunk, "chunk", 0.01, 0.12, unit=" seconds")
 
 
 AudioSink: TypeAlias = FileSink | PipeSink | CallbackSink

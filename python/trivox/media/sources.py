@@ -8,6 +8,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 from trivox.errors import InvalidArgumentsError
+from trivox.errors.checks import checked_duration, checked_path, checked_within
 from trivox.media.push import AsyncIterSource, IterSource, PushSource, RemoteSource
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from trivox.media.native_engine import AudioShare
 
 _MOST_PARTS: Final = 16
+_LATEST_START: Final = 1e9
+"""Seconds; no file is as long."""
 
 
 @final
@@ -43,8 +46,8 @@ class FileSource:
             raise InvalidArgumentsError(
                 f"{self.path!r} cannot be played: give the path of a WAV file, or a source"
             )
-        if not 0.0 <= self.start < math.inf:
-            raise InvalidArgumentsError(f"start is {self.start}; it must be 0 or more seconds")
+        checked_path(self.path, "play")
+        checked_within(self.start, "start", 0.0, _LATEST_START, unit=" seconds")
 
 
 @final
@@ -56,7 +59,7 @@ class ToneSource:
         frequencies: In Hz, 1 to 4 of them, each from 20 to 20 000.
         cadence: (seconds on, seconds off) pairs, repeated; empty for a steady tone.
         duration: Seconds; infinity plays until stopped.
-        level_dbov: Level of the sum in dBov; 0 is full scale.
+        level_dbov: Level of the sum in dBov, -90 to 0, which is full scale.
     """
 
     frequencies: tuple[float, ...] = (440.0,)
@@ -69,12 +72,21 @@ class ToneSource:
             raise InvalidArgumentsError(f"frequencies is a tuple: ({self.frequencies!r},)")
         if not 1 <= len(self.frequencies) <= 4:
             raise InvalidArgumentsError("a tone has 1 to 4 frequencies")
-        if any(not 20.0 <= frequency <= 20_000.0 for frequency in self.frequencies):
-            raise InvalidArgumentsError("frequencies are from 20 to 20 000 Hz")
-        if any(on < 0 or off < 0 or on + off <= 0 for on, off in self.cadence):
+        for frequency in self.frequencies:
+            checked_within(frequency, "a frequency", 20.0, 20_000.0, unit=" Hz")
+        _check_cadence(self.cadence)
+        checked_duration(self.duration)
+        checked_within(self.level_dbov, "level_dbov", -90.0, 0.0, unit=" dBov")
+
+
+def _check_cadence(cadence: object) -> None:
+    pairs = cadence if isinstance(cadence, tuple | list) else (None,)
+    for pair in pairs:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise InvalidArgumentsError("a cadence is a tuple of pairs: ((seconds on, off), …)")
+        on, off = (checked_within(part, "a part of a cadence", 0.0, unit=" s") for part in pair)
+        if not on + off > 0:
             raise InvalidArgumentsError("a cadence has pairs of seconds on and off, not both 0")
-        if not self.duration > 0:
-            raise InvalidArgumentsError(f"duration is {self.duration}; it must be above 0")
 
 
 @final
@@ -85,8 +97,7 @@ class SilenceSource:
     duration: float = math.inf
 
     def __post_init__(self) -> None:
-        if not self.duration > 0:
-            raise InvalidArgumentsError(f"duration is {self.duration}; it must be above 0")
+        checked_duration(self.duration)
 
 
 @final

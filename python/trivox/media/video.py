@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, final
 import trio
 
 from trivox.errors import EngineError, InvalidArgumentsError
+from trivox.errors.checks import checked_whole, checked_within
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -49,8 +50,7 @@ class VideoFileSource:
             raise InvalidArgumentsError(
                 f"{self.path!r} cannot be played: give the path of an IVF or H.264 file"
             )
-        if not 0.1 <= self.rate <= 240.0:
-            raise InvalidArgumentsError(f"rate is {self.rate}; it must be 0.1 to 240 a second")
+        checked_within(self.rate, "rate", 0.1, 240.0, unit=" a second")
 
 
 @final
@@ -158,8 +158,8 @@ class LayerChoice:
 
     def __post_init__(self) -> None:
         for name, bound in (("max_bitrate", self.max_bitrate), ("max_height", self.max_height)):
-            if bound is not None and not 1 <= bound < 1 << 32:
-                raise InvalidArgumentsError(f"{name} is {bound}; it must be 1 or more, or None")
+            if bound is not None:
+                checked_whole(bound, name, 1, (1 << 32) - 1)
 
     @property
     def bounds(self) -> tuple[str, int, int]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 from trivox.errors import InvalidArgumentsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from trivox._native import SipCore
 
 _REQUESTS_PER_SOURCE: Final = 500.0
@@ -103,7 +102,7 @@ class DoorLimits:
         if networks is None:
             is_default = self.requests_per_source == _REQUESTS_PER_SOURCE
             networks = _OWN_NETWORKS if is_default else ()
-        if isinstance(networks, str):
+        if isinstance(networks, str) or not isinstance(networks, Iterable):
             raise InvalidArgumentsError("door.unlimited_networks is a tuple of networks")
         try:
             return [ipaddress.ip_network(str(network)) for network in networks]

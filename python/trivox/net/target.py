@@ -94,7 +94,8 @@ def read_destination(uri: str) -> Destination:
     parameters = parsed.parameters
     transport = (parameters.get("transport") or "").lower() or None
     if transport is not None and transport not in TRANSPORTS:
-        raise NotSupportedError(f"the transport {transport!r} of {uri!r} is not built")
+        known = ", ".join(TRANSPORTS)
+        raise NotSupportedError(f"there is no transport {transport!r} ({uri!r}): use {known}")
     is_secure = parsed.scheme == "sips"
     if is_secure:
         if transport not in _SECURED:

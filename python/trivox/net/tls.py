@@ -73,7 +73,7 @@ class TlsConfig:
     identities: Mapping[str, TlsIdentity] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.verify_client not in _VERIFY:
+        if not isinstance(self.verify_client, str) or self.verify_client not in _VERIFY:
             raise InvalidArgumentsError(
                 f"verify_client is {self.verify_client!r}; it must be none, optional or required"
             )

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Protocol, final
 
+from trivox.errors import InvalidArgumentsError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -94,7 +96,13 @@ class Traced(Protocol):
 
 def messages_of(what: Traced | Messages) -> Messages:
     """Return the messages themselves."""
-    return what if isinstance(what, Iterable) else what.trace
+    if isinstance(what, Iterable):
+        return what
+    if not hasattr(what, "trace"):
+        raise InvalidArgumentsError(
+            f"{what!r} keeps no messages: give a Call of a client with keep_trace=True"
+        )
+    return what.trace
 
 
 @final

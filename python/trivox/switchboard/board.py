@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, final
 
@@ -13,9 +13,13 @@ import trio
 from trivox import _native
 from trivox.actor.supervisor import Supervisor
 from trivox.errors import InvalidArgumentsError
+from trivox.errors.checks import checked_kind, checked_unicode
+from trivox.net.door import DoorLimits
 from trivox.net.endpoint import Endpoint
+from trivox.net.limits import StreamLimits
 from trivox.net.route import is_wildcard, sip_uri
 from trivox.net.target import parse_endpoint
+from trivox.net.tls import TlsConfig
 from trivox.switchboard.gruu import Gruus
 from trivox.switchboard.identity import Identity, Refusal, Request, refuse_bad_input
 from trivox.switchboard.location import LocationTable
@@ -25,15 +29,12 @@ from trivox.switchboard.registrar import Registrar
 from trivox.switchboard.targets import Targets
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
     from pathlib import Path
     from types import TracebackType
 
     from trivox._native import SipEvent
-    from trivox.net.door import DoorLimits
-    from trivox.net.limits import StreamLimits
     from trivox.net.statistics import EndpointStatistics
-    from trivox.net.tls import TlsConfig
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import SocketFactory
 
@@ -290,9 +291,10 @@ def open_switchboard(
             `pages` is no folder.
         InvalidUriError, NotSupportedError: An address is none we can listen on.
     """
-    if not listen or isinstance(listen, str):
+    if not isinstance(listen, Sequence) or not listen or isinstance(listen, str | bytes):
         raise InvalidArgumentsError("a switchboard needs a list of addresses to listen on")
     _check_users({} if users is None else users)
+    _check_kinds(tls, limits, door, domain, advertised)
     _, host, _ = parse_endpoint(listen[0])
     seed = secrets.token_bytes(32) if seed is None else seed
     relay = _Relay()
@@ -312,6 +314,17 @@ def open_switchboard(
     identity = Identity(domain or ("localhost" if is_wildcard(host) else host), users or {}, seed)
     relay.board = Switchboard(endpoint, identity, timer_c=timer_c, guests=guests)
     return SwitchboardManager(endpoint, relay.board)
+
+
+def _check_kinds(*given: object) -> None:
+    kinds = {"tls": TlsConfig, "limits": StreamLimits, "door": DoorLimits}
+    for (name, kind), value in zip(
+        {**kinds, "domain": str, "advertised": str}.items(), given, strict=True
+    ):
+        if value is not None:
+            checked_kind(value, kind, name)
+        if isinstance(value, str):
+            checked_unicode(value, name)
 
 
 def _check_users(users: object) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import trio
 
 from trivox.errors import InvalidArgumentsError
+from trivox.errors.checks import checked_path
 from trivox.net.pages import PageResponse
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class PageFolder:
 
     def __init__(self, folder: str | Path) -> None:
         """Take the folder. Raises InvalidArgumentsError when it is none."""
-        self._root = Path(folder).resolve()
+        self._root = Path(checked_path(folder, "give pages from")).resolve()
         if not self._root.is_dir():
             raise InvalidArgumentsError(f"pages={str(folder)!r} is no folder")
 
