@@ -219,7 +219,7 @@ async def test_tones_are_sent_at_the_pace_of_keys_and_not_without_end(
 
     async with world().with_server(talk) as (client, uri), client.dial(uri) as call:
         for pace in ({"duration": -1}, {"duration": float("nan")}, {"gap": 1e9}, {"gap": 0}):
-            with pytest.raises(InvalidArgumentsError, match="a tone|tones"):
+            with pytest.raises(InvalidArgumentsError, match="tone"):
                 call.send_dtmf("1", method=method, **pace)
     async with world().with_server(talk) as (client, uri), client.dial(uri) as call:
         call.send_dtmf("1" * 1000, method="info")
