@@ -26,8 +26,10 @@ async def test_all_who_wait_get_the_outcome_and_waiting_is_a_checkpoint() -> Non
         receipt.resolve(500)
     with trio.testing.assert_checkpoints():
         got.append(await receipt.wait())
+    with trio.testing.assert_checkpoints():
+        got.append(await receipt.check())
 
-    assert got == [200, 200, 200]
+    assert got == [200, 200, 200, 200]
 
 
 async def test_an_error_is_raised_by_each_wait() -> None:

@@ -167,6 +167,19 @@ async def test_wait_value_that_matches_now_returns_and_is_a_checkpoint() -> None
         assert await Watchable(3).wait_value(3) == 3
 
 
+async def test_wait_transition_is_a_checkpoint_also_when_the_next_change_is_near() -> None:
+    watchable = Watchable(3)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_set_next_turn, watchable)
+        with trio.testing.assert_checkpoints():
+            assert await watchable.wait_transition() == (4, 3)
+
+
+async def _set_next_turn(watchable: Watchable[int]) -> None:
+    await trio.lowlevel.checkpoint()
+    watchable.set(4)
+
+
 async def test_wait_value_does_not_miss_a_value_shorter_than_a_turn() -> None:
     watchable, found = Watchable("created"), []
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 import trio.testing
+from trio.testing import assert_checkpoints
 
 from trivox.call.data_events import DataChannelOpened
 from trivox.call.settings import CallSettings
@@ -211,3 +212,23 @@ async def test_both_ends_may_agree_on_an_id_instead(autojump_clock) -> None:
         ):
             await ours.send("known")
             assert await theirs.receive() == "known"
+
+
+async def test_the_coroutines_of_a_channel_are_checkpoints(autojump_clock) -> None:
+    async with two() as (call, channel, _, opened):
+        with assert_checkpoints():
+            await channel.wait_open()
+        far = await opened.receive()
+        for text in ("one", "two"):
+            with assert_checkpoints():
+                await channel.send(text)
+        await trio.sleep(1)
+        with assert_checkpoints():
+            assert await far.receive() == "one"
+        with assert_checkpoints():
+            assert await anext(far) == "two"
+        with assert_checkpoints():
+            await channel.aclose()
+        with assert_checkpoints():
+            async with call.create_data_channel("again"):
+                pass

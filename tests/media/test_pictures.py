@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 import trio
+from trio.testing import assert_checkpoints
 
 from trivox.errors import InvalidArgumentsError, NotSupportedError
 from trivox.media.pictures import VideoFrames
@@ -54,6 +55,15 @@ def made(tmp_path, codec: str, **kwargs) -> list[EncodedFrame]:
 
 async def taken(pictures: VideoFrames) -> list:
     return [one async for one in pictures]
+
+
+async def test_the_next_picture_is_a_checkpoint_and_so_is_the_end(tmp_path) -> None:
+    source = Frames(made(tmp_path, "VP8")[:1])
+    pictures = VideoFrames(lambda: source, "rgb24")
+    with assert_checkpoints():
+        await anext(pictures)
+    with pytest.raises(StopAsyncIteration), assert_checkpoints():
+        await anext(pictures)
 
 
 @pytest.mark.parametrize("codec", ["VP8", "VP9", "H264", "AV1"])
