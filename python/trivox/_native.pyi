@@ -442,6 +442,12 @@ class MediaEngine:
         trusted: Sequence[bytes] = (),
     ) -> None:
         """Ask relays (name, IP address, port, user name, password, "udp", "tcp" or "tls", name in its certificate) and STUN servers for addresses; event 60 ends it. `trusted`: certificates in DER, for TLS."""
+    def trickle(self, session: int, *, is_gathering: bool) -> None:
+        """The far end takes candidates after a description; with `is_gathering` the next ones do not end them."""
+    def fragment(self, session: int) -> str:
+        """All candidates so far as RFC 8840 has them; empty once their end was told."""
+    def take_fragment_untrusted(self, session: int, text: str) -> str:
+        """Take candidates: "taken", "old" or "unknown". Raises MediaNegotiationError."""
     def create_offer(self, session: int, *, ice_restart: bool = False) -> str: ...
     def set_remote(self, session: int, sdp: str, kind: str, dialog: str) -> None:
         """`kind` is "offer", "answer" or "provisional"; `dialog` tells early dialogs (To tags) apart. Raises MediaNegotiationError."""

@@ -95,7 +95,14 @@ class CallEarly(CallGathering):
         body = self._early_description(code, sending)
         assert self._session is not None, "an incoming call is born with its session"
         self._carry_out(
-            self._session.provisional(code, reason_of(code), pairs, body, SDP, is_reliable=reliable)
+            self._session.provisional(
+                code,
+                reason_of(code),
+                (*self._packages, *pairs),
+                body,
+                SDP,
+                is_reliable=reliable,
+            )
         )
         if body:
             self._begin_early_media()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
-from trivox.call import _requests as requests
 from trivox.call._listening import CallListening
 from trivox.call._upkeep import CallUpkeep
 from trivox.call.codec_info import codecs_of
@@ -13,7 +12,6 @@ from trivox.call.events import (
     CallEnd,
     EarlyMediaStarted,
     EndReason,
-    InfoReceived,
     MediaNegotiated,
     MessageReceived,
     Originator,
@@ -61,6 +59,8 @@ class CallFacts(CallUpkeep):
         """Take one event that carries this call's token; the client's drain calls it."""
         assert self._session is not None, "a call without session has no token at the core"
         self._carry_out(self._session.handle(event, now))
+        if self._leg.trickling is not None:
+            self._leg.trickling.go_on()  # what it waited for may have been this
 
     def _carry_out(self, outputs: tuple[facts.SessionOutput, ...]) -> list[int]:
         """Do what the session asks, then take what it tells; returns the transactions begun."""
@@ -265,20 +265,7 @@ class CallFacts(CallUpkeep):
         headers = headers_of(message)
         match method:
             case "INFO":
-                self._respond(tx, 200)
-                mime_type = message.header("Content-Type") or ""
-                tone = requests.tone_of_info(mime_type, message.body)
-                if tone is not None:
-                    self._take_digit(tone[0], tone[1], "info")
-                    return
-                self._emit(
-                    InfoReceived,
-                    Originator.REMOTE,
-                    message,
-                    mime_type=mime_type,
-                    body=message.body.decode(errors="replace"),
-                    raw=message.body,
-                )
+                self._take_info(tx, message)
             case "MESSAGE":
                 self._respond(tx, 200)
                 self._emit(
@@ -295,6 +282,8 @@ class CallFacts(CallUpkeep):
             case _:
                 self._respond(tx, 405, headers=(ALLOW,))
 
+    @abstractmethod
+    def _take_info(self, tx: int, message: Message) -> None: ...
     @abstractmethod
     def _take_referral(self, method: str, tx: int, message: Message) -> None: ...
 

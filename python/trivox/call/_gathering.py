@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from trivox.actor.correlation import log_fields
-from trivox.call._paths import CallPaths
+from trivox.call._trickle import CallTrickle
 from trivox.call.ice_servers import IcePlaces
+from trivox.errors import CallEndedError, EngineError, StreamError
 
 if TYPE_CHECKING:
     from trivox.call.media_leg import MediaLeg
@@ -19,7 +20,7 @@ GATHERING_LIMIT: Final = 5.0
 """Seconds all servers together have to answer in; a description does not wait for longer."""
 
 
-class CallGathering(CallPaths):
+class CallGathering(CallTrickle):
     """What a call does to be reachable."""
 
     _leg: MediaLeg
@@ -29,7 +30,8 @@ class CallGathering(CallPaths):
         """Ask the servers, if the call goes by ICE and has not described itself yet.
 
         Takes `GATHERING_LIMIT` seconds at most. A call that may do without relays goes on with
-        what could be had; the rest is logged.
+        what could be had; the rest is logged. Where the far end takes candidates later, nothing is
+        waited for.
         """
         servers = self._host.ice_servers
         if self.settings.ice_lite and self._remote_offer:
@@ -37,14 +39,35 @@ class CallGathering(CallPaths):
             return
         if not servers or not self._leg.is_ice or self._leg.local_sdp:
             return
+        if self._answers_by_fragments():
+            self._trickling().begin(is_gathering=True)
+            self._host.start_soon(self._gather_late, name=f"candidates of {self.id}")
+            return
+        said = await self._ask_servers()
+        self._refuse_ended()
+        self._warn((said,) if said else ())
+
+    async def _gather_late(self) -> None:
+        """Ask the servers while the call goes on; what they say goes by fragments."""
+        try:
+            said = await self._ask_servers()
+        except CallEndedError:
+            return
+        except (StreamError, EngineError) as error:
+            said = str(error)
+            if self._leg.is_open:
+                self._trickling().end_gathering()
+        self._warn((said,) if said else ())
+
+    async def _ask_servers(self) -> str:
+        """Ask, and return what could not be had. Raises CallEndedError, EngineError."""
+        servers = self._host.ice_servers
         with trio.move_on_after(GATHERING_LIMIT) as limit:
             self._places = await self._host.find_servers(servers)
         self._refuse_ended()
         self._warn(self._places.failures)
         left = max(limit.deadline - trio.current_time(), 0.001)
-        said = await self._leg.gather(self._places, is_offer=not self._remote_offer, limit=left)
-        self._refuse_ended()
-        self._warn((said,) if said else ())
+        return await self._leg.gather(self._places, is_offer=not self._remote_offer, limit=left)
 
     def _warn(self, failures: tuple[str, ...]) -> None:
         for failure in failures:

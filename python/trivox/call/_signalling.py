@@ -96,7 +96,7 @@ class CallSignalling(CallEarly):
             call_id=self.sip_call_id,
             local_tag=self._host.new_id(),
             cnonce=self._host.new_id(),
-            extra_headers=settings.invite_headers,
+            extra_headers=(*self._packages, *settings.invite_headers),
             timer=settings.session_timer,
             reliability=settings.reliability,
         )
@@ -137,7 +137,8 @@ class CallSignalling(CallEarly):
         self.timings.started = self.timings.answered = self._now()
         if self._session.offer_state is OfferState.STABLE:
             body = b""  # a reliable provisional response brought the answer (RFC 6337 §3.1.1)
-        self._carry_out(self._session.accept(self.settings.invite_headers, body, _SDP))
+        headers = (*self._packages, *self.settings.invite_headers)
+        self._carry_out(self._session.accept(headers, body, _SDP))
         if not self._session.is_unanswered:
             self._step(Trigger.ACCEPTED)
         self._take_place()

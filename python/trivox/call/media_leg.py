@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from trivox.call.local_audio import LocalAudio
     from trivox.call.settings import CallSettings
     from trivox.call.transports import TransportChoice
+    from trivox.call.trickling import Trickling
     from trivox.media.engine import EngineEventSink, Media, MediaSessions, Report
     from trivox.media.port import AudioPort
     from trivox.media.rtp_tap import RtpTap
@@ -36,6 +37,7 @@ _OF_PORTS: Final = frozenset(
         EngineEventKind.RTP_READY,
     }
 )
+_OF_CANDIDATES: Final = frozenset({EngineEventKind.GATHERED, EngineEventKind.LOCAL_CANDIDATES})
 _NO_REPORT: Final = KnownReport()
 _WAITED: Final = frozenset(
     {
@@ -109,6 +111,10 @@ class MediaLeg:
         """Data channels; None as long as there are none."""
         self.audio: LocalAudio | None = None
         """The streams sent beside the call's own; None as long as there are none."""
+        self.trickling: Trickling | None = None
+        """Candidates apart from descriptions; None as long as there are none."""
+        self.refused_candidates = 0
+        """Candidates of the far end that were dropped before the engine saw them."""
         self.joint: Joint | None = None
         """The bridge or conference it is in."""
         self.local_sdp = ""
@@ -216,7 +222,7 @@ class MediaLeg:
         session, sessions = self.session, self.sessions
         sessions.set_remote(session, self.screen(text), "offer", dialog)
         self.local_sdp = sessions.create_answer(session)
-        self.remote_sdp = text
+        self._note_remote(text)
         return self.local_sdp.encode()
 
     def take_answer(self, answer: bytes, dialog: str, *, is_provisional: bool = False) -> None:
@@ -228,7 +234,12 @@ class MediaLeg:
             # The path to another branch is another one: the engine tells when it is there.
             self.is_up = False
         self._fork = dialog if is_provisional else ""
+        self._note_remote(text)
+
+    def _note_remote(self, text: str) -> None:
         self.remote_sdp = text
+        if self.trickling is not None:
+            self.trickling.follow()
 
     def rollback(self) -> None:
         """Forget an offer that was refused: what was agreed before is in force."""
@@ -268,7 +279,9 @@ class MediaLeg:
         """Return the figures now, or the last ones of a released session."""
         if self.is_open:
             self._last_report = self.sessions.statistics(self.session)
-        return StatisticsReport.from_report(self._last_report)
+        return StatisticsReport.from_report(
+            self._last_report, refused_candidates=self.refused_candidates
+        )
 
     def history(self) -> tuple[StatisticsSample, ...]:
         """Return the last seconds, also of a released session."""
@@ -276,6 +289,8 @@ class MediaLeg:
 
     def handle(self, kind: int, number: float, text: str) -> bool:
         """Take an event that belongs to a playback, recording or port; False for others."""
+        if kind in _OF_CANDIDATES and self.trickling is not None:
+            self.trickling.note_candidates()
         if kind in _WAITED:
             pending = self._pending.pop((kind, int(number)), None)
             if pending is not None:
@@ -309,6 +324,7 @@ class MediaLeg:
             self._finish_pending()
         self.is_released = True
         self.is_flowing = False
+        self.trickling = None
         if self._session is not None:
             self.sessions.close_session(self._session)
         if not self._pending:

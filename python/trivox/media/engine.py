@@ -108,6 +108,8 @@ class EngineEventKind(IntEnum):
     """Addresses were gathered: text is how many, a space, and what could not be had."""
     RELAY_LOST = 61
     """A relay that was in use is gone; text says which and why."""
+    LOCAL_CANDIDATES = 62
+    """A candidate of ours that no description has had is there: a fragment tells it."""
     RTP_READY = 70
     """number is the tap that has packets to take."""
     ACTIVE_SPEAKER = 30

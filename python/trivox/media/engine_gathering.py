@@ -44,3 +44,23 @@ class GatheringSessions(Protocol):
         way, and TLS without a certificate that could prove it.
         """
         ...
+
+    def trickle(self, session: int, *, is_gathering: bool) -> None:
+        """Note that the far end takes candidates after a description (RFC 8838).
+
+        LOCAL_CANDIDATES tells of those no description has had. With `is_gathering`, descriptions
+        do not end the candidates before the next GATHERED.
+        """
+        ...
+
+    def fragment(self, session: int) -> str:
+        """Return all candidates so far as RFC 8840 has them; empty once their end was told."""
+        ...
+
+    def take_fragment_untrusted(self, session: int, text: str) -> str:
+        """Take candidates of the far end.
+
+        Returns "taken"; "old" for those of a description that another has replaced; "unknown" for
+        those whose description is not here. Raises MediaNegotiationError for what is no fragment.
+        """
+        ...

@@ -76,6 +76,8 @@ class ConnectionStatistics:
         refused_source: Datagrams from addresses this call does not take media from.
         refused_stun: STUN messages without the call's credentials.
         refused_srtp: Packets that failed authentication or were replayed.
+        refused_candidates: ICE candidates of the far end that nobody can read, that were too many,
+            or that came after others had replaced them.
         malformed: Datagrams that were no packets at all.
     """
 
@@ -88,6 +90,7 @@ class ConnectionStatistics:
     refused_source: int = 0
     refused_stun: int = 0
     refused_srtp: int = 0
+    refused_candidates: int = 0
     malformed: int = 0
 
 
@@ -150,8 +153,11 @@ class StatisticsReport:
     streams: tuple[StreamStatistics, ...] = ()
 
     @classmethod
-    def from_report(cls, report: Report) -> StatisticsReport:
-        """Read the engine's report; names it does not know keep their defaults."""
+    def from_report(cls, report: Report, *, refused_candidates: int = 0) -> StatisticsReport:
+        """Read the engine's report; names it does not know keep their defaults.
+
+        `refused_candidates` were dropped before the engine saw them.
+        """
 
         def number(name: str) -> float:
             value = report.get(name, getattr(_UNKNOWN, name, 0.0))
@@ -190,6 +196,7 @@ class StatisticsReport:
                 refused_source=int(number("refused_source")),
                 refused_stun=int(number("refused_stun")),
                 refused_srtp=int(number("refused_srtp")),
+                refused_candidates=int(number("refused_candidates")) + refused_candidates,
                 malformed=int(number("datagrams_malformed")),
             ),
             streams=tuple(map(StreamStatistics.from_figures, report.streams())),

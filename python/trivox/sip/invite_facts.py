@@ -53,6 +53,12 @@ class InviteFacts:
         return self._leg.state is InviteState.CONFIRMED
 
     @property
+    def is_acknowledged(self) -> bool:
+        """Whether both ends know the dialog: a 2xx is acknowledged, or a reliable response of ours."""
+        sender = self._leg.sender
+        return self.is_confirmed or (sender is not None and sender.is_acknowledged)
+
+    @property
     def is_unanswered(self) -> bool:
         """Whether their INVITE still waits for our final response."""
         return self._leg.state is InviteState.INCOMING

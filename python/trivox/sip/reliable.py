@@ -114,7 +114,7 @@ class ReliableSender:
     `acknowledge` brings it out. The core repeats what is out.
     """
 
-    __slots__ = ("_has_description", "_serial", "_waiting", "state")
+    __slots__ = ("_has_description", "_serial", "_waiting", "is_acknowledged", "state")
 
     def __init__(self, seed: str) -> None:
         self.state = SenderState.IDLE
@@ -122,6 +122,8 @@ class ReliableSender:
         self._serial = zlib.crc32(seed.encode("utf-8", "surrogateescape")) % (2**31 - 2) + 1
         self._waiting: deque[Given] = deque(maxlen=_MOST_WAITING)
         self._has_description = False
+        self.is_acknowledged = False
+        """Whether a PRACK has come."""
 
     def provisional(self, given: Given) -> bool:
         """Take one of ours; True: send it now."""
@@ -152,6 +154,7 @@ class ReliableSender:
         self.state = SENDER_TABLE[self.state][E.PRACK].state
         self._serial += 1
         self._has_description = False
+        self.is_acknowledged = True
         return True
 
     @property

@@ -36,6 +36,7 @@ from trivox.testing.fake_session import (
 from trivox.testing.fake_statistics import report_of
 from trivox.testing.fake_taps import FakeTap, FakeTaps
 from trivox.testing.fake_tones import FakeTones
+from trivox.testing.fake_trickle import FakeTrickle, ufrag_in
 from trivox.testing.fake_video import FakeVideo, FakeVideoOf
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class FakeEngine(
     FakeJoining,
     FakeTaps,
     FakeTones,
+    FakeTrickle,
     FakeVideo,
 ):
     """A `SteppedEngine` whose sessions connect `set_up` seconds after offer and answer are known."""
@@ -117,6 +119,7 @@ class FakeEngine(
         if port is None:
             raise MediaNegotiationError("the session description has no audio that can be used")
         own.remote_port = port
+        own.remote_ufrags.append(ufrag_in(sdp))
         if kind == "offer":
             own.remote_offer = sdp
         elif not own.has_open_offer:

@@ -54,4 +54,9 @@ class FakeGathering:
             raise EngineError("addresses are gathered for sessions with ICE only")
         if len(relays) > _MOST_RELAYS:
             raise InvalidArgumentsError(f"a call uses {_MOST_RELAYS} relays at most")
+        own = self._session(session)
+        own.is_gathering = False
+        if own.trickles:
+            for _ in relays:
+                self._emit(session, EngineEventKind.LOCAL_CANDIDATES, 0.0, "")
         self._emit(session, EngineEventKind.GATHERED, 0.0, f"{len(relays)} ")

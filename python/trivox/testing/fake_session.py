@@ -40,12 +40,27 @@ class FakeSession:
     direction: str = "sendrecv"
     has_open_offer: bool = False
     ice_restarts: int = 0
+    trickles: bool = False
+    is_gathering: bool = False
+    told_end: str = ""
+    remote_ufrags: list[str] = field(default_factory=list)
+    fragments: list[str] = field(default_factory=list)
     playbacks: list[int] = field(default_factory=list)
     recordings: dict[int, tuple[str, str, float]] = field(default_factory=dict)
     dtmf_free: float = 0.0
     hears_inband: bool = False
     _flowed: tuple[float, float] = (0.0, 0.0)
     _counted: float = math.nan
+
+    @property
+    def ufrag(self) -> str:
+        """What names the generation of our candidates."""
+        return f"{self.number}-{self.ice_restarts}"
+
+    def note_told(self) -> None:
+        """Note that a description or a fragment went out."""
+        if not self.is_gathering:
+            self.told_end = self.ufrag
 
     def hears(self, kind: EngineEventKind) -> bool:
         """Tell whether a key told in that way is heard here."""
@@ -180,7 +195,8 @@ def describe(own: FakeSession, direction: str, offer: str = "") -> str:
     media = f"m=audio {own.port} {profile}\r\na=rtpmap:{codec}\r\na={direction}\r\n"
     media += _KEYS.get(own.transport, "")
     if own.transport == "ice":
-        media += f"a=ice-ufrag:{own.number}-{own.ice_restarts}\r\n"
+        media += f"a=ice-ufrag:{own.ufrag}\r\n"
+        own.note_told()
     refused[place : place + 1] = [media]
     return (
         f"v=0\r\no=- {own.number} 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n"

@@ -94,6 +94,7 @@ class FarEnd:
         branch: str = "",
         headers: list[tuple[str, str]] | None = None,
         body: str = "",
+        content_type: str = "application/sdp",
     ) -> str:
         """Send a request; returns its branch."""
         branch = branch or f"z9hG4bKfar{next(self._numbers)}"
@@ -109,7 +110,7 @@ class FarEnd:
             ("Contact", f"<{self.uri}>"),
         ]
         if body:
-            common.append(("Content-Type", "application/sdp"))
+            common.append(("Content-Type", content_type))
         self.send(f"{method} {uri} SIP/2.0", common + (headers or []), body)
         return branch
 

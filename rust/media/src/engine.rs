@@ -34,6 +34,7 @@ pub mod rooms;
 mod stepping;
 mod taps;
 mod transports;
+mod trickle;
 mod video;
 mod video_layers;
 mod video_recording;

@@ -76,6 +76,8 @@ pub enum EventKind {
     Gathered = 60,
     /// A relay that was in use is gone; text says which and why.
     RelayLost = 61,
+    /// A candidate of ours that no description has had is there: a fragment tells it.
+    LocalCandidates = 62,
     /// Number is the tap that has packets to take.
     RtpReady = 70,
 }

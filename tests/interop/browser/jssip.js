@@ -3,16 +3,14 @@ import * as JsSIP from "jssip";
 import { toneStream, watch } from "./audio.js";
 import { watchChannels } from "./data.js";
 import { note, state } from "./state.js";
+import { FRAGMENT, HEADERS, fragmentOf, takeFragment, withoutCandidates } from "./trickle.js";
 
 let agent = null;
 let session = null;
 let pcConfig = {};
+let later = [];
 
 // Rewrites the page's own offer, to be a far end with less to say.
-function withoutCandidates(sdp) {
-  return sdp.replace(/a=candidate:.*\r\n/g, "");
-}
-
 function withoutBundle(sdp) {
   return sdp.replace(/a=group:BUNDLE.*\r\n/g, "");
 }
@@ -32,6 +30,7 @@ function adopt(made) {
   else session.on("peerconnection", (event) => begin(event.peerconnection));
   let gathered = null;
   session.on("icecandidate", (event) => {
+    later.push(event.candidate);
     // JsSIP waits for the end of gathering, which loopback hosts reach late.
     clearTimeout(gathered);
     gathered = setTimeout(() => event.ready(), 150);
@@ -48,7 +47,9 @@ function adopt(made) {
   });
   session.on("newDTMF", (event) => note("dtmf", { tone: event.dtmf.tone, by: event.originator }));
   session.on("newInfo", (event) => {
-    if (event.originator === "remote") note("info", { type: event.info.contentType, body: event.info.body });
+    if (event.originator !== "remote") return;
+    note("info", { type: event.info.contentType, body: event.info.body });
+    if (event.info.contentType === FRAGMENT) takeFragment(event.info.body);
   });
   session.on("hold", (event) => note("hold", { by: event.originator }));
   session.on("unhold", (event) => note("unhold", { by: event.originator }));
@@ -88,15 +89,19 @@ export const jssip = {
     });
     agent.start();
   },
-  async dial(target, { hz = 440, stripCandidates = false, video = false, bundle = true, by = 0 } = {}) {
+  async dial(target, { hz = 440, stripCandidates = false, video = false, bundle = true, by = 0, trickle = false } = {}) {
     state.status = "calling";
+    later = [];
     if (!bundle) pcConfig = { ...pcConfig, bundlePolicy: "max-compat" };
     const made = agent.call(target, {
       mediaStream: await toneStream(hz, { video }),
       mediaConstraints: { audio: true, video },
       pcConfig,
+      extraHeaders: trickle ? ["Recv-Info: trickle-ice"] : [],
     });
     made.on("sdp", (event) => {
+      // Neither side learns of the other by its description.
+      if (trickle) event.sdp = withoutCandidates(event.sdp);
       if (event.originator !== "local") {
         if (by) event.sdp = byPort(event.sdp, by);
         return;
@@ -117,6 +122,13 @@ export const jssip = {
     outcome((done) => session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done)),
   dtmf(tones, how = "RFC2833") {
     session.sendDTMF(tones, { duration: 120, interToneGap: 80, transportType: how });
+  },
+  // One after the other, each with those before it.
+  tellCandidates() {
+    for (let count = 1; count <= later.length; count++) {
+      session.sendInfo(FRAGMENT, fragmentOf(later.slice(0, count)), { extraHeaders: HEADERS });
+    }
+    return later.length;
   },
   info: (type, body) => session.sendInfo(type, body),
   message(target, body) {

@@ -79,6 +79,7 @@ impl Session {
         let local = self.local_media(true)?;
         let offer = self.offer_answer.create_offer(&local)?;
         self.has_local = true;
+        local.ice.iter().for_each(|own| self.note_told(own));
         Ok(offer)
     }
 
@@ -140,12 +141,13 @@ impl Session {
         let local = self.local_media(false)?;
         let answer = self.offer_answer.create_answer(&local)?;
         self.has_local = true;
+        local.ice.iter().for_each(|own| self.note_told(own));
         self.take_direction(now, true)?;
         self.drain_transport(now);
         Ok(answer)
     }
 
-    fn local_media(&self, is_offer: bool) -> Result<LocalMedia, MediaError> {
+    pub(super) fn local_media(&self, is_offer: bool) -> Result<LocalMedia, MediaError> {
         let Some(transport) = &self.transport else {
             return Err(MediaError::State("the session has no sockets".to_owned()));
         };
@@ -206,6 +208,7 @@ impl Session {
             let candidates = own.candidates.iter_mut();
             candidates.for_each(|candidate| candidate.set_ip(address));
         }
+        own.is_complete = self.has_all_candidates();
         own
     }
 

@@ -39,6 +39,7 @@ mod send;
 pub mod statistics;
 pub mod streams;
 mod transports;
+mod trickle;
 pub mod video;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -133,6 +134,7 @@ pub struct Session {
     is_relay_only: bool,
     /// Answers by ICE are those of a lite agent.
     is_lite: bool,
+    trickle: trickle::Trickle,
     /// Sessions that something was left for.
     wakes: Vec<u64>,
     ready_taps: Vec<u64>,
@@ -174,6 +176,7 @@ impl Session {
             data: None,
             is_relay_only: false,
             is_lite: false,
+            trickle: trickle::Trickle::default(),
             wakes: Vec::new(),
             ready_taps: Vec::new(),
             settings,

@@ -326,7 +326,17 @@ pub(super) fn remote_ice(
         candidates: own.chain(shared).map(str::to_owned).collect(),
         fingerprints,
         is_lite: description.session.attribute("ice-lite").is_some(),
+        has_more_to_come: trickles(description, media)
+            && description.inherited(media, "end-of-candidates").is_none(),
     })
+}
+
+/// Whether the description's author takes and sends candidates after it (RFC 8838 §3).
+pub(super) fn trickles(description: &Description, media: &Media) -> bool {
+    let options = description.inherited(media, "ice-options").unwrap_or("");
+    options
+        .split_ascii_whitespace()
+        .any(|option| option == "trickle")
 }
 
 /// The m-line that carries the transport of a bundled one that has none of its own.

@@ -5,6 +5,7 @@
 //! tells `create_offer` and `create_answer` what the transport's own half is.
 
 mod choosing;
+mod placing;
 
 use super::audio_format::AudioSettings;
 use super::lines::{Exchange, FurtherLines};

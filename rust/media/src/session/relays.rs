@@ -136,6 +136,11 @@ impl Session {
         Ok(())
     }
 
+    /// Whether servers are being asked.
+    pub(super) fn is_gathering(&self) -> bool {
+        self.relays.as_ref().is_some_and(|own| own.until.is_some())
+    }
+
     /// The names of the relays that are there or being asked.
     pub(crate) fn relay_names(&self) -> Vec<String> {
         let entries = self.relays.iter().flat_map(|relays| &relays.entries);
@@ -339,10 +344,12 @@ impl Session {
 
     fn add_gathered(&mut self, candidate: GatheredCandidate) {
         if let Some(Transport::Ice(ice)) = &mut self.transport
-            && let Err(error) = ice.add_gathered(candidate)
-            && let Some(own) = &mut self.relays
+            && !ice.gathered().contains(&candidate)
         {
-            own.failures.push(error.to_string());
+            match (ice.add_gathered(candidate), &mut self.relays) {
+                (Err(error), Some(own)) => own.failures.push(error.to_string()),
+                _ => self.tell_candidate(),
+            }
         }
     }
 
@@ -379,6 +386,7 @@ impl Session {
             Some(Transport::Ice(ice)) => ice.gathered().len(),
             _ => 0,
         };
+        self.end_candidates();
         self.emit(EventKind::Gathered, 0.0, format!("{count} {text}"));
     }
 }

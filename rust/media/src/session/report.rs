@@ -77,6 +77,7 @@ impl Session {
             number("refused_source", counts.refused_source as f64);
             number("refused_stun", counts.refused_stun as f64);
             number("refused_srtp", counts.refused_srtp as f64);
+            number("refused_candidates", counts.refused_candidates as f64);
             number("datagrams_malformed", counts.malformed as f64);
         }
         report.extend(self.words().map(|(name, word)| (name, Value::Text(word))));

@@ -7,7 +7,7 @@ use super::audio_format::{self, AudioSettings};
 use super::candidates_writer::write_candidates;
 use super::keys_writer::{write_answered_keys, write_offered_keys};
 use super::lines::{FurtherLines, Writing, bundle, role_of, write_answered, write_offered};
-use super::negotiation::{Negotiated, RemoteTransport, TransportKind};
+use super::negotiation::{Negotiated, RemoteTransport, TransportKind, trickles};
 use super::offer_answer::{LocalMedia, Settings};
 use super::payload::{PayloadTypes, encoding};
 use super::profile::offered_protocol;
@@ -44,6 +44,10 @@ pub(super) struct Offering<'a> {
 pub(super) struct Lines(String);
 
 impl Lines {
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
     pub(super) fn line(&mut self, text: std::fmt::Arguments<'_>) {
         // Writing to a String cannot fail.
         self.0.write_fmt(text).ok();
@@ -69,7 +73,7 @@ pub(super) fn write_offer(offering: &Offering<'_>) -> String {
     let mut out = Lines::default();
     let mid = offering.mid;
     let mids: Vec<&str> = mid.into_iter().chain(bundle(further)).collect();
-    write_session(&mut out, settings, local, &mids);
+    write_session(&mut out, settings, local, &mids, true);
     let writing = Writing {
         settings,
         local,
@@ -154,7 +158,8 @@ pub(super) fn write_answer(answering: &Answering<'_>) -> String {
     let mid = remote.media[index].section.attribute("mid");
     let bundled = mid.filter(|mid| remote.bundle_of(mid).is_some());
     let mids: Vec<&str> = bundled.into_iter().chain(bundle(further)).collect();
-    write_session(&mut out, settings, local, &mids);
+    let trickles = trickles(remote, &remote.media[index]);
+    write_session(&mut out, settings, local, &mids, trickles);
     let writing = Writing {
         settings,
         local,
@@ -203,18 +208,27 @@ fn write_answered_audio(out: &mut Lines, answering: &Answering<'_>, media: &Medi
     write_source(out, settings, direction);
 }
 
-fn write_session(out: &mut Lines, settings: &Settings, local: &LocalMedia, bundled: &[&str]) {
+fn write_session(
+    out: &mut Lines,
+    settings: &Settings,
+    local: &LocalMedia,
+    bundled: &[&str],
+    trickles: bool,
+) {
     line!(out, "s=-");
     line!(out, "c=IN {}", network_address(local.address));
     line!(out, "t=0 0");
     if settings.kind == TransportKind::Ice {
-        if local.ice.as_ref().is_some_and(|ice| ice.is_lite) {
+        let is_lite = local.ice.as_ref().is_some_and(|ice| ice.is_lite);
+        if is_lite {
             line!(out, "a=ice-lite");
         }
         if !bundled.is_empty() {
             line!(out, "a=group:BUNDLE {}", bundled.join(" "));
         }
-        line!(out, "a=ice-options:ice2");
+        // Of the far end's candidates we take those that come later (RFC 8838 §3).
+        let trickle = if trickles && !is_lite { " trickle" } else { "" };
+        line!(out, "a=ice-options:ice2{trickle}");
     }
 }
 
@@ -253,7 +267,9 @@ pub(super) fn write_ice(out: &mut Lines, ice: &IceDescription, advertised: IpAdd
     line!(out, "a=ice-ufrag:{}", ice.ufrag);
     line!(out, "a=ice-pwd:{}", ice.password);
     write_candidates(out, ice, advertised);
-    line!(out, "a=end-of-candidates");
+    if ice.is_complete {
+        line!(out, "a=end-of-candidates");
+    }
     write_certificate(out, &ice.fingerprint, role);
 }
 

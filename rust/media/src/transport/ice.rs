@@ -5,6 +5,7 @@ mod gathered;
 mod lite;
 mod media;
 mod negotiation;
+mod trickle;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ use early_checks::EarlyCheck;
 pub use gathered::{GatheredCandidate, GatheredKind};
 use lite::Lite;
 pub use negotiation::{IceDescription, RemoteIce};
+pub use trickle::Trickled;
 
 /// Pace of checks at first; RFC 8445 §14 asks for no less than 5 ms.
 const FAST_CHECKS: Duration = Duration::from_millis(20);
@@ -67,12 +69,16 @@ pub struct IceTransport {
     /// Present where the far end alone checks; the agent has nothing to do then.
     lite: Option<Lite>,
     remote_ufrag: Option<String>,
+    /// Those of the peer's descriptions before the one in force.
+    former_ufrags: Vec<String>,
     gate: Gate,
     dtls: Option<Dtls>,
     srtp: Option<Box<Srtp>>,
     /// Local socket and remote address media goes between; kept while ICE restarts.
     path: Option<(SocketAddr, SocketAddr)>,
     unproven_checks: u16,
+    /// How many of them may have been sent by now.
+    allowed_checks: u16,
     checking_since: Option<Instant>,
     last_tick: Option<Instant>,
     transmits: VecDeque<Transmit>,
@@ -139,11 +145,13 @@ impl IceTransport {
             may_be_lite: false,
             lite: None,
             remote_ufrag: None,
+            former_ufrags: Vec::new(),
             gate: Gate::default(),
             dtls: None,
             srtp: None,
             path: None,
             unproven_checks: 0,
+            allowed_checks: UNPROVEN_CHECKS,
             checking_since: None,
             last_tick: None,
             transmits: VecDeque::new(),
@@ -278,7 +286,7 @@ impl IceTransport {
             if stun::is_success(&message.message) {
                 self.gate.admit(to);
             } else if stun::is_request(&message.message) && !self.is_admitted(to) {
-                if self.unproven_checks == UNPROVEN_CHECKS {
+                if self.unproven_checks >= self.allowed_checks {
                     continue;
                 }
                 self.unproven_checks += 1;

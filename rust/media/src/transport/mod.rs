@@ -33,7 +33,7 @@ use std::time::Instant;
 pub use dtls::Identity;
 pub use dtls_srtp::{DtlsTransport, RemoteDtls};
 pub use facts::{DtlsState, Facts};
-pub use ice::{GatheredCandidate, GatheredKind, IceDescription, IceTransport, RemoteIce};
+pub use ice::{GatheredCandidate, GatheredKind, IceDescription, IceTransport, RemoteIce, Trickled};
 pub use plain::{PlainTransport, RemotePlain};
 pub use sdes::{RemoteSdes, SdesTransport};
 
@@ -99,6 +99,8 @@ pub struct TransportCounts {
     pub refused_stun: u64,
     /// SRTP and SRTCP packets that failed authentication or were replayed.
     pub refused_srtp: u64,
+    /// Candidates of the peer that nobody can read, that are too many, or that came too late.
+    pub refused_candidates: u64,
     /// Datagrams that are nothing a session knows.
     pub malformed: u64,
 }

@@ -1,5 +1,5 @@
 //! A far end nobody here wrote: the peer connection of the `rtc` crate.
-#![allow(clippy::unwrap_used)] // Helpers of tests.
+#![allow(dead_code, clippy::unwrap_used)] // Helpers of tests, of which each file uses a part.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -11,7 +11,9 @@ use rtc::peer_connection::event::RTCPeerConnectionEvent;
 use rtc::peer_connection::message::RTCMessage;
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::peer_connection::state::RTCPeerConnectionState;
-use rtc::peer_connection::transport::{CandidateConfig, CandidateHostConfig, RTCIceCandidate};
+use rtc::peer_connection::transport::{
+    CandidateConfig, CandidateHostConfig, RTCIceCandidate, RTCIceCandidateInit,
+};
 use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
 use rtc::rtp::packet::Packet;
 use rtc::rtp_transceiver::RTCRtpSenderId;
@@ -32,6 +34,8 @@ pub(crate) struct Browser {
     pub(crate) local: SocketAddr,
     pub(crate) received: Vec<u16>,
     pub(crate) is_connected: bool,
+    /// Nothing leaves it.
+    pub(crate) is_silent: bool,
 }
 
 impl Browser {
@@ -80,6 +84,7 @@ impl Browser {
             local,
             received: Vec::new(),
             is_connected: false,
+            is_silent: false,
         }
     }
 
@@ -122,6 +127,15 @@ impl Browser {
         let answer = self.connection.create_answer(None).unwrap();
         self.connection.set_local_description(now, answer).unwrap();
         self.connection.local_description().unwrap().sdp
+    }
+
+    /// Takes a candidate that came by itself.
+    pub(crate) fn take_candidate(&mut self, candidate: &str) {
+        let init = RTCIceCandidateInit {
+            candidate: candidate.to_owned(),
+            ..Default::default()
+        };
+        self.connection.add_remote_candidate(init).unwrap();
     }
 
     /// Sends an RTP packet with the payload type it has negotiated.
@@ -170,6 +184,7 @@ impl Browser {
         }
         let messages = std::iter::from_fn(|| self.connection.poll_write());
         messages
+            .filter(|_| !self.is_silent)
             .map(|message| Transmit {
                 local: message.transport.local_addr,
                 to: message.transport.peer_addr,

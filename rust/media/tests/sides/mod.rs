@@ -65,6 +65,7 @@ fn side_of(
         gathered: Vec::new(),
         fingerprint: format!("0{number}:AA"),
         is_lite: false,
+        is_complete: true,
     };
     Side {
         machine: OfferAnswer::new(Settings {

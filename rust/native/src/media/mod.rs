@@ -20,6 +20,7 @@ mod rtp_taps;
 mod share;
 mod tones;
 mod transports;
+mod trickle;
 mod video;
 mod video_layers;
 mod video_recording;

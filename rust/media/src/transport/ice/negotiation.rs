@@ -31,6 +31,8 @@ pub struct IceDescription {
     pub fingerprint: String,
     /// We are an ICE-lite agent: the peer checks, and controls.
     pub is_lite: bool,
+    /// There will be no more candidates: `a=end-of-candidates`.
+    pub is_complete: bool,
 }
 
 /// The peer's half of an ICE session, from its SDP.
@@ -46,6 +48,8 @@ pub struct RemoteIce {
     pub fingerprints: Vec<String>,
     /// The peer is an ICE-lite agent: it never controls.
     pub is_lite: bool,
+    /// More candidates may come by themselves (RFC 8838): it has not said that these are all.
+    pub has_more_to_come: bool,
 }
 
 /// Whose credentials a restart takes for our side.
@@ -88,6 +92,7 @@ impl IceTransport {
             gathered: self.gathered.clone(),
             fingerprint: self.identity.fingerprint().to_owned(),
             is_lite: self.lite.is_some(),
+            is_complete: true,
         }
     }
 
@@ -137,7 +142,11 @@ impl IceTransport {
         self.set_remote_dtls(now, is_new, is_dtls_client, &remote.fingerprints)?;
         if is_new || was_prepared && !is_offer {
             self.begin_checks(now, remote, is_offer)?;
+            if is_new {
+                self.note_former();
+            }
             self.remote_ufrag = Some(remote.ufrag.clone());
+            self.allow_checks(remote.has_more_to_come);
         }
         if self.lite.is_none() {
             for candidate in &remote.candidates {
@@ -243,14 +252,22 @@ impl IceTransport {
         self.add_relayed_candidates()
     }
 
-    /// Adds a candidate; what we cannot use (TCP, names, RTCP's component) is passed over.
-    fn add_remote_candidate(&mut self, value: &str) {
-        if self.agent.get_remote_candidates().len() < MOST_CANDIDATES
-            && let Ok(candidate) = unmarshal_candidate(value)
-            && is_usable(&candidate)
-        {
-            self.agent.add_remote_candidate(candidate).ok();
+    /// Adds a candidate. What we cannot use (TCP, names, RTCP's component) is passed over; what
+    /// nobody can read, and what is too much, is counted.
+    pub(super) fn add_remote_candidate(&mut self, value: &str) {
+        let Ok(candidate) = unmarshal_candidate(value) else {
+            self.counts.refused_candidates += 1;
+            return;
+        };
+        let known = self.agent.get_remote_candidates();
+        if !is_usable(&candidate) || known.iter().any(|one| one.equal(&candidate)) {
+            return;
         }
+        if known.len() >= MOST_CANDIDATES {
+            self.counts.refused_candidates += 1;
+            return;
+        }
+        self.agent.add_remote_candidate(candidate).ok();
     }
 }
 
