@@ -125,7 +125,9 @@ class CallMedia(CallMachine):
         self._refuse_ended()
         self._refuse_reconnecting("audio()")
         if not self._leg.is_open:
-            raise self._wrong_state("audio() needs a started or answered call")
+            raise self._wrong_state(
+                "audio() needs a started or answered call: start() or answer() first"
+            )
         leg = self._leg
         port = AudioPort(
             leg.sessions, leg.session, rate=rate, frame=frame, batch=batch, ahead=ahead
@@ -218,7 +220,9 @@ class CallMedia(CallMachine):
     async def _wait_flowing(self) -> None:
         """Wait until media flows, then let the operation begin."""
         if self._phase in (Phase.OUT_CREATED, Phase.IN_CREATED) and not self._leg.is_open:
-            raise self._wrong_state("media needs a started or answered call")
+            raise self._wrong_state(
+                "media needs a started or answered call: start() or answer() first"
+            )
         self._refuse_ended()
         self._refuse_reconnecting("media")
         await trio.lowlevel.checkpoint()

@@ -76,7 +76,7 @@ class FakeData:
         """Open a channel as soon as there is a line for it."""
         data = self._data(session)
         if self._session(session).transport != "ice":
-            raise EngineError('data channels go over ICE and DTLS: the call needs media="ice"')
+            raise EngineError('data channels go over ICE and DTLS: the call needs media="webrtc"')
         if max(len(label.encode()), len(protocol.encode())) > 1024:
             raise InvalidArgumentsError("a channel's label and protocol have at most 1024 bytes")
         if len(data.channels) >= _MOST_CHANNELS:

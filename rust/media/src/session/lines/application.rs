@@ -171,7 +171,7 @@ impl OfferAnswer {
             return Ok(());
         }
         Err(MediaError::State(
-            "data channels go over ICE and DTLS: the call needs media=\"ice\"".to_owned(),
+            "data channels go over ICE and DTLS: the call needs media=\"webrtc\"".to_owned(),
         ))
     }
 
