@@ -7,6 +7,7 @@ dialled address is a room of its own: sip:standup@127.0.0.1, sip:board@127.0.0.1
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from contextlib import AsyncExitStack
 
 import trio
@@ -20,9 +21,11 @@ class Rooms:
     def __init__(self, client: trivox.Client) -> None:
         self._client = client
         self._open: dict[str, tuple[trivox.Conference, AsyncExitStack]] = {}
+        self._guests: Counter[str] = Counter()
 
     async def enter(self, name: str, call: trivox.Call) -> trivox.ConferenceMember:
-        """Add a call to the room of that name."""
+        """Add a call to the room of that name; `leave` is to follow, whatever happens."""
+        self._guests[name] += 1
         if name not in self._open:
             stack = AsyncExitStack()
             conference = self._client.create_conference(name)
@@ -33,11 +36,11 @@ class Rooms:
 
     async def leave(self, name: str, call: trivox.Call) -> None:
         """Take a call out; the last one closes the room."""
-        conference, stack = self._open[name]
-        conference.remove(call)
-        if not conference.members.value:
-            del self._open[name]
-            await stack.aclose()
+        self._guests[name] -= 1
+        self._open[name][0].remove(call)
+        # Counted here: who hangs up is no member any more before its handler comes to this.
+        if not self._guests[name]:
+            await self._open.pop(name)[1].aclose()
 
 
 def print_speaker(event: trivox.ActiveSpeakerChanged) -> None:
@@ -50,8 +53,8 @@ async def take_part(rooms: Rooms, call: trivox.Call) -> None:
     """Be in a room until the caller hangs up."""
     await call.answer()
     name = call.destination.removeprefix("sip:").partition("@")[0]
-    member = await rooms.enter(name, call)
     try:
+        member = await rooms.enter(name, call)
         async for event in call.events(trivox.DtmfReceived):
             match event.tone:
                 case "1":

@@ -139,6 +139,8 @@ async def test_conference_lets_callers_of_one_room_hear_each_other(tmp_path):
     async with trivox.open_client(listen=LISTEN) as server:
         rooms = module.Rooms(server)
         port = trivox.sip.Uri.parse(str(server.listening_on[0])).port
+        failures = []
+        server.on(trivox.HandlerFailed, lambda event: failures.append(event.error))
 
         async def speak(caller, room: str, hz: float) -> None:
             address = f"sip:{room}@127.0.0.1:{port}"
@@ -154,6 +156,7 @@ async def test_conference_lets_callers_of_one_room_hear_each_other(tmp_path):
             nursery.cancel_scope.cancel()
         counts = server.statistics().engine
         assert (counts["rooms"], counts["members"]) == (0, 0)
+        assert failures == []
 
     assert heard_hz(tmp_path / "440.0.wav", 0, 1.5, 0.5) == pytest.approx(900, abs=8)
     assert heard_hz(tmp_path / "900.0.wav", 0, 1.5, 0.5) == pytest.approx(440, abs=8)
