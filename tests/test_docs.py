@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
 import trivox
+from trivox import errors
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 NAMED_TEST = re.compile(r"`([\w/]+\.py)(?:::(\w+))?`")
 FAR_ENDS = (ROOT / "docs" / "far-ends.md").read_text()
 TEST_OF_FAR_ENDS = re.compile(r"`((?:tests|src|interop)/[\w/]+\.(?:py|rs))(?:::(\w+))?`")
-NOT_YET: frozenset[str] = frozenset()
-"""Events that only a build with video raises."""
+EVENTS = (trivox.Event, trivox.ClientEvent, trivox.ConferenceEvent)
 
 
 def section(title: str) -> str:
@@ -39,10 +40,19 @@ def test_each_member_it_names_exists(member: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [each.value.__name__ for kind in (trivox.CallEvent, trivox.ClientEventName) for each in kind],
+    sorted(
+        name
+        for name, kind in vars(trivox).items()
+        if inspect.isclass(kind) and issubclass(kind, EVENTS) and kind not in EVENTS
+    ),
 )
 def test_each_event_has_its_row(name: str) -> None:
-    assert f"`{name}`" in section("Events") or name in NOT_YET
+    assert f"`{name}`" in section("Events")
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_each_error_is_named(name: str) -> None:
+    assert f"`{name}`" in section("Errors")
 
 
 def test_each_row_of_a_table_names_its_test() -> None:

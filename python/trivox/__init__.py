@@ -20,7 +20,6 @@ from trivox.call.bridge import Bridge, BridgeStatistics, LaneStatistics
 from trivox.call.call import Call
 from trivox.call.client_events import (
     ClientEvent,
-    ClientEventName,
     DispositionReceived,
     HandlerFailed,
     IncomingCall,
@@ -101,6 +100,7 @@ from trivox.client.account import Account, RegistrationInfo
 from trivox.client.client import Client, ClientStatistics
 from trivox.client.config import AccountConfig, ClientConfig
 from trivox.client.credentials import Credentials
+from trivox.client.event_names import ClientEventName
 from trivox.client.opening import open_client, serve_calls
 from trivox.client.states import ClientState
 from trivox.client.streams import StreamManager

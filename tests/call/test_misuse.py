@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
+import trivox
 from trivox import AccountConfig, CallEvent, CallState, ClientEventName, ListenerOptions
 from trivox.call.client_events import IncomingCall
 from trivox.call.events import Connected, Disconnected, DtmfReceived
@@ -225,3 +226,11 @@ async def test_tones_are_sent_at_the_pace_of_keys_and_not_without_end(
         call.send_dtmf("1" * 1000, method="info")
         with pytest.raises(InvalidArgumentsError, match="wait until some are"):
             call.send_dtmf("1" * 100, method="info")
+
+
+def test_each_event_of_a_client_and_of_a_call_has_a_name() -> None:
+    for base, names in ((trivox.ClientEvent, ClientEventName), (trivox.Event, CallEvent)):
+        kinds = {one for one in vars(trivox).values() if isinstance(one, type)}
+        assert {kind for kind in kinds if issubclass(kind, base) and kind is not base} == {
+            name.value for name in names
+        }

@@ -14,10 +14,11 @@ import pytest
 import trio
 
 import trivox
-from trivox.errors import InvalidArgumentsError, TrivoxError
+from trivox.errors import BufferOverflowError, InvalidArgumentsError, TrivoxError
 from trivox.media.sinks import CallbackSink
 
 from .conftest import Pair
+from .test_data_channels import two
 
 WRONG = (None, 5, -1, math.nan, math.inf, 10**30, True, "", "x", "\ud800", b"\0", [], {}, object())
 WRONG += (print, ["a\r\nb"], {"a": "b\r\n"}, "a\r\nb")
@@ -222,3 +223,20 @@ def test_what_is_wrong_is_named_with_what_would_be_right() -> None:
         trivox.ToneSource(cadence=(0.5, 0.5))
     with pytest.raises(InvalidArgumentsError, match="cannot be written in UTF-8"):
         trivox.FileSource("\ud800.wav")
+
+
+@pytest.mark.native
+async def test_more_marks_and_taps_than_places_are_refused(autojump_clock) -> None:
+    async with two(created=None) as (call, _, _, _):
+        (stream,) = call.remote_streams.value
+        taps = [stream.rtp_packets() for _ in range(16)]
+        with pytest.raises(BufferOverflowError):
+            stream.rtp_packets()
+        taps[0].close()
+        stream.rtp_packets().close()
+        with call.audio(ahead=1.0) as port:
+            await port.send(b"\0\0" * 16_000)
+            for _ in range(1024):
+                port.mark()
+            with pytest.raises(BufferOverflowError):
+                port.mark()

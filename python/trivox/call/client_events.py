@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from trivox.sip.composing import IsComposing, composing_untrusted
@@ -79,13 +78,3 @@ class HandlerFailed(ClientEvent):
 
     call: Call
     error: BaseException
-
-
-class ClientEventName(Enum):
-    """Names for the classes of client events."""
-
-    INCOMING_CALL = IncomingCall
-    INCOMING_MESSAGE = IncomingMessage
-    DISPOSITION_RECEIVED = DispositionReceived
-    LISTENER_FAILED = ListenerFailed
-    HANDLER_FAILED = HandlerFailed

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from trivox.actor.registry import ListenerOptions, added_or_decorator, event_class
-from trivox.call.client_events import ClientEvent, ClientEventName
+from trivox.call.client_events import ClientEvent
+from trivox.client.event_names import ClientEventName
 
 if TYPE_CHECKING:
     from collections.abc import Callable
