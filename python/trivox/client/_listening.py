@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from trivox.actor.registry import ListenerOptions, added_or_decorator, event_class
 from trivox.call.client_events import ClientEvent
-from trivox.client.event_names import ClientEventName
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from trivox.actor.emitter import Emitter
     from trivox.actor.registry import ListenerFields, ListenerHandle
     from trivox.actor.subscription import EventSubscription
+    from trivox.client.event_names import ClientEventName
 
 E = TypeVar("E", bound=ClientEvent)
 F = TypeVar("F", bound="Callable[..., object]")
