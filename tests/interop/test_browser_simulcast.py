@@ -1,6 +1,9 @@
-"""Chromium's camera three times at once (sendEncodings): one layer is read, and sent back."""
+"""Chromium's camera three times at once (sendEncodings): layers are read, changed and sent back."""
 
 from __future__ import annotations
+
+from itertools import pairwise
+from statistics import median
 
 import pytest
 import trio
@@ -88,3 +91,58 @@ async def test_a_layer_of_the_page_is_read_and_sent_back_to_it(page):
     assert widths["h"] * 2 == widths["f"]
     assert set(seen) == {widths["q"]}
     assert frames.damaged == 0
+
+
+async def _sent(stream: trivox.RemoteStream, name: str) -> None:
+    """Wait until the page sends a layer."""
+    with trio.fail_after(LONG):
+        while not any(one.name == name and one.is_active for one in stream.layers):
+            await trio.sleep(0.02)
+
+
+async def _until(frames: trivox.VideoFrames, width: int, seen: list[trivox.VideoFrame]) -> float:
+    """Take pictures until one is of that width; the seconds it took."""
+    begun = trio.current_time()
+    with trio.fail_after(LONG):
+        while True:
+            seen.append(await anext(frames))
+            if seen[-1].width == width:
+                return trio.current_time() - begun
+
+
+async def test_a_layer_is_changed_within_a_second_by_a_key_frame_that_is_asked_for(page):
+    prism = Prism()
+    async with house(page, prism) as (browser, client, target):
+        prism.client = client
+        await browser.call("dial", target)
+        await browser.status("connected")
+        await browser.call("addSimulcast")
+        with trio.fail_after(LONG):
+            assert await browser.call("renegotiate")
+            await prism.is_ready.wait()
+        widths = {name: layer.width for name, layer in (await _layers(prism.stream)).items()}
+        before = await browser.call("layersSent")
+
+        seen, took = [], []
+        with prism.stream.decoded_frames(layer="q") as frames:
+            await _until(frames, widths["q"], seen)
+            for name in ("h", "q") * 3:
+                await _sent(prism.stream, name)
+                frames.choose_layer(name)
+                took.append(await _until(frames, widths[name], seen))
+            assert (frames.lost, frames.damaged) == (0, 0)
+        # What is sent back to the page changes as what is read here does.
+        await browser.until("newest", lambda newest: newest["width"] == widths["q"], LONG)
+        await _sent(prism.stream, "h")
+        prism.call.choose_video_layer(prism.back, "h")
+        await browser.until("newest", lambda newest: newest["width"] == widths["h"], LONG)
+        after = await browser.call("layersSent")
+        await browser.call("hangup")
+
+    # Where a busy machine holds one change up, it does not hold up most of them.
+    assert median(took) < 1.0, took
+    for name in ("q", "h"):
+        assert after[name]["plis"] >= before[name]["plis"] + 3
+        assert after[name]["keys"] >= before[name]["keys"] + 3
+    # Time goes on over a change as if it were one picture.
+    assert all(0.0 <= late.pts - soon.pts < LONG for soon, late in pairwise(seen))

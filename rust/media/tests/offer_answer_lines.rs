@@ -223,6 +223,12 @@ fn layers_are_those_that_are_described_and_can_be_told_apart() {
             named,
             expected.map_or(0, |layers| layers.split(';').count())
         );
+        // A re-offer that said nothing of them would have the far end send a single picture.
+        let again = side.offer();
+        let layers = again
+            .lines()
+            .find_map(|line| line.strip_prefix("a=simulcast:recv "));
+        assert_eq!(layers, expected, "{lines}");
     }
 }
 

@@ -55,3 +55,13 @@ export async function addSimulcast() {
     ],
   });
 }
+
+// By rid: what was asked of each layer that is sent, and key frames of it.
+export async function layersSent() {
+  const result = {};
+  for (const entry of (await current().getStats()).values()) {
+    if (entry.type !== "outbound-rtp" || !entry.rid) continue;
+    result[entry.rid] = { plis: entry.pliCount ?? 0, keys: entry.keyFramesEncoded ?? 0 };
+  }
+  return result;
+}

@@ -391,3 +391,6 @@ pub(crate) fn extension_untrusted(packet: &[u8], wanted: u8) -> Option<&[u8]> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,14 +26,22 @@ pub struct TappedFrame {
     pub data: Vec<u8>,
 }
 
+/// The frame before.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    source: u64,
+    timestamp: u32,
+    came: Instant,
+    pts: f64,
+}
+
 /// One subscription to a line's frames.
 pub(in crate::session) struct Tap {
     pub(super) number: u64,
     pub(super) reader: Reader,
     frames: VecDeque<TappedFrame>,
     bytes: usize,
-    /// The timestamp of the frame before, and the seconds up to it.
-    clock: Option<(u32, f64)>,
+    clock: Option<Shown>,
     needs_key: bool,
     pub(super) lost: u64,
 }
@@ -60,19 +68,18 @@ impl Tap {
     ) -> Option<u64> {
         let before = self.lost;
         let frames = self.reader.push(now, packet, receiver);
-        let told = frames.iter().filter_map(|frame| self.push(frame));
+        // Frames are whole with a packet of their own source.
+        let told = frames
+            .iter()
+            .filter_map(|frame| self.push(now, packet.source, frame));
         let told = told.fold(None, |told, number| told.or(Some(number)));
         receiver.count_dropped(self.lost - before);
         told
     }
 
     /// Takes a frame; its own number when the program is to be told that there are some.
-    fn push(&mut self, frame: &EncodedFrame) -> Option<u64> {
-        let pts = self.clock.map_or(0.0, |(before, seconds)| {
-            let ticks = frame.timestamp.wrapping_sub(before).cast_signed();
-            seconds + f64::from(ticks) / 90_000.0
-        });
-        self.clock = Some((frame.timestamp, pts));
+    fn push(&mut self, now: Instant, source: u64, frame: &EncodedFrame) -> Option<u64> {
+        let pts = self.time(now, source, frame.timestamp);
         if self.needs_key && !frame.is_key {
             self.lost += 1;
             return None;
@@ -98,10 +105,64 @@ impl Tap {
         was_empty.then_some(self.number)
     }
 
+    /// Each source counts from a number of its own: over a change, time is that of arrival.
+    fn time(&mut self, now: Instant, source: u64, timestamp: u32) -> f64 {
+        let pts = self.clock.map_or(0.0, |before| {
+            let ticks = timestamp.wrapping_sub(before.timestamp).cast_signed();
+            let passed = now.saturating_duration_since(before.came).as_secs_f64();
+            before.pts
+                + if source == before.source {
+                    f64::from(ticks) / 90_000.0
+                } else {
+                    passed
+                }
+        });
+        self.clock = Some(Shown {
+            source,
+            timestamp,
+            came: now,
+            pts,
+        });
+        pts
+    }
+
     pub(super) fn take(&mut self, limit: usize) -> Vec<TappedFrame> {
         let count = limit.min(self.frames.len());
         let taken: Vec<TappedFrame> = self.frames.drain(..count).collect();
         self.bytes -= taken.iter().map(|frame| frame.data.len()).sum::<usize>();
         taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn time_goes_on_over_a_change_of_the_source() {
+        let (begin, mut tap) = (crate::shard::now(), Tap::new(1));
+        for (came_ms, source, timestamp) in [
+            (0, 11, 0xffff_f000_u32),
+            (90, 11, 0xffff_f000_u32.wrapping_add(9_000)),
+            (190, 12, 77),
+            (310, 12, 77 + 9_000),
+        ] {
+            let frame = EncodedFrame {
+                codec: VideoCodec::Vp8,
+                timestamp,
+                is_key: true,
+                data: vec![0x10],
+            };
+            tap.push(begin + Duration::from_millis(came_ms), source, &frame);
+        }
+
+        let pts: Vec<u64> = tap
+            .take(9)
+            .iter()
+            .map(|one| (one.pts * 1000.0).round() as u64)
+            .collect();
+        assert_eq!(pts, [0, 100, 200, 300]);
     }
 }
