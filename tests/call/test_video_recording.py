@@ -7,18 +7,18 @@ from itertools import pairwise
 
 import pytest
 import trio
-from tests.media.clips import decode, make_clip, shade
+from tests.media.clips import decode, encoded_frames, make_clip, shade
 
 from trivox.call.settings import CallSettings
 from trivox.errors import EngineError, InvalidArgumentsError, StreamTypeMismatchError
 from trivox.media.sources import ToneSource
-from trivox.media.video import VideoFileSource
+from trivox.media.video import EncodedVideoSource, VideoFileSource
 
 from .test_video import two, video_of
 
 pytestmark = [pytest.mark.native, pytest.mark.slow]
 
-CODECS = {"VP8": "vp8", "VP9": "vp9", "H264": "h264"}
+CODECS = {"VP8": "vp8", "VP9": "vp9", "H264": "h264", "AV1": "libdav1d"}
 
 
 def settings(codec: str) -> CallSettings:
@@ -65,7 +65,7 @@ async def test_a_call_is_recorded_with_pictures_and_sound(autojump_clock, codec,
     assert found.length == pytest.approx(recording.seconds, abs=0.03)
 
 
-@pytest.mark.parametrize("codec", ["VP8", "VP9"])
+@pytest.mark.parametrize("codec", ["VP8", "VP9", "AV1"])
 async def test_a_stream_is_recorded_alone(autojump_clock, codec, tmp_path) -> None:
     clip = make_clip(tmp_path / "clip.ivf", codec)
     async with two(settings(codec), preferred_video_codec=codec) as (client, call, _, far):
@@ -193,9 +193,30 @@ async def test_a_recording_that_the_call_ended_is_whole(autojump_clock, tmp_path
     assert recording.seconds == pytest.approx(found.length, abs=0.01)
 
 
-async def test_pictures_are_decoded_for_a_program(autojump_clock, tmp_path) -> None:
-    clip = make_clip(tmp_path / "clip.ivf", "VP8")
-    async with two() as (client, call, _, far):
+@pytest.mark.parametrize("codec", ["VP9", "AV1"])
+async def test_frames_that_a_program_encodes_arrive_as_they_were(
+    autojump_clock, codec, tmp_path
+) -> None:
+    encoded = encoded_frames(make_clip(tmp_path / "clip.ivf", codec))
+    async with two(settings(codec), preferred_video_codec=codec) as (client, call, _, far):
+        source = EncodedVideoSource(codec)
+        _, stream = await begin(client, call, far, source)
+        with stream.encoded_frames() as frames:
+            for number, data in enumerate(encoded):
+                assert source.send(data, pts=number / 25) == 1
+                await trio.sleep(0.04)
+            found = [await anext(frames) for _ in encoded]
+
+    # What begins a picture of AV1 in a file is none of the picture.
+    assert [one.data for one in found] == [data.removeprefix(b"\x12\x00") for data in encoded]
+    assert [number for number, one in enumerate(found) if one.is_key] == [0, 25]
+    assert {one.codec for one in found} == {codec}
+
+
+@pytest.mark.parametrize("codec", ["VP8", "AV1"])
+async def test_pictures_are_decoded_for_a_program(autojump_clock, codec, tmp_path) -> None:
+    clip = make_clip(tmp_path / "clip.ivf", codec)
+    async with two(settings(codec), preferred_video_codec=codec) as (client, call, _, far):
         _, stream = await begin(client, call, far, VideoFileSource(clip))
         with stream.decoded_frames() as pictures:
             await trio.sleep(3)

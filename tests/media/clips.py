@@ -49,6 +49,12 @@ def make_clip(
     return path
 
 
+def encoded_frames(path: Path) -> list[bytes]:
+    """Return the frames of a file as they were encoded."""
+    with av.open(str(path)) as file:
+        return [bytes(packet) for packet in file.demux(video=0) if packet.size]
+
+
 @dataclass(frozen=True)
 class Decoded:
     """What a player makes of a file: each picture's time, size and shade, and the sound's length."""

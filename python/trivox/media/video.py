@@ -23,14 +23,13 @@ if TYPE_CHECKING:
 VIDEO_CODECS: Final = ("VP8", "H264", "VP9", "AV1")
 """What can be agreed on, in the order it is offered in unless a program says otherwise."""
 
-PUSHED_CODECS: Final = ("VP8", "H264", "VP9")
 _TAKE: Final = 64
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class VideoFileSource:
-    """A file of encoded video: IVF (VP8, VP9) or an H.264 byte stream, up to 64 MiB.
+    """A file of encoded video: IVF (VP8, VP9, AV1) or an H.264 byte stream, up to 64 MiB.
 
     It must begin with a key frame. Who cannot decode what comes is taken back to the last key
     frame, so a file for late joiners has one every second or two.
@@ -61,12 +60,13 @@ class EncodedVideoSource:
     or has lost too much. Without one it sees nothing.
 
     Args:
-        codec: "VP8", "H264" (with start codes, SPS and PPS before each key frame) or "VP9".
+        codec: "VP8", "VP9", "H264" (with start codes, SPS and PPS before each key frame) or "AV1"
+            (temporal units whose units have sizes, with a sequence header in each key frame).
     """
 
     def __init__(self, codec: str = "VP8") -> None:
-        if codec not in PUSHED_CODECS:
-            raise InvalidArgumentsError(f"codec is {codec!r}; there are {', '.join(PUSHED_CODECS)}")
+        if codec not in VIDEO_CODECS:
+            raise InvalidArgumentsError(f"codec is {codec!r}; there are {', '.join(VIDEO_CODECS)}")
         self.codec: Final = codec
         self._feeds: dict[tuple[int, int, int], MediaSessions] = {}
         self._wanted: Final = trio.lowlevel.ParkingLot()

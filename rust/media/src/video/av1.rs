@@ -1,8 +1,10 @@
-//! AV1 out of its packets: fragments joined, units given sizes (the Alliance's RTP format, §4).
+//! AV1 in its packets: units cut and joined again (the Alliance's RTP format, §4).
 
 /// The kind of unit that says what the pictures are.
 pub(super) const SEQUENCE_HEADER: u8 = 1;
 const TEMPORAL_DELIMITER: u8 = 2;
+const FRAME_HEADER: u8 = 3;
+const FRAME: u8 = 6;
 const TILE_LIST: u8 = 8;
 const HAS_EXTENSION: u8 = 0x04;
 const HAS_SIZE: u8 = 0x02;
@@ -106,9 +108,153 @@ pub(super) fn units_untrusted(frame: &[u8]) -> impl Iterator<Item = (u8, &[u8], 
     })
 }
 
+/// Whether a frame of units with sizes can be decoded alone: what the pictures are, and a key frame
+/// that is shown (AV1 bitstream §5.9.2, §7.6).
+pub(super) fn is_key_frame(frame: &[u8]) -> bool {
+    let mut has_sequence = false;
+    for (kind, _, body) in units_untrusted(frame) {
+        match kind {
+            SEQUENCE_HEADER => has_sequence = true,
+            // Not one that is shown again; of the first type; shown.
+            FRAME_HEADER | FRAME => {
+                return has_sequence && body.first().is_some_and(|bits| bits & 0xf0 == 0x10);
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+/// A packet that is being filled.
+#[derive(Default)]
+struct Packet {
+    elements: Vec<Vec<u8>>,
+    length: usize,
+    continues: bool,
+    goes_on: bool,
+}
+
+impl Packet {
+    /// The bytes of a unit that still fit; each has a length of up to two bytes before it.
+    fn room(&self, most: usize) -> usize {
+        most.saturating_sub(1 + self.length + 2)
+    }
+
+    fn add(&mut self, part: &[u8]) {
+        self.length += 2 + part.len();
+        self.elements.push(part.to_vec());
+    }
+
+    /// Writes it; the last of up to three elements needs no length.
+    fn finish(self, is_start: bool) -> Vec<u8> {
+        let count = self.elements.len();
+        let counted = if count <= 3 { count } else { 0 };
+        let flags = u8::from(self.continues) << 7 | u8::from(self.goes_on) << 6;
+        let mut payload = vec![flags | (counted as u8) << 4 | u8::from(is_start) << 3];
+        for (index, element) in self.elements.iter().enumerate() {
+            if counted == 0 || index + 1 < count {
+                put_length(&mut payload, element.len());
+            }
+            payload.extend_from_slice(element);
+        }
+        payload
+    }
+}
+
+/// Cuts a frame of units with sizes into payloads of at most that many bytes.
+pub(super) fn cut(frame: &[u8], most: usize) -> Vec<Vec<u8>> {
+    let mut packets = vec![Packet::default()];
+    for (kind, unit, body) in units_untrusted(frame) {
+        if matches!(kind, TEMPORAL_DELIMITER | TILE_LIST) {
+            continue;
+        }
+        // Without its size, which the packet says.
+        let mut plain = vec![unit[0] & !HAS_SIZE];
+        if unit[0] & HAS_EXTENSION != 0 {
+            plain.push(unit[1]);
+        }
+        plain.extend_from_slice(body);
+        let mut rest = &plain[..];
+        while !rest.is_empty() {
+            let last = packets.last_mut().expect("there is one from the beginning");
+            let room = last.room(most);
+            if room == 0 {
+                packets.push(Packet::default());
+                continue;
+            }
+            let (part, left) = rest.split_at(room.min(rest.len()));
+            last.add(part);
+            rest = left;
+            if !rest.is_empty() {
+                last.goes_on = true;
+                packets.push(Packet {
+                    continues: true,
+                    ..Packet::default()
+                });
+            }
+        }
+    }
+    packets.retain(|packet| !packet.elements.is_empty());
+    let is_key = is_key_frame(frame);
+    let written = packets.into_iter().enumerate();
+    written
+        .map(|(index, packet)| packet.finish(is_key && index == 0))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn unit(kind: u8, extension: Option<u8>, body: &[u8]) -> Vec<u8> {
+        let head = kind << 3 | HAS_SIZE;
+        let mut unit = match extension {
+            Some(layers) => vec![head | HAS_EXTENSION, layers],
+            None => vec![head],
+        };
+        put_length(&mut unit, body.len());
+        unit.extend_from_slice(body);
+        unit
+    }
+
+    #[test]
+    fn frames_of_any_size_are_cut_and_joined_to_the_same() {
+        for length in [1, 5, 90, 97, 98, 99, 200, 1000] {
+            let body: Vec<u8> = (0..length).map(|at| at as u8 | 0x10).collect();
+            let parts = [
+                unit(SEQUENCE_HEADER, None, &[7, 7]),
+                unit(FRAME_HEADER, None, &[0x10, 1]),
+                unit(4, Some(0x20), &body),
+                unit(4, Some(0x20), &body),
+                unit(5, None, &[1]),
+            ];
+            let frame = parts.concat();
+            let file = [unit(TEMPORAL_DELIMITER, None, &[]), frame.clone()].concat();
+            assert!(is_key_frame(&file));
+
+            let payloads = cut(&file, 100);
+            let (mut joiner, mut joined) = (Joiner::default(), Vec::new());
+            for (index, payload) in payloads.iter().enumerate() {
+                assert!(payload.len() <= 100);
+                assert_eq!(payload[0] & 0x08 != 0, index == 0);
+                assert!(joiner.append_untrusted(payload, &mut joined), "{length}");
+            }
+            assert!(!joiner.is_open());
+            assert_eq!(joined, frame, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_key_frame_has_a_sequence_and_is_shown() {
+        let sequence = unit(SEQUENCE_HEADER, None, &[7]);
+        for (head, is_key) in [(0x10, true), (0x00, false), (0x30, false), (0x90, false)] {
+            let frame = unit(FRAME, None, &[head, 1]);
+            assert_eq!(is_key_frame(&[&sequence[..], &frame[..]].concat()), is_key);
+            assert!(!is_key_frame(&frame));
+        }
+        assert!(cut(&unit(TEMPORAL_DELIMITER, None, &[]), 100).is_empty());
+        assert!(cut(&[0x32, 9, 1], 100).is_empty());
+    }
 
     #[test]
     fn fragments_are_joined_and_delimiters_left_out() {

@@ -1,4 +1,4 @@
-//! Video files that can be sent: IVF (VP8, VP9) and H.264 byte streams (Annex B).
+//! Video files that can be sent: IVF (VP8, VP9, AV1) and H.264 byte streams (Annex B).
 //!
 //! A file is read whole when it is opened, once for all calls that send it.
 
@@ -126,7 +126,7 @@ pub(crate) fn is_key_frame(codec: VideoCodec, frame: &[u8]) -> bool {
         // Not shown again, and of the first type (VP9 bitstream §6.2); profile 3 has a bit more.
         VideoCodec::Vp9 => frame.first().is_some_and(|head| head & 0x0c == 0),
         VideoCodec::H264 => units(frame).any(|unit| unit.first().is_some_and(|h| h & 0x1f == 5)),
-        VideoCodec::Av1 => false,
+        VideoCodec::Av1 => super::av1::is_key_frame(frame),
     }
 }
 
@@ -139,7 +139,8 @@ fn read_ivf(data: &[u8]) -> Result<(VideoCodec, Vec<Picture>), String> {
     let codec = match data.get(8..12) {
         Some(b"VP80") => VideoCodec::Vp8,
         Some(b"VP90") => VideoCodec::Vp9,
-        _ => return Err("its codec is neither VP8 nor VP9".to_owned()),
+        Some(b"AV01") => VideoCodec::Av1,
+        _ => return Err("its codec is neither VP8, VP9 nor AV1".to_owned()),
     };
     let (rate, scale) = match (word(data, 16), word(data, 20)) {
         (Some(rate), Some(scale)) if rate > 0 && scale > 0 => (rate, scale),
@@ -281,7 +282,7 @@ mod tests {
         let delta = ivf(&[&[0x31, 2]]);
         for (data, reason) in [
             (b"RIFF".to_vec(), "neither IVF"),
-            (b"DKIF\0\0\x20\0H264".to_vec(), "neither VP8"),
+            (b"DKIF\0\0\x20\0H264".to_vec(), "neither VP8, VP9"),
             (ivf(&[]), "no pictures"),
             (delta, "key frame"),
         ] {

@@ -1,9 +1,10 @@
-//! Encoded frames cut into payloads (RFC 7741, RFC 9628, RFC 6184).
+//! Encoded frames cut into payloads (RFC 7741, RFC 9628, RFC 6184; AV1 as the Alliance has it).
 //!
 //! Own code: of the `rtc` crate's, VP9 marks every frame as a key frame, and H.264 panics on the way
 //! back.
 
 use super::VideoCodec;
+use super::av1;
 use super::clip::{is_key_frame, units};
 use super::packet::VideoPacket;
 
@@ -42,7 +43,7 @@ impl Packetiser {
                 })
             }
             VideoCodec::H264 => cut_h264(frame),
-            VideoCodec::Av1 => Vec::new(),
+            VideoCodec::Av1 => av1::cut(frame, MOST_PAYLOAD),
         };
         let (count, is_key) = (payloads.len(), is_key_frame(codec, frame));
         let packets = payloads

@@ -196,11 +196,6 @@ impl Session {
                 "a frame has 1 to {MOST_FRAME_BYTES} bytes and a time of 0 s or more"
             )));
         }
-        if codec == VideoCodec::Av1 {
-            return Err(MediaError::Argument(
-                "AV1 is passed on between calls only: push VP8, VP9 or H264".to_owned(),
-            ));
-        }
         let is_connected = self.connected.is_some();
         let shared = self.transport.as_mut();
         let lines = self.videos.as_mut().map(|videos| &mut videos.lines);
