@@ -81,13 +81,13 @@ from trivox.call.quality import (
     QualityLevel,
 )
 from trivox.call.recording import Recording
+from trivox.call.remote_stream import RemoteStream
 from trivox.call.room_recording import RoomRecording
 from trivox.call.settings import CallSettings, DtmfMethod, RejectMode
 from trivox.call.states import CallDirection, CallState
 from trivox.call.streams import (
     LocalScreenSharingStream,
     LocalStream,
-    RemoteStream,
     StreamType,
 )
 from trivox.call.timings import CallTimings
@@ -121,6 +121,7 @@ from trivox.media.sources import (
     FileSource,
     MixSource,
     MusicOnHoldSource,
+    RawAudio,
     SharedSource,
     SilenceSource,
     ToneSource,
@@ -264,6 +265,7 @@ __all__ = [
     "QualityIssueCleared",
     "QualityIssueRaised",
     "QualityLevel",
+    "RawAudio",
     "ReadonlyWatchable",
     "Receipt",
     "Reconnected",

@@ -344,13 +344,14 @@ _EngineEvent: TypeAlias = tuple[int, int, float, str]
 
 _AudioPart: TypeAlias = (
     tuple[str, bool, float]
+    | tuple[str, bool, float, tuple[str, int, int]]
     | tuple[list[float], list[tuple[float, float]], float, float]
     | float
     | AudioFeed
     | AudioShare
     | list[_AudioPart]
 )
-"""(path, loop, start), (frequencies Hz, cadence s, duration s, level dBov), silence s, feed, share, several."""
+"""(path, loop, start), the same with (encoding, rate, channels) for bare samples, (frequencies Hz, cadence s, duration s, level dBov), silence s, feed, share, several."""
 
 def file_seconds(path: str | PathLike[str]) -> float:
     """Length of a WAV or Ogg Opus file. Raises EngineError."""
@@ -551,6 +552,8 @@ class MediaEngine:
         self, session: int, rate_hz: int, frame_ms: int, batch: int, ahead: float = 0.2
     ) -> int:
         """Subscribe to received audio and open a way to send; FRAMES_READY events follow."""
+    def bound_audio(self, port: int, most: int, *, keeps_oldest: bool) -> None:
+        """Say how many received frames wait, and whether the newest of more are dropped."""
     def close_audio(self, port: int) -> None: ...
     def send_audio(self, port: int, samples: bytes) -> float | None:
         """Queue int16 mono samples whole; seconds queued, or None while they do not fit: AUDIO_LOW tells when they do."""

@@ -191,3 +191,62 @@ async def test_packets_are_read_as_they_came_until_the_call_ends(autojump_clock,
             stream.rtp_packets()
 
     await pair.run(body)
+
+
+async def test_frames_wait_as_many_as_asked_for_and_the_oldest_go(autojump_clock, pair) -> None:
+    async def body(call, far) -> None:
+        with _stream(call).frames(8000, chunk=0.1, maxlen=5) as port:
+            await trio.sleep(2)
+            frames = []
+            async for frame in port:
+                frames.append(frame.pts)
+                if len(frames) == 5:
+                    break
+        assert frames == pytest.approx([frames[0] + index / 10 for index in range(5)])
+        assert frames[0] == pytest.approx(1.5, abs=0.15)
+        assert port.lost == round(frames[0] * 10)
+
+    await pair.run(body)
+
+
+async def test_a_reader_of_frames_is_told_what_it_lost_and_goes_on(autojump_clock, pair) -> None:
+    async def body(call, far) -> None:
+        stream = _stream(call)
+        port = stream.frames(8000, chunk=0.1, maxlen=5, overflow=trivox.Overflow.RAISE)
+        await trio.sleep(2)
+        before = [(await anext(port)).pts for _ in range(5)]
+        with pytest.raises(trivox.EventOverflowError) as told:
+            await anext(port)
+        after = await anext(port)
+
+        assert before == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
+        assert told.value.lost == port.lost == round((after.pts - 0.5) * 10)
+        assert after.pts == pytest.approx(2.0, abs=0.15)
+        call.hangup()
+        rest = [frame.pts async for frame in port]
+        assert len(rest) <= 5
+
+    await pair.run(body)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"maxlen": 0},
+        {"maxlen": -1},
+        {"maxlen": 601},
+        {"overflow": trivox.Overflow.COALESCE},
+        {"rate": 1},
+        {"chunk": 1.0},
+    ],
+)
+async def test_frames_out_of_range_are_refused_and_leave_nothing(
+    autojump_clock, pair, wrong
+) -> None:
+    async def body(call, far) -> None:
+        ports = pair.world.engine.counts()["ports"]
+        with pytest.raises(InvalidArgumentsError):
+            _stream(call).frames(**wrong)
+        assert pair.world.engine.counts()["ports"] == ports
+
+    await pair.run(body)

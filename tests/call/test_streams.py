@@ -371,3 +371,35 @@ async def _negotiated(call, far):
         await far.expect("ACK")
         await call.wait_connected()
         return await anext(events)
+
+
+async def test_a_stream_tells_in_which_calls_it_has_ended(autojump_clock, world) -> None:
+    async with world().with_far_end() as (client, far):
+        calls = [await connected(client, far) for _ in range(2)]
+        stream = client.streams.create_audio_stream(ToneSource(), name="music")
+        events = stream.events()
+        for call in calls:
+            await call.add_stream(stream)
+        stream.close()
+        told = [(event.call, event.stream, event.error) async for event in events]
+        assert told == [(call, stream, None) for call in calls]
+        assert [event async for event in stream.events()] == []
+        assert (stream.source, stream.type) == ("local", StreamType.AUDIO)
+        for call in calls:
+            await finish(call, far)
+
+
+async def test_a_stream_that_has_played_out_tells_so_and_may_be_sent_again(
+    autojump_clock, world
+) -> None:
+    async with world().with_far_end() as (client, far):
+        call = await connected(client, far)
+        stream = client.streams.create_audio_stream(ToneSource(duration=1.0))
+        with stream.events(max_waiting=4) as events:
+            for _ in range(2):
+                await call.add_stream(stream)
+                event = await anext(events)
+                assert (type(event), event.call) == (StreamEnded, call)
+                assert stream.is_active.value
+        await finish(call, far)
+        assert stream not in call.local_streams.value

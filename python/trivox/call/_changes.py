@@ -13,6 +13,7 @@ from trivox.call._listening import CallListening
 from trivox.call._media import ICE
 from trivox.call.events import HoldChanged, Originator, StreamEnded
 from trivox.call.local_audio import LocalAudio
+from trivox.call.messages import headers_of
 from trivox.call.renegotiation import Renegotiation, is_changed_early
 from trivox.call.states import CallState, Phase
 from trivox.call.streams import LocalStream
@@ -208,7 +209,7 @@ class CallChanges(CallFarChanges):
         """Let go of a stream that was closed or has come to its end."""
         if self._state_now().is_terminal:
             return
-        self._emit(StreamEnded, Originator.LOCAL, stream=stream, error=None)
+        self._tell_ended(stream)
         if self._phase is Phase.CONNECTED and not self._renegotiation().is_idle:
             # What is under way goes by the streams that are left.
             self._renegotiation().ask(Remove(self.id, stream, is_closed=True))
@@ -216,6 +217,16 @@ class CallChanges(CallFarChanges):
             return
         self._change_now(Remove(self.id, stream, is_closed=True))
         self._catch_up()
+
+    def _tell_ended(self, stream: LocalStream) -> None:
+        """Tell those who listen to the call, and those who listen to the stream."""
+        is_heard = self._hears(StreamEnded)
+        if is_heard or stream._is_read:  # noqa: SLF001 (shared by the package)
+            common = self._common(Originator.LOCAL, headers_of(None))
+            event = StreamEnded(**common, stream=stream, error=None)
+            if is_heard:
+                self._emitting().emit(event)
+            stream._tell(event)  # noqa: SLF001 (as above)
 
     def _catch_up(self) -> None:
         """Tell the far end of what changed while it could not be told."""

@@ -19,8 +19,9 @@ from trivox.call.codec_info import CodecInfo, audio_codec_of
 from trivox.call.event_names import DROPPABLE_EVENTS, CallEvent
 from trivox.call.events import CallEnd, Disconnected, Event, Failed, Originator
 from trivox.call.messages import Headers, headers_of, party_untrusted
+from trivox.call.remote_stream import RemoteStream
 from trivox.call.states import PHASE_STATE, Action, CallDirection, CallState, Phase, Trigger
-from trivox.call.streams import LocalStream, RemoteStream
+from trivox.call.streams import LocalStream
 from trivox.call.timings import CallTimings
 from trivox.errors import CallEndedError, CallReconnectingError, CallWrongStateError
 from trivox.errors.attempt import call_failed

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from trivox.call.media_leg import MediaLeg
     from trivox.call.quality import QualityIssue, QualityLevel
-    from trivox.call.streams import RemoteStream
+    from trivox.call.remote_stream import RemoteStream
     from trivox.media.sources import AudioSource
     from trivox.media.statistics import StatisticsReport, StatisticsSample
 

@@ -11,7 +11,8 @@ from trivox.call.codec_info import video_codec
 from trivox.call.events import Originator, RemoteMediaAdded, RemoteMediaRemoved
 from trivox.call.leg_video import LegVideo
 from trivox.call.recording import Recording
-from trivox.call.streams import LocalScreenSharingStream, LocalStream, RemoteStream, StreamType
+from trivox.call.remote_stream import RemoteStream
+from trivox.call.streams import LocalScreenSharingStream, LocalStream, StreamType
 from trivox.call.wish import Add, Catch, Remove
 from trivox.errors import (
     InvalidArgumentsError,

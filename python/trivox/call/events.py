@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from trivox.actor.watchable import ReadonlyWatchable
     from trivox.call.call import Call
     from trivox.call.referral import ReferralRequest
+    from trivox.call.remote_stream import RemoteStream
     from trivox.call.settings import CallSettings
-    from trivox.call.streams import LocalStream, RemoteStream
+    from trivox.call.streams import LocalStream
     from trivox.call.upgrade import UpgradeRequest, UpgradeStatus
     from trivox.media.statistics import StatisticsReport
     from trivox.sip.reason import Cause

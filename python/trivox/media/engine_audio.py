@@ -9,13 +9,14 @@ if TYPE_CHECKING:
 
 AudioPart: TypeAlias = Union[
     "tuple[str, bool, float]",
+    "tuple[str, bool, float, tuple[str, int, int]]",
     "tuple[list[float], list[tuple[float, float]], float, float]",
     float,
     "AudioFeed",
     "AudioShare",
     "list[AudioPart]",
 ]
-"""What is played: a file (path, loop, start), a tone (Hz, cadence, seconds, dBov), seconds of silence,
+"""What is played: a file (path, loop, start, and encoding, rate and channels of one without a header), a tone (Hz, cadence, seconds, dBov), seconds of silence,
 a feed, what others play too, or several at once."""
 
 
@@ -25,6 +26,10 @@ class AudioSessions(Protocol):
     def open_audio(
         self, session: int, rate_hz: int, frame_ms: int, batch: int, ahead: float = 0.2
     ) -> int: ...
+    def bound_audio(self, port: int, most: int, *, keeps_oldest: bool) -> None:
+        """Say how many received frames wait, and whether the newest of more are dropped."""
+        ...
+
     def close_audio(self, port: int) -> None: ...
     def send_audio(self, port: int, samples: bytes) -> float | None:
         """Queue int16 samples whole; seconds queued, or None while they do not fit."""

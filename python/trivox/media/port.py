@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
-from trivox.errors import EngineError
+from trivox.errors import EngineError, EventOverflowError
 from trivox.errors.checks import checked_rate, checked_whole, checked_within
 from trivox.media.engine import EngineEventKind
 from trivox.media.frames import pcm_bytes
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from trivox.media.frames import AudioFrame
 
 _TAKE: Final = 200
+_MOST_WAITING: Final = 60.0
+_ALL: Final = 6000
+"""A minute of the shortest frames: more never wait in the engine."""
 
 
 @final
@@ -48,13 +51,15 @@ class Cleared:
 class AudioPort:
     """Iterate it for what is heard; `send` what is to be said. int16 mono at `rate` both ways.
 
-    The engine keeps what is heard and not yet taken for 2 seconds, then drops the oldest. Close it
-    (or leave its `with` block) when done; closing the call closes it too.
+    The engine keeps what is heard and not yet taken for 2 seconds, or `most_waiting` frames, then
+    drops the oldest; `lost` counts. Close it (or leave its `with` block) when done; closing the
+    call closes it too.
 
     Attributes:
         rate: Samples a second, both ways.
         ahead: Seconds that may be queued before `send` waits.
         number: The engine's number for it.
+        lost: Frames that were dropped before they were read.
     """
 
     def __init__(
@@ -66,15 +71,27 @@ class AudioPort:
         frame: float = 0.02,
         batch: int = 1,
         ahead: float = 0.2,
+        most_waiting: int | None = None,
+        raises_lost: bool = False,
     ) -> None:
         checked_rate(rate)
         checked_within(frame, "frame", 0.01, 0.12, unit=" seconds")
         checked_whole(batch, "batch", 1, 50, unit=" frames")
         checked_within(ahead, "ahead", 0.02, 10.0, unit=" seconds")
+        if most_waiting is not None:
+            longest = int(_MOST_WAITING / frame)
+            checked_whole(most_waiting, "maxlen", batch, longest, unit=" frames, a minute at most")
         self._sessions: Final = sessions
         self.rate: Final = rate
         self.ahead: Final = ahead
         self.number: Final = sessions.open_audio(session, rate, round(frame * 1000), batch, ahead)
+        if most_waiting is not None:
+            sessions.bound_audio(self.number, most_waiting, keeps_oldest=raises_lost)
+        # What waits here is not bounded by the engine any more.
+        self._most_taken: Final = _TAKE if most_waiting is None else batch
+        self._raises_lost: Final = raises_lost
+        self._next_pts = 0.0
+        self.lost = 0
         self._frames: Final[deque[AudioFrame]] = deque()
         self._ready: Final = trio.lowlevel.ParkingLot()
         self._room: Final = trio.lowlevel.ParkingLot()
@@ -117,15 +134,24 @@ class AudioPort:
         return self
 
     async def __anext__(self) -> AudioFrame:
-        """Return the next frame; the iteration ends with the call or with close()."""
+        """Return the next frame; the iteration ends with the call or with close().
+
+        Raises:
+            EventOverflowError: Frames are missing before it, if that was asked for; then it goes on.
+        """
         await trio.lowlevel.checkpoint()
         while not self._frames:
             if not self._is_closed:
-                self._take()
+                self._take(self._most_taken)
             if not self._frames:
                 if self._is_closed or self._has_ended:
                     raise StopAsyncIteration
                 await self._ready.park()
+        frame = self._frames[0]
+        missing = self._note_missing(frame)
+        if missing and self._raises_lost:
+            raise EventOverflowError(f"{missing} frames were lost", lost=missing)
+        self._next_pts += frame.duration
         return self._frames.popleft()
 
     async def send(self, samples: Buffer) -> None:
@@ -208,7 +234,7 @@ class AudioPort:
     def finish(self) -> None:
         """Stop the subscription as `close` does, but let what has come be read to its end."""
         if not self._is_closed and not self._has_ended:
-            self._take()
+            self._take(_ALL)
         self.close()
 
     def handle_engine_event(self, kind: int, text: str = "") -> None:
@@ -226,7 +252,7 @@ class AudioPort:
         Call it before the session is closed, so that the last frames are not lost.
         """
         if not self._is_closed and not self._has_ended:
-            self._take()
+            self._take(_ALL)
             self._has_ended = True
             self._wake_all()
 
@@ -235,8 +261,15 @@ class AudioPort:
         self._ready.unpark_all()
         self._room.unpark_all()
 
-    def _take(self) -> None:
-        self._frames.extend(self._sessions.take_frames(self.number, _TAKE))
+    def _take(self, most: int) -> None:
+        self._frames.extend(self._sessions.take_frames(self.number, most))
+
+    def _note_missing(self, frame: AudioFrame) -> int:
+        """Count the frames that were dropped before this one: time goes on without them."""
+        missing = round((frame.pts - self._next_pts) / frame.duration)
+        self._next_pts = frame.pts
+        self.lost += missing
+        return missing
 
     def _refuse_closed(self) -> None:
         if self._is_closed or self._has_ended:

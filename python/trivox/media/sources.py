@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 
 from trivox.errors import InvalidArgumentsError
-from trivox.errors.checks import checked_duration, checked_path, checked_within
+from trivox.errors.checks import checked_duration, checked_path, checked_whole, checked_within
 from trivox.media.push import AsyncIterSource, IterSource, PushSource, RemoteSource
 
 if TYPE_CHECKING:
@@ -21,12 +21,38 @@ if TYPE_CHECKING:
 _MOST_PARTS: Final = 16
 _LATEST_START: Final = 1e9
 """Seconds; no file is as long."""
+SAMPLE_BYTES: Final = {"s16": 2, "s24": 3, "s32": 4, "f32": 4, "u8": 1, "alaw": 1, "ulaw": 1}
+"""The encodings of samples without a header, and octets of each sample."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RawAudio:
+    """How the samples lie in a file that has no header.
+
+    Attributes:
+        encoding: "s16", "s24", "s32", "f32" (little-endian; full scale of "f32" is 1.0), "u8",
+            "alaw" or "ulaw" (G.711).
+        rate: Samples a second, 4000 to 384 000.
+        channels: Interleaved, 1 to 32.
+    """
+
+    encoding: Literal["s16", "s24", "s32", "f32", "u8", "alaw", "ulaw"] = "s16"
+    rate: int = 16_000
+    channels: int = 1
+
+    def __post_init__(self) -> None:
+        if self.encoding not in SAMPLE_BYTES:
+            names = ", ".join(SAMPLE_BYTES)
+            raise InvalidArgumentsError(f"encoding is {self.encoding!r}; there are {names}")
+        checked_whole(self.rate, "rate", 4000, 384_000, unit=" samples a second")
+        checked_whole(self.channels, "channels", 1, 32)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """A WAV or Ogg Opus file, any rate; further channels are mixed down.
+    """A WAV or Ogg Opus file, or bare samples, any rate; further channels are mixed down.
 
     WAV: PCM of 8, 16, 24 or 32 bits, 32-bit float, A-law or µ-law. Which of both it is, its first
     octets say. It is read a second ahead by a thread of the engine.
@@ -35,11 +61,13 @@ class FileSource:
         path: Where it lies.
         loop: Start again at the end, until stopped.
         start: Seconds of the file to skip.
+        raw: What its samples are, if it has no header; a WAV file's is then taken for samples too.
     """
 
     path: str | PathLike[str]
     loop: bool = False
     start: float = 0.0
+    raw: RawAudio | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, str | PathLike):
@@ -48,6 +76,8 @@ class FileSource:
             )
         checked_path(self.path, "play")
         checked_within(self.start, "start", 0.0, _LATEST_START, unit=" seconds")
+        if not isinstance(self.raw, RawAudio | None):
+            raise InvalidArgumentsError(f"raw is {self.raw!r}; give a RawAudio, or None")
 
 
 @final
@@ -248,14 +278,21 @@ def start_playback(
     return sessions.play_part(session, _part(source, sessions), place=place)
 
 
+def _file_part(file: FileSource) -> AudioPart:
+    path, raw = fspath(file.path), file.raw
+    if raw is None:
+        return (path, file.loop, file.start)
+    return (path, file.loop, file.start, (raw.encoding, raw.rate, raw.channels))
+
+
 def _part(source: AudioSource | str | PathLike[str], sessions: MediaSessions) -> AudioPart:
     match source_of(source):
         case ToneSource(frequencies, cadence, duration, level_dbov):
             return (list(frequencies), list(cadence), duration, level_dbov)
         case SilenceSource(duration):
             return duration
-        case FileSource(path, loop, start):
-            return (fspath(path), loop, start)
+        case FileSource() as file:
+            return _file_part(file)
         case SharedSource() as shared:
             return shared.open(sessions)
         case MusicOnHoldSource() as music:

@@ -6,12 +6,14 @@ import math
 from abc import abstractmethod
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from trivox.errors import InvalidArgumentsError
+from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
 from trivox.media.frames import AudioFrame
 from trivox.media.native_engine import AudioFeed, AudioShare, file_seconds
+from trivox.media.sources import SAMPLE_BYTES
 from trivox.testing.fake_session import check_audio, find
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from trivox.testing.fake_session import FakeSession
 
 _LONGEST_BLOCK: Final = 60.0
+_MOST_KEPT: Final = 60.0
 _NEAR: Final = 1e-6
 
 
@@ -36,7 +39,10 @@ class FakePort:
     ahead: float
     queued_until: float = 0.0
     sent_since_clear: float = 0.0
-    taken: int = 0
+    most: float = math.inf
+    keeps_oldest: bool = False
+    made: int = 0
+    waiting: deque[int] = field(default_factory=deque)
     opened: float = 0.0
     marks: deque[int] = field(default_factory=deque)
     awaited: float = math.nan
@@ -94,6 +100,13 @@ class FakeAudio:
         self._at(self._now + batch * frame_ms / 1000, lambda: self._tick_port(number))
         return number
 
+    def bound_audio(self, port: int, most: int, *, keeps_oldest: bool) -> None:
+        """Say how many frames of silence wait, and which of more are dropped."""
+        own = self._port(port)
+        if most < own.batch or most * own.frame > _MOST_KEPT:
+            raise InvalidArgumentsError("frames that wait are a batch to 60 s")
+        own.most, own.keeps_oldest = most, keeps_oldest
+
     def close_audio(self, port: int) -> None:
         """Close a port. A closed one is ignored."""
         self._ports.pop(port, None)
@@ -146,9 +159,15 @@ class FakeAudio:
         if math.isnan(start):
             return []
         whole = int((self._now - start) / own.frame + _NEAR)
-        numbers = range(own.taken, min(whole, own.taken + limit))
-        own.taken += len(numbers)
+        for number in range(own.made, whole):
+            if len(own.waiting) >= own.most:
+                if own.keeps_oldest:
+                    break
+                own.waiting.popleft()
+            own.waiting.append(number)
+        own.made = whole
         silence = bytes(2 * round(own.rate * own.frame))
+        numbers = [own.waiting.popleft() for _ in range(min(limit, len(own.waiting)))]
         return [AudioFrame(silence, own.rate, number * own.frame, -127.0, 0) for number in numbers]
 
     def play_part(self, session: int, part: AudioPart, *, place: str = "queue") -> int:
@@ -272,6 +291,9 @@ def _seconds(part: AudioPart) -> float:
         case (str() as path, bool() as loop, float() as start):
             length = file_seconds(path)
             return math.inf if loop else max(0.0, length - start)
+        case (str() as path, bool() as loop, float() as start, (str() as name, *figures)):
+            length = _bytes_of(path) / math.prod((SAMPLE_BYTES[name], *figures))
+            return math.inf if loop else max(0.0, length - start)
         case (_, _, float() as duration, _):
             return duration
         case list():
@@ -280,6 +302,13 @@ def _seconds(part: AudioPart) -> float:
             return part
         case _:
             return math.inf
+
+
+def _bytes_of(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError as error:
+        raise EngineError(f"cannot play {path}: {error}") from None
 
 
 def _feeds(part: AudioPart) -> list[AudioFeed]:

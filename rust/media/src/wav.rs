@@ -4,6 +4,10 @@
 //! Writes 16-bit PCM whose header is put right at each flush, so that a file is readable up to
 //! its last flush even when the process dies.
 
+mod raw;
+
+pub use raw::RawFormat;
+
 use crate::codec::g711;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -28,8 +32,13 @@ pub enum WavError {
     #[error("the WAV file has {0}: use 8 to 32-bit PCM, 32-bit float, A-law or µ-law")]
     Format(String),
     /// The file ends inside its header, or holds no audio.
-    #[error("the WAV file is truncated or holds no audio")]
+    #[error("the file is truncated or holds no audio")]
     Truncated,
+    /// No such raw samples are read.
+    #[error(
+        "raw samples are u8, s16, s24, s32, f32, alaw or ulaw, 1 to 32 channels of 4000 to 384000 Hz"
+    )]
+    Raw,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

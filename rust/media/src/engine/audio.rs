@@ -4,10 +4,11 @@ use std::path::Path;
 
 use super::{Engine, lock};
 use crate::MediaError;
-use crate::player::{FileSource, Place, Source};
+use crate::player::{FileSource, Place, Source, SourceError};
 use crate::recorder::{Format, Recorder, Side};
 use crate::session::Session;
 use crate::session::port::Frame;
+use crate::wav::RawFormat;
 
 impl Engine {
     /// Places a file on a session and returns the playback's number.
@@ -33,7 +34,29 @@ impl Engine {
     /// # Errors
     /// `MediaError::File` when it cannot be read or `start` is outside it.
     pub fn open_file(&self, path: &Path, is_loop: bool, start: f64) -> Result<Source, MediaError> {
-        let file = FileSource::open(path, is_loop, start).map_err(|error| {
+        self.read_ahead(path, FileSource::open(path, is_loop, start))
+    }
+
+    /// Opens a file without a header to be played, as `open_file` does.
+    ///
+    /// # Errors
+    /// `MediaError::File` when it cannot be read or `start` is outside it.
+    pub fn open_raw_file(
+        &self,
+        path: &Path,
+        raw: RawFormat,
+        is_loop: bool,
+        start: f64,
+    ) -> Result<Source, MediaError> {
+        self.read_ahead(path, FileSource::open_raw(path, raw, is_loop, start))
+    }
+
+    fn read_ahead(
+        &self,
+        path: &Path,
+        opened: Result<FileSource, SourceError>,
+    ) -> Result<Source, MediaError> {
+        let file = opened.map_err(|error| {
             MediaError::File(format!("cannot play {}: {error}", path.display()))
         })?;
         Ok(match &self.reader {

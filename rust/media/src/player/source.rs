@@ -2,7 +2,7 @@
 
 use super::{AheadSource, FeedReader, MixSource, ShareReader};
 use crate::ogg_opus::{OggError, OggOpusReader};
-use crate::wav::{WavError, WavReader};
+use crate::wav::{RawFormat, WavError, WavReader};
 use std::f64::consts::TAU;
 use std::fs::File;
 use std::io::Read;
@@ -164,7 +164,21 @@ impl Reader {
 impl FileSource {
     /// Opens a file to be played from `start` seconds on, once or again and again.
     pub fn open(path: &Path, is_loop: bool, start: f64) -> Result<Self, SourceError> {
-        let mut reader = Reader::open(path)?;
+        Self::begin(Reader::open(path)?, is_loop, start)
+    }
+
+    /// Opens a file without a header, which is as `raw` says.
+    pub fn open_raw(
+        path: &Path,
+        raw: RawFormat,
+        is_loop: bool,
+        start: f64,
+    ) -> Result<Self, SourceError> {
+        let reader = Reader::Wav(WavReader::open_raw(path, raw)?);
+        Self::begin(reader, is_loop, start)
+    }
+
+    fn begin(mut reader: Reader, is_loop: bool, start: f64) -> Result<Self, SourceError> {
         let seconds = reader.seconds();
         if !(0.0..=seconds).contains(&start) {
             return Err(SourceError::Start { seconds });

@@ -74,6 +74,25 @@ impl Session {
         self.sender.player.remove_push(port);
     }
 
+    /// Says how many received frames of a port wait, and which of more are dropped.
+    ///
+    /// # Errors
+    /// `MediaError::Argument` for less than a batch or more than a minute, `MediaError::Unknown`
+    /// for a closed port.
+    pub fn bound_audio(
+        &mut self,
+        port: u64,
+        most: usize,
+        keeps_oldest: bool,
+    ) -> Result<(), MediaError> {
+        let found = self.ports.iter_mut().find(|open| open.number == port);
+        let open = found.ok_or(MediaError::Unknown {
+            kind: "audio port",
+            number: port,
+        })?;
+        open.bound(most, keeps_oldest)
+    }
+
     /// Takes received frames of a port, and their rate.
     pub fn take_frames(&mut self, port: u64, limit: usize) -> (u32, Vec<Frame>) {
         let found = self.ports.iter_mut().find(|open| open.number == port);

@@ -2,11 +2,14 @@
 
 use std::collections::VecDeque;
 
+use crate::MediaError;
 use crate::level::level_dbov;
 use crate::resample::Resampler;
 
-/// Seconds kept for a program that does not take them; then the oldest frames go.
+/// Seconds kept for a program that does not take them, unless it says otherwise.
 const KEPT: f64 = 2.0;
+/// More than these seconds are kept for nobody.
+const MOST_KEPT: f64 = 60.0;
 
 /// Flags of a frame.
 pub const CONCEALED: u8 = 1;
@@ -39,6 +42,8 @@ pub(crate) struct Port {
     ready: Vec<i16>,
     flags: u8,
     frames: VecDeque<Frame>,
+    most: usize,
+    keeps_oldest: bool,
     made: u64,
     is_told: bool,
 }
@@ -54,6 +59,8 @@ impl Port {
             ready: Vec::new(),
             flags: 0,
             frames: VecDeque::new(),
+            most: (KEPT * 1000.0 / f64::from(frame_ms)).ceil() as usize,
+            keeps_oldest: false,
             made: 0,
             is_told: false,
         }
@@ -61,6 +68,19 @@ impl Port {
 
     pub(crate) fn rate_hz(&self) -> u32 {
         self.rate_hz
+    }
+
+    /// Says how many frames wait for the program; of more, the oldest go, or the newest.
+    pub(crate) fn bound(&mut self, most: usize, keeps_oldest: bool) -> Result<(), MediaError> {
+        let longest = (MOST_KEPT * f64::from(self.rate_hz)) as usize;
+        if most < self.batch || most.saturating_mul(self.frame_samples) > longest {
+            return Err(MediaError::Argument(format!(
+                "frames that wait are at least a batch and at most {MOST_KEPT} seconds, not {most}"
+            )));
+        }
+        self.most = most;
+        self.keeps_oldest = keeps_oldest;
+        Ok(())
     }
 
     /// Takes 20 ms; true when the program is to be told that a batch waits.
@@ -88,11 +108,14 @@ impl Port {
 
     fn add(&mut self, samples: Vec<i16>) {
         let seconds = self.frame_samples as f64 / f64::from(self.rate_hz);
-        if self.frames.len() as f64 * seconds >= KEPT {
-            self.frames.pop_front();
-        }
         let pts = self.made as f64 * seconds;
         self.made += 1;
+        if self.frames.len() >= self.most {
+            if self.keeps_oldest {
+                return;
+            }
+            self.frames.pop_front();
+        }
         let level = level_dbov(&samples);
         self.frames.push_back(Frame {
             pts,
@@ -135,5 +158,26 @@ mod tests {
         assert_eq!(frames.len(), 100);
         assert!((frames[0].pts - 1.0).abs() < 1e-9);
         assert_eq!(frames[0].flags, SPEECH);
+    }
+
+    #[test]
+    fn a_program_says_how_many_frames_wait_and_which_go() {
+        for (keeps_oldest, first) in [(false, 0.04), (true, 0.0)] {
+            let mut port = Port::new(1, 8000, 20, 1);
+            port.bound(3, keeps_oldest).unwrap();
+            for _ in 0..5 {
+                port.push(8000, &[0; 160], 0);
+            }
+            let frames = port.take(10);
+            assert_eq!(frames.len(), 3);
+            assert!((frames[0].pts - first).abs() < 1e-9);
+            // The gap of those that are gone can be seen.
+            port.push(8000, &[0; 160], 0);
+            assert!((port.take(10)[0].pts - 0.1).abs() < 1e-9);
+        }
+        for wrong in [0, 3001, usize::MAX] {
+            assert!(Port::new(1, 8000, 20, 1).bound(wrong, false).is_err());
+        }
+        assert!(Port::new(1, 8000, 20, 5).bound(4, false).is_err());
     }
 }

@@ -140,3 +140,41 @@ fn any_octets_are_a_file_or_an_error() {
         }
     }
 }
+
+#[test]
+fn samples_without_a_header_are_read_as_they_are_said_to_be() {
+    let cases: [(&str, u16, &[u8], &[i16]); 5] = [
+        ("s16", 2, &[1, 0, 3, 0, 0xfb, 0xff, 0xf9, 0xff, 9], &[2, -6]),
+        ("u8", 1, &[128, 129], &[0, 256]),
+        ("ulaw", 1, &[0xff, 0x7f], &[0, 0]),
+        ("f32", 1, &[0, 0, 0x80, 0x3f], &[32_767]),
+        ("s24", 1, &[0xaa, 2, 0], &[2]),
+    ];
+    for (encoding, channels, data, expected) in cases {
+        let path = path(&format!("bare-{encoding}.raw"));
+        std::fs::write(&path, data).unwrap();
+        let raw = RawFormat::new(encoding, 8_000, channels).unwrap();
+        let mut reader = WavReader::open_raw(&path, raw).unwrap();
+        let mut samples = Vec::new();
+        reader.read_mono(10, &mut samples).unwrap();
+        assert_eq!(samples, expected, "{encoding}");
+        reader.seek(0.0).unwrap();
+        samples.clear();
+        reader.read_mono(1, &mut samples).unwrap();
+        assert_eq!(samples, expected[..1], "{encoding}");
+    }
+}
+
+#[test]
+fn raw_samples_of_no_sense_are_refused() {
+    for (encoding, rate_hz, channels) in [("g722", 8_000, 1), ("s16", 1, 1), ("s16", 8_000, 0)] {
+        assert!(RawFormat::new(encoding, rate_hz, channels).is_err());
+    }
+    let path = path("half.raw");
+    std::fs::write(&path, [1]).unwrap();
+    let raw = RawFormat::new("s16", 8_000, 1).unwrap();
+    assert!(matches!(
+        WavReader::open_raw(&path, raw),
+        Err(WavError::Truncated)
+    ));
+}

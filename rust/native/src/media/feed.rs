@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use trivox_media::MediaError;
 use trivox_media::player::{Feed, FileSource, MixSource, SilenceSource, Source, ToneSource};
 use trivox_media::recorder::seconds_of_pictures;
+use trivox_media::wav::RawFormat;
 
 use super::arguments::place_of;
 use super::engine::MediaEngine;
@@ -79,6 +80,8 @@ impl AudioFeed {
 pub(crate) enum Part {
     /// (path, loop, start).
     File(PathBuf, bool, f64),
+    /// (path, loop, start, (encoding, rate, channels)).
+    RawFile(PathBuf, bool, f64, (String, u32, u16)),
     /// (frequencies, cadence, duration, level).
     Tone(Vec<f64>, Vec<(f64, f64)>, f64, f64),
     /// Seconds.
@@ -127,6 +130,11 @@ impl MediaEngine {
         match part {
             Part::File(path, is_loop, start) => {
                 py.detach(|| self.engine.open_file(&path, is_loop, start))
+            }
+            Part::RawFile(path, is_loop, start, (encoding, rate, channels)) => {
+                let raw = RawFormat::new(&encoding, rate, channels)
+                    .map_err(|error| MediaError::Argument(error.to_string()))?;
+                py.detach(|| self.engine.open_raw_file(&path, raw, is_loop, start))
             }
             Part::Tone(frequencies, cadence, duration, level) => {
                 let duration = (duration != f64::INFINITY).then_some(duration);

@@ -3,6 +3,7 @@ use pyo3::prelude::*;
 
 mod arguments;
 mod audio;
+mod audio_bounds;
 mod bridge;
 mod codecs;
 mod compare;
