@@ -164,6 +164,17 @@ class CallChanges(CallFarChanges):
         self._change_now(change)
         await trio.lowlevel.checkpoint()
 
+    def _take_settings(self) -> None:
+        """Do what the settings say before the first description is made."""
+        settings = self.settings
+        if not settings.receive_audio or (
+            self._audio is not None and not self._audio.wish.receives
+        ):
+            audio = self._local_audio()
+            audio.wish = replace(audio.wish, receives=settings.receive_audio)
+        if settings.streams:
+            self._add_now(settings.streams)
+
     def _add_now(self, streams: Iterable[LocalStream]) -> None:
         """Send streams too, in a call that is not connected yet."""
         audio = self._local_audio()
@@ -196,7 +207,11 @@ class CallChanges(CallFarChanges):
     def _local_audio(self) -> LocalAudio:
         if self._audio is None:
             self._audio = self._leg.audio = LocalAudio(
-                self._leg, self._own_stream(), self._end_stream, self._video
+                self._leg,
+                self._own_stream(),
+                self._end_stream,
+                self._video,
+                receives=self.settings.receive_audio,
             )
         return self._audio
 

@@ -124,8 +124,7 @@ class CallSignalling(CallEarly):
             self.settings = checked_kind(settings, CallSettings, "settings")
             if settings.mute_audio:
                 self.mute_microphone()
-            if settings.streams:
-                self._add_now(settings.streams)
+            self._take_settings()
         self._step(Trigger.ANSWER)
         await self._gather_early()
         try:

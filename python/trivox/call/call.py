@@ -88,8 +88,7 @@ class Call(CallRedirecting):
         self._receipts = {}
         self._tones = None
         self._listener_error: Exception | None = None
-        if settings.streams:
-            self._add_now(settings.streams)
+        self._take_settings()
         if settings.mute_audio:
             self._leg.is_muted = True
             self._tell(is_microphone_muted=True)

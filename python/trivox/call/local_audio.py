@@ -32,6 +32,7 @@ class LocalAudio:
         own: The stream the call has of its own, fed by `play` and `audio().send`.
         ended: Told of a stream that has ended by itself, or was closed.
         video: Gives the call's video, made when it is asked for.
+        receives: Whether the far end's audio is wanted.
     """
 
     def __init__(
@@ -40,6 +41,8 @@ class LocalAudio:
         own: LocalStream,
         ended: Callable[[LocalStream], None],
         video: Callable[[], LegVideo],
+        *,
+        receives: bool,
     ) -> None:
         self._leg: Final = leg
         self._own: Final = own
@@ -47,7 +50,7 @@ class LocalAudio:
         self._video: Final = video
         self._playing: dict[LocalStream, int] = {}
         self._music: int | None = None
-        self.wish = MediaWish(frozenset({own}))
+        self.wish = MediaWish(frozenset({own}), receives)
         """What is in force."""
         self.told = self.wish.asked
         """What the far end was asked for last."""

@@ -81,6 +81,8 @@ class CallSettings:
         delayed_offer: Let the far end make the offer of an outgoing call: its INVITE has none, and our
             ACK brings the answer (RFC 3264 §5).
         allow_no_audio: Let an outgoing call start though its audio streams were removed.
+        receive_audio: Let the far end send audio. False says "sendonly", which a far end may take for
+            a hold; nothing is heard, no key either but by INFO.
         receive_video: Take video that the far end offers. Sending video turns it on too.
         video_codecs: Video codecs in order of preference: "VP8", "H264", "VP9", "AV1".
         preferred_video_codec: One of them that comes first; None: the order stands.
@@ -123,6 +125,7 @@ class CallSettings:
     streams: tuple[LocalStream, ...] = ()
     delayed_offer: bool = False
     allow_no_audio: bool = False
+    receive_audio: bool = True
     receive_video: bool = False
     video_codecs: tuple[str, ...] = VIDEO_CODECS
     preferred_video_codec: str | None = None

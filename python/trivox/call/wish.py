@@ -30,9 +30,11 @@ Asked: TypeAlias = tuple[str, frozenset[str]]
 @final
 @dataclass(frozen=True, slots=True)
 class MediaWish:
-    """What is sent, and whether the far end is held."""
+    """What is sent, whether it is heard, and whether it is held."""
 
     streams: frozenset[LocalStream]
+    receives: bool = True
+    """Whether the far end's audio is wanted at all."""
     is_held: bool = False
     has_music: bool = False
     ice_restarts: int = 0
@@ -44,7 +46,7 @@ class MediaWish:
     def direction(self) -> str:
         """The direction attribute that says so; a held party hears music or silence (RFC 3264 §8.4)."""
         sends = self.has_music or any(not stream.is_video for stream in self.streams)
-        if self.is_held:
+        if self.is_held or not self.receives:
             return "sendonly" if sends else "inactive"
         return "sendrecv" if sends else "recvonly"
 
