@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from trivox.actor.correlation import log_fields
-from trivox.call._listening import CAN_RECONNECT, CallListening
+from trivox.call._listening import CallListening
+from trivox.call._values import CAN_RECONNECT
 from trivox.call.events import (
     CallEnd,
     Connected,

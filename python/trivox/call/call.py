@@ -1,6 +1,6 @@
 """A call: placed or answered, talked on, and hung up whatever happens.
 
-Its parts by idea: `_listening` (values, listeners), `_machine` (steps), `_media` (sound), `_facts`
+Its parts by idea: `_values`, `_listening` (listeners), `_machine` (steps), `_media` (sound), `_facts`
 (what signalling tells), `_signalling` (what is said) and `_transfer`. A call is stepped synchronously by the
 client's drain; its only task is the program's own.
 """
