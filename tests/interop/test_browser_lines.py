@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 import trio
+from tests.media.clips import make_clip
 
 import trivox
 
@@ -142,6 +143,24 @@ async def test_lines_without_a_bundle_are_seen_and_heard_by_paths_of_their_own(p
     assert seen["width"] >= 320
     assert counted["sent"] > 50
     assert len(mirror.frames) >= 10
+
+
+@pytest.mark.parametrize("bundles", [True, False])
+async def test_the_page_sees_what_we_offer_whether_it_bundles_or_not(page, tmp_path, bundles):
+    clip = make_clip(tmp_path / "clip.ivf", "VP8")
+    async with house(page, None, bundles=bundles) as (browser, client, own):
+        source = trivox.VideoFileSource(clip, loop=True)
+        video = client.streams.create_video_stream(source)
+        settings = trivox.CallSettings(media="webrtc", streams=(video,))
+        async with client.dial(uri_of("alice", own), settings) as call:
+            seen = await browser.until("pictures", lambda seen: seen["decoded"] >= 30, 60)
+            counted = await browser.until("counters", lambda counters: counters["sent"] > 50)
+            answer = call._leg.remote_sdp
+        await browser.status("ended")
+
+    assert ("BUNDLE" in answer) is bundles
+    assert seen["width"] == 160
+    assert counted["sent"] > 50
 
 
 async def test_reports_of_arrivals_let_the_page_send_more(page):

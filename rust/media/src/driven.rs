@@ -118,8 +118,8 @@ impl Driven {
         Ok(local)
     }
 
-    /// Takes addresses back whose relays are gone.
-    pub(crate) fn release_relays(&mut self, locals: &[SocketAddr]) {
+    /// Takes addresses back that nothing is left for.
+    pub(crate) fn release_sockets(&mut self, locals: &[SocketAddr]) {
         self.addresses
             .retain(|address, _| !locals.contains(address));
     }

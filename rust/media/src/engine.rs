@@ -207,6 +207,7 @@ impl Engine {
         self.describe(session, |session, now| {
             session.set_remote(now, sdp, kind, dialog)
         })?;
+        self.release_idle(session)?;
         self.register_ufrags(session)
     }
 
@@ -217,6 +218,7 @@ impl Engine {
     pub fn create_answer(&self, session: u64) -> Result<String, MediaError> {
         self.attach_lines(session)?;
         let answer = self.describe(session, |session, now| session.create_answer(now))?;
+        self.release_idle(session)?;
         self.register_ufrags(session)?;
         Ok(answer)
     }

@@ -209,13 +209,13 @@ impl Live {
         let local = self.bind_relay(slot, server)?;
         let opened = self.relay_streams.open(local, server, way);
         if opened.is_err() {
-            self.release_relays(slot, &[local]);
+            self.release_sockets(slot, &[local]);
         }
         Ok((local, opened?))
     }
 
-    /// Closes sockets whose relays are gone.
-    pub(crate) fn release_relays(&self, slot: &Slot, locals: &[SocketAddr]) {
+    /// Closes sockets that nothing is left for.
+    pub(crate) fn release_sockets(&self, slot: &Slot, locals: &[SocketAddr]) {
         if let Some(shard) = lock(&self.shards).get(self.home(slot.id)) {
             for socket in locals.iter().filter_map(|local| slot.drop_socket(*local)) {
                 self.release(shard, slot, &socket);

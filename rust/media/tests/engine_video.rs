@@ -535,3 +535,37 @@ fn the_fingerprint_of_each_line_is_checked_by_itself() {
     assert!(!is_taken.unwrap(), "nothing leaves on that line");
     assert!(world.number(callee, "packets_received") > 50.0);
 }
+
+#[test]
+fn over_ice_a_line_keeps_sockets_of_its_own_only_where_nothing_is_bundled() {
+    for has_bundle in [true, false] {
+        let mut world = World::new(0.0);
+        let [caller, callee] =
+            ["10.0.0.1", "10.0.0.2"].map(|host| world.open(TransportKind::Ice, host));
+        let line = world.command(caller, |open| open.open_line(LineKind::Video).unwrap());
+        let engine = &world.engine;
+        let offer = engine.create_offer(caller, false).unwrap();
+        let read = if has_bundle {
+            offer
+        } else {
+            offer.replace("a=group:BUNDLE", "a=group:LS")
+        };
+        let set = |session, sdp: &str, kind| engine.set_remote(session, sdp, kind, "t").unwrap();
+        set(callee, &read, DescriptionKind::Offer);
+        let answer = engine.create_answer(callee).unwrap();
+        set(caller, &answer, DescriptionKind::Answer);
+        world.run(1.0);
+        let far = world.command(callee, |open| open.line_directions()[0].0);
+        let tap = world.tap((callee, far));
+        let push = world.engine.open_video_push(caller, line).unwrap();
+
+        let sent = send(&mut world, (line, push), VideoCodec::Vp8, 20);
+        world.run(0.2);
+
+        assert_eq!(answer.contains("BUNDLE"), has_bundle, "{answer}");
+        assert_eq!(world.taken(tap).len(), sent.len(), "{answer}");
+        let sockets = world.engine.counts().sockets;
+        assert_eq!(sockets, if has_bundle { 2 } else { 4 });
+        assert!(world.number(callee, "packets_received") > 50.0);
+    }
+}

@@ -253,6 +253,82 @@ fn video_that_was_taken_away_is_not_taken_again_unasked() {
     assert_eq!(take(&mut side, "a=sendrecv"), Direction::ReceiveOnly);
 }
 
+/// One that has sockets for its lines.
+fn with_sockets(mut side: Side, lines: u64) -> Side {
+    let own = |line: u64| (line, with_port(&side, 6000 + line as u16));
+    side.local.lines = (1..=lines).map(own).collect();
+    side
+}
+
+/// RFC 9143 §7.2.1, RFC 8829 §4.1.1.
+#[test]
+fn the_first_video_of_an_offer_is_reached_by_itself_and_bundled_where_the_far_end_does() {
+    let (caller, mut callee) = pair();
+    let mut caller = with_sockets(caller, 2);
+    caller.machine.open_line(LineKind::Video).unwrap();
+    caller.machine.open_line(LineKind::Screen).unwrap();
+    let first = caller.offer();
+    agree(&mut caller, &mut callee);
+    let second = caller.offer();
+
+    assert_eq!(line_starting(&first, "a=group"), "a=group:BUNDLE 0 1 2");
+    let lines: Vec<&str> = first.split("m=video ").skip(1).collect();
+    assert!(lines[0].starts_with("6001 UDP/TLS/RTP/SAVPF"), "{first}");
+    for part in [
+        "a=candidate:",
+        "a=rtcp-mux\r\n",
+        "sdes:mid\r\n",
+        "a=setup:actpass",
+    ] {
+        assert!(lines[0].contains(part), "{part} in {first}");
+    }
+    assert!(!lines[0].contains("a=bundle-only"), "{first}");
+    assert!(lines[1].starts_with("0 "), "{first}");
+    assert!(lines[1].contains("a=bundle-only\r\n"), "{first}");
+    assert!(caller.machine.lines().iter().all(|line| !line.is_alone()));
+    assert_eq!(second.matches("m=video 4001 ").count(), 2, "{second}");
+    assert_eq!(second.matches("a=candidate:").count(), 1, "{second}");
+}
+
+/// An exchange in which neither reads of a bundle.
+fn without_bundle(caller: &mut Side, callee: &mut Side) -> (String, String) {
+    let offer = caller.offer();
+    let lines = offer.split_inclusive("\r\n");
+    let kept = lines.filter(|line| !line.starts_with("a=group") && !line.contains("a=mid"));
+    let offer: String = kept.collect();
+    let set = callee
+        .machine
+        .set_remote(&offer, DescriptionKind::Offer, "");
+    assert!(set.is_ok(), "{set:?}");
+    let answer = callee.answer();
+    let set = caller
+        .machine
+        .set_remote(&answer, DescriptionKind::Answer, "");
+    assert!(set.is_ok(), "{set:?}");
+    (offer, answer)
+}
+
+#[test]
+fn without_a_bundle_in_the_answer_each_line_goes_by_itself_from_then_on() {
+    let (caller, callee) = pair();
+    let (mut caller, mut callee) = (with_sockets(caller, 2), with_sockets(callee, 2));
+    caller.machine.open_line(LineKind::Video).unwrap();
+    let (offer, answer) = without_bundle(&mut caller, &mut callee);
+    assert!(offer.contains("m=video 6001 "), "{offer}");
+    assert!(answer.contains("m=video 6001 "), "{answer}");
+    assert_eq!(answer.matches("a=candidate:").count(), 2, "{answer}");
+
+    caller.machine.open_line(LineKind::Screen).unwrap();
+    let (offer, answer) = without_bundle(&mut caller, &mut callee);
+
+    for sdp in [&offer, &answer] {
+        assert!(sdp.contains("m=video 6001 "), "{sdp}");
+        assert!(sdp.contains("m=video 6002 "), "{sdp}");
+    }
+    assert!(caller.machine.lines().iter().all(|line| line.is_alone()));
+    assert!(callee.machine.lines().iter().all(|line| line.is_alone()));
+}
+
 /// RFC 8843 §7.2.
 #[test]
 fn a_first_offer_asks_for_the_bundle_and_later_ones_have_it() {

@@ -250,3 +250,48 @@ fn without_a_bundle_each_line_has_a_path_of_its_own() {
     assert_eq!(world.session.take_encoded(TAP, 100).0.len(), 25);
     assert_eq!(world.astray, 0);
 }
+
+#[test]
+fn an_answer_without_a_bundle_to_our_offer_gives_each_line_its_path() {
+    let second = "10.0.0.1:1002";
+    let mut world = World::at(&[peer::LOCAL, second], &[Lines::AUDIO, Lines::NONE]);
+    world.take_video();
+    let line = world.session.open_line(LineKind::Video).unwrap();
+    let sockets = vec![second.parse().unwrap()];
+    world.session.attach_line(line, sockets);
+    let now = world.now;
+    let offer = world.session.create_offer(now, false).unwrap();
+    assert!(offer.contains("a=group:BUNDLE 0 1\r\n"), "{offer}");
+    let (head, media) = offer.split_at(offer.find("m=audio").unwrap());
+    let (audio, video) = media.split_at(media.find("m=video").unwrap());
+    let alone = |mid: &str| head.replace("BUNDLE 0 1", &format!("BUNDLE {mid}"));
+
+    let audio = world.peers[0].answer(now, &format!("{}{audio}", alone("0")));
+    let video = world.peers[1].answer(now, &format!("{}{video}", alone("1")));
+    let ((session, audio), (_, video)) = (halves(&audio), halves(&video));
+    let answer = format!("{session}{audio}{video}");
+    world
+        .session
+        .set_remote(now, &answer, DescriptionKind::Answer, "tag")
+        .unwrap();
+    world.connect();
+
+    let now = world.now;
+    world.session.open_frame_push(now, line, PUSH).unwrap();
+    for number in 0..25 {
+        let (now, pts) = (world.now, number as f64 / 25.0);
+        let data = frame(number, number == 0);
+        let target = (line, PUSH);
+        let sent = world
+            .session
+            .push_frame(now, target, VideoCodec::Vp8, pts, &data);
+        assert!(sent.unwrap());
+        world.run(Duration::from_millis(40));
+    }
+    let whole = |peer: &peer::Peer| peer.received.iter().filter(|one| one.marker).count();
+    assert_eq!(whole(&world.peers[1]), 25);
+    assert_eq!(shown(&world.peers[0]), 0);
+    let (ours, theirs) = world.talk(25);
+    assert!(ours >= 24 && theirs >= 24, "{ours} {theirs}");
+    assert_eq!(world.astray, 0);
+}

@@ -66,7 +66,7 @@ function outcome(ask) {
 }
 
 export const jssip = {
-  start({ ws, uri, password, answerHz, refuse, rings, relay }) {
+  start({ ws, uri, password, answerHz, refuse, rings, relay, bundles = true }) {
     if (relay) {
       const { port, username, credential } = relay;
       const server = { urls: `turn:127.0.0.1:${port}?transport=udp`, username, credential };
@@ -83,6 +83,11 @@ export const jssip = {
     agent.on("newRTCSession", async ({ session: made, originator }) => {
       adopt(made);
       if (originator !== "remote") return;
+      if (!bundles) {
+        made.on("sdp", (event) => {
+          if (event.originator === "remote") event.sdp = withoutBundle(event.sdp);
+        });
+      }
       note("incoming", { from: String(made.remote_identity.uri) });
       if (refuse) made.terminate({ status_code: refuse });
       else if (!rings) made.answer({ mediaStream: await toneStream(answerHz ?? 440), pcConfig });

@@ -34,6 +34,8 @@ module g711.so
 module g722.so
 module srtp.so
 module dtls_srtp.so
+module ice.so
+rtcp_mux {rtcp_mux}
 module ausine.so
 module aufile.so
 module sndfile.so
@@ -54,7 +56,7 @@ video_bitrate 400000
 video_fps 15
 videnc_format yuv420p
 """
-ACCOUNT = "<sip:baresip@127.0.0.1>;answermode={answer};audio_codecs={codecs};ptime=20;regint=0{security}\n"
+ACCOUNT = "<sip:baresip@127.0.0.1>;answermode={answer};audio_codecs={codecs};ptime=20;regint=0{security}{nat}\n"
 
 
 class Baresip:
@@ -145,6 +147,7 @@ async def open_baresip(
     answers: bool = True,
     security: str = "",
     video: str = "",
+    ice: bool = False,
 ) -> AsyncIterator[Baresip]:
     """Start baresip in `folder` and end it on leaving.
 
@@ -155,6 +158,7 @@ async def open_baresip(
         answers: It takes calls by itself.
         security: "srtp", "dtls_srtp", …; empty: none.
         video: "vp8" or "vp9": it sends a test picture; empty: no video.
+        ice: It finds its way by ICE, a path for each line and RTCP beside RTP.
     """
     sip_port = _free_port()
     control_port = _free_port()
@@ -165,6 +169,7 @@ async def open_baresip(
         folder=folder,
         modules=modules,
         control_port=control_port,
+        rtcp_mux="yes" if ice else "no",
     )
     if video:
         config += VIDEO.format(codec=video)
@@ -173,6 +178,7 @@ async def open_baresip(
         answer="auto" if answers else "manual",
         codecs=codecs,
         security=f";mediaenc={security}" if security else "",
+        nat=";medianat=ice" if ice else "",
     )
     (folder / "accounts").write_text(account)
     (folder / "contacts").write_text("")

@@ -96,7 +96,8 @@ class Browser:
             uri: Address of record.
             password: For digest.
             options: `library` (jssip, sipjs), `answerHz`, `refuse` (a status), `rings` (no answer),
-                `relay` (its port, username and credential: media go by it only; jssip).
+                `relay` (its port, username and credential: media go by it only; jssip), `bundles`
+                (false: it reads no BUNDLE in what it is offered; jssip).
         """
         await self.call("start", {"ws": ws, "uri": uri, "password": password, **options})
         await self.until("look", lambda look: look["registered"])

@@ -75,8 +75,8 @@ impl Engine {
         let (known, lost) =
             slot.command(|open| Ok((open.relay_names(), open.forget_lost_relays())))?;
         match &self.mode {
-            Mode::Live(live) => live.release_relays(&slot, &lost),
-            Mode::Driven(driven) => lock(driven).release_relays(&lost),
+            Mode::Live(live) => live.release_sockets(&slot, &lost),
+            Mode::Driven(driven) => lock(driven).release_sockets(&lost),
         }
         let (mut relays, mut failures) = (Vec::new(), Vec::new());
         for server in gathering.relays {

@@ -1,6 +1,6 @@
 //! Another transport for a session whose offer was refused.
 
-use super::Engine;
+use super::{Engine, Mode, lock};
 use crate::MediaError;
 use crate::session::TransportKind;
 
@@ -18,6 +18,20 @@ impl Engine {
     ) -> Result<(), MediaError> {
         self.command(session, |session, now| {
             session.change_transport(now, kind, accepts)
-        })
+        })?;
+        self.release_idle(session)
+    }
+
+    /// Closes sockets of lines that share a transport now, or will have another.
+    pub(super) fn release_idle(&self, session: u64) -> Result<(), MediaError> {
+        let slot = self.slot(session)?;
+        let idle = slot.command(|open| Ok(open.take_idle_sockets()))?;
+        if !idle.is_empty() {
+            match &self.mode {
+                Mode::Live(live) => live.release_sockets(&slot, &idle),
+                Mode::Driven(driven) => lock(driven).release_sockets(&idle),
+            }
+        }
+        Ok(())
     }
 }

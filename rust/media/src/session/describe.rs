@@ -123,6 +123,7 @@ impl Session {
         if let Some(Transport::Ice(ice)) = &mut self.transport {
             ice.cancel_restart();
         }
+        self.cancel_line_restarts();
         self.offer_answer.rollback();
     }
 

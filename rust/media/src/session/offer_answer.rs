@@ -5,6 +5,7 @@
 //! tells `create_offer` and `create_answer` what the transport's own half is.
 
 mod choosing;
+mod own_ways;
 mod placing;
 
 use super::audio_format::AudioSettings;
@@ -161,9 +162,10 @@ impl OfferAnswer {
         let index = self.index.unwrap_or(0);
         let remote = self.remote.as_ref();
         let mid = offered_mid(self.settings.kind, self.mid.as_deref(), index, remote);
-        let further = self
+        let mut further = self
             .further
             .offering(index, remote, &payload_types, mid.is_some());
+        further.offer_own_ways(&self.own_ways_at(local));
         let body = write_offer(&Offering {
             settings: &self.settings,
             local,

@@ -135,6 +135,7 @@ impl Session {
                 self.is_lite,
             )?)
         } else {
+            self.leave_all_homes();
             None
         };
         self.settings.transport = kind;

@@ -31,6 +31,8 @@ pub(crate) struct Videos {
     random: Random,
     /// Sockets of lines that have their own.
     homes: Vec<Home>,
+    /// Sockets that were let go of, to be closed.
+    idle: Vec<SocketAddr>,
 }
 
 impl Videos {
@@ -40,6 +42,7 @@ impl Videos {
             arrivals: Arrivals::default(),
             random: Random::new(seed),
             homes: Vec::new(),
+            idle: Vec::new(),
         }
     }
 

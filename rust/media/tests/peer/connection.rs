@@ -58,6 +58,13 @@ impl Lines {
         digits_hz: 0,
     };
 
+    /// None of its own: it takes what is offered.
+    pub(crate) const NONE: Self = Self {
+        audio: false,
+        video: false,
+        digits_hz: 0,
+    };
+
     /// Audio, with digits at one clock only.
     pub(crate) fn with_digits(digits_hz: u32) -> Self {
         Self {

@@ -10,6 +10,7 @@ mod bringing;
 mod exchange;
 mod formats;
 mod mids;
+mod own_ways;
 mod reading;
 mod wishes;
 mod writing;
@@ -92,6 +93,8 @@ pub struct Line {
     place: Option<usize>,
     /// It has had one: it may have sockets and has sent, so it is used again and never forgotten.
     is_used: bool,
+    /// Our offer names a transport of its own, for a far end that does not bundle.
+    offers_own_way: bool,
     mid: Option<String>,
     own: Formats,
 }
@@ -208,6 +211,7 @@ impl FurtherLines {
             agreed: None,
             place: None,
             is_used: false,
+            offers_own_way: false,
             mid: None,
             own: Formats::new(),
         });
@@ -284,7 +288,8 @@ impl FurtherLines {
     fn take_offered(&mut self, exchange: Exchange<'_>, place: usize, media: &Media) {
         let codecs = std::mem::take(&mut self.codecs);
         let known = self.lines.iter().position(|line| line.place == Some(place));
-        let before = known.and_then(|known| self.lines[known].agreed.as_ref());
+        let before = known.map(|known| self.lines[known].before());
+        let before = before.unwrap_or_default();
         let read = reading::read(exchange, media, before, |theirs| {
             let chosen = formats::choose(&codecs, theirs);
             (chosen.clone(), chosen)
@@ -347,7 +352,7 @@ impl FurtherLines {
         for line in &mut next.lines {
             let Some(place) = line.place else { continue };
             let media = exchange.description.media.get(place);
-            let (own, before) = (&line.own, line.agreed.as_ref());
+            let (own, before) = (&line.own, line.before());
             let read = media.and_then(|media| {
                 reading::read(exchange, media, before, |theirs| {
                     formats::taken(own, theirs)

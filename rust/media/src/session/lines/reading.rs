@@ -82,14 +82,22 @@ impl Extensions {
     }
 }
 
+/// What is known of a line before a description is read.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Before<'a> {
+    /// What was agreed about it.
+    pub(super) agreed: Option<&'a AgreedLine>,
+    /// Our offer names a transport of its own.
+    pub(super) offers_own_way: bool,
+}
+
 /// Reads an m-line; None where it is refused, or nothing in it suits us.
 ///
-/// `choose` gives, of the far end's formats, those to send with and those to receive; `before` is
-/// what was agreed about the line.
+/// `choose` gives, of the far end's formats, those to send with and those to receive.
 pub(super) fn read(
     exchange: Exchange<'_>,
     media: &Media,
-    before: Option<&AgreedLine>,
+    before: Before<'_>,
     choose: impl FnOnce(&Formats) -> (Formats, Formats),
 ) -> Option<AgreedLine> {
     let description = exchange.description;
@@ -137,11 +145,12 @@ pub(super) fn is_bundled(exchange: Exchange<'_>, media: &Media) -> bool {
 fn own_transport(
     exchange: Exchange<'_>,
     media: &Media,
-    before: Option<&AgreedLine>,
+    before: Before<'_>,
 ) -> Option<RemoteTransport> {
-    let before = before.and_then(|agreed| agreed.transport.as_ref());
-    // Over ICE we offer a bundle: who answers without it has no port of ours.
-    if exchange.kind == TransportKind::Ice && !exchange.is_offer && before.is_none() {
+    let agreed = before.agreed.and_then(|agreed| agreed.transport.as_ref());
+    // What we offered in the bundle alone has no port of ours outside of it.
+    let has_way = exchange.is_offer || agreed.is_some() || before.offers_own_way;
+    if exchange.kind == TransportKind::Ice && !has_way {
         return None;
     }
     let theirs = Author {
@@ -149,7 +158,7 @@ fn own_transport(
         media,
         is_offer: exchange.is_offer,
     };
-    let established = before.and_then(RemoteTransport::is_dtls_client);
+    let established = agreed.and_then(RemoteTransport::is_dtls_client);
     line_transport(exchange.kind, theirs, established).ok()
 }
 

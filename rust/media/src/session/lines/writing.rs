@@ -48,7 +48,7 @@ pub(in crate::session) fn write_offered(
         .and_then(|remote| Some((remote, remote.media.get(place)?)));
     let in_use = theirs.filter(|_| found.agreed.is_some());
     let protocol = offered_protocol(writing.settings, in_use);
-    let is_alone = writing.settings.kind != TransportKind::Ice || found.is_alone();
+    let is_alone = found.has_own_way(writing.settings.kind);
     let Some((local, port)) = home(writing, found.number, is_alone, !writing.is_bundled) else {
         return false;
     };
@@ -78,6 +78,8 @@ pub(in crate::session) fn write_offered(
         write_offered_keys(out, local, in_use.map(|(_, media)| media));
     } else {
         write_ice_of_bundle(out, local, writing.role);
+    }
+    if local.ice.is_some() {
         let agreed = found.agreed.as_ref().map(|agreed| agreed.extensions);
         write_extensions(out, agreed.unwrap_or_else(Extensions::offered));
     }

@@ -10,7 +10,7 @@ use crate::session::lines::Line;
 use crate::session::negotiation::TransportKind;
 use crate::session::offer_answer::LocalMedia;
 use crate::session::transports::{give_remote, kind_of, open_transport};
-use crate::transport::Transport;
+use crate::transport::{IceDescription, Transport};
 
 /// The sockets of a line.
 pub(in crate::session) struct Home {
@@ -26,6 +26,11 @@ impl Videos {
         let line = self.lines.iter().find(|line| line.number == home.number);
         let at_work = line.and_then(|line| line.transport.as_ref());
         home.waiting.as_ref().or(at_work).map(kind_of)
+    }
+
+    fn leave_homes(&mut self, is_left: impl Fn(&Home) -> bool) {
+        let left = self.homes.extract_if(.., |home| is_left(home));
+        self.idle.extend(left.flat_map(|home| home.locals));
     }
 
     /// The home that a socket belongs to.
@@ -87,19 +92,21 @@ impl Session {
         agreed.map_or(self.settings.transport, |agreed| agreed.transport.kind())
     }
 
-    fn lines_alone(&self) -> impl Iterator<Item = u64> {
-        let is_shared = self.kind_of_lines() == TransportKind::Ice;
-        let lines = self.offer_answer.lines().iter();
-        let alone = lines.filter(move |line| !is_shared || line.is_alone());
-        alone.map(|line| line.number)
+    fn lines_alone(&self) -> Vec<u64> {
+        // A line by itself has no relay: it would tell where we are.
+        if self.is_by_relays() {
+            return Vec::new();
+        }
+        self.offer_answer.lines_alone()
     }
 
     /// Lines that need sockets of their own before the next description, and for which transport.
     pub(crate) fn lines_without_sockets(&self) -> (TransportKind, Vec<u64>) {
         let homes = || self.videos.iter().flat_map(|videos| &videos.homes);
         let has = |number: u64| homes().any(|home| home.number == number);
-        let lines = self.lines_alone().filter(|number| !has(*number));
-        (self.kind_of_lines(), lines.collect())
+        let mut lines = self.lines_alone();
+        lines.retain(|number| !has(*number));
+        (self.kind_of_lines(), lines)
     }
 
     /// Gives a line the addresses of its sockets: RTP and RTCP, or all candidates.
@@ -117,10 +124,7 @@ impl Session {
     /// Makes the transports that a description of ours is to speak of.
     pub(in crate::session) fn fit_homes(&mut self, now: Instant) -> Result<(), MediaError> {
         let kind = self.kind_of_lines();
-        let alone: Vec<u64> = self.lines_alone().collect();
-        if self.is_by_relays() {
-            return Ok(());
-        }
+        let alone = self.lines_alone();
         let Some(videos) = &mut self.videos else {
             return Ok(());
         };
@@ -135,6 +139,28 @@ impl Session {
         Ok(())
     }
 
+    /// Lets go of sockets that were offered for lines which the far end has bundled, or which were
+    /// bound for another transport: the addresses to be closed.
+    pub(crate) fn take_idle_sockets(&mut self) -> Vec<SocketAddr> {
+        let is_over = self.offer_answer.is_settled() && self.kind_of_lines() == TransportKind::Ice;
+        let Some(videos) = &mut self.videos else {
+            return Vec::new();
+        };
+        if is_over {
+            let lines = videos.lines.iter().filter(|line| line.transport.is_some());
+            let at_work: Vec<u64> = lines.map(|line| line.number).collect();
+            videos.leave_homes(|home| !at_work.contains(&home.number));
+        }
+        std::mem::take(&mut videos.idle)
+    }
+
+    /// Has lines bound anew: the next offer is over another transport.
+    pub(in crate::session) fn leave_all_homes(&mut self) {
+        if let Some(videos) = &mut self.videos {
+            videos.leave_homes(|_| true);
+        }
+    }
+
     /// Looks for the paths of lines anew in the next offer.
     pub(in crate::session) fn restart_lines(&mut self) -> Result<(), MediaError> {
         for line in self.videos.iter_mut().flat_map(|videos| &mut videos.lines) {
@@ -143,6 +169,15 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Forgets those restarts: their offer was refused.
+    pub(in crate::session) fn cancel_line_restarts(&mut self) {
+        for line in self.videos.iter_mut().flat_map(|videos| &mut videos.lines) {
+            if let Some(Transport::Ice(ice)) = &mut line.transport {
+                ice.cancel_restart();
+            }
+        }
     }
 
     /// What our descriptions say of lines with sockets of their own.
@@ -154,7 +189,6 @@ impl Session {
         let Some(videos) = &self.videos else {
             return Vec::new();
         };
-        // A line by itself has no relay: it would tell where we are.
         if self.is_by_relays() {
             return Vec::new();
         }
@@ -169,7 +203,11 @@ impl Session {
                 rtp_port: rtp.port(),
                 rtcp_port: home.locals.get(1).unwrap_or(rtp).port(),
                 ice: match transport {
-                    Transport::Ice(ice) => Some(self.ice_media(ice, is_offer)),
+                    // Nothing is gathered for a line by itself: no candidate is to come.
+                    Transport::Ice(ice) => Some(IceDescription {
+                        is_complete: true,
+                        ..self.ice_media(ice, is_offer)
+                    }),
                     _ => None,
                 },
                 fingerprint: matches!(transport, Transport::Dtls(_))
