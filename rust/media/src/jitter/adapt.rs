@@ -5,6 +5,7 @@
 //! a block's length shifts what is left over from pull to pull, until one packet more or less is
 //! taken. So a change goes on until the margin is within its bounds, which are wider than a frame.
 
+use super::ring::Content;
 use super::{FRAME_MS, JitterBuffer, stretch};
 use crate::level::level_dbov;
 
@@ -25,6 +26,10 @@ const REST_LATE: u32 = 5;
 const REST_EARLY: u32 = 2;
 /// Blocks under this level may be cut or repeated freely.
 const QUIET_DBOV: f64 = -50.0;
+/// After so many quiet blocks in a row, the margin is brought to its aim if that gains this much:
+/// what was late when the line was young, or has been mended since, is not kept for the whole call.
+const SILENCE_BLOCKS: u32 = 10;
+const LEAST_GAIN: f64 = 0.008;
 /// Weight of a new packet in the mean.
 const SMOOTHING: f64 = 1.0 / 16.0;
 /// So many recent losses make it worth while to wait for the packet that repairs them.
@@ -107,6 +112,48 @@ impl JitterBuffer {
         let change = block.len() as i64 - before as i64;
         self.statistics.inserted_samples += change.max(0).unsigned_abs();
         self.statistics.removed_samples += change.min(0).unsigned_abs();
+    }
+
+    pub(super) fn note_quiet(&mut self, block: &[i16]) {
+        let is_quiet = level_dbov(block) < QUIET_DBOV;
+        self.quiet_blocks = if is_quiet { self.quiet_blocks + 1 } else { 0 };
+    }
+
+    /// Leaves out a frame of a silence that waits longer than is wanted; returns how long the pull
+    /// is put off for that, so that all gained is what was too much.
+    pub(super) fn leave_out_silence(&mut self, now: f64) -> Option<f64> {
+        let gain = self.gain_in_silence(now)?;
+        self.play(now);
+        // The one that ends the silence is played, by the pull that follows.
+        if self.quiet_blocks == 0 || self.ready.len() != self.frame_samples {
+            return None;
+        }
+        self.ready.clear();
+        self.runs.clear();
+        self.quiet_blocks = 0;
+        self.margin.begin_anew();
+        self.statistics.removed_samples += (gain * self.rate_hz) as u64;
+        Some(f64::from(FRAME_MS) / 1000.0 - gain)
+    }
+
+    /// By how much less the next packet could wait for its pull; none but in silence, of packets
+    /// that are a frame each.
+    fn gain_in_silence(&self, now: f64) -> Option<f64> {
+        let is_calm = self.quiet_blocks >= SILENCE_BLOCKS && !self.arrivals.is_unsettled();
+        if !is_calm || !self.ready.is_empty() {
+            return None;
+        }
+        let head = self.ring.first()?;
+        let Content::Audio(payload) = &head.content else {
+            return None;
+        };
+        let is_next = self.next_sequence == Some(head.sequence);
+        let duration = self.decoder.duration_samples(payload);
+        let is_frame = duration.is_ok_and(|samples| samples == self.frame_samples);
+        let margin = now - head.timestamp as f64 / self.rate_hz - self.arrivals.fastest()?;
+        let gain = margin - self.target();
+        let frame = f64::from(FRAME_MS) / 1000.0;
+        (is_next && is_frame && gain >= LEAST_GAIN && gain < frame).then_some(gain)
     }
 
     fn change_length(&self, left: f64, excess: f64, block: &mut Vec<i16>) {

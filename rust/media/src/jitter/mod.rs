@@ -57,6 +57,8 @@ pub struct JitterBuffer {
     /// Missing packets of the last seconds; old ones count less.
     losses: f64,
     margin: Margin,
+    /// Quiet blocks in a row, up to the last one played.
+    quiet_blocks: u32,
     was_concealing: bool,
     /// Samples played and concealed in the second that runs.
     second: (usize, usize),
@@ -91,6 +93,7 @@ impl JitterBuffer {
             is_silence_told: false,
             losses: 0.0,
             margin: Margin::default(),
+            quiet_blocks: 0,
             was_concealing: false,
             second: (0, 0),
             ready: Vec::new(),

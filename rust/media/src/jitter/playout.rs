@@ -14,6 +14,7 @@ const PAUSE_MS: usize = 120;
 const STEP_MS: i64 = 5;
 /// More than seconds as a float are off by.
 const ROUNDING: Duration = Duration::from_micros(1);
+const FRAME: f64 = FRAME_MS as f64 / 1000.0;
 /// Each packet that is played makes earlier losses count this much less: half after 14 s.
 const FORGETTING: f64 = 0.999;
 
@@ -109,19 +110,26 @@ impl JitterBuffer {
         due
     }
 
-    /// The moment to pull at in place of `now`, where a spurt begins less than a frame after it:
-    /// its packets then wait for as long as is wanted, and not up to a frame longer.
+    /// The moment to pull at in place of `now`, less than a frame after it: where a spurt begins,
+    /// or in silence, from which a frame is left out then. Packets so wait for as long as is
+    /// wanted, and not up to a frame longer.
     #[must_use]
     pub fn better_moment(&mut self, now: Instant) -> Option<Instant> {
-        let head = self
-            .ring
-            .first()
-            .filter(|_| !self.is_playing && self.ready.is_empty())?;
-        let due = matches!(head.content, Content::Audio(_)).then(|| self.due(head))?;
-        let frame = f64::from(FRAME_MS) / 1000.0;
-        let wait = due - self.seconds(now);
+        let time = self.seconds(now);
+        let wait = if self.is_playing {
+            self.leave_out_silence(time)?
+        } else {
+            self.wait_for_spurt(time)?
+        };
         // Rounded up: asked again then, the answer is none.
-        (wait > 0.0 && wait < frame).then(|| now + Duration::from_secs_f64(wait) + ROUNDING)
+        Some(now + Duration::from_secs_f64(wait) + ROUNDING)
+    }
+
+    fn wait_for_spurt(&self, now: f64) -> Option<f64> {
+        let head = self.ring.first().filter(|_| self.ready.is_empty())?;
+        let due = matches!(head.content, Content::Audio(_)).then(|| self.due(head))?;
+        let wait = due - now;
+        (wait > 0.0 && wait < FRAME).then_some(wait)
     }
 
     /// How much earlier than the first the tightest packet of a spurt is wanted, in seconds, where
@@ -138,7 +146,7 @@ impl JitterBuffer {
         (self.frame_samples - a) as f64 / self.rate_hz
     }
 
-    fn play(&mut self, now: f64) {
+    pub(super) fn play(&mut self, now: f64) {
         let Some(packet) = self.ring.pop_first() else {
             return;
         };
@@ -160,6 +168,7 @@ impl JitterBuffer {
         }
         self.last_duration = block.len();
         self.next_timestamp = packet.timestamp + block.len() as i64;
+        self.note_quiet(&block);
         self.adapt(now, packet.timestamp, &mut block);
         self.was_concealing = false;
         self.add(Kind::Heard, &block);

@@ -7,6 +7,8 @@ use crate::codec::{CodecKind, Encoder, OpusSettings};
 use crate::level::level_dbov;
 use std::time::Duration;
 
+const FRAME: Duration = Duration::from_millis(20);
+
 fn noise(count: usize) -> Vec<i16> {
     let mut random = crate::random::Random::new(3);
     (0..count)
@@ -121,4 +123,51 @@ fn concealment_is_counted_by_the_second() {
 
     assert_eq!(shares, [0.0, 0.1, 0.0, 0.0]);
     assert_eq!(buffer.statistics().concealed_seconds, 1);
+}
+
+/// Loud frames, then silence, then loud ones, the first of them late; pulled as a session does.
+/// Returns the delay in the middle of each.
+fn delays_after_a_late_beginning(late: Duration) -> ([f64; 3], JitterStatistics) {
+    let decoder = Decoder::new(CodecKind::Pcmu).unwrap();
+    let mut buffer = JitterBuffer::new(decoder, JitterSettings::default());
+    let start = origin();
+    let (mut due, mut delays, mut heard) = (start + late, [0.0; 3], Vec::new());
+    for number in 0..300_u16 {
+        let arrival =
+            start + FRAME * u32::from(number) + if number == 0 { late } else { Duration::ZERO };
+        while due < arrival {
+            due = buffer.better_moment(due).unwrap_or_else(|| {
+                buffer.pull(due, &mut heard);
+                due + FRAME
+            });
+        }
+        let payload = if number / 100 == 1 { 0xff } else { 0x90 };
+        let timestamp = u32::from(number) * 160;
+        buffer.push(arrival, 1, number, timestamp, &[payload; 160]);
+        if number % 100 == 50 {
+            delays[usize::from(number / 100)] = buffer.statistics().delay;
+        }
+    }
+    (delays, buffer.statistics())
+}
+
+#[test]
+fn a_delay_that_was_too_long_from_the_beginning_falls_in_the_first_silence() {
+    let (delays, statistics) = delays_after_a_late_beginning(Duration::from_millis(9));
+
+    let [before, silent, after] = delays.map(|delay| (delay * 1e4).round() / 10.0);
+    assert_eq!((before, after), (21.0, 12.0), "{silent}");
+    assert_eq!(statistics.removed_samples, 72);
+    assert_eq!(
+        statistics.concealed_samples + statistics.inserted_samples,
+        0
+    );
+}
+
+#[test]
+fn a_delay_that_is_hardly_too_long_is_left_alone() {
+    let (delays, statistics) = delays_after_a_late_beginning(Duration::from_millis(7));
+
+    assert!((delays[2] - 0.019).abs() < 1e-4, "{delays:?}");
+    assert_eq!(statistics.removed_samples, 0);
 }

@@ -15,7 +15,7 @@ pub struct JitterSettings {
 impl Default for JitterSettings {
     fn default() -> Self {
         Self {
-            least_delay: Duration::from_millis(18),
+            least_delay: Duration::from_millis(12),
             greatest_delay: Duration::from_millis(500),
         }
     }
