@@ -17,6 +17,7 @@ DEFAULT_AUDIO_CODECS: Final = ("opus", "G722", "PCMU", "PCMA")
 _KNOWN_CODECS: Final = (*DEFAULT_AUDIO_CODECS, "L16")
 _BITRATES_BPS: Final = (6_000, 510_000)
 _COMPLEXITIES: Final = (0, 10)
+_PACKETS_MS: Final = (10, 20, 30, 40, 50, 60)
 _PLAYBACK_RATES_HZ: Final = (8_000, 48_000)
 
 
@@ -67,6 +68,17 @@ class OpusSettings:
             max_playback_rate_hz=self.max_playback_rate_hz,
             comfort_noise=comfort_noise,
         )
+
+
+def checked_packet_time(seconds: float) -> int:
+    """Return the milliseconds of audio in a packet. Raises InvalidArgumentsError."""
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    milliseconds = round(seconds * 1000, 6) if is_number else 0
+    if milliseconds not in _PACKETS_MS:
+        raise InvalidArgumentsError(
+            f"packet_time is {seconds!r}; packets hold 0.01 to 0.06 s, in steps of 0.01"
+        )
+    return int(milliseconds)
 
 
 def checked_codecs(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 
 from trivox.call._digits import Digits
+from trivox.call.codec_settings import checked_packet_time
 from trivox.errors import EngineError
 from trivox.media.engine import EngineEventKind
 from trivox.media.statistics import KnownReport, StatisticsReport, StatisticsSample, history_of
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from trivox.media.port import AudioPort
     from trivox.media.rtp_tap import RtpTap
 
-_PTIME_MS: Final = 20
 _OF_PORTS: Final = frozenset(
     {
         EngineEventKind.FRAMES_READY,
@@ -53,12 +53,16 @@ _WAITED: Final = frozenset(
 class Pending:
     """Something the engine will report the end of: a playback, a recording, tones."""
 
-    __slots__ = ("is_done", "on_done", "parked", "text")
+    __slots__ = ("error", "is_done", "on_done", "parked", "path", "text")
 
     def __init__(self) -> None:
         self.is_done = False
         self.text: str | None = None
         """What the engine said; None when the session closed first."""
+        self.path = ""
+        """The file, of a recording."""
+        self.error: str | None = None
+        """Why a recording takes nothing more, as soon as that is known."""
         self.parked = trio.lowlevel.ParkingLot()
         self.on_done: Callable[[], None] | None = None
 
@@ -163,7 +167,7 @@ class MediaLeg:
             advertised=advertised,
             codecs=settings.audio_codecs,
             dtmf=True,
-            ptime_ms=_PTIME_MS,
+            ptime_ms=checked_packet_time(settings.packet_time),
             accepts=choice.accepts,
         )
         if settings.relay_only:
@@ -269,6 +273,14 @@ class MediaLeg:
         pending = Pending()
         self._pending[kind, number] = pending
         return pending
+
+    def note_failure(self, recording: int, error: str) -> str | None:
+        """Take why a recording takes nothing more; its file, None once it has ended."""
+        pending = self._pending.get((EngineEventKind.RECORDING_ENDED, recording))
+        if pending is None:
+            return None
+        pending.error = error
+        return pending.path
 
     def add_port(self, port: AudioPort | RtpTap) -> None:
         """Pass the engine's events on to an audio port or a tap from now on."""

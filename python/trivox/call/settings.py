@@ -8,7 +8,12 @@ from enum import IntEnum, StrEnum
 from typing import Final, Literal, cast
 
 from trivox.call.argument_rules import checked_choice, checked_names, checked_privacy, checked_uri
-from trivox.call.codec_settings import DEFAULT_AUDIO_CODECS, OpusSettings, checked_codecs
+from trivox.call.codec_settings import (
+    DEFAULT_AUDIO_CODECS,
+    OpusSettings,
+    checked_codecs,
+    checked_packet_time,
+)
 from trivox.call.header_rules import checked_headers, checked_text
 from trivox.call.streams import LocalStream, checked_streams
 from trivox.call.transports import MEDIA_KINDS, OFFERED_KINDS, MediaKind
@@ -66,6 +71,8 @@ class CallSettings:
         extra_headers: Further headers of the INVITE or of its answer.
         audio_codecs: Encoding names in order of preference: "opus", "G722", "PCMU", "PCMA", "L16".
         opus: How Opus is encoded and wanted.
+        packet_time: Seconds of audio in a packet, 0.01 to 0.06 in steps of 0.01: what our
+            descriptions ask for (`a=ptime`), and what is sent where the far end asks for nothing.
         comfort_noise: With G.711, send what a silence sounds like in place of it, where the far
             end takes that (RFC 3389); received comfort noise is played in any case.
         media: How media travels: "auto", "webrtc", "dtls", "srtp", "optional-srtp" or "rtp". An
@@ -116,6 +123,7 @@ class CallSettings:
     extra_headers: Mapping[str, str] = field(default_factory=dict)
     audio_codecs: tuple[str, ...] = DEFAULT_AUDIO_CODECS
     opus: OpusSettings = field(default_factory=OpusSettings)
+    packet_time: float = 0.02
     comfort_noise: bool = False
     media: MediaKind = "auto"
     offered_media: tuple[str, ...] | None = None
@@ -149,6 +157,7 @@ class CallSettings:
         checked_headers(self.extra_headers)
         object.__setattr__(self, "audio_codecs", checked_codecs(self.audio_codecs))
         checked_kind(self.opus, OpusSettings, "opus")
+        checked_packet_time(self.packet_time)
         method = checked_choice(self.dtmf_method, DtmfMethod, "dtmf_method")
         object.__setattr__(self, "dtmf_method", method)
         object.__setattr__(self, "privacy", checked_privacy(self.privacy))

@@ -268,6 +268,15 @@ fn packet_times_are_kept_in_bounds() {
 }
 
 #[test]
+fn opus_has_no_packets_of_30_and_50_ms_and_takes_the_next_shorter_ones() {
+    for (asked, expected) in [(10, 10), (20, 20), (30, 20), (40, 40), (50, 40), (60, 60)] {
+        let offer = format!("{ICE_OFFER}a=ptime:{asked}\r\n");
+        let (_, agreed) = answer_to(ice_side(1), &offer);
+        assert_eq!(agreed.ptime_ms, expected, "{asked}");
+    }
+}
+
+#[test]
 fn rtcp_goes_to_the_next_port_unless_said_otherwise() {
     for (lines, expected) in [
         ("", "192.0.2.1:4001"),
