@@ -232,3 +232,12 @@ async def test_the_coroutines_of_a_channel_are_checkpoints(autojump_clock) -> No
         with assert_checkpoints():
             async with call.create_data_channel("again"):
                 pass
+
+
+async def test_channels_that_are_not_taken_are_counted(autojump_clock) -> None:
+    async with two() as (call, _, far, _):
+        assert call.statistics().connection.refused_data == 0
+        far.create_data_channel("unwanted")
+        await trio.sleep(2)
+
+        assert call.statistics().connection.refused_data == 1

@@ -78,6 +78,8 @@ class ConnectionStatistics:
         refused_srtp: Packets that failed authentication or were replayed.
         refused_candidates: ICE candidates of the far end that nobody can read, that were too many,
             or that came after others had replaced them.
+        refused_data: Parts of what came for data channels that were passed over: packets of another
+            association, beyond a bound, or of streams that nobody reads; 0 without data channels.
         malformed: Datagrams that were no packets at all.
     """
 
@@ -91,6 +93,7 @@ class ConnectionStatistics:
     refused_stun: int = 0
     refused_srtp: int = 0
     refused_candidates: int = 0
+    refused_data: int = 0
     malformed: int = 0
 
 
@@ -197,6 +200,7 @@ class StatisticsReport:
                 refused_stun=int(number("refused_stun")),
                 refused_srtp=int(number("refused_srtp")),
                 refused_candidates=int(number("refused_candidates")) + refused_candidates,
+                refused_data=int(number("refused_data")),
                 malformed=int(number("datagrams_malformed")),
             ),
             streams=tuple(map(StreamStatistics.from_figures, report.streams())),

@@ -80,6 +80,9 @@ impl Session {
             number("refused_candidates", counts.refused_candidates as f64);
             number("datagrams_malformed", counts.malformed as f64);
         }
+        if let Some(data) = &self.data {
+            number("refused_data", data.refused() as f64);
+        }
         report.extend(self.words().map(|(name, word)| (name, Value::Text(word))));
         report
     }
