@@ -33,6 +33,7 @@ from trivox.call.conference_events import (
     ActiveSpeakerChanged,
     ConferenceEnded,
     ConferenceEvent,
+    ConferenceRecordingFailed,
     MemberJoined,
     MemberLeft,
 )
@@ -81,6 +82,7 @@ from trivox.call.quality import (
     QualityLevel,
 )
 from trivox.call.recording import Recording
+from trivox.call.recording_events import RecordingFailed
 from trivox.call.remote_stream import RemoteStream
 from trivox.call.room_recording import RoomRecording
 from trivox.call.settings import CallSettings, DtmfMethod, RejectMode
@@ -195,6 +197,7 @@ __all__ = [
     "ConferenceEvent",
     "ConferenceInfo",
     "ConferenceMember",
+    "ConferenceRecordingFailed",
     "ConferenceUser",
     "Connected",
     "ConnectionStatistics",
@@ -271,6 +274,7 @@ __all__ = [
     "Reconnected",
     "Reconnecting",
     "Recording",
+    "RecordingFailed",
     "ReferredStatus",
     "RegInfo",
     "RegisteredAddress",

@@ -17,6 +17,7 @@ from trivox.call.events import DtmfReceived, FirstRtpReceived, Originator, Stats
 from trivox.call.playback import Played, begin_playback, play_out
 from trivox.call.quality import QualityIssueCleared, QualityIssueRaised, read_issue
 from trivox.call.recording import Recording
+from trivox.call.recording_events import RecordingFailed
 from trivox.call.states import Phase, Trigger
 from trivox.call.tone_events import AnswererDetected, ToneDetected, read_answerer, read_tone
 from trivox.errors import InvalidArgumentsError
@@ -269,8 +270,12 @@ class CallMedia(CallMachine):
     def _take_lost_relay(self, text: str) -> None: ...
 
     def _tell_heard(self, kind: int, number: float, text: str) -> None:
-        """Take what a detector has told of."""
+        """Take what a detector or a recording has told of."""
         match kind:
+            case EngineEventKind.RECORDING_FAILED:
+                path = self._leg.note_failure(int(number), text)
+                if path is not None:
+                    self._emit(RecordingFailed, Originator.SYSTEM, path=path, error=text)
             case EngineEventKind.INBAND_DTMF_STARTED:
                 self._leg.digits.note_key_down(INBAND)
             case EngineEventKind.INBAND_DTMF:

@@ -14,6 +14,7 @@ from trivox.call.conference_events import (
     ActiveSpeakerChanged,
     ConferenceEnded,
     ConferenceEvent,
+    ConferenceRecordingFailed,
     MemberJoined,
     MemberLeft,
 )
@@ -185,6 +186,8 @@ class Conference:
                     pending.finish(text)
                 if self._is_over and not self._recordings:
                     self._detach()
+            case EngineEventKind.RECORDING_FAILED:
+                self._note_failure(int(number), text)
             case EngineEventKind.FAILED:
                 self._end(text)
 
@@ -231,6 +234,17 @@ class Conference:
         if member is not self.active_speaker.value:
             assign(self.active_speaker, value=member)
             self._emit(ActiveSpeakerChanged, member=member)
+
+    def _note_failure(self, recording: int, error: str) -> None:
+        pending = self._recordings.get(recording)
+        if pending is None:
+            return
+        pending.error = error
+        if self._emitter.wants(ConferenceRecordingFailed):
+            at, path = trio.current_time(), pending.path
+            self._emitter.emit(
+                ConferenceRecordingFailed(at=at, conference=self, path=path, error=error)
+            )
 
     def _tell_members(self) -> None:
         assign(self.members, value=frozenset(self._members.values()))

@@ -40,6 +40,14 @@ class ActiveSpeakerChanged(ConferenceEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConferenceRecordingFailed(ConferenceEvent):
+    """A file takes nothing more, as `RecordingFailed` of a call."""
+
+    path: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConferenceEnded(ConferenceEvent):
     """It was left, or the engine failed in it; `error` says how. Nothing follows."""
 

@@ -34,6 +34,7 @@ from trivox.call.events import (
     TransferRequested,
 )
 from trivox.call.quality import QualityIssueCleared, QualityIssueRaised
+from trivox.call.recording_events import RecordingFailed
 from trivox.call.tone_events import AnswererDetected, ToneDetected
 
 
@@ -64,6 +65,7 @@ class CallEvent(Enum):
     ANSWERER_DETECTED = AnswererDetected
     QUALITY_ISSUE_RAISED = QualityIssueRaised
     QUALITY_ISSUE_CLEARED = QualityIssueCleared
+    RECORDING_FAILED = RecordingFailed
     RECONNECTING = Reconnecting
     RECONNECTED = Reconnected
     TRANSFER_REQUESTED = TransferRequested

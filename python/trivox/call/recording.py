@@ -65,7 +65,13 @@ class Recording:
         leg = self._leg
         self._number = self._start(leg)
         self._pending = leg.expect(EngineEventKind.RECORDING_ENDED, self._number)
+        self._pending.path = self.path
         return self
+
+    @property
+    def error(self) -> str | None:
+        """Why the file takes nothing more, told by `RecordingFailed` too; None while it does."""
+        return self._pending.error if self._pending is not None else None
 
     def _start(self, leg: MediaLeg) -> int:
         if self.format in _OF_VIDEO:
@@ -96,6 +102,7 @@ class Recording:
         with trio.move_on_after(DISK_LIMIT):
             error = await self._pending.wait()
             if error:
+                self.seconds = _length(self.path)
                 raise EngineError(f"the recording {self.path} failed: {error}")
             if not self.seconds:  # the call's end was first, and finalised the file
                 self.seconds = _length(self.path)

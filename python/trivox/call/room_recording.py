@@ -46,7 +46,13 @@ class RoomRecording:
         room = self._conference._open_room()  # noqa: SLF001 (shared by the package)
         self._number = self._sessions.record_room(room, self.path, self.format)
         self._pending = self._conference._expect(self._number)  # noqa: SLF001 (as above)
+        self._pending.path = self.path
         return self
+
+    @property
+    def error(self) -> str | None:
+        """Why the file takes nothing more; None while it does."""
+        return self._pending.error if self._pending is not None else None
 
     async def __aexit__(
         self,

@@ -112,6 +112,8 @@ class EngineEventKind(IntEnum):
     """A candidate of ours that no description has had is there: a fragment tells it."""
     RTP_READY = 70
     """number is the tap that has packets to take."""
+    RECORDING_FAILED = 71
+    """number is a recording that cannot be written any more, text the reason; RECORDING_ENDED comes later."""
     ACTIVE_SPEAKER = 30
     """Of a room: number is the session that speaks most, 0 for nobody."""
 

@@ -80,6 +80,8 @@ pub enum EventKind {
     LocalCandidates = 62,
     /// Number is the tap that has packets to take.
     RtpReady = 70,
+    /// Number is a recording that cannot be written any more, text the reason; it ends later.
+    RecordingFailed = 71,
 }
 
 /// One event of one session.

@@ -46,25 +46,30 @@ impl Recordings {
         lock(&self.owners).len()
     }
 
-    /// Reports those that have come to disk.
+    /// Reports those that broke, and those that have come to disk.
     pub(crate) fn poll(&self, ring: &EventRing) {
         let Some(writer) = lock(&self.writer).clone() else {
             return;
         };
-        let finished = std::iter::from_fn(|| writer.poll_finished());
-        let events: Vec<Event> = finished
-            .filter_map(|file| {
-                let session = lock(&self.owners).remove(&file.number)?;
-                let text = file.error.unwrap_or_default();
-                let number = file.number as f64;
+        let mut events: Vec<Event> = std::iter::from_fn(|| writer.poll_broken())
+            .filter_map(|broken| {
                 Some(Event {
-                    session,
-                    kind: EventKind::RecordingEnded,
-                    number,
-                    text,
+                    session: *lock(&self.owners).get(&broken.number)?,
+                    kind: EventKind::RecordingFailed,
+                    number: broken.number as f64,
+                    text: broken.error,
                 })
             })
             .collect();
+        let finished = std::iter::from_fn(|| writer.poll_finished());
+        events.extend(finished.filter_map(|file| {
+            Some(Event {
+                session: lock(&self.owners).remove(&file.number)?,
+                kind: EventKind::RecordingEnded,
+                number: file.number as f64,
+                text: file.error.unwrap_or_default(),
+            })
+        }));
         if !events.is_empty() {
             ring.push(events);
         }

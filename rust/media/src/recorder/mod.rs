@@ -10,7 +10,7 @@ mod writer;
 
 pub use pictures::Picture;
 pub use video::seconds_of_pictures;
-pub use writer::{Finished, Writer, WriterFile};
+pub use writer::{Broken, Finished, Writer, WriterFile};
 
 use crate::ogg_opus::OggError;
 use crate::resample::Resampler;

@@ -24,6 +24,22 @@ pub struct Finished {
     pub error: Option<String>,
 }
 
+/// A recording that cannot be written any more: what was written before stands.
+#[derive(Debug)]
+pub struct Broken {
+    /// The number [`WriterFile::number`] gave.
+    pub number: u64,
+    /// The path, and what the system said.
+    pub error: String,
+}
+
+/// Where the writer tells what becomes of recordings. Who is gone has no use for it.
+#[derive(Debug, Clone)]
+struct Results {
+    broken: Sender<Broken>,
+    finished: Sender<Finished>,
+}
+
 #[derive(Debug)]
 struct Open {
     number: u64,
@@ -33,12 +49,16 @@ struct Open {
 }
 
 impl Open {
-    fn write(&mut self, block: &Block) {
-        if self.error.is_none()
-            && let Err(error) = self.file.write(block)
-        {
-            self.error = Some(format!("{}: {error}", self.path.display()));
+    /// Writes a block; the first time that fails, why.
+    fn write(&mut self, block: &Block) -> Option<Broken> {
+        if self.error.is_some() {
+            return None;
         }
+        let error = self.file.write(block).err()?;
+        let error = format!("{}: {error}", self.path.display());
+        self.error = Some(error.clone());
+        let number = self.number;
+        Some(Broken { number, error })
     }
 
     fn finish(mut self, lost_blocks: u64) -> Finished {
@@ -79,18 +99,18 @@ impl Command {
     }
 }
 
-fn carry_out(command: Command, finished: &Sender<Finished>) {
+fn carry_out(command: Command, results: &Results) {
     match command {
         Command::Write(open, block) => {
-            open.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .write(&block);
+            let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(broken) = open.write(&block) {
+                let _ = results.broken.send(broken);
+            }
         }
         Command::Finish(open, lost) => {
             if let Some(open) = Arc::into_inner(open) {
                 let open = open.into_inner().unwrap_or_else(PoisonError::into_inner);
-                // A reader that is gone has no use for the result.
-                let _ = finished.send(open.finish(lost));
+                let _ = results.finished.send(open.finish(lost));
             }
         }
         Command::Stop => {}
@@ -101,7 +121,8 @@ fn carry_out(command: Command, finished: &Sender<Finished>) {
 #[derive(Debug)]
 pub struct Writer {
     queue: Option<SyncSender<Command>>,
-    finished_sender: Sender<Finished>,
+    results: Results,
+    broken: Mutex<Receiver<Broken>>,
     finished: Mutex<Receiver<Finished>>,
     next_number: AtomicU64,
     waiting_bytes: Arc<AtomicUsize>,
@@ -112,13 +133,17 @@ impl Writer {
     /// Makes a writer that writes within the call: runs in virtual time repeat exactly.
     #[must_use]
     pub fn inline() -> Self {
+        let (broken_sender, broken) = channel();
         let (finished_sender, finished) = channel();
-        let (finished, next_number) = (Mutex::new(finished), AtomicU64::new(1));
         Self {
             queue: None,
-            finished_sender,
-            finished,
-            next_number,
+            results: Results {
+                broken: broken_sender,
+                finished: finished_sender,
+            },
+            broken: Mutex::new(broken),
+            finished: Mutex::new(finished),
+            next_number: AtomicU64::new(1),
             waiting_bytes: Arc::default(),
             thread: None,
         }
@@ -128,7 +153,7 @@ impl Writer {
     pub fn threaded() -> Result<Self, RecorderError> {
         let mut writer = Self::inline();
         let (queue, commands) = sync_channel(MOST_WAITING);
-        let finished = writer.finished_sender.clone();
+        let results = writer.results.clone();
         let waiting_bytes = Arc::clone(&writer.waiting_bytes);
         let thread = std::thread::Builder::new()
             .name("trivox-recorder".into())
@@ -138,7 +163,7 @@ impl Writer {
                         return;
                     }
                     let bytes = command.bytes();
-                    carry_out(command, &finished);
+                    carry_out(command, &results);
                     waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
                 }
             })?;
@@ -166,10 +191,19 @@ impl Writer {
             number,
             open: Some(Arc::new(Mutex::new(open))),
             queue: self.queue.clone(),
-            finished: self.finished_sender.clone(),
+            results: self.results.clone(),
             waiting_bytes: Arc::clone(&self.waiting_bytes),
             lost_blocks: 0,
         })
+    }
+
+    /// Returns a recording that broke since last asked, while it is open or after.
+    pub fn poll_broken(&self) -> Option<Broken> {
+        self.broken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .try_recv()
+            .ok()
     }
 
     /// Returns a recording that was closed since last asked.
@@ -202,7 +236,7 @@ pub struct WriterFile {
     number: u64,
     open: Option<Arc<Mutex<Open>>>,
     queue: Option<SyncSender<Command>>,
-    finished: Sender<Finished>,
+    results: Results,
     waiting_bytes: Arc<AtomicUsize>,
     lost_blocks: u64,
 }
@@ -246,11 +280,11 @@ impl WriterFile {
         let Some(open) = self.open.take() else { return };
         let command = Command::Finish(open, self.lost_blocks);
         match &self.queue {
-            None => carry_out(command, &self.finished),
+            None => carry_out(command, &self.results),
             // Closing waits for room: it comes once a recording, and must not be lost.
             Some(queue) => {
                 if let Err(refused) = queue.send(command) {
-                    carry_out(refused.0, &self.finished);
+                    carry_out(refused.0, &self.results);
                 }
             }
         }
@@ -259,7 +293,7 @@ impl WriterFile {
     fn submit(&self, command: Command) -> bool {
         match &self.queue {
             None => {
-                carry_out(command, &self.finished);
+                carry_out(command, &self.results);
                 true
             }
             Some(queue) => {
