@@ -72,3 +72,15 @@ def client_fields() -> set[str]:
     """Return what `open_client` takes: its own parameters and the fields of ClientConfig."""
     own = set(inspect.signature(trivox.open_client).parameters)
     return own | set(inspect.signature(trivox.ClientConfig).parameters)
+
+
+@pytest.mark.native
+def test_the_page_about_tests_shows_one_that_runs():
+    page = (ROOT / "docs" / "testing.md").read_text()
+    found = BLOCK.search(page)
+    assert found is not None
+    names: dict[str, float] = {}
+
+    exec(compile(found[1], "testing.md", "exec"), names)
+
+    assert names["seconds"] == pytest.approx(61, abs=1.5)
