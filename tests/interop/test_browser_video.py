@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
+from tests.media.clips import make_clip
 
 import trivox
 
@@ -46,6 +47,30 @@ class Mirror:
             with event.stream.encoded_frames() as frames:
                 async for frame in frames:
                     self.frames.append(frame)
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1"])
+async def test_the_page_decodes_a_file(page, codec, tmp_path):
+    clip = make_clip(tmp_path / f"clip.{codec}", codec, size=(320, 192))
+
+    async def show(call: trivox.Call) -> None:
+        async with call, call.cancel_on_end():
+            settings = trivox.CallSettings(receive_video=True, preferred_video_codec=codec)
+            await call.answer(settings)
+            await call.wait_connected()
+            source = trivox.VideoFileSource(clip, loop=True, rate=25.0)
+            await call.add_stream(client.streams.create_video_stream(source))
+            await call.wait_ended()
+
+    async with house(page, show) as (browser, client, target):
+        await browser.call("dial", target, {"video": True})
+        await browser.status("connected")
+        # More than one round of the file: its beginning follows on its end.
+        await browser.until("pictures", lambda seen: seen["decoded"] >= 60, 60)
+        size = await browser.call("newest")
+        await browser.call("hangup")
+
+    assert size == {"width": 320, "height": 192}
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1"])
