@@ -234,3 +234,43 @@ def test_each_event_of_a_client_and_of_a_call_has_a_name() -> None:
         assert {kind for kind in kinds if issubclass(kind, base) and kind is not base} == {
             name.value for name in names
         }
+
+
+async def test_a_closed_client_ends_who_waits_for_it_and_keeps_nobody(
+    world, autojump_clock
+) -> None:
+    seen: list[str] = []
+
+    async def wait(name: str, wish) -> None:
+        try:
+            await wish()
+        except (StopAsyncIteration, TransportError) as error:
+            seen.append(f"{name} {type(error).__name__}")
+
+    def wishes(client):
+        (account,) = client.accounts.values()
+        events, calls = client.events(), client.incoming_calls()
+        return {
+            "events": lambda: anext(events),
+            "calls": lambda: anext(calls),
+            "state": lambda: client.state.wait_value("never"),
+            "registration": lambda: account.registration.wait_value("never"),
+        }
+
+    async with trio.open_nursery() as nursery:
+        async with world().client(accounts=[AccountConfig("sip:a@10.0.0.9")]) as client:
+            for name, wish in wishes(client).items():
+                nursery.start_soon(wait, name, wish)
+            await trio.testing.wait_all_tasks_blocked()
+    for name, wish in wishes(client).items():
+        await wait(name, wish)
+
+    assert sorted(seen) == sorted(
+        2
+        * [
+            "events StopAsyncIteration",
+            "calls StopAsyncIteration",
+            "state ConnectionInterruptedError",
+            "registration ConnectionInterruptedError",
+        ]
+    )

@@ -22,7 +22,7 @@ class Ear:
         self.port = call.audio(rate=RATE)
 
     def _drop_old(self) -> None:
-        self.port._take()
+        self.port._take(1000)
         self.port._frames.clear()
 
     async def hears(self) -> float | None:

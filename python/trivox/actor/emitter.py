@@ -30,7 +30,7 @@ class Emitter(Generic[E]):
     Args: as of `Listeners`.
     """
 
-    __slots__ = ("_last", "_subscriptions", "_waits", "listeners")
+    __slots__ = ("_has_ended", "_last", "_subscriptions", "_waits", "listeners")
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class Emitter(Generic[E]):
         self._subscriptions: list[weakref.ref[EventSubscription[E]]] = []
         self._waits: dict[EventWait[E], None] = {}
         self._last: E | None = None
+        self._has_ended = False
 
     def wants(self, kind: type[E]) -> bool:
         """Whether anybody would hear an event of this class."""
@@ -83,6 +84,13 @@ class Emitter(Generic[E]):
         """Forget the listeners: nothing is emitted any more."""
         self.listeners.abandon()
 
+    def end(self) -> None:
+        """End what reads, without a terminal event: an emitter that has none is over."""
+        self._has_ended = True
+        for subscription in self._live():
+            subscription.end()
+        self._subscriptions.clear()
+
     def finish(self, event: E) -> None:
         """Give out the terminal event; waits that want another one and subscriptions end."""
         if self._last is not None:
@@ -112,6 +120,8 @@ class Emitter(Generic[E]):
         )
         if self._last is not None:
             subscription.finish(self._last)
+        elif self._has_ended:
+            subscription.end()
         else:
             self._subscriptions.append(weakref.ref(subscription))
         return subscription

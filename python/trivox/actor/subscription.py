@@ -58,6 +58,10 @@ class EventSubscription(Generic[E]):
             self._mailbox.put(event, force=True)
         self._mailbox.close()
 
+    def end(self) -> None:
+        """End after what waits, without a terminal event. Internal."""
+        self._mailbox.close()
+
     def close(self) -> None:
         """Stop: nothing more is queued, what waits is dropped, a reader is let go."""
         self._mailbox.close(discard=True)

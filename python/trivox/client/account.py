@@ -264,6 +264,11 @@ class Account:
         """Call from this account; see `Client.dial`."""
         return self._host.dial(destination, settings, account=self)
 
+    def _end_waits(self, error: Exception) -> None:
+        """End who waits for a state that cannot come: the client is closed."""
+        for watchable in (self._registration, self._expires_at):
+            watchable.observers().close(error)
+
     def _take_change(self, flow: RegistrationFlow, change: RegistrationChanged) -> None:
         """Take that one flow went on: the account is registered while one of them is."""
         if change.state is RegistrationState.FAILED and change.status in _UNAUTHENTIC:

@@ -32,13 +32,14 @@ from trivox.client.arrivals import Arrivals
 from trivox.client.config import described
 from trivox.client.dialling import Dialling
 from trivox.client.outside import ask_outside
+from trivox.client.routes import IS_CLOSED
 from trivox.client.serving import Handler, serve
 from trivox.client.states import ClientState
 from trivox.client.streams import StreamManager
 from trivox.client.takers import IncomingCalls
 from trivox.client.targets import target_of
 from trivox.client.wiring import Wiring
-from trivox.errors import RequiredParameterError
+from trivox.errors import ConnectionInterruptedError, RequiredParameterError
 from trivox.errors.checks import checked_kind
 
 if TYPE_CHECKING:
@@ -334,6 +335,14 @@ class Client(ClientSubscribing, ClientMessaging, ClientJoining, ClientListening)
         self._wiring.routes.is_closed = True
         self._wiring.exchange.abandon()
         assign(self._state, ClientState.DISCONNECTED)
+        self._end_waits(ConnectionInterruptedError(IS_CLOSED))
+
+    def _end_waits(self, error: Exception) -> None:
+        """End who waits for what cannot come any more."""
+        self._emitter.end()
+        for account in self._accounts.values():
+            account._end_waits(error)
+        self._state.observers().close(error)
 
     async def _wait_empty(self) -> None:
         await trio.lowlevel.checkpoint()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _MOST_ROUTES: Final = 1024
 """Routes remembered; they are forgotten together when there are more."""
+IS_CLOSED: Final = "the client is closed: open a new one"
 
 
 @final
@@ -64,7 +65,7 @@ class Routes:
             named_by: Flow and source of the message that named the target; None: the program did.
         """
         if self.is_closed:
-            raise ConnectionInterruptedError("the client is closed: open a new one")
+            raise ConnectionInterruptedError(IS_CLOSED)
         config = self._config
         if account is None:
             proxy = config.outbound_proxy
@@ -93,7 +94,7 @@ class Routes:
     async def to_registrar(self, account: Account, proxy: str | None) -> Route:
         """Resolve the registrar or the proxy before it."""
         if self.is_closed:
-            raise ConnectionInterruptedError("the client is closed: open a new one")
+            raise ConnectionInterruptedError(IS_CLOSED)
         await account.secrets.prepare()
         proxy = proxy or self._config.outbound_proxy
         return await self._route_by(account.registrar, account, None, proxy)

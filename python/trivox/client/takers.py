@@ -46,6 +46,7 @@ class Takers:
     def __init__(self) -> None:
         self._takers: list[Taker] = []
         self._waiting: deque[Call] = deque()
+        self._is_closed = False
 
     def __bool__(self) -> bool:
         """Whether there is any consumer, free or not."""
@@ -57,7 +58,10 @@ class Takers:
         return self._free() is not None
 
     def add(self, taker: Taker) -> None:
-        """Add a consumer; it gets what waits."""
+        """Add a consumer; it gets what waits, and ends at once when no more calls come."""
+        if self._is_closed:
+            taker.close()
+            return
         self._takers.append(taker)
         self.note_free()
 
@@ -96,7 +100,8 @@ class Takers:
         self.note_free()
 
     def close(self) -> None:
-        """Close all consumers."""
+        """Close all consumers, those that are yet to come too."""
+        self._is_closed = True
         for taker in tuple(self._takers):
             taker.close()
 
@@ -143,7 +148,7 @@ class IncomingCalls:
             if self._takers:
                 self._takers.offer(call)
             else:
-                call._refuse(503, (("Retry-After", "5"),))
+                call._refuse(503, call._host.retry_after)
         self._parked.unpark_all()
 
     def __aiter__(self) -> IncomingCalls:
