@@ -112,3 +112,14 @@ def test_timeouts_and_network_errors_are_the_builtin_kinds_too() -> None:
     assert issubclass(errors.CallTransferTimeoutError, TimeoutError)
     assert issubclass(errors.InvalidArgumentsError, ValueError)
     assert issubclass(errors.ParseError, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("5", 5.0), (" 120 (a meeting)", 120.0), ("soon", None), ("9" * 20, None)],
+)
+def test_a_refusal_tells_when_to_come_back(value, seconds) -> None:
+    error = call_failed(503, "Service Unavailable", headers={"Retry-After": value})
+
+    assert error.retry_after == seconds
+    assert ("asks to wait" in str(error)) == (seconds is not None)

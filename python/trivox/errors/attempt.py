@@ -1,10 +1,12 @@
 """Why a call was not established, by the status that ended the attempt."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from trivox.errors.call import CallError
 
+_RETRY_AFTER: Final = re.compile(r"\s*([0-9]{1,9})(?![0-9])")
 Headers = Mapping[str, str]
 """The headers of the response that caused an error, as the call saw them."""
 
@@ -16,6 +18,7 @@ class CallFailedError(CallError):
         sip_code: The status that ended the attempt; 0 when no response said so.
         reason: Its reason phrase, or what happened here.
         headers: The headers of that response.
+        retry_after: Seconds its Retry-After asks to wait; None where it has none (RFC 3261 §20.33).
     """
 
     def __init__(
@@ -27,10 +30,17 @@ class CallFailedError(CallError):
         headers: Headers | None = None,
         call_id: str | None = None,
     ) -> None:
-        super().__init__(message or _failure_text(sip_code, reason), call_id=call_id)
+        wait = _RETRY_AFTER.match((headers or {}).get("Retry-After", ""))
+        self.retry_after = float(wait[1]) if wait else None
+        super().__init__(message or self._text(sip_code, reason), call_id=call_id)
         self.sip_code = sip_code
         self.reason = reason
         self.headers: Headers = dict(headers or {})
+
+    def _text(self, sip_code: int, reason: str) -> str:
+        text = _failure_text(sip_code, reason)
+        wait = self.retry_after
+        return text if wait is None else f"{text}; it asks to wait {wait:g} s"
 
 
 class BusyError(CallFailedError, advice="try again later"):
