@@ -546,8 +546,8 @@ class MediaEngine:
     def close_rtp_tap(self, tap: int) -> None: ...
     def take_rtp(
         self, tap: int, limit: int
-    ) -> tuple[list[tuple[float, int, bool, int, int, int, bytes]], int]:
-        """(seconds, payload type, marker, sequence, timestamp, ssrc, payload); how many were lost."""
+    ) -> tuple[list[tuple[float, int, bool, int, int, int, bytes, str]], int]:
+        """(seconds, payload type, marker, sequence, timestamp, ssrc, payload, codec); how many were lost."""
     def open_audio(
         self, session: int, rate_hz: int, frame_ms: int, batch: int, ahead: float = 0.2
     ) -> int:

@@ -38,6 +38,7 @@ async def test_packets_are_told_of_in_batches_and_taken_in_order(
     assert [packet[0] for packet in packets] == sorted(packet[0] for packet in packets)
     assert len({(packet[1], packet[5]) for packet in packets}) == 1
     assert all(packet[6] for packet in packets)
+    assert {packet[7] for packet in packets} == {"opus" if made.transport == "ice" else "PCMU"}
 
 
 async def test_a_closed_tap_is_told_of_nothing(made: Made, autojump_clock: MockClock) -> None:

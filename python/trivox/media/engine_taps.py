@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, TypeAlias
 
-TappedPacket: TypeAlias = tuple[float, int, bool, int, int, int, bytes]
-"""(seconds, payload type, marker, sequence, timestamp, ssrc, payload)."""
+TappedPacket: TypeAlias = tuple[float, int, bool, int, int, int, bytes, str]
+"""(seconds, payload type, marker, sequence, timestamp, ssrc, payload, codec)."""
 
 
 class TapSessions(Protocol):

@@ -31,7 +31,9 @@ class RtpPacket:
         sequence: 16 bits. Packets come in the order of their arrival, with gaps and copies.
         timestamp: 32 bits, in units of the payload's clock.
         ssrc: The source.
-        payload: Without header, extensions and padding.
+        payload: Without header, extensions and padding: of audio one encoded frame.
+        codec: What it is, by the descriptions: "opus", "PCMU", "telephone-event" (RFC 4733), "CN"
+            (RFC 3389); "" for a payload type that nobody has agreed on, which is not heard.
     """
 
     at: float
@@ -41,6 +43,7 @@ class RtpPacket:
     timestamp: int
     ssrc: int
     payload: bytes
+    codec: str = ""
 
 
 @final

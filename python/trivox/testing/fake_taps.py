@@ -49,6 +49,10 @@ class FakeTaps:
     @abstractmethod
     def _at(self, moment: float, action: Callable[[], None]) -> None: ...
 
+    @abstractmethod
+    def agreed_codecs(self, session: int) -> list[tuple[str, str, int, int]]:
+        """Return what the descriptions name, the audio's first."""
+
     def open_rtp_tap(self, session: int, *, batch: int) -> int:
         """Subscribe; packets of silence come once the session is connected."""
         self._session(session)
@@ -74,10 +78,11 @@ class FakeTaps:
         whole = int((self._now - start) / _STEP + _NEAR)
         numbers = range(own.taken, min(whole, own.taken + limit))
         own.taken += len(numbers)
+        (_, codec, _, _), *_ = self.agreed_codecs(own.session)
         silence = b"\xff" * _SAMPLES
         return [
-            (number * _STEP, 0, number == 0, number & 0xFFFF, number * _SAMPLES, tap, silence)
-            for number in numbers
+            (at * _STEP, 0, at == 0, at & 0xFFFF, at * _SAMPLES, tap, silence, codec)
+            for at in numbers
         ], 0
 
     def _tick_tap(self, number: int) -> None:

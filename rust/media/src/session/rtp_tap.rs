@@ -22,6 +22,8 @@ pub struct TappedPacket {
     pub header: RtpHeader,
     /// The payload, without padding.
     pub payload: Vec<u8>,
+    /// What it is, by its name in descriptions; "" where that was not agreed.
+    pub codec: &'static str,
 }
 
 /// One subscription to received packets.
@@ -37,7 +39,12 @@ pub(crate) struct RtpTap {
 
 impl RtpTap {
     /// Takes a packet; true when the program is to be told that a batch waits.
-    fn push(&mut self, now: Instant, header: &RtpHeader, payload: &[u8]) -> bool {
+    fn push(
+        &mut self,
+        now: Instant,
+        header: &RtpHeader,
+        (codec, payload): (&'static str, &[u8]),
+    ) -> bool {
         if self.packets.len() >= MOST_PACKETS {
             self.packets.pop_front();
             self.lost += 1;
@@ -46,6 +53,7 @@ impl RtpTap {
             at: now.saturating_duration_since(self.opened).as_secs_f64(),
             header: header.clone(),
             payload: payload.to_vec(),
+            codec,
         });
         let is_ready = self.packets.len() >= self.batch && !self.is_told;
         self.is_told |= is_ready;
@@ -106,10 +114,11 @@ impl Session {
         let Some(header) = RtpHeader::parse_untrusted(packet) else {
             return;
         };
-        let payload = &packet[header.payload.clone()];
+        let codec = self.receiver.name_of(header.payload_type);
+        let content = (codec, &packet[header.payload.clone()]);
         let taps = self.rtp_taps.iter_mut();
         let told: Vec<u64> = taps
-            .filter_map(|tap| tap.push(now, &header, payload).then_some(tap.number))
+            .filter_map(|tap| tap.push(now, &header, content).then_some(tap.number))
             .collect();
         for number in told {
             self.emit(EventKind::RtpReady, number as f64, "");

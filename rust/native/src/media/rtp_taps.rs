@@ -5,8 +5,17 @@ use pyo3::types::PyBytes;
 use super::engine::MediaEngine;
 use super::errors::raise;
 
-/// (seconds, payload type, marker, sequence, timestamp, ssrc, payload).
-type PacketTuple<'py> = (f64, u8, bool, u16, u32, u32, Bound<'py, PyBytes>);
+/// (seconds, payload type, marker, sequence, timestamp, ssrc, payload, codec).
+type PacketTuple<'py> = (
+    f64,
+    u8,
+    bool,
+    u16,
+    u32,
+    u32,
+    Bound<'py, PyBytes>,
+    &'static str,
+);
 
 #[pymethods]
 impl MediaEngine {
@@ -37,6 +46,7 @@ impl MediaEngine {
                 header.timestamp,
                 header.ssrc,
                 PyBytes::new(py, &packet.payload),
+                packet.codec,
             )
         });
         (made.collect(), lost)

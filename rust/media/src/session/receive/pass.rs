@@ -8,6 +8,17 @@ use crate::lane::{Passed, Takes};
 use crate::session::packet::RtpHeader;
 
 impl Receiver {
+    /// What a payload type stands for, by its name in descriptions; "" where none is agreed.
+    pub(crate) fn name_of(&self, payload_type: u8) -> &'static str {
+        let settings = self.settings.as_ref();
+        match settings.and_then(|settings| settings.format(payload_type)) {
+            Some(Format::Audio(codec)) => codec.name(),
+            Some(Format::Event) => "telephone-event",
+            Some(Format::Noise) => "CN",
+            None => "",
+        }
+    }
+
     /// Counts a packet of a codec, or a digit, and gives it back undecoded; None: it is to be taken
     /// as any other.
     pub(crate) fn pass_untrusted(
