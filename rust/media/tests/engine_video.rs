@@ -247,6 +247,25 @@ fn losses_are_asked_for_and_repaired_both_in_and_out_of_a_relay() {
     assert!(figures[0].sent.repeated > 3, "{:?}", figures[0].sent);
 }
 
+/// Repeats come from a source of their own, beside the one that was latched.
+#[test]
+fn losses_are_repaired_over_bare_rtp_too() {
+    let mut world = World::new(0.0);
+    let [near, far] = world.call(TransportKind::Plain, ["10.0.0.1", "10.0.0.2"]);
+    let tap = world.tap(far);
+    let push = world.engine.open_video_push(near.0, near.1).unwrap();
+    world.lose(0.05);
+    let sent = send(&mut world, (near.1, push), VideoCodec::Vp8, 60);
+    world.run(1.0);
+
+    let taken = world.taken(tap);
+    let whole = |number: &usize| taken.iter().any(|frame| frame.data == sent[*number]);
+    let missing: Vec<usize> = (1..59).filter(|number| !whole(number)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let figures = world.command(far.0, |open| open.video_figures());
+    assert!(figures[0].received.repaired > 3, "{figures:?}");
+}
+
 #[test]
 fn a_late_joiner_sees_a_picture_within_a_second_and_wishes_are_bounded() {
     let mut world = World::new(0.0);

@@ -4,6 +4,9 @@
 //! once. Another source (a peer behind a NAT) is believed only while nothing has come from the
 //! signalled address, within a window after signalling, and after a run of packets that continue
 //! each other. Afterwards nothing is learnt until the peer signals again.
+//!
+//! From there one stream is taken, and beside it those that the descriptions let expect: announced
+//! sources (`a=ssrc`, RFC 5576) and repeats, which come with a payload type of their own (RFC 4588).
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -19,11 +22,27 @@ const PROBATION: u8 = 3;
 const MAX_DROPOUT: u16 = 3000;
 const MAX_MISORDER: u16 = 100;
 
+/// Sources of repeats that nobody has announced; the oldest gives way.
+const MOST_REPEATS: usize = 4;
+
+/// Announced sources that are kept: what is read of a description is bounded too.
+const MOST_ANNOUNCED: usize = 32;
+
+/// The streams that may come beside the first one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// Sources the peer has announced.
+    pub sources: Vec<u32>,
+    /// Payload types of repeats.
+    pub repeats: Vec<u8>,
+}
+
 /// The identity and place of one packet in its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stream {
     ssrc: u32,
     sequence_number: u16,
+    payload_type: u8,
 }
 
 impl Stream {
@@ -35,6 +54,7 @@ impl Stream {
         Some(Self {
             ssrc: u32::from_be_bytes([packet[8], packet[9], packet[10], packet[11]]),
             sequence_number: u16::from_be_bytes([packet[2], packet[3]]),
+            payload_type: packet[1] & 0x7f,
         })
     }
 
@@ -63,6 +83,9 @@ pub(super) struct Latch {
     signalled_at: Option<Instant>,
     source: Option<SocketAddr>,
     stream: Option<Stream>,
+    /// Those that came beside it.
+    others: Vec<Stream>,
+    expected: Expected,
     candidate: Option<Candidate>,
 }
 
@@ -75,8 +98,15 @@ impl Latch {
         *self = Self {
             signalled: address,
             signalled_at: Some(now),
+            expected: std::mem::take(&mut self.expected),
             ..Self::default()
         };
+    }
+
+    /// Takes what the newest descriptions let come beside the first stream.
+    pub(super) fn expect(&mut self, mut expected: Expected) {
+        expected.sources.truncate(MOST_ANNOUNCED);
+        self.expected = expected;
     }
 
     /// Where RTP is sent: the learnt source, else the signalled address.
@@ -99,6 +129,7 @@ impl Latch {
         if self.signalled == Some(from) {
             self.source = Some(from);
             self.stream = Some(packet);
+            self.others.clear();
             self.candidate = None;
             return true;
         }
@@ -113,6 +144,10 @@ impl Latch {
     }
 
     fn continues(&mut self, from: SocketAddr, packet: Stream) -> bool {
+        let is_first = self.stream.is_none_or(|stream| stream.ssrc == packet.ssrc);
+        if !is_first && self.is_expected(packet) {
+            return self.takes_beside(from, packet);
+        }
         let is_continuation = self
             .stream
             .is_none_or(|stream| stream.is_continued_by(packet));
@@ -122,6 +157,53 @@ impl Latch {
             return true;
         }
         false
+    }
+
+    fn is_expected(&self, packet: Stream) -> bool {
+        self.is_announced(packet) || self.expected.repeats.contains(&packet.payload_type)
+    }
+
+    fn is_announced(&self, packet: Stream) -> bool {
+        self.expected.sources.contains(&packet.ssrc)
+    }
+
+    /// Whether an expected stream goes on, or begins.
+    fn takes_beside(&mut self, from: SocketAddr, packet: Stream) -> bool {
+        let known = self
+            .others
+            .iter()
+            .position(|other| other.ssrc == packet.ssrc);
+        let Some(place) = known else {
+            self.make_room(packet);
+            self.others.push(packet);
+            return true;
+        };
+        let goes_on =
+            self.others[place].is_continued_by(packet) || self.has_served_probation(from, packet);
+        if goes_on {
+            self.others[place] = packet;
+        }
+        goes_on
+    }
+
+    /// Forgets streams that are not expected any more, and the oldest of too many repeats.
+    fn make_room(&mut self, packet: Stream) {
+        let others = std::mem::take(&mut self.others).into_iter();
+        self.others = others.filter(|other| self.is_expected(*other)).collect();
+        if self.is_announced(packet) {
+            return;
+        }
+        let unannounced = |other: &Stream| !self.is_announced(*other);
+        if self
+            .others
+            .iter()
+            .filter(|other| unannounced(other))
+            .count()
+            == MOST_REPEATS
+            && let Some(oldest) = self.others.iter().position(unannounced)
+        {
+            self.others.remove(oldest);
+        }
     }
 
     fn has_served_probation(&mut self, from: SocketAddr, packet: Stream) -> bool {
@@ -159,7 +241,26 @@ mod tests {
         Stream {
             ssrc,
             sequence_number,
+            payload_type: 96,
         }
+    }
+
+    fn repeat(ssrc: u32, sequence_number: u16) -> Stream {
+        Stream {
+            payload_type: 97,
+            ..packet(ssrc, sequence_number)
+        }
+    }
+
+    /// One that has latched to source 1, with source 2 announced and 97 for repeats.
+    fn expecting_latch() -> (Latch, Instant) {
+        let (mut latch, now) = signalled_latch();
+        latch.expect(Expected {
+            sources: vec![1, 2],
+            repeats: vec![97],
+        });
+        assert!(latch.accepts(now, SIGNALLED, packet(1, 10)));
+        (latch, now)
     }
 
     #[allow(clippy::disallowed_methods)] // The origin of virtual time.
@@ -231,6 +332,58 @@ mod tests {
             .collect();
 
         assert_eq!(accepted, [false, false, true]);
+    }
+
+    #[test]
+    fn announced_sources_and_repeats_are_taken_beside_the_first_stream() {
+        let (mut latch, now) = expecting_latch();
+
+        for number in 0..5 {
+            assert!(latch.accepts(now, SIGNALLED, packet(1, 11 + number)));
+            assert!(latch.accepts(now, SIGNALLED, packet(2, 700 + number)));
+            assert!(latch.accepts(now, SIGNALLED, repeat(3, 9 + number)));
+        }
+        assert!(
+            !latch.accepts(now, SIGNALLED, packet(2, 30_000)),
+            "it jumps"
+        );
+        assert!(
+            !latch.accepts(now, SIGNALLED, packet(4, 1)),
+            "nobody said so"
+        );
+    }
+
+    #[test]
+    fn what_is_expected_is_taken_from_the_latched_source_alone() {
+        let (mut latch, now) = expecting_latch();
+
+        let is_taken = (0..100).any(|n| {
+            latch.accepts(now, ATTACKER, packet(2, n)) || latch.accepts(now, ATTACKER, repeat(3, n))
+        });
+
+        assert!(!is_taken);
+        assert_eq!(latch.destination(), Some(SIGNALLED));
+        let (mut fresh, now) = signalled_latch();
+        fresh.expect(Expected {
+            sources: vec![2],
+            repeats: vec![97],
+        });
+        assert!(!fresh.accepts(now, ATTACKER, packet(2, 1)));
+    }
+
+    #[test]
+    fn invented_repeats_push_out_neither_what_is_announced_nor_the_first_stream() {
+        let (mut latch, now) = expecting_latch();
+        latch.accepts(now, SIGNALLED, packet(2, 5));
+
+        for ssrc in 100..1100 {
+            latch.accepts(now, SIGNALLED, repeat(ssrc, 1));
+        }
+
+        assert_eq!(latch.others.len(), 1 + MOST_REPEATS);
+        assert!(latch.accepts(now, SIGNALLED, packet(1, 11)));
+        assert!(latch.accepts(now, SIGNALLED, packet(2, 6)));
+        assert!(!latch.accepts(now, SIGNALLED, packet(2, 20_000)));
     }
 
     #[test]

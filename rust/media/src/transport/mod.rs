@@ -34,7 +34,7 @@ pub use dtls::Identity;
 pub use dtls_srtp::{DtlsTransport, RemoteDtls};
 pub use facts::{DtlsState, Facts};
 pub use ice::{GatheredCandidate, GatheredKind, IceDescription, IceTransport, RemoteIce, Trickled};
-pub use plain::{PlainTransport, RemotePlain};
+pub use plain::{Expected, PlainTransport, RemotePlain};
 pub use sdes::{RemoteSdes, SdesTransport};
 
 /// A datagram to send.

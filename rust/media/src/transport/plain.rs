@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+pub use super::latch::Expected;
 use super::latch::{Latch, Stream};
 use super::{Facts, Transmit, TransportCounts, TransportEvent, is_rtcp};
 
@@ -61,6 +62,11 @@ impl PlainTransport {
         }
         self.latch.signal(now, remote.rtp);
         self.remote = Some(remote);
+    }
+
+    /// Takes which streams may come beside the first one, by the newest descriptions.
+    pub fn expect(&mut self, expected: Expected) {
+        self.latch.expect(expected);
     }
 
     pub(super) fn handle_datagram(

@@ -5,8 +5,9 @@
 //! They stand in the bundle as well. Who bundles passes their addresses over.
 
 use super::reading::Before;
-use super::{FurtherLines, Line};
+use super::{AgreedLine, FurtherLines, Line};
 use crate::session::negotiation::TransportKind;
+use crate::transport::Expected;
 
 impl Line {
     /// What a description of the far end is read with.
@@ -20,6 +21,20 @@ impl Line {
     /// Whether our next offer says where this line alone is reached.
     pub(super) fn has_own_way(&self, kind: TransportKind) -> bool {
         kind != TransportKind::Ice || self.is_alone() || self.offers_own_way
+    }
+}
+
+impl AgreedLine {
+    /// What the far end may send beside its first stream where nothing but addresses tells
+    /// strangers apart.
+    pub(in crate::session) fn expected(&self) -> Expected {
+        let announced = self.sources.iter();
+        let announced = announced.flat_map(|source| [Some(source.ssrc), source.retransmission]);
+        let repeats = self.receive.iter().map(|format| format.retransmission);
+        Expected {
+            sources: announced.flatten().collect(),
+            repeats: repeats.flatten().collect(),
+        }
     }
 }
 

@@ -66,9 +66,14 @@ impl Videos {
         }
         // Without sockets its port is 0 in our description: nothing comes of it.
         let transport = line.transport.as_mut();
-        transport.map_or(Ok(()), |transport| {
-            give_remote(now, transport, remote, is_offer)
-        })
+        let Some(transport) = transport else {
+            return Ok(());
+        };
+        give_remote(now, transport, remote, is_offer)?;
+        if let Transport::Plain(plain) = transport {
+            plain.expect(agreed.expected());
+        }
+        Ok(())
     }
 }
 
