@@ -240,3 +240,9 @@ async def test_more_marks_and_taps_than_places_are_refused(autojump_clock) -> No
                 port.mark()
             with pytest.raises(BufferOverflowError):
                 port.mark()
+
+
+async def test_a_room_is_not_recorded_with_pictures(autojump_clock, world) -> None:
+    async with world().client() as client, client.create_conference() as conference:
+        with pytest.raises(InvalidArgumentsError, match=r"record to one of \.wav, \.ogg, \.opus"):
+            conference.recording("room.mkv")

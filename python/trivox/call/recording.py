@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 _OF_VIDEO: Final = ("mkv", "ivf")
 _FORMATS: Final = ("wav", "ogg", *_OF_VIDEO)
+_BY_ENDING: Final[dict[str, str]] = {
+    "": "wav",
+    ".wav": "wav",
+    ".ogg": "ogg",
+    ".opus": "ogg",
+    ".mkv": "mkv",
+    ".ivf": "ivf",
+}
 _SIDES: Final = ("both", "received", "sent", "none")
 DISK_LIMIT: Final = 5.0
 """Seconds leaving waits for the file to be on disk."""
@@ -126,13 +134,10 @@ def checked_format(format: str | None, path: str, formats: tuple[str, ...]) -> s
             raise InvalidArgumentsError(f"format is {format!r}; it is one of {', '.join(formats)}")
         return format
     ending = PurePath(path).suffix.lower()
-    if ending in (".ogg", ".opus"):
-        return "ogg"
-    if ending in ("", ".wav"):
-        return "wav"
-    if ending in (".mkv", ".ivf"):
-        return ending[1:]
+    found = _BY_ENDING.get(ending)
+    if found in formats:
+        return found
+    known = ", ".join(name for name, kind in _BY_ENDING.items() if name and kind in formats)
     raise InvalidArgumentsError(
-        f"{path!r} would be no {ending} file: record to .wav, .ogg, .opus, .mkv or .ivf, or give "
-        "the format"
+        f"{path!r} would be no {ending} file: record to one of {known}, or give the format"
     )
