@@ -187,8 +187,9 @@ async def test_a_call_that_is_given_up_between_two_offers_asks_nobody(autojump_c
         assert (await call.wait_ended()).reason is trivox.EndReason.LOCAL_ENDED
 
 
-async def test_a_call_by_ice_without_an_offer_asks_before_its_invite(autojump_clock, world):
-    settings = trivox.CallSettings(media="webrtc", delayed_offer=True)
+@pytest.mark.parametrize("media", ["webrtc", "auto"])
+async def test_a_call_by_ice_without_an_offer_asks_before_its_invite(autojump_clock, world, media):
+    settings = trivox.CallSettings(media=media, delayed_offer=True)
     async with far_end(world) as (client, far):
         call = client.create_call(far.uri, settings)
         before = trio.current_time()
@@ -201,5 +202,22 @@ async def test_a_call_by_ice_without_an_offer_asks_before_its_invite(autojump_cl
 
         assert "typ host" in answer
         assert "a=setup:active" in answer
+        call.hangup()
+        far.respond(await far.expect("BYE"), 200)
+
+
+async def test_an_offer_without_ice_is_answered_by_a_call_that_was_ready_for_ice(
+    autojump_clock, world
+):
+    settings = trivox.CallSettings(media="auto", delayed_offer=True)
+    async with far_end(world) as (client, far):
+        call = client.create_call(far.uri, settings)
+        await call.start()
+        far.respond(await far.expect("INVITE"), 200, body=SDP)
+        answer = (await far.expect("ACK")).body.decode()
+
+        assert "RTP/AVP " in answer
+        assert "a=ice-ufrag" not in answer
+        assert call.statistics().connection.transport == "plain"
         call.hangup()
         far.respond(await far.expect("BYE"), 200)

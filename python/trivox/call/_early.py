@@ -122,10 +122,27 @@ class CallEarly(CallGathering):
         return self._leg.answer(offer, "") if offer else self._leg.offer()
 
     def _open_media(self) -> None:
-        """Open the media session, unless it is."""
+        """Open the media session, unless it is; it takes the transport of their offer."""
+        offer, kind = self._remote_offer, self.settings.media
         if not self._leg.is_open:
-            offer, kind = self._remote_offer, self.settings.media
-            self._open_leg(choice_for_answer(kind, offer) if offer else self._first_choice())
+            self._open_leg(choice_for_answer(kind, offer) if offer else self._choice_to_open())
+        elif offer and self._leg.is_ice:
+            choice = choice_for_answer(kind, offer)
+            if choice.transport != "ice":
+                self._leg.change_transport(choice)
+
+    @property
+    def _may_be_offered_ice(self) -> bool:
+        """Whether ICE may be asked of us by a far end that makes the offer of our call."""
+        if self.settings.media == "auto":
+            return bool(self._host.ice_servers)
+        return self.settings.media == "webrtc"
+
+    def _choice_to_open(self) -> TransportChoice:
+        """Return what media is opened with before anybody has described itself."""
+        if self.settings.delayed_offer and self._may_be_offered_ice:
+            return choice_for_offer("webrtc", is_open=False)
+        return self._first_choice()
 
     async def _gather_early(self) -> None:
         """Gather addresses for an incoming call; refuse it when that cannot be, or is cancelled."""

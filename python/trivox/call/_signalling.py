@@ -70,8 +70,8 @@ class CallSignalling(CallEarly):
             await trio.lowlevel.checkpoint()
             route = await self._host.route_to(self._face)
             self._refuse_ended()
-            # Without an offer of ours only "webrtc" says yet that media will travel by ICE.
-            if not self.settings.delayed_offer or self.settings.media == "webrtc":
+            # An offer that is to come is answered at once: what it may ask for is gathered before.
+            if not self.settings.delayed_offer or self._may_be_offered_ice:
                 self._route = route
                 self._open_media()
                 await self._gather_addresses()

@@ -157,6 +157,34 @@ fn a_relay_over_tcp_is_asked_told_of_and_given_back() {
 }
 
 #[test]
+fn a_relay_is_given_back_when_the_media_go_without_ice() {
+    let mut world = World::new();
+    let socket = UdpSocket::bind(LOOPBACK).unwrap();
+    let address = socket.local_addr().unwrap();
+    let (told, states) = channel();
+    std::thread::spawn(move || {
+        let mut server = TurnServer::new(Instant::now(), "ann", "secret");
+        let mut chunk = [0; 2000];
+        while let Ok((count, from)) = socket.recv_from(&mut chunk) {
+            let answer = server.take(Instant::now(), &chunk[..count]);
+            socket.send_to(&answer.unwrap_or_default(), from).ok();
+            told.send(server.is_allocated(Instant::now())).ok();
+        }
+    });
+    assert_eq!(world.gather(address, RelayWay::Udp), "1 ");
+
+    let (session, plain) = (world.session, TransportKind::Plain);
+    let changed = world.engine.change_transport(session, plain, Vec::new());
+    changed.unwrap();
+    let offer = world.engine.create_offer(session, false).unwrap();
+
+    assert!(offer.contains("RTP/AVP "), "{offer}");
+    let after = || states.recv_timeout(Duration::from_secs(30)).unwrap();
+    // It is challenged, proves itself, and gives back.
+    assert_eq!([after(), after(), after()], [false, true, false]);
+}
+
+#[test]
 fn a_stream_that_ends_is_the_end_of_its_relay() {
     let mut world = World::new();
     let (address, connections, _ends) = over_tcp();

@@ -125,6 +125,9 @@ impl Session {
             ));
         }
         let is_paired = |kind| kind != TransportKind::Ice;
+        if is_paired(kind) {
+            self.close_relays(now);
+        }
         let keeps_sockets = is_paired(kind) && is_paired(self.settings.transport);
         self.transport = if keeps_sockets && !self.locals.is_empty() {
             Some(open_transport(
