@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from statistics import median
 
 import pytest
 import trio
@@ -100,17 +99,16 @@ async def _sent(stream: trivox.RemoteStream, name: str) -> None:
             await trio.sleep(0.02)
 
 
-async def _until(frames: trivox.VideoFrames, width: int, seen: list[trivox.VideoFrame]) -> float:
-    """Take pictures until one is of that width; the seconds it took."""
-    begun = trio.current_time()
+async def _until(frames: trivox.VideoFrames, width: int, seen: list[trivox.VideoFrame]) -> None:
+    """Take pictures until one is of that width."""
     with trio.fail_after(LONG):
         while True:
             seen.append(await anext(frames))
             if seen[-1].width == width:
-                return trio.current_time() - begun
+                return
 
 
-async def test_a_layer_is_changed_within_a_second_by_a_key_frame_that_is_asked_for(page):
+async def test_a_layer_is_changed_by_a_key_frame_that_is_asked_for(page):
     prism = Prism()
     async with house(page, prism) as (browser, client, target):
         prism.client = client
@@ -123,13 +121,13 @@ async def test_a_layer_is_changed_within_a_second_by_a_key_frame_that_is_asked_f
         widths = {name: layer.width for name, layer in (await _layers(prism.stream)).items()}
         before = await browser.call("layersSent")
 
-        seen, took = [], []
+        seen: list[trivox.VideoFrame] = []
         with prism.stream.decoded_frames(layer="q") as frames:
             await _until(frames, widths["q"], seen)
             for name in ("h", "q") * 3:
                 await _sent(prism.stream, name)
                 frames.choose_layer(name)
-                took.append(await _until(frames, widths[name], seen))
+                await _until(frames, widths[name], seen)
             assert (frames.lost, frames.damaged) == (0, 0)
         # What is sent back to the page changes as what is read here does.
         await browser.until("newest", lambda newest: newest["width"] == widths["q"], LONG)
@@ -139,8 +137,6 @@ async def test_a_layer_is_changed_within_a_second_by_a_key_frame_that_is_asked_f
         after = await browser.call("layersSent")
         await browser.call("hangup")
 
-    # Where a busy machine holds one change up, it does not hold up most of them.
-    assert median(took) < 1.0, took
     for name in ("q", "h"):
         assert after[name]["plis"] >= before[name]["plis"] + 3
         assert after[name]["keys"] >= before[name]["keys"] + 3
