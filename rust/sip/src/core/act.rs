@@ -20,6 +20,8 @@ pub(super) struct Material {
     pub(super) data: Vec<u8>,
     /// Where the message came from.
     pub(super) source: Option<Address>,
+    /// Whether the response is the first that is said to an INVITE outside of a dialog.
+    pub(super) is_first_word: bool,
 }
 
 /// Seconds a re-INVITE that was heard of may take: its dialog may end meanwhile and its answer be
@@ -92,7 +94,7 @@ impl SipCore {
             Action::ReportAck => self.report_ack(id, material, events),
             Action::ReportTimeout => events.push(self.event(EventKind::Timeout, id, None)),
             Action::ReportUnacknowledged => self.report_unacknowledged(id, events),
-            Action::StartRepeat if transaction.is_reliable => {}
+            Action::StartRepeat if transaction.is_reliable || material.is_first_word => {}
             Action::StartRepeatOfSuccess if transaction.is_proxied => {}
             Action::StartRepeat | Action::StartRepeatOfSuccess => self.repeat_after(id, t1, now),
             Action::RepeatDoubled => {

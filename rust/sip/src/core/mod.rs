@@ -4,6 +4,7 @@
 //! then sleep until `next_deadline()` and call `handle_timeout()`. `now` is seconds on one monotonic
 //! clock.
 mod act;
+mod brief;
 mod cancel;
 mod client;
 mod door;
@@ -17,6 +18,8 @@ mod stateless;
 mod stun;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_brief;
 mod types;
 mod unacknowledged;
 mod undelivered;

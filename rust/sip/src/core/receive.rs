@@ -330,7 +330,7 @@ impl SipCore {
         let material = Material {
             message,
             source: Some(arrival.source),
-            data: Vec::new(),
+            ..Material::default()
         };
         if !self.step(id, input, arrival.now, material, events) {
             self.counters.absorbed += 1;

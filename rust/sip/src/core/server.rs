@@ -1,9 +1,9 @@
 //! Commands of a user agent server.
-use super::act::{Material, RESERVED};
+use super::act::Material;
 use super::receive::input_of;
 use super::{Reply, SipCore};
 use crate::error::InvalidHeader;
-use crate::message::{Builder, Head, HeaderName, check_tag};
+use crate::message::{HeaderName, check_tag};
 use crate::transaction::Side;
 use crate::transaction::key::{ack_key, dialog_key};
 use crate::transaction::tables::{Input, Machine, State};
@@ -28,32 +28,15 @@ impl SipCore {
         if !is_invite && ((101..200).contains(&reply.status) || reply.status == 408) {
             return Ok(false);
         }
-        let tag = if reply.status == 100 {
-            ""
-        } else {
-            reply.to_tag
-        };
-        let head = Head::Response {
-            status: reply.status,
-            reason: reply.reason,
-        };
-        let mut out = Builder::new(&head)?;
-        out.vias(&request);
-        out.copy(&request, HeaderName::From);
-        out.to(&request, tag);
-        out.copy(&request, HeaderName::CallId);
-        out.copy(&request, HeaderName::CSeq);
-        if (101..300).contains(&reply.status) {
-            out.copy(&request, HeaderName::RecordRoute);
-        }
-        out.headers(&reply.headers, &RESERVED)?;
-        let data = out.finish(reply.body);
+        let data = self.compose(transaction, &request, reply)?;
+        let is_first_word = Self::is_first_word(transaction);
         self.bind_server(id, reply);
         if reply.status >= 200 {
             self.finish_server(id);
         }
         let material = Material {
             data,
+            is_first_word,
             ..Material::default()
         };
         let input = if is_invite && self.await_prack(id, reply) {

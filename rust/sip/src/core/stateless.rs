@@ -1,6 +1,7 @@
 //! Answers that need no transaction: to malformed requests, under overload (RFC 3261 §8.2.7, §16.11).
 use std::sync::Arc;
 
+use super::brief::is_too_long;
 use super::{Address, SipCore};
 use crate::error::ParseError;
 use crate::message::{Builder, Head, HeaderName, Message, Via};
@@ -34,8 +35,13 @@ impl SipCore {
         let retry = (defect.status == 503).then_some("5");
         let reason = defect.reason.as_bytes();
         // What is copied from a mangled request, its Vias above all, may be of no use to anybody.
+        let asked = request.raw().len();
+        let is_proven = self.flows.get(&flow).is_some_and(|flow| flow.is_reliable);
+        let is_fit = |data: &[u8]| {
+            (is_proven || !is_too_long(data.len(), asked)) && Message::parse(data).is_ok()
+        };
         match plain_response(request, defect.status, reason, &tag, retry) {
-            Some(data) if Message::parse(&data).is_ok() => self.send(flow, destination, data),
+            Some(data) if is_fit(&data) => self.send(flow, destination, data),
             _ => self.counters.dropped += 1,
         }
     }
@@ -53,7 +59,8 @@ pub(super) fn reply_address(via: &Via<'_>, source: &Address, is_reliable: bool) 
     }
 }
 
-/// A response without headers of its own; copies whatever of the mandatory ones there is.
+/// A response without headers of its own; copies whatever of the mandatory ones there is. In compact
+/// form where it would be too long beside its request.
 pub(super) fn plain_response(
     request: &Message,
     status: u16,
@@ -61,7 +68,21 @@ pub(super) fn plain_response(
     tag: &str,
     retry_after: Option<&str>,
 ) -> Option<Vec<u8>> {
-    let mut out = Builder::new(&Head::Response { status, reason }).ok()?;
+    let write = |out| write_plain(out, request, tag, retry_after);
+    let head = Head::Response { status, reason };
+    let data = write(Builder::new(&head).ok()?);
+    if is_too_long(data.len(), request.raw().len()) {
+        return Some(write(Builder::new(&head).ok()?.in_compact_form()));
+    }
+    Some(data)
+}
+
+fn write_plain(
+    mut out: Builder,
+    request: &Message,
+    tag: &str,
+    retry_after: Option<&str>,
+) -> Vec<u8> {
     out.vias(request);
     out.copy(request, HeaderName::From);
     if request.first(HeaderName::To).is_some() {
@@ -72,5 +93,5 @@ pub(super) fn plain_response(
     if let Some(seconds) = retry_after {
         out.line("Retry-After", seconds.as_bytes());
     }
-    Some(out.finish(b""))
+    out.finish(b"")
 }

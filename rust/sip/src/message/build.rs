@@ -65,11 +65,17 @@ pub(crate) enum Head<'a> {
 }
 
 /// A message being written into one buffer.
-pub(crate) struct Builder(Vec<u8>);
+pub(crate) struct Builder {
+    data: Vec<u8>,
+    is_compact: bool,
+}
 
 impl Builder {
     pub(crate) fn new(head: &Head<'_>) -> Result<Self, InvalidHeader> {
-        let mut out = Self(Vec::with_capacity(768));
+        let mut out = Self {
+            data: Vec::with_capacity(768),
+            is_compact: false,
+        };
         match head {
             Head::Request { method, uri } => {
                 if !is_token(method.as_bytes()) {
@@ -92,12 +98,26 @@ impl Builder {
     }
 
     fn put(&mut self, parts: &[&[u8]]) {
-        parts.iter().for_each(|part| self.0.extend_from_slice(part));
+        parts
+            .iter()
+            .for_each(|part| self.data.extend_from_slice(part));
     }
 
     /// A header of our own or one copied from a message that was checked on receipt.
     pub(crate) fn line(&mut self, name: &str, value: &[u8]) {
-        self.put(&[name.as_bytes(), b": ", value, b"\r\n"]);
+        if self.is_compact {
+            let short = HeaderName::classify(name.as_bytes()).compact();
+            let name = if short.is_empty() { name } else { short };
+            self.put(&[name.as_bytes(), b":", value, b"\r\n"]);
+        } else {
+            self.put(&[name.as_bytes(), b": ", value, b"\r\n"]);
+        }
+    }
+
+    /// Write header names in their compact forms from here on (RFC 3261 §7.3.3).
+    pub(crate) fn in_compact_form(mut self) -> Self {
+        self.is_compact = true;
+        self
     }
 
     pub(crate) fn via(&mut self, transport: &str, sent_by: &str, branch: &str, offer: &str) {
@@ -176,7 +196,7 @@ impl Builder {
     pub(crate) fn finish(mut self, body: &[u8]) -> Vec<u8> {
         self.line("Content-Length", body.len().to_string().as_bytes());
         self.put(&[b"\r\n", body]);
-        self.0
+        self.data
     }
 }
 

@@ -72,6 +72,14 @@ impl HeaderName {
             .map_or("", |row| row.1)
     }
 
+    /// The one letter it may be written as; empty where there is none.
+    pub(crate) fn compact(self) -> &'static str {
+        TABLE
+            .iter()
+            .find(|row| row.0 == self)
+            .map_or("", |row| row.2)
+    }
+
     /// Whether more than one of it makes a request ambiguous (RFC 3261 §7.3.1).
     pub(crate) fn is_singleton(self) -> bool {
         use HeaderName::*;

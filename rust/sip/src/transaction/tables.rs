@@ -61,7 +61,7 @@ pub(crate) enum Action {
     ReportTimeout,
     /// No ACK for a 2xx, or no PRACK for a reliable provisional response.
     ReportUnacknowledged,
-    /// Repeat after T1, on unreliable transports.
+    /// Timer G: repeat after T1 on unreliable transports, unless nothing was said before.
     StartRepeat,
     /// Repeat after T1 on any transport, unless proxied: a 2xx (RFC 3261 §13.3.1.4), a reliable
     /// provisional response (RFC 3262 §3).

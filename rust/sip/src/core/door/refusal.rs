@@ -2,6 +2,7 @@
 use std::io::Write;
 
 use super::scan::{self, Name};
+use crate::core::brief::is_too_long;
 use crate::core::stateless::reply_address;
 use crate::core::{Address, types::Origin};
 use crate::hash::HashKey;
@@ -73,6 +74,9 @@ pub(super) fn write(
         "Retry-After: {retry_after}\r\nContent-Length: 0\r\n\r\n"
     )
     .ok()?;
+    if !is_reliable && is_too_long(out.len(), data.len()) {
+        return None;
+    }
     Some((destination?, out))
 }
 
