@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trivox._native import EVENT_REQUEST, EVENT_RESPONSE, Message, SipCore
+from trivox.sip.conference_info import ConferenceInfo, ConferenceUser
 from trivox.sip.dialog import Dialog
 from trivox.sip.digest import DigestClient
+from trivox.sip.imdn import Disposition
+from trivox.sip.refer import sipfrag
 
 NEAR, FAR = ("192.0.2.1", 5060), ("192.0.2.2", 5060)
 ODD = ["\t", "\u2028", "\u2029", "\u0085", "\u009f", "\x01", "\\\x01", "\\\x7f", "\\\t", "\x0b"]
@@ -87,6 +90,22 @@ def test_an_odd_character_in_a_challenge_makes_no_request_that_cannot_be_sent(od
         near.request("OPTIONS", "sip:b", 1, FAR, "192.0.2.1", again, b"", 1, 0.0)
 
 
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_character_in_any_header_can_be_repeated_as_it_was_read(odd: str) -> None:
+    """A 420 repeats what was required: one datagram would have ended the program (RFC 3261 §8.2.2.3)."""
+    near = core()
+    given = invite("from", "").replace(b"Contact:", f"Require: a{odd}b\r\nContact:".encode())
+
+    for event in near.receive_batch(1, [(given, FAR)], 0.0):
+        assert event[5] is not None
+        (required,) = event[5].values("Require")
+        assert required == event[5].header("Require")
+        near.respond(event[2], 420, "Bad", [("Unsupported", required)], b"", "us", 0, 0.0)
+    sent = Message.parse(near.take_output()[-1][2])
+
+    assert sent.status in (400, 420)
+
+
 def test_a_phrase_with_a_tab_goes_up_through_a_proxy() -> None:
     near = core()
     near.receive_batch(1, [(invite("from", ""), FAR)], 0.0)
@@ -98,3 +117,16 @@ def test_a_phrase_with_a_tab_goes_up_through_a_proxy() -> None:
     server = 1
 
     assert near.forward_response(server, answer, 0.0)
+
+
+def test_what_is_no_utf_8_can_be_told_in_a_notification() -> None:
+    """Names and phrases of peers are read by surrogateescape; our documents are UTF-8."""
+    odd = "B\udcffsy"
+    user = ConferenceUser(entity=f"sip:{odd}@a", display_name=odd)
+    documents = [
+        sipfrag(486, odd),
+        ConferenceInfo(entity=odd, version=1, users=(user,)).to_body(),
+        Disposition(message_id=odd, kind="delivery", status="failed").to_body(),
+    ]
+
+    assert all(document.decode().count("B?sy") for document in documents)

@@ -113,7 +113,8 @@ def test_control_characters_and_broken_lines_are_refused(line: bytes) -> None:
 def test_unicode_line_breaks_do_not_split_a_header(line: str) -> None:
     message = Message.parse(_with(line.encode()))
 
-    assert message.header("X") == line[3:]
+    # As a blank, so that what was read can be sent (`test_echo`).
+    assert message.header("X") == line[3:].replace("\u0085", " ").replace("\u2028", " ")
     assert len(message.values("Via")) == 2
 
 

@@ -60,7 +60,7 @@ class IsComposing:
         return (
             '<?xml version="1.0" encoding="UTF-8"?>\n'
             f'<isComposing xmlns="{_NAMESPACE}">{"".join(fields)}</isComposing>\n'
-        ).encode()
+        ).encode("utf-8", "replace")
 
 
 def composing_untrusted(content_type: str, body: bytes) -> IsComposing | None:

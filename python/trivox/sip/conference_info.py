@@ -131,7 +131,7 @@ class ConferenceInfo:
             f"{_within('conference-description', subject if self.subject else '')}"
             f"{_within('conference-state', '' if self.user_count is None else count)}"
             f"{users if self.users else ''}</conference-info>\n"
-        ).encode()
+        ).encode("utf-8", "replace")
 
 
 def _change_untrusted(element: Element) -> str:

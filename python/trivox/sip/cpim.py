@@ -76,7 +76,10 @@ class CpimMessage:
             lines.append(f"Content-Disposition: {self.disposition}")
         lines += [f"Content-length: {len(self.body)}", "", ""]
         return (
-            "\r\n".join(lines).replace("imdn.Message-Id:", "imdn.Message-ID:").encode() + self.body
+            "\r\n".join(lines)
+            .replace("imdn.Message-Id:", "imdn.Message-ID:")
+            .encode("utf-8", "replace")
+            + self.body
         )
 
 

@@ -88,7 +88,7 @@ class DialogInfo:
             f'<?xml version="1.0" encoding="UTF-8"?>\n<dialog-info xmlns="{_NAMESPACE}" '
             f'version="{self.version}" state="{state}" entity={quoteattr(self.entity)}>\n'
             f"{entries}</dialog-info>\n"
-        ).encode()
+        ).encode("utf-8", "replace")
 
 
 def _entry_untrusted(element: Element) -> DialogEntry:

@@ -82,7 +82,7 @@ class Disposition:
             f"<recipient-uri>{escape(self.recipient_uri)}</recipient-uri>"
             f"<{self.kind}-notification><status><{self.status}/></status></{self.kind}-notification>"
             "</imdn>\n"
-        ).encode()
+        ).encode("utf-8", "replace")
 
 
 def wishes_untrusted(text: str) -> frozenset[str]:

@@ -78,4 +78,4 @@ class MessageSummary:
         for name, count in self.counts.items():
             urgent = f" ({count.new_urgent}/{count.old_urgent})"
             lines.append(f"{name.title()}: {count.new}/{count.old}{urgent}")
-        return "".join(f"{line}\r\n" for line in lines).encode()
+        return "".join(f"{line}\r\n" for line in lines).encode("utf-8", "replace")

@@ -96,7 +96,7 @@ def refer_to(uri: str, replaces: DialogName | None = None) -> str:
 
 def sipfrag(status: int, reason: str) -> bytes:
     """Return the body that tells how a referred call goes (RFC 3515 §2.4.5)."""
-    return f"SIP/2.0 {status} {reason}\r\n".encode()
+    return f"SIP/2.0 {status} {reason}\r\n".encode("utf-8", "replace")
 
 
 def read_sipfrag_untrusted(body: bytes) -> tuple[int, str] | None:

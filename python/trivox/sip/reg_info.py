@@ -96,7 +96,7 @@ class RegInfo:
             f'<?xml version="1.0" encoding="UTF-8"?>\n<reginfo xmlns="{_NAMESPACE}" '
             f'version="{self.version}" state="{state}">\n'
             f"{''.join(map(_written, self.registrations))}</reginfo>\n"
-        ).encode()
+        ).encode("utf-8", "replace")
 
 
 def _address_untrusted(element: Element) -> RegisteredAddress:

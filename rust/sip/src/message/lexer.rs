@@ -88,10 +88,11 @@ pub(crate) fn has_separator(bytes: &[u8]) -> bool {
 }
 
 /// Folded lines as one: each CRLF with the white space around it becomes one space. So does any
-/// other control character (HTAB, and what a quoted pair holds), so that a value which was read
-/// can be sent.
+/// other control character (HTAB, and what a quoted pair holds) and what some readers end a line at,
+/// so that a value which was read can be sent.
 pub(crate) fn unfold(bytes: &[u8]) -> Cow<'_, [u8]> {
-    if !has(bytes, is_control) {
+    let separates = has_separator(bytes);
+    if !separates && !has(bytes, is_control) {
         return Cow::Borrowed(bytes);
     }
     let mut flat = Vec::with_capacity(bytes.len());
@@ -102,7 +103,34 @@ pub(crate) fn unfold(bytes: &[u8]) -> Cow<'_, [u8]> {
         let plain = |&byte: &u8| if is_control(byte) { b' ' } else { byte };
         flat.extend(trim(line).iter().map(plain));
     }
+    if separates {
+        flat = without_separators(&flat);
+    }
     Cow::Owned(flat)
+}
+
+fn without_separators(bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let [first, others @ ..] = rest {
+        let length = separator_length(rest);
+        if length > 0 {
+            plain.push(b' ');
+            rest = &rest[length..];
+        } else {
+            plain.push(*first);
+            rest = others;
+        }
+    }
+    plain
+}
+
+fn separator_length(bytes: &[u8]) -> usize {
+    match bytes {
+        [0xc2, 0x80..0xa0, ..] => 2,
+        [0xe2, 0x80, 0xa8 | 0xa9, ..] => 3,
+        _ => 0,
+    }
 }
 
 /// Parts between separators that stand outside quoted strings and angle brackets.
