@@ -278,6 +278,8 @@ class SipCore:
         """Drop a dialog's token: later requests in it come with token 0."""
     def undelivered(self, quoted: bytes, is_final: bool) -> bool:
         """Fail the request that an error of the network quotes, with the next `handle_timeout`."""
+    def unsendable(self, message: bytes) -> bool:
+        """Fail a request there is no way to send by, unless it is in a dialog; as `undelivered`."""
     def send_ready(self, flow: int, descriptor: int) -> tuple[int, int]:
         """Send what is queued for a flow by its UDP socket, without waiting: (messages, of these refused)."""
     def take_output(self) -> list[tuple[int, _Address, bytes]]:

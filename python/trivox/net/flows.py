@@ -63,6 +63,10 @@ class FlowOwner(Protocol):
         """The network may have sent datagrams of a UDP socket back: fail what they were."""
         ...
 
+    def unsent(self, data: bytes, error: int) -> None:
+        """The system would not send a datagram, and gave that `errno`."""
+        ...
+
     def receive_datagrams(self, flow: AnyFlow, batch: list[tuple[bytes, Address]]) -> None:
         """Take datagrams, or WebSocket messages."""
         ...
@@ -267,7 +271,7 @@ class FlowTable:
 
     def enter_datagram(self, socket: DatagramSocket) -> UdpFlow:
         """Make a flow of a bound UDP socket."""
-        flow = UdpFlow(self._number(), socket)
+        flow = UdpFlow(self._number(), socket, self.owner.unsent)
         self._flows[flow.id] = flow
         self.owner.flow_opened(flow)
         return flow

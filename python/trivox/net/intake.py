@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Final, Protocol, final
 
 import trio
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 # Taken from a socket in one turn: as a rule all there is, and no more than takes some ms.
 _MOST_DATAGRAMS: Final = 8192
+# As `sending.rs` has it for the sockets that the extension sends by.
+_NO_WAY: Final = frozenset({
+    errno.EACCES, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EHOSTUNREACH,
+    errno.EINVAL, errno.EMSGSIZE, errno.ENETUNREACH,
+})  # fmt: skip
 
 
 class Loop(Protocol):
@@ -91,6 +97,15 @@ class Intake:
         if any(known):
             now = trio.current_time()
             self._loop.turn(core.handle_timeout(now), now)
+
+    def unsent(self, data: bytes, error: int) -> None:
+        """Fail what this system has no way to send by, or a rule of it forbids for long."""
+        core = self._loop.core
+        if error in _NO_WAY:
+            core.unsendable(data)
+        elif error == errno.EPERM:
+            core.undelivered(data, is_final=False)
+        self._loop.touch()
 
     def receive_datagrams(self, flow: AnyFlow, batch: list[tuple[bytes, Address]]) -> None:
         """Take datagrams, or WebSocket messages."""

@@ -20,15 +20,18 @@ class UdpFlow:
     """A UDP socket that messages come by and leave by.
 
     A datagram that the socket cannot take at once is dropped and counted: the transaction layer
-    repeats it.
+    repeats it. What the system refuses for another reason is told to `unsent`.
     """
 
     transport: Final = "udp"
     remote: Final = None
     accepted: Final = False
 
-    def __init__(self, identifier: int, socket: DatagramSocket) -> None:
+    def __init__(
+        self, identifier: int, socket: DatagramSocket, unsent: Callable[[bytes, int], None]
+    ) -> None:
         self.id = identifier
+        self._unsent = unsent
         self.local = socket.local
         self.dropped = 0
         self._socket = socket
@@ -37,8 +40,18 @@ class UdpFlow:
         """Send one datagram; drop and count it when the socket refuses."""
         try:
             self._socket.send(data, destination)
-        except OSError:
+        except BlockingIOError:
             self.dropped += 1
+        except OSError:
+            self._send_again(data, destination)
+
+    def _send_again(self, data: bytes, destination: Address) -> None:
+        """Try once more: an error may be that of an earlier datagram, which the network sent back."""
+        try:
+            self._socket.send(data, destination)
+        except OSError as error:
+            self.dropped += 1
+            self._unsent(data, error.errno or 0)
 
     def ping(self, destination: Address) -> None:
         """Send a keep-alive that holds a NAT's binding open; nothing answers it."""

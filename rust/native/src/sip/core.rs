@@ -348,6 +348,9 @@ impl SipCore {
             let output = self.lock().take_output_of(flow);
             let sent = send_all(descriptor, &output);
             for index in sent.without_a_way {
+                self.lock().unsendable(&output[index].data);
+            }
+            for index in sent.forbidden {
                 self.lock().undelivered(&output[index].data, false);
             }
             (output.len(), sent.refused)

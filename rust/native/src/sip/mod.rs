@@ -6,6 +6,7 @@ mod keep_alive;
 mod message;
 mod sending;
 mod text;
+mod unsent;
 mod values;
 
 use pyo3::prelude::*;

@@ -16,6 +16,8 @@ pub(super) struct Sent {
     pub(super) refused: usize,
     /// Which of them have no way at all, or are too long for any.
     pub(super) without_a_way: Vec<usize>,
+    /// Which of them a rule of this machine forbids, or the state of its firewall: perhaps for now.
+    pub(super) forbidden: Vec<usize>,
 }
 
 /// Send without waiting.
@@ -36,6 +38,8 @@ pub(super) fn send_all(descriptor: RawFd, output: &[Output]) -> Sent {
             sent.refused += 1;
             if is_for_good(error) {
                 sent.without_a_way.push(indices[done]);
+            } else if error == Errno::EPERM {
+                sent.forbidden.push(indices[done]);
             }
         }
         done += taken.unwrap_or(1).max(1);

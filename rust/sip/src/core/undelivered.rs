@@ -17,6 +17,16 @@ impl SipCore {
     /// may have one again, so that it ends no request within a dialog. The event comes with the next
     /// `handle_timeout`. Returns whether there was such a request.
     pub fn undelivered(&mut self, quoted: &[u8], is_final: bool) -> bool {
+        self.send_back(quoted, PATIENCE, is_final)
+    }
+
+    /// Fail a request that this system has no way to send by: at once, unless it is within a dialog
+    /// (RFC 3261 §17.1.4). As `undelivered` otherwise.
+    pub fn unsendable(&mut self, message: &[u8]) -> bool {
+        self.send_back(message, 1, false)
+    }
+
+    fn send_back(&mut self, quoted: &[u8], patience: u8, is_final: bool) -> bool {
         let Some((method, branch)) = quoted_request(quoted) else {
             return false;
         };
@@ -32,7 +42,7 @@ impl SipCore {
         };
         client.sent_back = client.sent_back.saturating_add(1);
         let fails = transaction.state == State::Trying
-            && (client.has_next || client.sent_back >= PATIENCE)
+            && (client.has_next || client.sent_back >= patience)
             && (is_final || !is_inside_dialog(&transaction.last));
         if fails {
             // Beside what waits already, as the queue is in order of time.
