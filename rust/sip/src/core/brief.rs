@@ -6,15 +6,17 @@ use crate::error::InvalidHeader;
 use crate::message::{Builder, Head, HeaderName, Message};
 use crate::transaction::{Side, Transaction};
 
-/// Headers that only tell what we can: who asked at more length is told.
-const COURTESIES: [&str; 7] = [
-    "Accept",
-    "Allow",
-    "Allow-Events",
-    "Server",
-    "Supported",
-    "User-Agent",
+/// Headers that only tell what we can, those first that are the first to be left out: who asked at
+/// more length is told.
+const COURTESIES: [&str; 8] = [
     "Warning",
+    "Server",
+    "User-Agent",
+    "Recv-Info",
+    "Accept",
+    "Allow-Events",
+    "Supported",
+    "Allow",
 ];
 
 /// Bytes answered for each byte asked.
@@ -42,8 +44,15 @@ impl SipCore {
         if is_proven || !is_plain || !reply.body.is_empty() || !is_too_long(data.len(), asked) {
             return Ok(data);
         }
-        let brief = write(request, &without_courtesies(reply), true)?;
-        if !is_too_long(brief.len(), asked) || !is_challenge(reply.status) {
+        let mut brief = data;
+        for left_out in 0..=COURTESIES.len() {
+            let shorter = without(&COURTESIES[..left_out], reply);
+            brief = write(request, &shorter, true)?;
+            if !is_too_long(brief.len(), asked) {
+                return Ok(brief);
+            }
+        }
+        if !is_challenge(reply.status) {
             return Ok(brief);
         }
         let refusal = Reply {
@@ -72,9 +81,9 @@ fn is_challenge(status: u16) -> bool {
     matches!(status, 401 | 407)
 }
 
-/// The same answer with what it needs alone; of several challenges the strongest, which is the first
+/// The same answer without some headers; of several challenges the strongest, which is the first
 /// (RFC 8760 §2.4).
-fn without_courtesies<'a>(reply: &Reply<'a>) -> Reply<'a> {
+fn without<'a>(courtesies: &[&str], reply: &Reply<'a>) -> Reply<'a> {
     let mut has_challenge = false;
     let mut is_needed = |name: &str| {
         let is_challenge = matches!(
@@ -82,7 +91,7 @@ fn without_courtesies<'a>(reply: &Reply<'a>) -> Reply<'a> {
             HeaderName::WwwAuthenticate | HeaderName::ProxyAuthenticate
         );
         let is_repeated = is_challenge && std::mem::replace(&mut has_challenge, true);
-        !is_repeated && !COURTESIES.iter().any(|one| one.eq_ignore_ascii_case(name))
+        !is_repeated && !courtesies.iter().any(|one| one.eq_ignore_ascii_case(name))
     };
     let headers = reply.headers.iter().filter(|(name, _)| is_needed(name));
     Reply {
