@@ -28,8 +28,9 @@ const REST_EARLY: u32 = 2;
 const QUIET_DBOV: f64 = -50.0;
 /// After so many quiet blocks in a row, the margin is brought to its aim if that gains this much:
 /// what was late when the line was young, or has been mended since, is not kept for the whole call.
+/// Less than a step of the counted delays is not worth a frame.
 const SILENCE_BLOCKS: u32 = 10;
-const LEAST_GAIN: f64 = 0.008;
+const LEAST_GAIN: f64 = 0.005;
 /// Weight of a new packet in the mean.
 const SMOOTHING: f64 = 1.0 / 16.0;
 /// So many recent losses make it worth while to wait for the packet that repairs them.

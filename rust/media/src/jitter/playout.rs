@@ -125,6 +125,18 @@ impl JitterBuffer {
         Some(now + Duration::from_secs_f64(wait) + ROUNDING)
     }
 
+    /// When the spurt whose first packet has come by `now` is due; none within a spurt. A pull that
+    /// was to come later is to come then.
+    #[must_use]
+    pub fn spurt_due(&mut self, now: Instant) -> Option<Instant> {
+        if self.is_playing {
+            return None;
+        }
+        let time = self.seconds(now);
+        let wait = self.wait_for_spurt(time)?;
+        Some(now + Duration::from_secs_f64(wait) + ROUNDING)
+    }
+
     fn wait_for_spurt(&self, now: f64) -> Option<f64> {
         let head = self.ring.first().filter(|_| self.ready.is_empty())?;
         let due = matches!(head.content, Content::Audio(_)).then(|| self.due(head))?;

@@ -59,7 +59,18 @@ impl Session {
             self.emit(EventKind::FirstRtp, 0.0, "");
         }
         self.timeout_told = 0;
+        self.hear_in_time(now);
         self.report_digits();
+    }
+
+    /// Brings the next pull forward to where a spurt is due: its packets would wait on the old grid
+    /// for up to a frame more, all the time it lasts.
+    fn hear_in_time(&mut self, now: Instant) {
+        if let Some(next) = self.grids.hear
+            && let Some(due) = self.receiver.spurt_due(now)
+        {
+            self.grids.hear = Some(next.min(due));
+        }
     }
 
     pub(super) fn report_digits(&mut self) {

@@ -193,6 +193,11 @@ impl Receiver {
         self.jitter.as_mut()?.better_moment(now)
     }
 
+    /// When what begins to be heard is due; None while it is being heard.
+    pub(crate) fn spurt_due(&mut self, now: Instant) -> Option<Instant> {
+        self.jitter.as_mut()?.spurt_due(now)
+    }
+
     /// Decodes the frame that is due; (rate, samples, flags). None before anything was negotiated.
     pub(crate) fn pull(&mut self, now: Instant) -> Option<(u32, &[i16], u8)> {
         let jitter = self.jitter.as_mut()?;
