@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -207,7 +208,10 @@ async def test_two_processes_give_the_same_recording_and_events(tmp_path: Path) 
         path = tmp_path / name
         script = TRACE.format(clone=str(CLONE), path=str(path))
         done = await trio.run_process([sys.executable, "-c", script], capture_stdout=True)
-        results.append((done.stdout, path.read_bytes()))
+        results.append((done.stdout, array("h", path.read_bytes())))
 
-    assert len(results[0][1]) > 100_000
-    assert results[0] == results[1]
+    (events, samples), (events_again, samples_again) = results
+    assert events == events_again
+    assert len(samples) == len(samples_again) > 50_000
+    # What libopus makes of digital silence may differ by one step from process to process.
+    assert max(abs(one - other) for one, other in zip(samples, samples_again, strict=True)) <= 1
