@@ -141,7 +141,7 @@ impl Call {
                 arrival,
             ];
             let next = timers.into_iter().flatten().min().unwrap_or(end);
-            self.now = next.clamp(self.now + Duration::from_micros(100), end);
+            self.now = next.max(self.now + Duration::from_micros(100)).min(end);
             self.deliver();
             self.transport.handle_timeout(self.now);
             self.browser.handle_timeout(self.now);

@@ -174,7 +174,7 @@ impl World {
             let peers = self.peers.iter_mut().filter_map(Peer::next_deadline);
             let timers = peers.chain(arrival).chain(self.session.next_deadline());
             let next = timers.min().unwrap_or(end);
-            self.now = next.clamp(self.now + Duration::from_micros(100), end);
+            self.now = next.max(self.now + Duration::from_micros(100)).min(end);
             self.deliver();
             self.session.tick(self.now);
             for peer in &mut self.peers {
