@@ -190,52 +190,16 @@ fn lost_consent_stops_sending_within_half_a_minute() {
     pair.negotiate(false);
     pair.run(Duration::from_secs(1));
     pair.is_cut = true;
-    pair.run(Duration::from_secs(20));
+    pair.run(Duration::from_secs(10));
     assert_eq!(
         pair.offerer_events.last_ice_state(),
         Some(IceState::Disconnected)
     );
-    pair.run(Duration::from_secs(16));
+    pair.run(Duration::from_secs(25));
 
     assert_eq!(pair.offerer_events.last_ice_state(), Some(IceState::Failed));
     assert!(pair.offerer_events.failure().is_some());
     assert!(!pair.offerer.send_rtp(pair.now, &rtp(1, 1)));
-}
-
-#[test]
-fn media_says_that_the_peer_is_there_and_is_no_consent() {
-    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
-    pair.negotiate(false);
-    pair.run(Duration::from_secs(1));
-    pair.drops_stun = true;
-    for number in 0..28 {
-        assert!(pair.offerer.send_rtp(pair.now, &rtp(1, number)));
-        assert!(pair.answerer.send_rtp(pair.now, &rtp(2, number)));
-        pair.run(Duration::from_secs(1));
-    }
-    let silent = TransportEvent::IceState(IceState::Disconnected);
-    assert!(!pair.answerer_events.all().contains(&silent));
-    pair.run(Duration::from_secs(8));
-
-    assert_eq!(pair.offerer_events.last_ice_state(), Some(IceState::Failed));
-    assert!(!pair.offerer.send_rtp(pair.now, &rtp(1, 99)));
-}
-
-#[test]
-fn a_quiet_call_asks_for_consent_every_five_seconds_or_so() {
-    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
-    pair.negotiate(false);
-    pair.run(Duration::from_secs(5));
-    let before = pair.checks_sent_by_the_answerer();
-    pair.run(Duration::from_secs(600));
-
-    let asked = pair.checks_sent_by_the_answerer() - before;
-    assert!((100..=150).contains(&asked), "{asked}");
-    assert_eq!(
-        pair.answerer_events.last_ice_state(),
-        Some(IceState::Connected)
-    );
-    assert!(pair.is_connected());
 }
 
 #[test]

@@ -297,16 +297,6 @@ impl Pair {
         remote_of(&ice(&self.answerer).description())
     }
 
-    /// The answerer offers a restart with that user name fragment; what the offerer then sends.
-    pub(crate) fn offer_to_the_offerer(&mut self, ufrag: &str) -> Vec<Transmit> {
-        let mut offer = self.offerer_remote.clone();
-        ufrag.clone_into(&mut offer.ufrag);
-        ice_mut(&mut self.offerer)
-            .set_remote(self.now, &offer, true, false)
-            .unwrap();
-        std::iter::from_fn(|| self.offerer.poll_transmit()).collect()
-    }
-
     /// The answer arrives.
     pub(crate) fn finish_restart(&mut self, answer: &RemoteIce) {
         ice_mut(&mut self.offerer)

@@ -146,7 +146,6 @@ impl IceTransport {
                 self.note_former();
             }
             self.remote_ufrag = Some(remote.ufrag.clone());
-            self.remote_password.clone_from(&remote.password);
             self.allow_checks(remote.has_more_to_come);
         }
         if self.lite.is_none() {
@@ -227,8 +226,6 @@ impl IceTransport {
         done.map_err(|error| ice_fault(&error))?;
         self.live = credentials_of(&self.agent);
         self.unproven_checks = 0;
-        // The old path is used until the new one is found, and given up with the search.
-        self.consent = None;
         self.gate
             .forget_all_but(self.path.map(|(_, remote)| remote));
         self.add_local_candidates()
