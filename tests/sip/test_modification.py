@@ -112,6 +112,7 @@ def test_final_response_that_says_the_dialog_is_gone_ends_it(called, far_end, st
 
 
 def test_silence_ends_the_dialog_and_a_lost_flow_does_not(called, far_end) -> None:
+    assert not called.session.has_given_up
     tx, _ = modify(called, b"hold")
     [told] = called.hears(far_end.is_gone(tx))
     assert (told.status, told.message) == (503, None)
@@ -121,6 +122,7 @@ def test_silence_ends_the_dialog_and_a_lost_flow_does_not(called, far_end) -> No
 
     assert said(outputs) == ["ModificationRefused", "DialogLost", "BYE"]
     assert outputs[0].status == 408
+    assert called.session.has_given_up
 
 
 def test_challenge_to_a_reinvite_is_answered_and_its_ack_has_the_credentials(

@@ -261,8 +261,11 @@ def test_response_with_a_description_is_sent_reliably_to_who_knows_it(far_end, i
 def test_prack_is_answered_and_the_2xx_says_nothing_more(far_end, identity) -> None:
     driver = called_by(far_end, identity, SUPPORTS)
     [response] = ring(driver)
+    assert not driver.session.is_acknowledged
 
     [ok] = prack(driver, far_end, response)
+    # Requests of ours may follow within the early dialog from now on (RFC 8840 §4.4).
+    assert driver.session.is_acknowledged
     [accepted] = driver.session.accept((), b"answer again")
 
     assert (ok.tx, ok.status) == (45, 200)
