@@ -64,6 +64,8 @@ class Shape:
     """Subscriptions of callers to the mailboxes of callees."""
     letters: int = 40
     """MESSAGEs outside of calls."""
+    is_punctual: bool = True
+    """Whether nothing is late but by the weather; a busy machine repeats later than it means to."""
     settled: float = 400.0
     """Seconds after the last call's end by which nothing of it may be left; every timer is shorter."""
 
@@ -155,5 +157,11 @@ def replay(name: str, seed: int, calls: int) -> str:
 def on_real_sockets(calls: int, transport: str) -> Shape:
     """Return the shape of a run on this machine: its network loses, doubles and delays nothing."""
     return Shape(
-        calls=calls, loss=0.0, duplicate=0.0, reorder=0.0, transport=transport, settled=33.0
+        calls=calls,
+        loss=0.0,
+        duplicate=0.0,
+        reorder=0.0,
+        transport=transport,
+        settled=33.0,
+        is_punctual=False,
     )

@@ -104,6 +104,7 @@ class Timers:
 
     def __init__(self, shape: Shape) -> None:
         self._is_reliable = shape.transport != "udp"
+        self._is_punctual = shape.is_punctual
         self._sends: dict[tuple[str, str, str], list[float]] = defaultdict(list)
 
     def look(self, seen: Seen) -> Iterator[str]:
@@ -119,7 +120,7 @@ class Timers:
             yield f"sent a request {len(sends)} times"
         elif seen.at - sends[0] > LIFE + EPSILON:
             yield f"sent a request for {seen.at - sends[0]} s"
-        elif not _is_step(sends[-1] - sends[-2]):
+        elif self._is_punctual and not _is_step(sends[-1] - sends[-2]):
             yield f"repeated a request after {sends[-1] - sends[-2]} s"
 
 
