@@ -319,6 +319,32 @@ async def test_a_dialog_made_after_everybody_has_left_is_forgotten(autojump_cloc
         assert client.statistics().tokens == 0
 
 
+async def test_a_2xx_of_a_branch_that_never_notifies_leaves_no_dialog(
+    autojump_clock, world
+) -> None:
+    """RFC 6665 §4.4.1: NOTIFYs make the dialogs of a forked SUBSCRIBE, and only one 2xx arrives."""
+    async with world().with_far_end() as (client, far), trio.open_nursery() as nursery:
+        subscription = client.subscribe(far.uri, "message-summary")
+        nursery.start_soon(subscription.__aenter__)
+        subscribe = await far.expect("SUBSCRIBE")
+        one, contact = subscribe.dialog(), subscribe.dialog()[5]
+        words = {"call_id": one[0], "from_tag": "first-tag", "to_tag": one[1]}
+        event = ("Event", "message-summary")
+        core = client._wiring.endpoint.core
+
+        active = [event, ("Subscription-State", "active")]
+        far.request("NOTIFY", contact, cseq=1, headers=active, **words)
+        await far.expect(200)
+        far.respond(subscribe, 200, to_tag="other-tag", headers=[("Expires", "3600")])
+        await trio.sleep(10)
+        assert core.statistics()["dialogs"] == 1
+
+        over = [event, ("Subscription-State", "terminated;reason=noresource")]
+        far.request("NOTIFY", contact, cseq=2, headers=over, **words)
+        await far.expect(200)
+        assert core.statistics()["dialogs"] == 0
+
+
 async def test_the_words_of_a_subscribe(autojump_clock, world) -> None:
     async with subscribed_to_far(world) as (_, _, subscribe, _):
         assert subscribe.uri == "sip:far@10.0.0.9:5060"

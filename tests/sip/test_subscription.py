@@ -9,7 +9,7 @@ from tests.sip.subscribing import KIND, Telling, Watching
 
 from trivox.sip.event_headers import EventName
 from trivox.sip.notifier import NotifierChanged, Publication
-from trivox.sip.outputs import Forget
+from trivox.sip.outputs import Forget, Remember
 from trivox.sip.subscriber import MAX_FORKS, Notified
 from trivox.sip.subscription import SubscriptionChanged, SubscriptionUsage, Wish
 from trivox.sip.subscription_table import (
@@ -72,9 +72,10 @@ def test_it_is_active_with_the_first_notify(watching, status) -> None:
     """RFC 6665 §8.3.1: a notifier of RFC 3265 may still say 202. RFC 3265 §3.1.4.1."""
     watching.begin()
     (waiting,) = watching.hears(status, more=(("Expires", "600"),))
-    notified, changed = watching.told("active;expires=300")
+    notified, remember, changed = watching.told("active;expires=300")
 
     assert waiting.state is S.WAITING
+    assert remember == Remember("call-1", "us", "them")
     assert isinstance(notified, Notified)
     assert (notified.header.state, notified.from_tag) == ("active", "them")
     assert (changed.state, changed.expires) == (S.ACTIVE, 300.0)

@@ -12,7 +12,7 @@ from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.call.messages import headers_of
 from trivox.errors import SubscriptionError, TrivoxError
 from trivox.sip.event_packages import value_untrusted
-from trivox.sip.outputs import Forget, SendRequest, SendResponse
+from trivox.sip.outputs import Forget, Remember, SendRequest, SendResponse
 from trivox.sip.subscriber import Notified, Subscriber
 from trivox.sip.subscription_table import SubscriptionState
 
@@ -206,6 +206,8 @@ class Subscription:
                     machine.sent(self._desk.send(self._token, route, output))
                 case SendResponse():
                     self._desk.respond(output, self._token)
+                case Remember():
+                    self._desk.remember(output, self._token)
                 case Forget():
                     self._desk.forget(output)
                 case Notified():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trivox.call.host import Route, Timer
     from trivox.client.account import Account
     from trivox.client.wiring import Wiring
-    from trivox.sip.outputs import Forget, Headers, SendRequest, SendResponse
+    from trivox.sip.outputs import Forget, Headers, Remember, SendRequest, SendResponse
 
     Dialog = tuple[str, str]
 
@@ -179,6 +179,10 @@ class Subscriptions:
     def respond(self, output: SendResponse, token: int) -> None:
         """Answer a NOTIFY."""
         self._wiring.endpoint.respond(output, token=token)
+
+    def remember(self, output: Remember, token: int) -> None:
+        """Put a dialog into the core's table."""
+        self._wiring.endpoint.remember(output, token=token)
 
     def forget(self, output: Forget) -> None:
         """Drop a dialog from the core's table."""

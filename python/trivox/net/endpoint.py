@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from trivox.net.pages import PageHandler
     from trivox.net.target import Target
     from trivox.net.transport import Address, Flow, SocketFactory, TransactionUser
-    from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
+    from trivox.sip.outputs import Forget, Remember, SendAck, SendCancel, SendRequest, SendResponse
 
 
 @final
@@ -198,6 +198,10 @@ class Endpoint:
         )
         self.touch()
         return sent
+
+    def remember(self, output: Remember, *, token: int) -> None:
+        """Put a dialog into the core's table; its requests carry `token`."""
+        self.core.bind(output.call_id, output.local_tag, output.remote_tag, token)
 
     def forget(self, output: Forget) -> None:
         """Drop a dialog from the core's table."""

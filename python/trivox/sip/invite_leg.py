@@ -12,7 +12,7 @@ from trivox.sip.capabilities import ALLOW, SUPPORTED
 from trivox.sip.dialog import MAX_FORWARDS, Dialog, content
 from trivox.sip.digest import Authorizer
 from trivox.sip.offer_answer import OfferAnswer, OfferEvent, OfferMeaning
-from trivox.sip.outputs import Forget, SendRequest, SendResponse
+from trivox.sip.outputs import Forget, Remember, SendRequest, SendResponse
 from trivox.sip.party import permitted, unless_given
 from trivox.sip.reliable import Reliability, invite_headers
 
@@ -383,3 +383,8 @@ class InviteLeg:
 def forget(dialog: Dialog) -> Forget:
     """Return what makes the core drop one dialog."""
     return Forget(dialog.call_id, dialog.local_tag, dialog.remote_tag)
+
+
+def remember(dialog: Dialog) -> Remember:
+    """Return what makes the core know one dialog."""
+    return Remember(dialog.call_id, dialog.local_tag, dialog.remote_tag)

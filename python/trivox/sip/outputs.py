@@ -58,6 +58,15 @@ class SendResponse:
 
 
 @dataclass(slots=True)
+class Remember:
+    """Put a dialog that no response of ours or to us has made into the core's table."""
+
+    call_id: str
+    local_tag: str
+    remote_tag: str
+
+
+@dataclass(slots=True)
 class Forget:
     """Drop the dialog from the core's table."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from trivox import _native
 from trivox.sip.event_headers import StateHeader, read_event_untrusted, read_state_untrusted
-from trivox.sip.outputs import Forget, SendRequest, SendResponse
+from trivox.sip.outputs import Forget, Remember, SendRequest, SendResponse
 from trivox.sip.subscription import SubscriptionChanged, SubscriptionUsage, Wish
 from trivox.sip.subscription_table import SubscriptionState
 
@@ -41,7 +41,7 @@ class Notified:
     from_tag: str
 
 
-SubscriberOutput = SendRequest | SendResponse | Forget | Notified | SubscriptionChanged
+SubscriberOutput = SendRequest | SendResponse | Remember | Forget | Notified | SubscriptionChanged
 Outputs = tuple[SubscriberOutput, ...]
 
 

@@ -9,8 +9,8 @@ from trivox.sip.capabilities import ALLOW, SUPPORTED
 from trivox.sip.dialog import MAX_FORWARDS, Dialog, content
 from trivox.sip.digest import CHALLENGE_HEADER, Authorizer
 from trivox.sip.event_headers import EventName, StateHeader, seconds_untrusted
-from trivox.sip.invite_leg import forget
-from trivox.sip.outputs import Forget, SendRequest
+from trivox.sip.invite_leg import forget, remember
+from trivox.sip.outputs import Forget, Remember, SendRequest
 from trivox.sip.subscription_table import (
     SUBSCRIPTION_TABLE,
     SubscriptionAction,
@@ -85,7 +85,7 @@ class SubscriptionChanged:
     expires: float = 0.0
 
 
-Outputs = tuple[SendRequest | Forget | SubscriptionChanged, ...]
+Outputs = tuple[SendRequest | Remember | Forget | SubscriptionChanged, ...]
 
 
 @final
@@ -114,6 +114,7 @@ class SubscriptionUsage:
         "_etag",
         "_expires",
         "_granted",
+        "_is_known",
         "_raises",
         "_refresh_at",
         "_state",
@@ -125,6 +126,8 @@ class SubscriptionUsage:
         self._wish = wish
         self._state = SubscriptionState.IDLE
         self._dialog: Dialog | None = None
+        self._is_known = False
+        """Whether the core knows the dialog: since its first NOTIFY."""
         self._cseq = 0
         self._tx = 0
         self._raises = 0
@@ -223,7 +226,8 @@ class SubscriptionUsage:
             return None
         self._etag = (notify.header("SIP-ETag") or "").strip()
         event = _NOTIFIED.get(header.state, SubscriptionEvent.NOTIFIED_ACTIVE)
-        return self._step(event, _Given(now, 0, header.reason, header.retry_after, header.expires))
+        given = _Given(now, 0, header.reason, header.retry_after, header.expires)
+        return self._made() + self._step(event, given)
 
     def _refused(self, given: _Given) -> Outputs:
         is_live = self._state in (SubscriptionState.PENDING, SubscriptionState.ACTIVE)
@@ -244,6 +248,16 @@ class SubscriptionUsage:
             remote_cseq=cseq,
             contact=self._wish.identity.contact,
         )
+
+    def _made(self) -> Outputs:
+        """Return what tells the core of the dialog, which a NOTIFY makes and no 2xx (RFC 6665 §4.4.1).
+
+        A 2xx may name another dialog: that of a fork that never notifies.
+        """
+        if self._is_known or self._dialog is None:
+            return ()
+        self._is_known = True
+        return (remember(self._dialog),)
 
     def _step(self, event: SubscriptionEvent, given: _Given) -> Outputs:
         """Go where the table says; a pair it does not hold is in SUBSCRIPTION_IGNORED."""

@@ -264,7 +264,8 @@ impl SipCore {
         true
     }
 
-    /// Bind the dialog a response makes to the call's token.
+    /// Bind the dialog a response to an INVITE makes to the call's token. That of a SUBSCRIBE is made
+    /// by its NOTIFY, and bound by whoever has that one (RFC 6665 §4.4.1).
     fn bind_client(&mut self, id: u64, message: &Message) {
         let Some(transaction) = self.transactions.get_mut(&id) else {
             return;
@@ -274,7 +275,9 @@ impl SipCore {
             return;
         };
         let to_tag = message.tag(HeaderName::To);
-        let makes_dialog = client.half_dialog.is_some() && (101..300).contains(&message.status());
+        let makes_dialog = client.method == "INVITE"
+            && client.half_dialog.is_some()
+            && (101..300).contains(&message.status());
         if !makes_dialog || to_tag.is_empty() || token == 0 {
             return;
         }

@@ -587,3 +587,12 @@ fn early_dialog_of_a_refused_invite_is_dropped() {
     bench.reply(id, 486);
     assert!(bench.core.dialogs.is_empty());
 }
+
+#[test]
+fn success_to_a_subscribe_binds_no_dialog() {
+    let mut bench = Bench::new("udp");
+    bench.request("SUBSCRIBE");
+    let branch = bench.branch();
+    assert_eq!(bench.answer(&branch, "SUBSCRIBE", 200, "t").len(), 1);
+    assert!(bench.core.dialogs.is_empty());
+}
