@@ -7,11 +7,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, final
 
 from trivox._native import Uri
+from trivox.errors import ParseError
 from trivox.net.tls_identity import is_identified
 from trivox.sip.capabilities import ALLOW
 from trivox.sip.digest_server import DigestOutcome, DigestServer
 from trivox.sip.digest_values import DigestAlgorithm
 from trivox.sip.lockout import Lockout
+from trivox.sip.party import ASSERTED, read_parties_untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,8 +99,8 @@ class Admission:
         self._digest = DigestServer(key, config.realm, algorithms=_ALGORITHMS)
         self.lockout: Final = Lockout()
 
-    def refusal(self, request: Message, event: SipEvent, now: float) -> Refusal | None:
-        """Return how a request is refused; None when it may go on to its handler.
+    def judge(self, request: Message, event: SipEvent, now: float) -> Refusal | str:
+        """Return how a request is refused, or which of `users` has sent it: "" for nobody of them.
 
         Args:
             request: Valid, and in no dialog of ours.
@@ -110,10 +112,30 @@ class Admission:
         if rule in _REFUSALS:
             return _REFUSALS[rule]
         if self._is_open or rule is Rule.ANSWERED or self._is_known(flow, source):
-            return None
+            return ""
         if request.to_tag:
-            return None  # of a dialog that is gone: 481 whoever asks
-        return self._proof_refusal(request, source[0], now) if self._users else _FORBIDDEN
+            return ""  # of a dialog that is gone: 481 whoever asks
+        return self._prove(request, source[0], now) if self._users else _FORBIDDEN
+
+    def identity_of(self, request: Message, event: SipEvent, *, user: str, is_trusted: bool) -> str:
+        """Return who an admitted request is of, for the limits of identities; "" for nobody known.
+
+        A From alone is no identity: with somebody else's in it, anybody could use up their calls.
+
+        Args:
+            request: The request.
+            event: As the core gave it.
+            user: As `judge` said.
+            is_trusted: Whether it came from a peer that is believed (RFC 3325 §5).
+        """
+        _, _, _, _, _, _, flow, source = event
+        if user:
+            return f"user {user}"
+        if is_trusted:
+            parties = read_parties_untrusted(request.headers(ASSERTED))
+            return f"asserted {_address_of(parties[0].uri)}" if parties else ""
+        names = self._endpoint.peer_names(flow)
+        return f"name {names[0].lower()}" if names and not self._is_known(flow, source) else ""
 
     def _is_known(self, flow: int, source: Address) -> bool:
         if any(source[0] in account.secrets.servers for account in self._accounts.values()):
@@ -123,7 +145,7 @@ class Admission:
             is_identified(Uri.parse(account.uri).host, names) for account in self._accounts.values()
         )
 
-    def _proof_refusal(self, request: Message, source: str, now: float) -> Refusal | None:
+    def _prove(self, request: Message, source: str, now: float) -> Refusal | str:
         given = request.headers("Authorization")
         verdict = self._digest.check(given, request.method, request.uri, self._users.get, now)
         if verdict.user and self.lockout.is_locked(source, verdict.user, now):
@@ -131,7 +153,7 @@ class Admission:
         match verdict.outcome:
             case DigestOutcome.ACCEPTED:
                 self.lockout.note_success(source, verdict.user)
-                return None
+                return verdict.user
             case DigestOutcome.REFUSED:
                 if verdict.user:
                     self.lockout.note_failure(source, verdict.user, now)
@@ -143,3 +165,12 @@ class Admission:
                 values = self._digest.challenges(now, stale=is_stale)
                 asked = tuple(("WWW-Authenticate", value) for value in values)
                 return 401, "Unauthorized", asked
+
+
+def _address_of(uri: str) -> str:
+    """Return the address in a URI, the same in each way of writing it."""
+    try:
+        parsed = Uri.parse(uri)
+    except ParseError:
+        return uri  # a number: "tel:+15550100"
+    return f"{parsed.user}@{parsed.host}"

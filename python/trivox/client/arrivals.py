@@ -50,6 +50,7 @@ class Arrivals:
         self.attribution = Attribution(client.accounts, wiring.endpoint)
         seed = wiring.registering.seed
         self.admission = Admission(client.config, client.accounts, wiring.endpoint, seed=seed)
+        self.quota = client.config.door.quota(retry_after=client.config.retry_after)
         self.is_closed = False
         self._is_shut = False
         self._wiring = wiring
@@ -79,20 +80,20 @@ class Arrivals:
         _, _, tx, method, _, request, _, _ = event
         if request is None:
             return
-        refusal = (
+        judged = (
             vet(request)
             or self._refused_scheme(request, event)
-            or self.admission.refusal(request, event, now)
+            or self.admission.judge(request, event, now)
         )
-        if refusal is not None:
-            self._respond(tx, *refusal)
+        if not isinstance(judged, str):
+            self._respond(tx, *judged)
             return
         if request.to_tag:
             self._take_inside(event, request, now)
             return
         match method:
             case "INVITE":
-                self._take_invite(event, request, now)
+                self._take_invite(event, request, now, judged)
             case "OPTIONS":
                 self._answer_options(tx)
             case "MESSAGE":
@@ -137,7 +138,7 @@ class Arrivals:
         warning = ("Warning", '380 trivox "SIPS Not Allowed"')
         return 480, "Temporarily Unavailable", (warning,)
 
-    def _take_invite(self, event: SipEvent, request: Message, now: float) -> None:
+    def _take_invite(self, event: SipEvent, request: Message, now: float, user: str) -> None:
         _, _, tx, _, _, _, flow, source = event
         refusal = self._refusal(request)
         if refusal is not None:
@@ -159,6 +160,9 @@ class Arrivals:
         if refusal is not None:
             self._respond(tx, *refusal)
             return
+        identity = self._identity_of(request, event, user, is_trusted=route.identity.is_trusted)
+        if self._is_one_too_many(tx, identity, now):
+            return
         call = Call._incoming(
             wiring,
             id=wiring.new_id(),
@@ -174,6 +178,7 @@ class Arrivals:
                 call._replaces = other
             case "Join", other:
                 Mixing(self.client, call, other)
+        self.quota.enter(call.id, identity)
         self.client._enter(call)
         wiring.exchange.enter_incoming(call, tx, flow, source)
         if self.client._has_listener(IncomingCall):
@@ -182,6 +187,21 @@ class Arrivals:
             self.takers.offer(call)
         # Taken at once as a rule: only one that is left waiting needs the timer.
         call._expect_taker(self.client.config.untaken_timeout)
+
+    def _identity_of(
+        self, request: Message, event: SipEvent, user: str, *, is_trusted: bool
+    ) -> str:
+        if not self.quota.is_on:
+            return ""
+        return self.admission.identity_of(request, event, user=user, is_trusted=is_trusted)
+
+    def _is_one_too_many(self, tx: int, identity: str, now: float) -> bool:
+        """Refuse a call beyond what its identity may have."""
+        wait = self.quota.refusal(identity, now)
+        if wait is not None:
+            # Not 503: whoever forwards would take this server out of use, for everybody's calls.
+            self._respond(tx, 480, "Too Many Calls", (("Retry-After", str(wait)),))
+        return wait is not None
 
     def _take_subscribe(self, event: SipEvent, request: Message) -> None:
         _, _, tx, _, _, _, flow, source = event

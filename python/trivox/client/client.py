@@ -59,13 +59,17 @@ E = TypeVar("E", bound=ClientEvent)
 
 @dataclass(frozen=True, slots=True)
 class ClientStatistics:
-    """Figures of a client: live calls, timers, tokens, and what its sockets and engine count."""
+    """Figures of a client: live calls, timers, tokens, and what its sockets and engine count.
+
+    `refused_by_identity` are calls that were one too many for who made them.
+    """
 
     calls: int
     timers: int
     tokens: int
     engine: Mapping[str, int]
     sip: EndpointStatistics
+    refused_by_identity: int = 0
 
 
 @final
@@ -283,6 +287,7 @@ class Client(ClientSubscribing, ClientMessaging, ClientJoining, ClientListening)
             tokens=wiring.exchange.live_tokens,
             engine=wiring.media.sessions.counts(),
             sip=wiring.endpoint.statistics(),
+            refused_by_identity=self._arrivals.quota.refused,
         )
 
     # For the other modules of this package.
@@ -295,6 +300,7 @@ class Client(ClientSubscribing, ClientMessaging, ClientJoining, ClientListening)
     def _leave(self, call: Call) -> None:
         """Drop an ended call from `calls`."""
         self._calls.pop(call.id, None)
+        self._arrivals.quota.leave(call.id)
         self._arrivals.note_calls()
         if not call._is_taken:
             self._arrivals.takers.withdraw(call)

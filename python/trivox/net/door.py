@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 from trivox.errors import InvalidArgumentsError
+from trivox.sip.quota import Quota
 
 if TYPE_CHECKING:
     from trivox._native import SipCore
@@ -59,6 +60,13 @@ class DoorLimits:
     """How long new requests of a source that exceeds its limit are dropped."""
     sources: int = 4096
     """Sources remembered; the one longest unheard makes room."""
+    identity_calls: int | None = None
+    """Calls at once of one identity: the user whose password was proved, who a trusted peer vouches
+    for (P-Asserted-Identity), or the name in a certificate; more are answered 480. None: no limit."""
+    identity_calls_per_second: float | None = None
+    """New calls a second of one identity; more are answered 480. None: no limit."""
+    identities: int = 10_000
+    """Identities whose calls a second are remembered; the one longest quiet makes room."""
     unknown_dialogs: float | None = 200.0
     """Requests a second that name a dialog we do not have and yet reach the program's machines;
     more are answered 481 from the SIP core, within `refusals_per_second`, or dropped; None: no limit."""
@@ -79,7 +87,26 @@ class DoorLimits:
                 continue
             if not _is_fit(value, is_whole=isinstance(entry.default, int)):
                 raise InvalidArgumentsError(f"door.{entry.name} is {value!r}; give a number from 0")
+        if self.identity_calls_per_second == 0:
+            raise InvalidArgumentsError(
+                "door.identity_calls_per_second is 0; give a number above it, or None for no limit"
+            )
+        if self.identity_calls is not None and not isinstance(self.identity_calls, int):
+            raise InvalidArgumentsError("door.identity_calls is a number of calls: give an int")
         self._networks()
+
+    def quota(self, *, retry_after: int = 5) -> Quota:
+        """Return what counts the calls of identities.
+
+        Args:
+            retry_after: Seconds told to who has as many calls as it may.
+        """
+        return Quota(
+            per_second=self.identity_calls_per_second,
+            at_once=self.identity_calls,
+            capacity=self.identities,
+            retry_after=retry_after,
+        )
 
     def exempt(self, core: SipCore, servers: Iterable[str]) -> None:
         """Let servers that the program named bring what they like, beside the unlimited networks.

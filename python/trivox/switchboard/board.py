@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from trivox.net.statistics import EndpointStatistics
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import SocketFactory
+    from trivox.sip.quota import Quota
 
 _TIMER_C: Final = 185.0  # RFC 3261 §16.6 step 11: more than three minutes
 _USER: Final = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,;?/%]+")  # RFC 3261 §25.1, user
@@ -67,6 +68,8 @@ class SwitchboardStatistics:
     locked_out: int
     """Credentials that were not looked at, because their source had guessed too often."""
     endpoint: EndpointStatistics
+    refused_by_identity: int = 0
+    """Calls that were one too many for the user who made them."""
 
 
 @final
@@ -78,21 +81,25 @@ class Switchboard:
     a call follow the connections its INVITE came and went by. Here it ends, and Kamailio or its
     like begins: state is in memory and lost with the process, there is no `sips`, no DNS routing to
     other domains, no trunk, no relay of media, no voicemail or groups, no third-party registration,
-    no storage of users, no limit of calls per user, no cluster.
+    no storage of users, no cluster. It does not know when calls end: of `DoorLimits.identity_calls`
+    it counts those that a user has ringing.
 
     Made by `open_switchboard`.
     """
 
     def __init__(
-        self, endpoint: Endpoint, identity: Identity, *, timer_c: float, guests: bool
+        self, endpoint: Endpoint, identity: Identity, *, timer_c: float, guests: bool, quota: Quota
     ) -> None:
+        self._quota = quota
         self._endpoint = endpoint
         self._identity = identity
         self._location = LocationTable()
         gruus = Gruus(identity, self._location)
         self._registrar = Registrar(endpoint, identity, self._location, gruus)
         targets = Targets(endpoint, identity, self._location, gruus)
-        self._proxy = Proxy(endpoint, identity, targets, timer_c=timer_c, guests=guests)
+        self._proxy = Proxy(
+            endpoint, identity, targets, timer_c=timer_c, guests=guests, quota=quota
+        )
         self._timer = trio.CancelScope()
 
     @property
@@ -140,6 +147,7 @@ class Switchboard:
             requests=len(self._proxy),
             locked_out=self._identity.lockout.refused,
             endpoint=self._endpoint.statistics(),
+            refused_by_identity=self._quota.refused,
         )
 
     # Called by the endpoint.
@@ -312,7 +320,8 @@ def open_switchboard(
         door=door,
     )
     identity = Identity(domain or ("localhost" if is_wildcard(host) else host), users or {}, seed)
-    relay.board = Switchboard(endpoint, identity, timer_c=timer_c, guests=guests)
+    quota = (door or DoorLimits()).quota()
+    relay.board = Switchboard(endpoint, identity, timer_c=timer_c, guests=guests, quota=quota)
     return SwitchboardManager(endpoint, relay.board)
 
 

@@ -28,6 +28,7 @@ from trivox.switchboard.response_context import (
 if TYPE_CHECKING:
     from trivox._native import Message
     from trivox.net.endpoint import Endpoint
+    from trivox.sip.quota import Quota
     from trivox.switchboard.identity import Identity
     from trivox.switchboard.targets import Target, Targets
 
@@ -65,8 +66,10 @@ class Proxy:
         *,
         timer_c: float,
         guests: bool,
+        quota: Quota,
     ) -> None:
         """Take the parts; an INVITE may ring `timer_c` seconds (§16.6 step 11)."""
+        self._quota = quota
         self._endpoint = endpoint
         self._identity = identity
         self._targets = targets
@@ -101,15 +104,17 @@ class Proxy:
         routes = self._tokens.strip(message.values("Route"))
         # A To tag alone proves no dialog: our own signed Route does.
         is_inside = bool(message.to_tag) and routes.hop is not None
-        if not is_inside:
-            refusal = self._admit(request, now)
-            if refusal is not None:
-                return refusal
+        user = "" if is_inside else self._admit(request, now)
+        if isinstance(user, Refusal):
+            return user
         targets = self._targets.find(message, uri, routes, now)
         if isinstance(targets, Refusal):
             return targets
         rest = routes.rest if is_inside else ()
-        return self._fork(request, key, targets, rest, hops - 1)
+        refusal = self._fork(request, key, targets, rest, hops - 1)
+        if refusal is None and message.method == "INVITE":
+            self._quota.enter(request.tx, user)
+        return refusal
 
     def handle_ack(self, message: Message, now: float) -> None:
         """Forward the ACK for a 2xx, without state (§16.11); drop one that leads nowhere."""
@@ -182,16 +187,20 @@ class Proxy:
         host, _, port = sent_by.rpartition(":")
         return port.isdigit() and self._identity.is_own_address((host.strip("[]"), int(port)))
 
-    def _admit(self, request: Request, now: float) -> Refusal | None:
-        """Ask who opens a dialog; a user may only call as itself."""
+    def _admit(self, request: Request, now: float) -> Refusal | str:
+        """Ask who opens a dialog, "" for a guest; a user may only call as itself, and so often."""
         caller = address_of_untrusted(request.message, "From")
         is_local = self._identity.is_own_uri(caller)
         if self._guests and not is_local:
-            return None
+            return ""
         user = self._identity.authenticate(request, now, proxy=True)
         if isinstance(user, Refusal):
             return user
-        return Refusal(403) if is_local and caller.user != user else None
+        if is_local and caller.user != user:
+            return Refusal(403)
+        is_call = request.message.method == "INVITE"
+        wait = self._quota.refusal(user, now) if is_call else None
+        return user if wait is None else Refusal(480, (("Retry-After", str(wait)),))
 
     # Forwarding (§16.6).
 
@@ -291,6 +300,7 @@ class Proxy:
     def _retire(self, transaction: _Transaction, now: float) -> None:
         """Keep a finished INVITE for its repeated 2xx; drop anything else at once."""
         transaction.is_retired = True
+        self._quota.leave(transaction.request.tx)
         self._live[transaction.key] -= 1
         if not self._live[transaction.key]:
             del self._live[transaction.key]
