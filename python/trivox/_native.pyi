@@ -180,6 +180,13 @@ class SipCore:
         """Set the limits at the door: which requests from outside come in (0.0 a second: no limit)."""
     def exempt_sources(self, networks: list[tuple[IPv4Address | IPv6Address, int]]) -> None:
         """Name the networks, by address and prefix length, whose sources have no limit of their own."""
+    def set_silence(self, is_on: bool, known: list[tuple[IPv4Address | IPv6Address, int]]) -> None:
+        """Give no answer of the core's own but to sources in these networks, and in dialogs that exist:
+
+        none to what is malformed or refused, to a CANCEL of nothing, to keep-alives.
+        """
+    def drop_request(self, tx: int) -> bool:
+        """Let a request go unanswered, as if it had never come; False when it was answered already."""
     def is_throttled(self, destination: tuple[str, int], now: float) -> bool:
         """Tell whether one more request outside of dialogs falls to the loss a neighbour asked for (RFC 7339)."""
     def ping(self, token: int, flow: int, destination: tuple[str, int], repeats: bool) -> None:

@@ -117,6 +117,22 @@ class Admission:
             return ""  # of a dialog that is gone: 481 whoever asks
         return self._prove(request, source[0], now) if self._users else _FORBIDDEN
 
+    def is_stranger(self, event: SipEvent, judged: Refusal | str) -> bool:
+        """Whether a request is neither of somebody known nor of who may ask for it.
+
+        Who is challenged is no stranger yet: there is no other way to prove who one is.
+
+        Args:
+            event: As the core gave it.
+            judged: What `judge` said.
+        """
+        _, _, _, method, _, _, flow, source = event
+        if self._is_known(flow, source):
+            return False
+        if isinstance(judged, str):
+            return not judged and not (self._is_open and RULES.get(method) is Rule.ADMITTED)
+        return judged[0] != 401
+
     def identity_of(self, request: Message, event: SipEvent, *, user: str, is_trusted: bool) -> str:
         """Return who an admitted request is of, for the limits of identities; "" for nobody known.
 

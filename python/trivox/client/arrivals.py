@@ -80,20 +80,22 @@ class Arrivals:
         _, _, tx, method, _, request, _, _ = event
         if request is None:
             return
-        judged = (
-            vet(request)
-            or self._refused_scheme(request, event)
-            or self.admission.judge(request, event, now)
-        )
-        if not isinstance(judged, str):
-            self._respond(tx, *judged)
+        judged = self.admission.judge(request, event, now)
+        if self.client.config.door.silent and self.admission.is_stranger(event, judged):
+            self._wiring.endpoint.core.drop_request(tx)
+            return
+        # Who may ask is looked at before what is asked (RFC 3261 §8.2).
+        user, refusal = (judged, None) if isinstance(judged, str) else ("", judged)
+        refusal = refusal or vet(request) or self._refused_scheme(request, event)
+        if refusal is not None:
+            self._respond(tx, *refusal)
             return
         if request.to_tag:
             self._take_inside(event, request, now)
             return
         match method:
             case "INVITE":
-                self._take_invite(event, request, now, judged)
+                self._take_invite(event, request, now, user)
             case "OPTIONS":
                 self._answer_options(tx)
             case "MESSAGE":

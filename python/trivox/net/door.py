@@ -70,6 +70,9 @@ class DoorLimits:
     unknown_dialogs: float | None = 200.0
     """Requests a second that name a dialog we do not have and yet reach the program's machines;
     more are answered 481 from the SIP core, within `refusals_per_second`, or dropped; None: no limit."""
+    silent: bool = False
+    """Give no answer to who is not known and asks for nothing that it may have: to scanners, no OPTIONS,
+    refusal, error or keep-alive; one challenge where users have to prove themselves."""
     overload_control: bool = True
     """Offer in our Via to send less outside of dialogs to who asks for it, and do so (RFC 7339)."""
     unacknowledged: int = 2000
@@ -119,8 +122,10 @@ class DoorLimits:
             servers: Addresses of trunks, registrars and proxies.
         """
         networks = self._networks()
+        own = [ipaddress.ip_network(server.partition("%")[0]) for server in servers]
+        core.set_silence(self.silent, [(net.network_address, net.prefixlen) for net in own])
         if self.unlimited_networks is None:
-            networks += [ipaddress.ip_network(server.partition("%")[0]) for server in servers]
+            networks += own
         core.exempt_sources([(net.network_address, net.prefixlen) for net in networks])
 
     def _networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

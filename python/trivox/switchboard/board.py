@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from trivox.net.statistics import EndpointStatistics
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import SocketFactory
-    from trivox.sip.quota import Quota
 
 _TIMER_C: Final = 185.0  # RFC 3261 §16.6 step 11: more than three minutes
 _USER: Final = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,;?/%]+")  # RFC 3261 §25.1, user
@@ -88,9 +87,16 @@ class Switchboard:
     """
 
     def __init__(
-        self, endpoint: Endpoint, identity: Identity, *, timer_c: float, guests: bool, quota: Quota
+        self,
+        endpoint: Endpoint,
+        identity: Identity,
+        *,
+        timer_c: float,
+        guests: bool,
+        door: DoorLimits,
     ) -> None:
-        self._quota = quota
+        self._door = door
+        self._quota = door.quota()
         self._endpoint = endpoint
         self._identity = identity
         self._location = LocationTable()
@@ -98,7 +104,7 @@ class Switchboard:
         self._registrar = Registrar(endpoint, identity, self._location, gruus)
         targets = Targets(endpoint, identity, self._location, gruus)
         self._proxy = Proxy(
-            endpoint, identity, targets, timer_c=timer_c, guests=guests, quota=quota
+            endpoint, identity, targets, timer_c=timer_c, guests=guests, quota=self._quota
         )
         self._timer = trio.CancelScope()
 
@@ -185,8 +191,19 @@ class Switchboard:
 
     def _serve(self, request: Request, now: float) -> None:
         refusal = refuse_bad_input(lambda: self._judge(request, now))
-        if refusal is not None:
-            self._endpoint.respond(self._identity.answer(request, refusal), token=0)
+        if refusal is None:
+            return
+        if self._door.silent and self._is_stranger(request, refusal):
+            self._endpoint.core.drop_request(request.tx)
+            return
+        self._endpoint.respond(self._identity.answer(request, refusal), token=0)
+
+    def _is_stranger(self, request: Request, refusal: Refusal) -> bool:
+        """Whether nobody of ours asks; to register is how one becomes known, so it is challenged."""
+        is_known = self._identity.has_proved(request) or self._location.has_place(
+            request.flow, request.source
+        )
+        return not is_known and refusal.status != 401
 
     def _judge(self, request: Request, now: float) -> Refusal | None:
         """Register, answer, or forward; None when it was forwarded."""
@@ -320,8 +337,8 @@ def open_switchboard(
         door=door,
     )
     identity = Identity(domain or ("localhost" if is_wildcard(host) else host), users or {}, seed)
-    quota = (door or DoorLimits()).quota()
-    relay.board = Switchboard(endpoint, identity, timer_c=timer_c, guests=guests, quota=quota)
+    door = door or DoorLimits()
+    relay.board = Switchboard(endpoint, identity, timer_c=timer_c, guests=guests, door=door)
     return SwitchboardManager(endpoint, relay.board)
 
 

@@ -73,6 +73,7 @@ class Identity:
         self._digest = DigestServer(self._key, domain, algorithms=_ALGORITHMS)
         self._own: set[Address] = set()
         self.lockout: Final = Lockout()
+        self._proved = 0
 
     def __repr__(self) -> str:
         return f"Identity(domain={self.domain!r}, users={len(self._users)})"
@@ -114,6 +115,10 @@ class Identity:
         text = f"{call_id}\0{from_tag}\0{branch}\0{cseq}".encode("utf-8", "surrogateescape")
         return hashlib.blake2b(text, digest_size=8, key=self._key, person=b"tag").hexdigest()
 
+    def has_proved(self, request: Request) -> bool:
+        """Tell whether the sender of the request that is being served is one of our users."""
+        return self._proved == request.tx
+
     def answer(self, request: Request, refusal: Refusal) -> SendResponse:
         """Return the response to send."""
         return SendResponse(
@@ -148,6 +153,7 @@ class Identity:
             return Refusal(403)
         if verdict.outcome is DigestOutcome.ACCEPTED:
             self.lockout.note_success(source, verdict.user)
+            self._proved = request.tx
             return verdict.user
         if verdict.outcome is DigestOutcome.REFUSED:
             if verdict.user:

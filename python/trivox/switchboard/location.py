@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
@@ -53,6 +54,7 @@ class LocationTable:
 
     def __init__(self) -> None:
         self._bindings: dict[str, list[Binding]] = {}
+        self._places: Counter[int | Address] = Counter()
 
     def __len__(self) -> int:
         return sum(len(bindings) for bindings in self._bindings.values())
@@ -97,8 +99,24 @@ class LocationTable:
                 user, [one for one in bindings if not (one.is_connection and one.flow == flow)]
             )
 
+    def has_place(self, flow: int, source: Address) -> bool:
+        """Tell whether somebody is registered by that connection, or over UDP from that address."""
+        return flow in self._places or source in self._places
+
     def _store(self, user: str, bindings: list[Binding]) -> None:
+        former = self._bindings.get(user, [])
+        if former != bindings:
+            self._places.update(map(_place, bindings))
+            for place in map(_place, former):
+                self._places[place] -= 1
+                if not self._places[place]:
+                    del self._places[place]
         if bindings:
             self._bindings[user] = bindings
         else:
             self._bindings.pop(user, None)
+
+
+def _place(binding: Binding) -> int | Address:
+    """Return where requests of a contact come from: its connection, or its address over UDP."""
+    return binding.flow if binding.is_connection else binding.destination

@@ -5,6 +5,7 @@ mod datagrams;
 mod keep_alive;
 mod message;
 mod sending;
+mod silence;
 mod text;
 mod unsent;
 mod values;

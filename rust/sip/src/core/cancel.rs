@@ -23,6 +23,9 @@ impl SipCore {
         let via = message.top_via();
         let invite = via.map(|via| server_key(&self.hash, &message, b"INVITE", &via));
         let invite = invite.and_then(|key| self.servers.get(&key).copied());
+        if invite.is_none() && self.is_silent_about(&message, &destination) {
+            return;
+        }
         let message = Arc::new(message);
         let id = self.open_server(Arc::clone(&message), key, destination, &arrival);
         let local_tag = invite.and_then(|id| self.local_tag(id));

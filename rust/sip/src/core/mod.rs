@@ -14,12 +14,15 @@ mod proxy;
 mod receive;
 pub(crate) mod reliable;
 mod server;
+mod silence;
 mod stateless;
 mod stun;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_of_brief;
+#[cfg(test)]
+mod tests_of_silence;
 mod types;
 mod unacknowledged;
 mod undelivered;
@@ -45,6 +48,8 @@ struct Flow {
     transport: String,
     is_reliable: bool,
     framer: Framer,
+    /// Whether anything was sent by it.
+    has_spoken: bool,
 }
 
 /// The sans-I/O core; see the module for the drain rule.
@@ -77,6 +82,7 @@ pub struct SipCore {
     loss: overload::Loss,
     throttles: overload::Throttles,
     stun: stun::Stun,
+    silence: silence::Silence,
 }
 
 impl SipCore {
@@ -89,6 +95,7 @@ impl SipCore {
             loss: overload::Loss::default(),
             throttles: overload::Throttles::default(),
             stun: stun::Stun::default(),
+            silence: silence::Silence::default(),
             hash,
             counter: 0,
             flows: Map::default(),
@@ -119,6 +126,7 @@ impl SipCore {
                 transport,
                 is_reliable,
                 framer: Framer::default(),
+                has_spoken: false,
             },
         );
     }
@@ -256,7 +264,8 @@ impl SipCore {
     }
 
     fn send(&mut self, flow: u64, destination: Address, data: Vec<u8>) {
-        if self.flows.contains_key(&flow) {
+        if let Some(own) = self.flows.get_mut(&flow) {
+            own.has_spoken = true;
             self.counters.sent += 1;
             self.output.push(Output {
                 flow,

@@ -99,6 +99,7 @@ impl SipCore {
                     let source = Origin::Known(source);
                     self.receive_datagram(flow, &bytes, source, now, &mut events);
                 }
+                Framed::Ping if self.is_silent_on(flow, source) => self.counters.silenced += 1,
                 Framed::Ping => self.send(flow, source.clone(), b"\r\n".to_vec()),
                 Framed::Broken(_) => {
                     self.counters.malformed += 1;
@@ -248,7 +249,7 @@ impl SipCore {
     }
 
     /// The token of the dialog a request is in; 0 without one.
-    fn token_of(&self, request: &Message) -> i64 {
+    pub(super) fn token_of(&self, request: &Message) -> i64 {
         let (to, from) = (request.tag(HeaderName::To), request.tag(HeaderName::From));
         if to.is_empty() {
             return 0;

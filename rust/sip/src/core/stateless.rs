@@ -31,6 +31,10 @@ impl SipCore {
         flow: u64,
         destination: Address,
     ) {
+        // Who asks for the same twice is somebody whose first request is being served (482).
+        if defect.status != 482 && self.is_silent_about(request, &destination) {
+            return;
+        }
         let tag = self.stateless_tag(request);
         let retry = (defect.status == 503).then_some("5");
         let reason = defect.reason.as_bytes();

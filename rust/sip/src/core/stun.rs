@@ -109,6 +109,10 @@ impl SipCore {
             self.counters.dropped += 1;
             return;
         };
+        if self.is_silent_to(&source) {
+            self.count_silenced();
+            return;
+        }
         if self.stun.answered >= MAX_STUN_ANSWERS {
             self.counters.dropped += 1;
             return;

@@ -203,10 +203,11 @@ pub struct Counters {
     pub(crate) panics: u64,
     pub(crate) throttled: u64,
     pub(crate) given_up: u64,
+    pub(crate) silenced: u64,
 }
 
 impl Counters {
-    pub(crate) fn items(&self) -> [(&'static str, u64); 10] {
+    pub(crate) fn items(&self) -> [(&'static str, u64); 11] {
         [
             ("received", self.received),
             ("sent", self.sent),
@@ -218,6 +219,7 @@ impl Counters {
             ("panics", self.panics),
             ("throttled", self.throttled),
             ("given_up", self.given_up),
+            ("silenced", self.silenced),
         ]
     }
 }

@@ -23,7 +23,8 @@ mod turns;
 use std::net::IpAddr;
 
 use bucket::Bucket;
-use networks::{Networks, customer};
+pub(super) use networks::Networks;
+use networks::customer;
 use room::{Room, Waiting};
 use scan::{Glance, Kind};
 use sources::{SourceLimit, Sources, Standing};

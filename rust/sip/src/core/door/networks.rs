@@ -7,7 +7,7 @@ use crate::hash::Spread;
 
 /// Networks and single hosts, IPv4 ones in their mapped form (RFC 4291 §2.5.5.2).
 #[derive(Default)]
-pub(super) struct Networks {
+pub(in crate::core) struct Networks {
     wide: Vec<(u128, u128)>,
     /// Found in one look, however many there are.
     hosts: HashSet<u128, BuildHasherDefault<Spread>>,
@@ -15,7 +15,7 @@ pub(super) struct Networks {
 
 impl Networks {
     /// Networks by address and length of the prefix in bits.
-    pub(super) fn new(all: &[(IpAddr, u8)]) -> Self {
+    pub(in crate::core) fn new(all: &[(IpAddr, u8)]) -> Self {
         let masked = |&(address, length): &(IpAddr, u8)| {
             let width = if address.is_ipv4() { 32 } else { 128 };
             let free = u32::from(width - length.min(width));
@@ -30,7 +30,7 @@ impl Networks {
         Self { wide, hosts }
     }
 
-    pub(super) fn contain(&self, address: IpAddr) -> bool {
+    pub(in crate::core) fn contain(&self, address: IpAddr) -> bool {
         let bits = mapped(address);
         let is_in = |(network, mask): &(u128, u128)| bits & mask == *network;
         self.hosts.contains(&bits) || self.wide.iter().any(is_in)

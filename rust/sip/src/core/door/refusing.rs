@@ -7,6 +7,10 @@ use crate::core::types::Origin;
 impl SipCore {
     /// Answer 503, or drop when this second has had its answers. Always false.
     pub(super) fn refuse(&mut self, caller: &Caller<'_>, cause: Cause) -> bool {
+        if self.is_silent_towards(&caller.source) {
+            self.count_silenced();
+            return !self.drop_silently(cause);
+        }
         let feedback = self.feedback(caller.now);
         let door = &mut self.door;
         if !door.has_answer(caller.now) {

@@ -32,7 +32,8 @@ impl SipCore {
     ) {
         self.door.refusals.strangers += 1;
         self.counters.refused += 1;
-        if request.method() == b"NOTIFY" || !self.door.has_answer(now) {
+        let is_silent = self.is_silent_about(request, &destination);
+        if is_silent || request.method() == b"NOTIFY" || !self.door.has_answer(now) {
             self.door.refusals.dropped += 1;
             return;
         }

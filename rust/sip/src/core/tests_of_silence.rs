@@ -1,0 +1,174 @@
+//! Who is not known hears nothing; who is, and what is inside of a dialog, is answered as ever.
+use super::tests::{Bench, Sent};
+use super::*;
+
+const OPTIONS: &str = "OPTIONS sip:b@b SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bKa\n\
+    From: <sip:a@a>;tag=f\nTo: <sip:b@b>\nCall-ID: c\nCSeq: 1 OPTIONS\nMax-Forwards: 70\n\n";
+
+fn bench(transport: &str, known: &[(&str, u8)]) -> Bench {
+    let mut bench = Bench::new(transport);
+    let known: Vec<_> = known
+        .iter()
+        .map(|(host, length)| (host.parse().expect("it is an address"), *length))
+        .collect();
+    bench.core.set_silence(true, &known);
+    bench
+}
+
+fn said(bench: &mut Bench) -> Vec<String> {
+    let sent = bench.core.take_output().into_iter();
+    sent.map(|output| String::from_utf8(output.data).expect("it is text"))
+        .collect()
+}
+
+fn silenced(bench: &Bench) -> u64 {
+    let all = bench.core.statistics();
+    all.iter()
+        .find(|(name, _)| *name == "silenced")
+        .expect("it is counted")
+        .1
+}
+
+/// What is answered by the core itself in each way it has.
+fn refused() -> [String; 3] {
+    [
+        OPTIONS.replace("CSeq: 1 OPTIONS", "CSeq: 1 INVITE"),
+        OPTIONS.replace("OPTIONS", "CANCEL"),
+        OPTIONS.replace(
+            "Via: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bKa",
+            "Via: nonsense",
+        ),
+    ]
+}
+
+#[test]
+fn what_is_malformed_or_of_nothing_is_not_answered() {
+    let mut quiet = bench("udp", &[]);
+    let mut usual = Bench::new("udp");
+
+    for (number, text) in refused().iter().enumerate() {
+        quiet.receive(text);
+        usual.receive(text);
+        assert_eq!(said(&mut quiet), [""; 0], "{text}");
+        assert_eq!(said(&mut usual).len(), 1, "{text}");
+        assert_eq!(silenced(&quiet), number as u64 + 1);
+    }
+    assert_eq!(quiet.core.transactions.len(), 0);
+}
+
+#[test]
+fn who_is_known_is_answered() {
+    let mut bench = bench("udp", &[("192.0.2.0", 30)]);
+
+    for text in refused() {
+        bench.receive(&text);
+        assert_eq!(said(&mut bench).len(), 1, "{text}");
+    }
+    assert_eq!(silenced(&bench), 0);
+}
+
+#[test]
+fn a_mangled_request_of_a_dialog_that_exists_is_answered() {
+    let mut bench = bench("udp", &[]);
+    bench.core.bind(b"c", b"ours", b"f", 7);
+
+    bench.receive(&refused()[0].replace("To: <sip:b@b>", "To: <sip:b@b>;tag=ours"));
+
+    assert!(said(&mut bench)[0].starts_with("SIP/2.0 400"));
+}
+
+#[test]
+fn a_request_that_is_dropped_leaves_nothing_and_is_looked_at_again() {
+    let mut bench = bench("udp", &[]);
+    let first = bench.receive(OPTIONS)[0].transaction;
+
+    assert!(bench.core.drop_request(first));
+    assert!(!bench.core.drop_request(first));
+    let again = bench.receive(OPTIONS);
+
+    assert_eq!(again.len(), 1);
+    assert!(bench.core.drop_request(again[0].transaction));
+    assert_eq!(
+        (bench.core.transactions.len(), bench.core.servers.len()),
+        (0, 0)
+    );
+    assert_eq!(bench.core.handle_timeout(1000.0).len(), 0);
+    assert_eq!(said(&mut bench), [""; 0]);
+    assert_eq!(silenced(&bench), 2);
+}
+
+#[test]
+fn what_was_answered_is_not_dropped_any_more() {
+    let mut bench = bench("udp", &[]);
+    let id = bench.receive(OPTIONS)[0].transaction;
+    let reply = Reply {
+        status: 200,
+        reason: b"OK",
+        headers: Vec::new(),
+        body: b"",
+        to_tag: "t",
+        token: 0,
+    };
+    bench
+        .core
+        .respond(id, &reply, 0.0)
+        .expect("it can be written");
+
+    assert!(!bench.core.drop_request(id));
+    bench.receive(OPTIONS);
+
+    assert_eq!(said(&mut bench).len(), 2);
+}
+
+#[test]
+fn a_keep_alive_is_answered_where_something_was_said_before() {
+    let mut bench = bench("tcp", &[]);
+    let stranger = Address {
+        host: "203.0.113.9".into(),
+        port: 5060,
+    };
+
+    bench.core.receive_stream(1, b"\r\n\r\n", &stranger, 0.0);
+    assert_eq!(said(&mut bench), [""; 0]);
+    bench.core.send(1, stranger.clone(), b"something".to_vec());
+    bench.core.receive_stream(1, b"\r\n\r\n", &stranger, 0.0);
+
+    assert_eq!(said(&mut bench), ["something", "\r\n"]);
+}
+
+#[test]
+fn what_is_refused_at_the_door_hears_nothing() {
+    let mut bench = bench("udp", &[]);
+    let invite = OPTIONS.replace("OPTIONS", "INVITE");
+    bench.core.shut_door(true);
+
+    let events = bench.receive(&invite);
+
+    assert_eq!(events.len(), 0);
+    assert_eq!(said(&mut bench), [""; 0]);
+    assert_eq!(silenced(&bench), 1);
+}
+
+#[test]
+fn a_question_of_stun_is_answered_to_who_is_known() {
+    let mut question = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+    question.extend([7; 12]);
+    let mut heard: Sent = Vec::new();
+    for known in [&[][..], &[("192.0.2.2", 32)]] {
+        let mut bench = bench("udp", known);
+        let source = Address {
+            host: "192.0.2.2".into(),
+            port: 5060,
+        };
+        let origin = Origin::Known(&source);
+        bench
+            .core
+            .receive_datagram(1, &question, origin, 0.0, &mut Vec::new());
+        heard.push((
+            silenced(&bench) as f64,
+            bench.core.take_output().len().to_string(),
+        ));
+    }
+
+    assert_eq!(heard, [(1.0, "0".to_owned()), (0.0, "1".to_owned())]);
+}

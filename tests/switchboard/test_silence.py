@@ -1,0 +1,57 @@
+"""A switchboard in silent mode: nobody is found by who is nobody here (threat 27)."""
+
+from __future__ import annotations
+
+import pytest
+
+from trivox import DoorLimits
+
+METHODS = ["INVITE", "MESSAGE", "SUBSCRIBE", "REFER", "NOTIFY", "OPTIONS", "BYE", "PARTY"]
+SILENT = DoorLimits(silent=True)
+URIS = ["sip:board.test", "sip:carol@board.test", "sip:nobody@board.test", "sip:x@elsewhere.test"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_scanner_hears_nothing(autojump_clock, phones, board, method) -> None:
+    eve, carol = phones("eve", 66), phones("carol", 4)
+    async with board(door=SILENT) as own:
+        await carol.register()
+        for uri in (*URIS, carol.contact):
+            eve.send(eve.request(method, uri))
+        await eve.hears_nothing(during=33)
+        await carol.hears_nothing()
+
+        core = own.statistics().endpoint.core
+        assert core["silenced"] == len(URIS) + 1
+        assert core["transactions"] == 0
+
+
+async def test_who_registers_is_challenged_and_then_known(autojump_clock, phones, board) -> None:
+    alice, carol = phones("alice", 2), phones("carol", 4)
+    async with board(door=SILENT):
+        assert (await carol.register()).status == 200
+        assert (await alice.register()).status == 200
+        await alice.invite("carol")
+        carol.answer(await carol.receive("INVITE"), 486, contact=False)
+        assert (await alice.receive("SIP/2.0 486")).status == 486
+
+        alice.send(alice.request("OPTIONS", "sip:board.test"))
+        assert (await alice.receive("SIP/2.0")).status == 200
+        await alice.authorized("MESSAGE", "sip:nobody@board.test")
+        assert (await alice.receive("SIP/2.0")).status == 404
+
+
+async def test_a_wrong_password_hears_nothing_and_who_unregisters_is_a_stranger_again(
+    autojump_clock, phones, board
+) -> None:
+    alice, eve = phones("alice", 2), phones("eve", 66)
+    async with board(door=SILENT):
+        headers = (f"Contact: <{eve.contact}>;expires=60",)
+        to = "<sip:alice@board.test>"
+        await eve.authorized("REGISTER", "sip:board.test", headers=headers, to=to)
+        await eve.hears_nothing(during=33)
+
+        await alice.register()
+        await alice.register(expires=0)
+        alice.send(alice.request("OPTIONS", "sip:board.test"))
+        await alice.hears_nothing(during=33)
