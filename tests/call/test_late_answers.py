@@ -47,6 +47,32 @@ async def test_a_2xx_after_timer_b_is_acknowledged_and_hung_up(autojump_clock, w
         assert caller.statistics().tokens == 0
 
 
+@pytest.mark.parametrize("refusal", [408, 487, 486])
+async def test_a_2xx_after_a_refusal_is_acknowledged_and_hung_up(autojump_clock, world, refusal):
+    """RFC 3261 §13.2.2.4: a proxy's refusal is not of everybody, and a 2xx may follow it (§16.7)."""
+    async with world().with_far_end() as (caller, far):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail_with, caller, far.uri, refusal)
+            invite = await far.expect("INVITE")
+            far.respond(invite, 180, to_tag="slow")
+            far.respond(invite, refusal, to_tag="proxy")
+        await trio.sleep(20)
+
+        # The first ACK is the refusal's.
+        assert sorted(await ends(far, invite)) == ["ACK", "ACK", "ACK", "ACK", "BYE"]
+        await trio.sleep(70)
+        figures = dict(caller._wiring.endpoint.core.statistics())
+        assert (figures["transactions"], figures["dialogs"]) == (0, 0)
+        assert caller.statistics().tokens == 0
+
+
+async def fail_with(caller, uri, status):
+    with pytest.raises(CallFailedError) as caught:
+        async with caller.dial(uri):
+            pass
+    assert caught.value.sip_code == status
+
+
 async def test_each_branch_that_answers_late_is_hung_up_and_forgotten(autojump_clock, world):
     async with world().with_far_end() as (caller, far):
         with pytest.raises(CallFailedError):

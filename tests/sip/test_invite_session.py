@@ -373,6 +373,23 @@ def test_second_branch_that_answers_is_acknowledged_and_hung_up(called, far_end)
     assert called.session.is_confirmed
 
 
+def test_2xx_to_a_try_that_was_challenged_is_acknowledged_and_hung_up(caller, far_end) -> None:
+    """RFC 3261 §13.2.2.4: it has a CSeq of its own, and the try that is out goes on."""
+    caller.carry(caller.session.invite(b"offer"))
+    first, invite = caller.last
+    caller.hears(far_end.answers(first, far_end.challenge(invite, 407, "proxy")))
+    second, again = caller.last
+
+    outputs = caller.hears(far_end.answers(first, far_end.response(invite, 200, tag="late")))
+
+    assert kinds(outputs) == ["SendAck", "BYE"]
+    assert (outputs[0].tx, outputs[0].to_tag) == (first, "late")
+    assert far_end.header(outputs[0], "CSeq") == "1 ACK"
+    answered = caller.hears(far_end.answers(second, far_end.response(again, 200, body=b"answer")))
+    assert kinds(answered)[0] == "SendAck"
+    assert caller.session.is_confirmed
+
+
 def test_repeated_2xx_of_a_known_branch_changes_nothing(called, far_end) -> None:
     tx, invite = called.last
 

@@ -294,6 +294,27 @@ async def test_a_phone_that_says_nothing_is_a_408(board, phones, autojump_clock)
         assert (await alice.receive("SIP/2.0", within=40)).status == 408
 
 
+async def test_a_2xx_after_the_408_is_forwarded_all_the_same(board, phones, autojump_clock):
+    """RFC 3261 §16.7 step 5: whoever called is to end that call."""
+    alice, bob = phones("alice", 2), phones("bob", 3)
+    async with board():
+        await bob.register()
+        await alice.invite("bob")
+        invite = await bob.receive("INVITE")
+        refusal = await alice.receive("SIP/2.0 408", within=40)
+
+        bob.answer(invite, 200)
+        assert (await alice.receive("SIP/2.0 200")).method == "INVITE"
+        alice.send(alice.ack_of(refusal))
+        bob.answer(invite, 200)  # also once the refusal has its ACK
+        answer = await alice.receive("SIP/2.0 200")
+        alice.send(alice.inside("ACK", answer))
+        await bob.receive("ACK")
+        alice.send(alice.inside("BYE", answer, cseq=4))
+        bob.answer(await bob.receive("BYE"), 200)
+        assert (await alice.receive("SIP/2.0 200")).header("CSeq") == "4 BYE"
+
+
 async def test_another_request_than_invite_gets_no_408(board, phones, autojump_clock):
     """RFC 4320 §4.2."""
     alice, bob = phones("alice", 2), phones("bob", 3)

@@ -183,18 +183,16 @@ class Call(CallRedirecting):
     def _late_answers(self) -> tuple[InviteSession, Route] | None:
         """Return what is needed while a 2xx may still come that we must acknowledge, or None.
 
-        Of another branch, if our INVITE was answered or cancelled (RFC 3261 §13.2.2.4); or to a
-        re-INVITE of ours that the end of the call has overtaken, or that was given up before it.
+        Of another branch, or after a refusal that did not come from everybody (RFC 3261 §13.2.2.4);
+        or to a re-INVITE of ours that the end of the call has overtaken, or that was given up before
+        it.
         """
-        if self._session is None or self._route is None:
+        session, route = self._session, self._route
+        if session is None or route is None:
             return None
-        if self._session.is_modifying or self._session.has_given_up:
-            return self._session, self._route
-        if self.direction is not CallDirection.OUTGOING:
-            return None
-        was_answered = self.timings.answered is not None
-        was_cancelled = self.end is not None and self.end.originator is not Originator.REMOTE
-        return (self._session, self._route) if was_answered or was_cancelled else None
+        is_ours = self.direction is CallDirection.OUTGOING
+        may_be_late = is_ours or session.is_modifying or session.has_given_up
+        return (session, route) if may_be_late else None
 
     def _note_taken(self) -> None:
         """Note that the program has this incoming call in its hands."""

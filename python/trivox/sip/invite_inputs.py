@@ -91,7 +91,7 @@ def _take_response(leg: InviteLeg, tx: int, status: int, message: Message) -> Ou
     """Take a response to a request of ours."""
     request = leg.pending.get(tx)
     given = Given(tx, status, message=message, request=request)
-    if request is None:
+    if request is None or (request.purpose is Purpose.INVITE and tx != leg.tx):
         return _take_late_answer(leg, given, message)
     if request.purpose is Purpose.INVITE:
         if status // 100 == 2 and leg.has_answered(message.to_tag):
@@ -110,7 +110,7 @@ def _take_response(leg: InviteLeg, tx: int, status: int, message: Message) -> Ou
 
 
 def _take_late_answer(leg: InviteLeg, given: Given, message: Message) -> Outputs:
-    """Take the 2xx to an INVITE that was given up: it is acknowledged, and its dialog ended."""
+    """Take the 2xx to an INVITE that was given up or refused: it is acknowledged, its dialog ended."""
     if given.status // 100 != 2 or message.method != "INVITE":
         return ()
     tag, dialog = message.to_tag, leg.dialog

@@ -19,6 +19,20 @@ fn far_end() -> Address {
 impl Caller {
     /// A caller that has waited for an answer, in vain, until `now`.
     fn inviting(transport: &str, now: f64) -> Self {
+        let mut caller = Self::calling(transport);
+        let kinds: Vec<_> = caller
+            .core
+            .handle_timeout(now)
+            .iter()
+            .map(|event| event.kind)
+            .collect();
+        assert_eq!(kinds, [EventKind::Timeout]);
+        caller.core.take_output();
+        caller
+    }
+
+    /// A caller whose INVITE is out.
+    fn calling(transport: &str) -> Self {
         let mut core = SipCore::new(b"seed", Settings::default());
         core.open_flow(FLOW, transport);
         let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
@@ -41,13 +55,6 @@ impl Caller {
         let branch = sent.split(";branch=").nth(1).expect("a branch");
         let end = branch.find([';', '\r']).expect("an end");
         let branch = branch[..end].to_owned();
-        let kinds: Vec<_> = core
-            .handle_timeout(now)
-            .iter()
-            .map(|event| event.kind)
-            .collect();
-        assert_eq!(kinds, [EventKind::Timeout]);
-        core.take_output();
         Self { core, branch }
     }
 
@@ -106,6 +113,37 @@ fn a_late_refusal_is_acknowledged_and_not_told() {
     assert!(sent.len() == 1 && sent[0].data.starts_with(b"ACK "));
     caller.core.handle_timeout(72.0);
     assert_eq!(caller.live(), 0);
+}
+
+#[test] // RFC 3261 §13.2.2.4, §16.7 step 5: a proxy forwards a 2xx after the refusal it has chosen
+fn a_2xx_after_a_refusal_is_told() {
+    for transport in ["udp", "tcp"] {
+        let mut caller = Caller::calling(transport);
+        assert_eq!(caller.hears(408, 1.0)[0].status, 408);
+
+        let told = caller.hears(200, 30.0);
+
+        assert_eq!((told[0].token, told[0].status), (7, 200));
+        assert!(caller.hears(408, 30.5).is_empty());
+        assert!(caller.core.handle_timeout(61.9).is_empty());
+        assert_ne!(caller.live(), 0);
+        caller.core.handle_timeout(62.0);
+        assert_eq!(caller.live(), 0);
+    }
+}
+
+#[test]
+fn a_refused_invite_is_forgotten_at_last() {
+    for transport in ["udp", "tcp"] {
+        let mut caller = Caller::calling(transport);
+        caller.hears(486, 1.0);
+
+        caller.core.handle_timeout(32.9);
+        assert_ne!(caller.live(), 0);
+        caller.core.handle_timeout(33.0);
+
+        assert_eq!(caller.live(), 0);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::receive::input_of;
 use super::{Forward, SipCore};
 use crate::error::InvalidHeader;
 use crate::message::{Builder, Head, HeaderName, Message, check_sent_by, check_value};
-use crate::transaction::tables::Machine;
+use crate::transaction::tables::{Machine, State};
 use crate::transaction::{Client, Side};
 
 impl SipCore {
@@ -98,6 +98,12 @@ impl SipCore {
         let Some(data) = build_upstream(message) else {
             return false;
         };
+        if (200..300).contains(&status) && self.has_refused(server) {
+            let transaction = &self.transactions[&server];
+            let (flow, destination) = (transaction.flow, transaction.destination.clone());
+            self.send(flow, destination, data);
+            return true;
+        }
         if status >= 200 {
             self.finish_server(server);
         }
@@ -106,6 +112,15 @@ impl SipCore {
             ..Material::default()
         };
         self.step(server, input_of(status), now, material, &mut Vec::new())
+    }
+
+    /// Whether an INVITE has its refusal: a 2xx that comes then passes by its transaction
+    /// (RFC 3261 §16.7 step 5).
+    fn has_refused(&self, server: u64) -> bool {
+        self.transactions.get(&server).is_some_and(|transaction| {
+            transaction.machine == Machine::ServerInvite
+                && matches!(transaction.state, State::Completed | State::Confirmed)
+        })
     }
 }
 

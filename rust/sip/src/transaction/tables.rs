@@ -74,9 +74,9 @@ pub(crate) enum Action {
     RepeatAtT2,
     StopRepeat,
     StopLimit,
-    /// 64·T1 on any transport: Timers B, F, H, L, M.
+    /// 64·T1 on any transport: Timers B, D, F, H, L, M.
     Limit,
-    /// 64·T1, over at once on reliable transports: Timers D, J.
+    /// 64·T1, over at once on reliable transports: Timer J.
     Linger,
     /// T4, over at once on reliable transports: Timers I, K.
     LingerShort,
@@ -102,6 +102,8 @@ pub(crate) fn step(machine: Machine, state: State, input: Input) -> Step {
 ///
 /// DEVIATION: the figure forgets an INVITE with Timer B. Whoever answered it has its answers lost, and
 /// goes on to send them for 64·T1: so long it is remembered, for the 2xx to be acknowledged and ended.
+/// So it is after a failure, over any transport: a proxy that has said 408 forwards a 2xx that comes
+/// after it (§16.7 step 5), and each 2xx is owed its ACK and its BYE (§13.2.2.4).
 fn client_invite(state: State, input: Input) -> Step {
     use Action::*;
     match (state, input) {
@@ -115,7 +117,7 @@ fn client_invite(state: State, input: Input) -> Step {
             go(State::Accepted, &[StopRepeat, Limit, Report, Release])
         }
         (State::Trying | State::Proceeding, Input::Failure) => {
-            go(State::Completed, &[StopRepeat, Acknowledge, Report, Linger])
+            go(State::Completed, &[StopRepeat, Acknowledge, Report, Limit])
         }
         // In Proceeding the limit runs only after a CANCEL (§9.1), and for a re-INVITE.
         (State::Trying | State::Proceeding, Input::Limit) => {
@@ -124,8 +126,9 @@ fn client_invite(state: State, input: Input) -> Step {
         (State::GivenUp, Input::Success) => {
             go(State::Accepted, &[StopRepeat, Limit, Report, Release])
         }
-        (State::GivenUp, Input::Failure) => {
-            go(State::Completed, &[StopRepeat, Acknowledge, Linger])
+        (State::GivenUp, Input::Failure) => go(State::Completed, &[StopRepeat, Acknowledge, Limit]),
+        (State::Completed, Input::Success) => {
+            go(State::Accepted, &[StopRepeat, Limit, Report, Release])
         }
         (State::Accepted, Input::Success) => go(State::Accepted, &[Report]),
         (State::Completed, Input::Failure) => go(State::Completed, &[Acknowledge]),
@@ -135,7 +138,7 @@ fn client_invite(state: State, input: Input) -> Step {
         (State::Proceeding | State::GivenUp, Input::Repeat)
         | (State::GivenUp, Input::Provisional)
         | (State::Accepted, Input::Provisional | Input::Failure | Input::Repeat)
-        | (State::Completed, Input::Provisional | Input::Success | Input::Repeat)
+        | (State::Completed, Input::Provisional | Input::Repeat)
         | (_, Input::Request | Input::Ack | Input::Reliable | Input::Prack)
         | (State::Reliable | State::Confirmed | State::Terminated, _) => None,
     }
