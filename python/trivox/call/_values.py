@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from trivox.actor.watchable import assign
 from trivox.call._watched import WatchedValue
 from trivox.call.codec_info import CodecInfo, audio_codec_of
-from trivox.call.messages import Headers, party_untrusted
+from trivox.call.messages import headers_of, party_untrusted
 from trivox.call.remote_stream import RemoteStream
 from trivox.call.states import PHASE_STATE, Action, CallDirection, CallState, Phase, Trigger
 from trivox.call.streams import LocalStream
@@ -46,6 +46,15 @@ CAN_RECONNECT = frozenset(
 class CallValues:
     """What a call is at any moment, and what of that can be watched."""
 
+    # Python looks an attribute up slowly where an object has more than thirty; a call has fifty.
+    __slots__ = (
+        "_cause", "_context", "_emitter", "_end_scopes", "_has_remote_stream", "_host",
+        "_is_publishing", "_is_stepping", "_isolation", "_lost_paths", "_made_own_stream", "_now",
+        "_party_untrusted", "_phase", "_publications", "_seq", "_timers", "_triggers",
+        "_until_connected", "_until_ended", "_values", "_was_ringing", "_watchables", "account",
+        "destination", "direction", "end", "id", "remote_headers", "settings", "sip_call_id",
+        "timings", "token", "trace", "user_data",
+    )  # fmt: skip
     _leg: MediaLeg
 
     state = WatchedValue[CallState](
@@ -98,7 +107,7 @@ class CallValues:
         self.settings = settings
         self.account = account
         self.user_data: Any = None
-        self.remote_headers = Headers()
+        self.remote_headers = headers_of(None)
         self.end: CallEnd | None = None
         self.trace: deque[TraceRecord] = host.trace_of(sip_call_id)
         """Its SIP messages, the last 256, if the client keeps them (`keep_trace`)."""

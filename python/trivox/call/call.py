@@ -52,6 +52,12 @@ class Call(CallRedirecting):
     functions and never wait; waiting is a method of its own.
     """
 
+    __slots__ = (
+        "_audio", "_changes", "_farewell", "_first_headers", "_is_taken", "_leg",
+        "_listener_error", "_receipts", "_remote_offer", "_route", "_session",
+        "_session_deadline", "_tones", "_upgrade",
+    )  # fmt: skip
+
     def __init__(
         self,
         host: CallHost,
