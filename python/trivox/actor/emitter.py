@@ -60,9 +60,10 @@ class Emitter(Generic[E]):
         if self.listeners.wants(kind):
             return True
         # Asked for every event of every call: most have no waits and no subscriptions.
-        if self._waits and any(wait.wants(kind) for wait in self._waits):
-            return True
-        return bool(self._subscriptions) and any(each.wants(kind) for each in self._live())
+        if not self._waits and not self._subscriptions:
+            return False
+        is_awaited = any(wait.wants(kind) for wait in self._waits)
+        return is_awaited or any(each.wants(kind) for each in self._live())
 
     def emit(self, event: E) -> None:
         """Give an event to all who want it. Never waits."""

@@ -55,7 +55,9 @@ class OpusSettings:
 
     def apply(self, sessions: MediaSessions, session: int, *, comfort_noise: bool) -> None:
         """Tell the engine, before the session's first description."""
-        if self == _AS_THE_ENGINE_HAS_IT and not comfort_noise:
+        # As a rule the one default: then nothing is compared.
+        is_known = self is DEFAULT_OPUS or self == DEFAULT_OPUS
+        if is_known and not comfort_noise:
             return
         sessions.set_codec_options(
             session,
@@ -70,15 +72,14 @@ class OpusSettings:
         )
 
 
-def checked_packet_time(seconds: float) -> int:
-    """Return the milliseconds of audio in a packet. Raises InvalidArgumentsError."""
+def check_packet_time(seconds: float) -> None:
+    """Check the seconds of audio in a packet. Raises InvalidArgumentsError."""
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     milliseconds = round(seconds * 1000, 6) if is_number else 0
     if milliseconds not in _PACKETS_MS:
         raise InvalidArgumentsError(
             f"packet_time is {seconds!r}; packets hold 0.01 to 0.06 s, in steps of 0.01"
         )
-    return int(milliseconds)
 
 
 def checked_codecs(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -101,4 +102,5 @@ def _check_range(value: int, what: str, bounds: tuple[int, int]) -> None:
         raise InvalidArgumentsError(f"{what} is {value!r}; it is from {least} to {most}")
 
 
-_AS_THE_ENGINE_HAS_IT: Final = OpusSettings()
+DEFAULT_OPUS: Final = OpusSettings()
+"""What the engine does without being told."""

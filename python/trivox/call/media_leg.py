@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 
 from trivox.call._digits import Digits
-from trivox.call.codec_settings import checked_packet_time
 from trivox.errors import EngineError
 from trivox.media.engine import EngineEventKind
 from trivox.media.statistics import KnownReport, StatisticsReport, StatisticsSample, history_of
@@ -167,7 +166,7 @@ class MediaLeg:
             advertised=advertised,
             codecs=settings.audio_codecs,
             dtmf=True,
-            ptime_ms=checked_packet_time(settings.packet_time),
+            ptime_ms=round(settings.packet_time * 1000),
             accepts=choice.accepts,
         )
         if settings.relay_only:

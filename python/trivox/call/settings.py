@@ -10,9 +10,10 @@ from typing import Final, Literal, cast
 from trivox.call.argument_rules import checked_choice, checked_names, checked_privacy, checked_uri
 from trivox.call.codec_settings import (
     DEFAULT_AUDIO_CODECS,
+    DEFAULT_OPUS,
     OpusSettings,
+    check_packet_time,
     checked_codecs,
-    checked_packet_time,
 )
 from trivox.call.header_rules import checked_headers, checked_text
 from trivox.call.streams import LocalStream, checked_streams
@@ -122,7 +123,7 @@ class CallSettings:
     custom_data: str = ""
     extra_headers: Mapping[str, str] = field(default_factory=dict)
     audio_codecs: tuple[str, ...] = DEFAULT_AUDIO_CODECS
-    opus: OpusSettings = field(default_factory=OpusSettings)
+    opus: OpusSettings = DEFAULT_OPUS
     packet_time: float = 0.02
     comfort_noise: bool = False
     media: MediaKind = "auto"
@@ -157,7 +158,7 @@ class CallSettings:
         checked_headers(self.extra_headers)
         object.__setattr__(self, "audio_codecs", checked_codecs(self.audio_codecs))
         checked_kind(self.opus, OpusSettings, "opus")
-        checked_packet_time(self.packet_time)
+        check_packet_time(self.packet_time)
         method = checked_choice(self.dtmf_method, DtmfMethod, "dtmf_method")
         object.__setattr__(self, "dtmf_method", method)
         object.__setattr__(self, "privacy", checked_privacy(self.privacy))

@@ -39,6 +39,12 @@ _OFFERED: Final = {
 }
 
 
+_OPEN: Final = {
+    name: TransportChoice(name, tuple(other for other in _ANY if other != name)) for name in _ANY
+}
+"""Answers that may later change to what else the far end offers."""
+
+
 def choice_for_offer(kind: str, *, is_open: bool) -> TransportChoice:
     """Return what an offer of that kind is made with; not for "auto".
 
@@ -53,8 +59,7 @@ def choice_for_answer(kind: str, offer: bytes) -> TransportChoice:
     """Return what an offer is answered with; what does not fit is refused by the engine."""
     found = detect_transport(offer.decode(errors="replace"))
     if kind == "auto":
-        others = tuple(name for name in _ANY if name != found)
-        return TransportChoice(found, others if found in _ANY else ())
+        return _OPEN.get(found) or TransportChoice(found)
     wanted = _OFFERED[kind]
     if found in wanted.accepts:
         others = tuple(name for name in (wanted.transport, *wanted.accepts) if name != found)

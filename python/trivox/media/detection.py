@@ -88,7 +88,8 @@ class Detection:
     @property
     def is_on(self) -> bool:
         """Whether the engine is to be told anything."""
-        return self != NO_DETECTION
+        # Asked for each call, and as a rule of the one default.
+        return self is not NO_DETECTION and self != NO_DETECTION
 
     def begin(self, sessions: MediaSessions, session: int) -> None:
         """Tell a session what to listen for."""

@@ -22,7 +22,9 @@ _PLAIN: Final = frozenset({"", "binary", "8bit", "7bit"})
 
 def is_description(body: bytes, content_type: str) -> bool:
     """Whether a body is a session description: SDP, or of no stated type (RFC 3261 §7.4.1)."""
-    return bool(body) and _media_type(content_type) in ("", SDP)
+    if not body:
+        return False
+    return content_type == SDP or _media_type(content_type) in ("", SDP)
 
 
 def description_of(message: Message) -> bytes:

@@ -122,7 +122,7 @@ class InviteSession(InviteFacts):
             dialog=dialog,
         )
         leg.requests[tx] = request
-        leg.remote_invite_cseq = request.key()[7]
+        leg.remote_invite_cseq = request.cseq
         leg.learn(request)
         leg.offer_answer.step(
             OfferEvent.RECEIVED_INVITE_SDP
