@@ -39,10 +39,15 @@ impl SipState {
     }
 }
 
-fn little_endian(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    word[..bytes.len()].copy_from_slice(bytes);
-    u64::from_le_bytes(word)
+/// The bytes as words, the last one filled up with zeros.
+fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    let (whole, rest) = bytes.as_chunks::<8>();
+    let last = (!rest.is_empty()).then(|| {
+        let mut word = [0; 8];
+        word[..rest.len()].copy_from_slice(rest);
+        word
+    });
+    whole.iter().copied().chain(last).map(u64::from_le_bytes)
 }
 
 impl HashKey {
@@ -62,9 +67,7 @@ impl HashKey {
         ]);
         for part in parts {
             state.word(part.len() as u64);
-            for chunk in part.chunks(8) {
-                state.word(little_endian(chunk));
-            }
+            words(part).for_each(|word| state.word(word));
         }
         state.0[2] ^= 0xee;
         let low = state.finish();
@@ -89,9 +92,7 @@ impl Hasher for Spread {
         self.0
     }
     fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            self.write_u64(little_endian(chunk));
-        }
+        words(bytes).for_each(|word| self.write_u64(word));
     }
     fn write_u64(&mut self, value: u64) {
         self.0 = (self.0 ^ value)

@@ -51,17 +51,33 @@ header_names! {
     MinExpires "Min-Expires" "",
 }
 
+const LONGEST: usize = 19;
+
+/// Which rows have a name of each length, a bit for each: few are compared with what was received.
+const BY_LENGTH: [u64; LONGEST + 1] = {
+    let mut rows = [0; LONGEST + 1];
+    let mut row = 0;
+    while row < TABLE.len() {
+        rows[TABLE[row].1.len()] |= 1 << row;
+        rows[TABLE[row].2.len()] |= 1 << row;
+        row += 1;
+    }
+    rows
+};
+
 impl HeaderName {
     /// Classify a name as received: any case, long or compact.
     pub fn classify(name: &[u8]) -> Self {
-        let is_compact = name.len() == 1;
-        TABLE
-            .iter()
-            .find(|(_, long, compact)| {
-                let form = if is_compact { compact } else { long };
-                name.eq_ignore_ascii_case(form.as_bytes())
-            })
-            .map_or(Self::Other, |row| row.0)
+        let mut rows = BY_LENGTH.get(name.len()).copied().unwrap_or(0);
+        while rows != 0 {
+            let (kind, long, compact) = TABLE[rows.trailing_zeros() as usize];
+            let form = if name.len() == 1 { compact } else { long };
+            if name.eq_ignore_ascii_case(form.as_bytes()) {
+                return kind;
+            }
+            rows &= rows - 1;
+        }
+        Self::Other
     }
 
     /// The canonical spelling; empty for `Other`.

@@ -268,10 +268,10 @@ impl Message {
     /// Every value of a header by any spelling of its name, unfolded.
     pub fn header_lines(&self, name: &str) -> impl Iterator<Item = Cow<'_, [u8]>> {
         let kind = HeaderName::classify(name.as_bytes());
-        let wanted = name.as_bytes().to_vec();
         let fields = self.fields.iter().filter(move |field| {
             field.kind == kind
-                && (kind != HeaderName::Other || self.at(&field.name).eq_ignore_ascii_case(&wanted))
+                && (kind != HeaderName::Other
+                    || self.at(&field.name).eq_ignore_ascii_case(name.as_bytes()))
         });
         fields.map(|field| unfold(trim(self.at(&field.value))))
     }
