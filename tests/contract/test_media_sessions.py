@@ -352,3 +352,15 @@ async def test_what_comes_too_late_or_makes_no_sense_of_relays_is_refused(
             )
     sessions.answer_as_lite(fresh.session)
     sessions.close_session(fresh.session)
+
+
+async def test_a_file_that_is_none_is_refused_when_it_is_to_play(
+    made: Made, autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    caller, _ = await connect_pair(made.media, made.transport, HOSTS)
+    for magic in (b"", b"RIFF", b"OggS", b"fLaC"):
+        path = tmp_path / f"bad{magic.decode()}"
+        path.write_bytes(magic + bytes(20 if magic else 0))
+
+        with pytest.raises(EngineError, match="bad"):
+            made.media.sessions.play_part(caller.session, (str(path), False, 0.0))

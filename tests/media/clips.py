@@ -49,6 +49,19 @@ def make_clip(
     return path
 
 
+def make_sound(path: Path, codec: str, hz: float, seconds: float, rate: int = 16_000) -> Path:
+    """Write a file of one tone, mono, at half of full scale; its kind goes by its name."""
+    moments = np.arange(round(seconds * rate)) / rate
+    samples = (np.sin(2 * np.pi * hz * moments) * 16_000).astype(np.int16)
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream(codec, rate=rate, layout="mono", format="s16")
+        frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="s16", layout="mono")
+        frame.sample_rate = rate
+        file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+    return path
+
+
 def encoded_frames(path: Path) -> list[bytes]:
     """Return the frames of a file as they were encoded."""
     with av.open(str(path)) as file:

@@ -58,7 +58,7 @@ class CallMedia(CallMachine):
         within a packet time and drops the rest.
 
         Args:
-            source: A path of a WAV or Ogg Opus file, or a source.
+            source: A path of a WAV, Ogg Opus or FLAC file, or a source.
             loop: Repeat a file until cancelled or the call ends.
 
         Raises:

@@ -43,7 +43,7 @@ class StreamManager:
         next one begins it anew.
 
         Args:
-            source: What it plays: a source, or the path of a WAV or Ogg Opus file.
+            source: What it plays: a source, or the path of a WAV, Ogg Opus or FLAC file.
             name: Its id; None: a fresh one.
             owned: Hand it over to the calls: it is closed when the last one that sends it ends.
                 Otherwise a call's end leaves it open, for other calls.

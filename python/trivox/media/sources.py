@@ -52,10 +52,10 @@ class RawAudio:
 @final
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """A WAV or Ogg Opus file, or bare samples, any rate; further channels are mixed down.
+    """A WAV, Ogg Opus or FLAC file, or bare samples, any rate; further channels are mixed down.
 
-    WAV: PCM of 8, 16, 24 or 32 bits, 32-bit float, A-law or µ-law. Which of both it is, its first
-    octets say. It is read a second ahead by a thread of the engine.
+    WAV: PCM of 8, 16, 24 or 32 bits, 32-bit float, A-law or µ-law. FLAC: RFC 9639, up to 24 bits.
+    Which of them it is, its first octets say. It is read a second ahead by a thread of the engine.
 
     Attributes:
         path: Where it lies.

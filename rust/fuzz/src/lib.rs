@@ -37,6 +37,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("clip", video::clip),
     ("video", video::video),
     ("ogg", media::ogg),
+    ("flac", media::flac),
     ("crypto", transports::crypto),
     ("srtp", transports::srtp),
     ("relay", transports::relay),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use trivox_media::codec::CodecKind;
 use trivox_media::dtmf::{DtmfReceiver, TelephoneEvent};
+use trivox_media::flac::FlacReader;
 use trivox_media::ogg_opus::OggOpusReader;
 use trivox_media::random::Random;
 use trivox_media::session::offer_answer::{DescriptionKind, detect};
@@ -224,6 +225,28 @@ pub fn ogg(data: &[u8]) {
         let most = 5_760 * (data.len() + 1);
         while reader
             .read_mono(48_000, &mut samples)
+            .is_ok_and(|read| read > 0)
+        {
+            assert!(samples.len() <= most);
+        }
+        let _ = (reader.seek(reader.seconds() / 2.0), reader.seek(1e9));
+        let _ = reader.read_mono(960, &mut samples);
+    }
+    let _ = fs::remove_file(&path);
+}
+
+/// A FLAC file of any octets: opened, read to its end and sought in.
+pub fn flac(data: &[u8]) {
+    let thread = std::thread::current().id();
+    let name = format!("trivox-fuzz-{}-{thread:?}.flac", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    fs::write(&path, data).expect("room for a temporary file");
+    if let Ok(mut reader) = FlacReader::open(&path) {
+        let mut samples = Vec::new();
+        // A frame of one value has ten octets, and up to 65 536 samples.
+        let most = 65_536 * (data.len() / 10 + 1);
+        while reader
+            .read_mono(16_384, &mut samples)
             .is_ok_and(|read| read > 0)
         {
             assert!(samples.len() <= most);

@@ -14,6 +14,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 mod fan;
+pub mod flac;
 mod inbox;
 mod intake;
 pub mod jitter;

@@ -1,11 +1,12 @@
 //! Files read ahead of time by a thread of their own, so that a slow disk holds up no shard.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use super::source::{FileSource, SourceError};
+use super::{FileSource, SourceError};
 
 /// Requests that may wait for the disk; beyond, a source asks again with its next packet.
 const MOST_WAITING: usize = 4_096;
@@ -33,7 +34,9 @@ fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
 /// Reads the next block of a file; the shelf is locked only to put it there.
 fn carry_out((shelf, mut file): Request) {
     let mut block = Vec::with_capacity(BLOCK);
-    let result = file.read(BLOCK, &mut block);
+    // The thread reads for all calls: a decoder that fails on one file ends that one alone.
+    let reading = AssertUnwindSafe(|| file.read(BLOCK, &mut block));
+    let result = catch_unwind(reading).unwrap_or(Err(SourceError::Fault));
     let mut shelf = lock(&shelf);
     shelf.is_ended = block.len() < BLOCK || result.is_err();
     shelf.error = result.err();

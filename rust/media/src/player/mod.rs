@@ -2,6 +2,7 @@
 
 mod ahead;
 mod feed;
+mod file;
 mod mixture;
 mod playback;
 mod push;
@@ -11,10 +12,11 @@ mod source;
 pub use ahead::{AheadSource, FileReader};
 pub(crate) use feed::Tap;
 pub use feed::{Feed, FeedReader};
+pub use file::FileSource;
 pub use mixture::MixSource;
 pub use push::{MarkPassed, PushError, PushSource};
 pub use share::{Share, ShareReader};
-pub use source::{FileSource, SilenceSource, Source, SourceError, ToneSource};
+pub use source::{SilenceSource, Source, SourceError, ToneSource};
 
 use crate::fan::Encoding;
 use playback::Playback;

@@ -1,12 +1,10 @@
-//! Sources with an end of their own: files, tones and silence.
+//! Anything that plays, and sources that are made up: tones and silence.
 
-use super::{AheadSource, FeedReader, MixSource, ShareReader};
-use crate::ogg_opus::{OggError, OggOpusReader};
-use crate::wav::{RawFormat, WavError, WavReader};
+use super::{AheadSource, FeedReader, FileSource, MixSource, ShareReader};
+use crate::flac::FlacError;
+use crate::ogg_opus::OggError;
+use crate::wav::WavError;
 use std::f64::consts::TAU;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 
 /// Tones fade in and out over this time, so that they do not click.
 const RAMP: f64 = 0.005;
@@ -22,6 +20,12 @@ pub enum SourceError {
     /// The Ogg file cannot be read.
     #[error(transparent)]
     Ogg(#[from] OggError),
+    /// The FLAC file cannot be read.
+    #[error(transparent)]
+    Flac(#[from] FlacError),
+    /// A decoder failed on it.
+    #[error("the file made its decoder fail: convert it to WAV")]
+    Fault,
     /// Frequencies, cadence, level or duration out of range.
     #[error(
         "a tone has 1 to 8 frequencies of 20 Hz to 20 kHz, a cadence of (on, off) seconds with some time on, and a level of -90 to 0 dBov"
@@ -101,115 +105,6 @@ impl Source {
                 silence.left -= given as f64 / f64::from(rate_hz);
                 Ok(())
             }
-        }
-    }
-}
-
-/// A WAV or Ogg Opus file, read while it plays.
-#[derive(Debug)]
-pub struct FileSource {
-    reader: Reader,
-    is_loop: bool,
-}
-
-#[derive(Debug)]
-enum Reader {
-    Wav(WavReader),
-    Ogg(Box<OggOpusReader>),
-}
-
-impl Reader {
-    /// Opens a file of the kind that its first octets say.
-    fn open(path: &Path) -> Result<Self, SourceError> {
-        let mut magic = [0; 4];
-        let is_ogg = File::open(path)
-            .and_then(|mut file| file.read_exact(&mut magic))
-            .is_ok()
-            && &magic == b"OggS";
-        if is_ogg {
-            return Ok(Self::Ogg(Box::new(OggOpusReader::open(path)?)));
-        }
-        Ok(Self::Wav(WavReader::open(path)?))
-    }
-
-    fn seconds(&self) -> f64 {
-        match self {
-            Self::Wav(wav) => wav.seconds(),
-            Self::Ogg(ogg) => ogg.seconds(),
-        }
-    }
-
-    fn rate_hz(&self) -> u32 {
-        match self {
-            Self::Wav(wav) => wav.rate_hz(),
-            Self::Ogg(_) => crate::ogg_opus::RATE_HZ,
-        }
-    }
-
-    fn seek(&mut self, seconds: f64) -> Result<(), SourceError> {
-        match self {
-            Self::Wav(wav) => Ok(wav.seek(seconds)?),
-            Self::Ogg(ogg) => Ok(ogg.seek(seconds)?),
-        }
-    }
-
-    fn read_mono(&mut self, count: usize, samples: &mut Vec<i16>) -> Result<usize, SourceError> {
-        match self {
-            Self::Wav(wav) => Ok(wav.read_mono(count, samples)?),
-            Self::Ogg(ogg) => Ok(ogg.read_mono(count, samples)?),
-        }
-    }
-}
-
-impl FileSource {
-    /// Opens a file to be played from `start` seconds on, once or again and again.
-    pub fn open(path: &Path, is_loop: bool, start: f64) -> Result<Self, SourceError> {
-        Self::begin(Reader::open(path)?, is_loop, start)
-    }
-
-    /// Opens a file without a header, which is as `raw` says.
-    pub fn open_raw(
-        path: &Path,
-        raw: RawFormat,
-        is_loop: bool,
-        start: f64,
-    ) -> Result<Self, SourceError> {
-        let reader = Reader::Wav(WavReader::open_raw(path, raw)?);
-        Self::begin(reader, is_loop, start)
-    }
-
-    fn begin(mut reader: Reader, is_loop: bool, start: f64) -> Result<Self, SourceError> {
-        let seconds = reader.seconds();
-        if !(0.0..=seconds).contains(&start) {
-            return Err(SourceError::Start { seconds });
-        }
-        if start > 0.0 {
-            reader.seek(start)?;
-        }
-        Ok(Self { reader, is_loop })
-    }
-
-    /// Returns the length of the whole file in seconds.
-    #[must_use]
-    pub fn seconds(&self) -> f64 {
-        self.reader.seconds()
-    }
-
-    pub(super) fn rate_hz(&self) -> u32 {
-        self.reader.rate_hz()
-    }
-
-    pub(super) fn read(&mut self, count: usize, samples: &mut Vec<i16>) -> Result<(), SourceError> {
-        let mut missing = count;
-        loop {
-            let read = self.reader.read_mono(missing, samples)?;
-            missing -= read;
-            // A file in which nothing can be decoded has no second round.
-            let is_empty = read == 0 && missing == count;
-            if missing == 0 || !self.is_loop || (is_empty && self.seconds() <= 0.0) {
-                return Ok(());
-            }
-            self.reader.seek(0.0)?;
         }
     }
 }

@@ -408,3 +408,31 @@ fn a_file_read_ahead_plays_whole_and_a_late_disk_is_silence_not_the_end() {
     heard.retain(|sample| *sample != 0);
     assert_eq!(heard, samples);
 }
+
+#[test]
+fn a_loop_over_a_file_in_which_nothing_can_be_decoded_ends() {
+    // Ogg Opus that claims a second, and whose one packet of sound is none.
+    let path = path("claims.ogg");
+    let mut data = Vec::new();
+    let mut writer = ogg::PacketWriter::new(&mut data);
+    let head = [
+        b"OpusHead\x01\x01\0\0".as_slice(),
+        &[0x80, 0x3e, 0, 0, 0, 0, 0],
+    ]
+    .concat();
+    let page = ogg::PacketWriteEndInfo::EndPage;
+    writer.write_packet(head, 1, page, 0).unwrap();
+    writer
+        .write_packet(b"OpusTags".as_slice(), 1, page, 0)
+        .unwrap();
+    let end = ogg::PacketWriteEndInfo::EndStream;
+    writer.write_packet(b"".as_slice(), 1, end, 48_000).unwrap();
+    drop(writer);
+    std::fs::write(&path, data).unwrap();
+    let mut file = FileSource::open(&path, true, 0.0).unwrap();
+
+    let mut heard = Vec::new();
+    file.read(960, &mut heard).unwrap();
+
+    assert_eq!((file.seconds(), heard.len()), (1.0, 0));
+}

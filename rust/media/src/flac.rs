@@ -1,0 +1,230 @@
+//! Reads FLAC (RFC 9639) as mono, block by block.
+//!
+//! The frames are decoded by `claxon`; what lies before them is walked through here, so that
+//! pictures and comments of any size cost nothing.
+
+use claxon::frame::FrameReader;
+use claxon::input::BufferedReader;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Rates outside are taken for a damaged header.
+const RATES_HZ: std::ops::RangeInclusive<u32> = 4_000..=384_000;
+/// Octets of the block that describes the stream (RFC 9639 §8.2).
+const STREAM_INFO: usize = 34;
+/// More blocks before the sound than any file has.
+const MOST_BLOCKS: usize = 1_024;
+
+/// Why a FLAC file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FlacError {
+    /// The system refused.
+    #[error("{0}")]
+    System(#[from] io::Error),
+    /// The file ends inside its header, or holds no audio.
+    #[error("the FLAC file is truncated or holds no audio")]
+    Truncated,
+    /// A header or a frame that is none.
+    #[error("the FLAC file is damaged: {0}")]
+    Damaged(&'static str),
+    /// A kind of FLAC that is not read.
+    #[error("the FLAC file has {0}: convert it to 16 or 24 bits, 4000 to 384000 Hz")]
+    Format(String),
+}
+
+impl From<claxon::Error> for FlacError {
+    fn from(error: claxon::Error) -> Self {
+        match error {
+            claxon::Error::IoError(error) => Self::System(error),
+            claxon::Error::FormatError(what) => Self::Damaged(what),
+            claxon::Error::Unsupported(what) => Self::Format(what.to_owned()),
+        }
+    }
+}
+
+/// What the stream says of itself (RFC 9639 §8.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct StreamInfo {
+    rate_hz: u32,
+    bits: u32,
+    /// None where it was not known when the header was written.
+    samples: Option<u64>,
+}
+
+impl StreamInfo {
+    fn parse_untrusted(block: &[u8; STREAM_INFO]) -> Result<Self, FlacError> {
+        let packed = block[10..18].iter();
+        let packed = packed.fold(0_u64, |sum, octet| sum << 8 | u64::from(*octet));
+        let rate_hz = (packed >> 44) as u32;
+        let samples = packed & 0xf_ffff_ffff;
+        if !RATES_HZ.contains(&rate_hz) {
+            return Err(FlacError::Format(format!("{rate_hz} Hz")));
+        }
+        Ok(Self {
+            rate_hz,
+            bits: (packed >> 36 & 31) as u32 + 1,
+            samples: (samples > 0).then_some(samples),
+        })
+    }
+}
+
+/// Reads a FLAC file from the start to the end.
+pub struct FlacReader {
+    file: Arc<File>,
+    info: StreamInfo,
+    /// Where the first frame begins, in octets.
+    frames_begin: u64,
+    frames: FrameReader<BufferedReader<Arc<File>>>,
+    /// What the last frame was decoded into, for the next.
+    scratch: Vec<i32>,
+    /// Samples decoded, skipped ones included.
+    position: u64,
+    skip_to: u64,
+    ready: VecDeque<i16>,
+    is_over: bool,
+}
+
+impl std::fmt::Debug for FlacReader {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("FlacReader")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FlacReader {
+    /// Opens a file and reads its header.
+    pub fn open(path: &Path) -> Result<Self, FlacError> {
+        let mut file = File::open(path)?;
+        let info = read_header_untrusted(&mut file).map_err(|error| match error {
+            FlacError::System(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                FlacError::Truncated
+            }
+            other => other,
+        })?;
+        let frames_begin = file.stream_position()?;
+        if frames_begin >= file.metadata()?.len() {
+            return Err(FlacError::Truncated);
+        }
+        let file = Arc::new(file);
+        Ok(Self {
+            frames: FrameReader::new(BufferedReader::new(Arc::clone(&file))),
+            file,
+            info,
+            frames_begin,
+            scratch: Vec::new(),
+            position: 0,
+            skip_to: 0,
+            ready: VecDeque::new(),
+            is_over: false,
+        })
+    }
+
+    /// Returns the sample rate.
+    #[must_use]
+    pub fn rate_hz(&self) -> u32 {
+        self.info.rate_hz
+    }
+
+    /// Returns the length of the audio in seconds; 0 where the file does not say.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.info.samples.unwrap_or(0) as f64 / f64::from(self.info.rate_hz)
+    }
+
+    /// Moves to a time, by decoding what lies before; beyond the end is the end.
+    pub fn seek(&mut self, seconds: f64) -> Result<(), FlacError> {
+        (&*self.file).seek(SeekFrom::Start(self.frames_begin))?;
+        self.frames = FrameReader::new(BufferedReader::new(Arc::clone(&self.file)));
+        self.ready.clear();
+        (self.position, self.is_over) = (0, false);
+        self.skip_to = (seconds.max(0.0) * f64::from(self.info.rate_hz)) as u64;
+        Ok(())
+    }
+
+    /// Appends up to `count` samples, the mean of the channels, and returns how many; fewer mean
+    /// the end. A file that ends within a frame ends before it.
+    pub fn read_mono(&mut self, count: usize, samples: &mut Vec<i16>) -> Result<usize, FlacError> {
+        while self.ready.len() < count && !self.is_over {
+            self.is_over = !self.read_frame_untrusted()?;
+        }
+        let given = count.min(self.ready.len());
+        samples.extend(self.ready.drain(..given));
+        Ok(given)
+    }
+
+    /// Decodes the next frame; false at the end.
+    fn read_frame_untrusted(&mut self) -> Result<bool, FlacError> {
+        // What follows the last sample may be anything: some programs put their notes there.
+        if self.info.samples.is_some_and(|end| self.position >= end) {
+            return Ok(false);
+        }
+        let scratch = std::mem::take(&mut self.scratch);
+        let block = match self.frames.read_next_or_eof(scratch) {
+            Ok(Some(block)) => block,
+            Ok(None) => return Ok(false),
+            Err(claxon::Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let begin = self.position;
+        self.position += u64::from(block.duration());
+        let end = self.info.samples.unwrap_or(u64::MAX).min(self.position);
+        let first = self.skip_to.clamp(begin, end) - begin;
+        for index in first as u32..(end - begin) as u32 {
+            let channels = block.channels();
+            let sum: i64 = (0..channels)
+                .map(|channel| i64::from(block.sample(channel, index)))
+                .sum();
+            let mean = sum / i64::from(channels);
+            self.ready.push_back(to_16_bits(mean, self.info.bits));
+        }
+        self.scratch = block.into_buffer();
+        Ok(true)
+    }
+}
+
+fn to_16_bits(sample: i64, bits: u32) -> i16 {
+    let scaled = if bits > 16 {
+        sample >> (bits - 16)
+    } else {
+        sample << (16 - bits)
+    };
+    scaled.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16
+}
+
+/// Reads what the stream says of itself and goes to its first frame (RFC 9639 §8).
+fn read_header_untrusted(file: &mut File) -> Result<StreamInfo, FlacError> {
+    let mut magic = [0; 4];
+    file.read_exact(&mut magic)?;
+    let mut info = None;
+    for _ in 0..MOST_BLOCKS {
+        let mut head = [0; 4];
+        file.read_exact(&mut head)?;
+        let length = u32::from_be_bytes([0, head[1], head[2], head[3]]);
+        if info.is_none() {
+            if head[0] & 0x7f != 0 || length as usize != STREAM_INFO {
+                return Err(FlacError::Damaged("it does not begin with its description"));
+            }
+            let mut block = [0; STREAM_INFO];
+            file.read_exact(&mut block)?;
+            info = Some(StreamInfo::parse_untrusted(&block)?);
+        } else {
+            file.seek_relative(i64::from(length))?;
+        }
+        if let Some(info) = info
+            && head[0] & 0x80 != 0
+        {
+            return Ok(info);
+        }
+    }
+    Err(FlacError::Damaged("its header has no end"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+use super::*;
+use std::path::PathBuf;
+
+fn path(name: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("trivox-flac-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    directory.join(name)
+}
+
+/// A cyclic redundancy check, most significant bit first.
+fn check(data: &[u8], polynomial: u32, width: u32) -> u32 {
+    let top = 1 << (width - 1);
+    data.iter().fold(0, |state, octet| {
+        (0..8).fold(state ^ u32::from(*octet) << (width - 8), |state: u32, _| {
+            let next = state << 1;
+            (if state & top == 0 {
+                next
+            } else {
+                next ^ polynomial
+            }) & ((top << 1) - 1)
+        })
+    })
+}
+
+/// One frame of 24-bit samples as they are, `channels` of them (RFC 9639 §9).
+fn frame(number: u8, samples: &[i32], channels: usize) -> Vec<u8> {
+    let count = samples.len() / channels - 1;
+    let kind = (channels - 1) as u8;
+    // 16 bits of block size follow; the rate is that of the stream; 24 bits a sample.
+    let mut data = vec![0xff, 0xf8, 0x70, kind << 4 | 6 << 1, number];
+    data.extend((count as u16).to_be_bytes());
+    data.push(check(&data, 0x07, 8) as u8);
+    for channel in 0..channels {
+        data.push(1 << 1);
+        let own = samples.iter().skip(channel).step_by(channels);
+        data.extend(own.flat_map(|sample| sample.to_be_bytes()[1..].to_vec()));
+    }
+    let sum = check(&data, 0x8005, 16) as u16;
+    data.extend(sum.to_be_bytes());
+    data
+}
+
+/// A file of two further blocks before frames of 1000 samples.
+fn flac(samples: &[i32], channels: usize, rate_hz: u64, length: u64) -> Vec<u8> {
+    let mut data = b"fLaC\0\0\0\x22".to_vec();
+    data.extend([0x03, 0xe8, 0x03, 0xe8, 0, 0, 0, 0, 0, 0]);
+    let packed = rate_hz << 44 | (channels as u64 - 1) << 41 | 23 << 36 | length;
+    data.extend(packed.to_be_bytes());
+    data.extend([0; 16]);
+    data.extend(b"\x01\0\0\x03pad\x86\0\0\x05image");
+    for (number, block) in samples.chunks(1_000 * channels).enumerate() {
+        data.extend(frame(number as u8, block, channels));
+    }
+    data
+}
+
+fn opened(name: &str, data: &[u8]) -> Result<FlacReader, FlacError> {
+    let path = path(name);
+    std::fs::write(&path, data).unwrap();
+    FlacReader::open(&path)
+}
+
+fn heard(reader: &mut FlacReader) -> Result<Vec<i16>, FlacError> {
+    let mut samples = Vec::new();
+    while reader.read_mono(700, &mut samples)? == 700 {}
+    Ok(samples)
+}
+
+fn ramp(count: i32) -> Vec<i32> {
+    (0..count).map(|n| (n * 3 - 4_000) << 8).collect()
+}
+
+fn in_16_bits(samples: &[i32]) -> Vec<i16> {
+    samples.iter().map(|sample| (sample >> 8) as i16).collect()
+}
+
+#[test]
+fn every_sample_is_read_and_the_blocks_before_them_passed_over() {
+    let said = ramp(2_500);
+
+    let mut reader = opened("whole.flac", &flac(&said, 1, 8_000, 2_500)).unwrap();
+
+    assert_eq!((reader.rate_hz(), reader.seconds()), (8_000, 0.3125));
+    assert_eq!(heard(&mut reader).unwrap(), in_16_bits(&said));
+}
+
+#[test]
+fn channels_are_mixed_down() {
+    let pairs: Vec<i32> = ramp(1_200)
+        .into_iter()
+        .flat_map(|s| [s, -s + 512])
+        .collect();
+
+    let mut reader = opened("stereo.flac", &flac(&pairs, 2, 44_100, 1_200)).unwrap();
+
+    assert_eq!(heard(&mut reader).unwrap(), vec![1; 1_200]);
+}
+
+#[test]
+fn seeking_finds_the_sample_forwards_and_back() {
+    let said = ramp(3_000);
+    let mut reader = opened("seek.flac", &flac(&said, 1, 8_000, 3_000)).unwrap();
+
+    for (seconds, first) in [(0.3, 2_400), (0.0, 0), (0.125, 1_000), (9.0, 3_000)] {
+        reader.seek(seconds).unwrap();
+        assert_eq!(heard(&mut reader).unwrap(), in_16_bits(&said[first..]));
+    }
+}
+
+#[test]
+fn a_stream_of_unknown_length_is_read_to_its_end() {
+    let said = ramp(1_500);
+
+    let mut reader = opened("pipe.flac", &flac(&said, 1, 16_000, 0)).unwrap();
+
+    assert_eq!(reader.seconds(), 0.0);
+    assert_eq!(heard(&mut reader).unwrap(), in_16_bits(&said));
+}
+
+#[test]
+fn a_file_cut_within_a_frame_ends_before_it() {
+    let said = ramp(2_000);
+    let data = flac(&said, 1, 8_000, 2_000);
+
+    let mut reader = opened("cut.flac", &data[..data.len() - 700]).unwrap();
+
+    assert_eq!(heard(&mut reader).unwrap(), in_16_bits(&said[..1_000]));
+}
+
+#[test]
+fn notes_behind_the_sound_are_not_read() {
+    let said = ramp(1_000);
+    let data = [
+        flac(&said, 1, 8_000, 1_000),
+        b"TAG of another kind".to_vec(),
+    ]
+    .concat();
+
+    let mut reader = opened("notes.flac", &data).unwrap();
+
+    assert_eq!(heard(&mut reader).unwrap(), in_16_bits(&said));
+}
+
+#[test]
+fn a_damaged_frame_is_an_error_and_not_noise() {
+    let mut data = flac(&ramp(2_000), 1, 8_000, 2_000);
+    let last = data.len() - 100;
+    data[last] ^= 0x55;
+
+    let mut reader = opened("damaged.flac", &data).unwrap();
+
+    assert!(matches!(heard(&mut reader), Err(FlacError::Damaged(_))));
+}
+
+#[test]
+fn headers_that_are_none_are_refused_by_type() {
+    let whole = flac(&ramp(1_000), 1, 8_000, 1_000);
+    let header = whole.windows(5).position(|five| five == b"image").unwrap() + 5;
+    let mut endless = whole[..42].to_vec();
+    endless.extend(b"\x01\0\0\0".repeat(2_000));
+    let slow = flac(&ramp(1_000), 1, 3_999, 1_000);
+
+    for (name, data) in [
+        ("short.flac", &whole[..20]),
+        ("empty.flac", &whole[..header]),
+    ] {
+        assert!(matches!(opened(name, data), Err(FlacError::Truncated)));
+    }
+    for (name, data) in [
+        ("endless.flac", &endless[..]),
+        ("none.flac", b"fLaC\x04\0\0\x22    "),
+    ] {
+        assert!(matches!(opened(name, data), Err(FlacError::Damaged(_))));
+    }
+    assert!(matches!(
+        opened("slow.flac", &slow),
+        Err(FlacError::Format(_))
+    ));
+    let missing = FlacReader::open(&path("missing.flac"));
+    assert!(matches!(missing, Err(FlacError::System(_))));
+}
