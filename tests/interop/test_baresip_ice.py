@@ -10,7 +10,7 @@ import trivox
 
 from .far_ends.baresip import open_baresip
 from .test_baresip import LISTEN
-from .test_baresip_video import PATIENCE, Mirror, received_video
+from .test_baresip_video import PATIENCE, mirrored_call, received_video, table_of_video
 
 pytestmark = [pytest.mark.interop, pytest.mark.far_end("baresip"), pytest.mark.slow]
 
@@ -18,31 +18,9 @@ WAYS = 2
 """Paths of a call with audio and video."""
 
 
-async def table_of_video(baresip) -> None:
-    """Wait until it has printed what it received."""
-    with trio.fail_after(PATIENCE):
-        while "pkt.report" not in baresip.log().partition("\nvideo ")[2]:
-            await trio.sleep(0.05)
-
-
 async def test_baresip_calls_by_ice_with_video_and_gets_it_back(run_dir, nursery):
     async with open_baresip(run_dir, security="dtls_srtp", video="vp8", ice=True) as baresip:
-        async with trivox.open_client(listen=LISTEN) as client:
-            mirror = Mirror(client, "VP8")
-            await nursery.start(client.serve, mirror)
-            port = trivox.sip.Uri.parse(str(client.listening_on[0])).port
-            await baresip.order("dial", f"sip:echo@127.0.0.1:{port}")
-            await baresip.event("CALL_ESTABLISHED")
-            with trio.fail_after(PATIENCE):
-                while len(mirror.frames) < 60:
-                    await trio.sleep(0.05)
-                call = next(iter(client.calls.values()))
-            statistics = call.statistics()
-            answer = call._leg.local_sdp
-            await baresip.order("hangup")
-            await baresip.event("CALL_CLOSED")
-            nursery.cancel_scope.cancel()
-        await table_of_video(baresip)
+        _, statistics, answer = await mirrored_call(baresip, nursery, "VP8")
 
         assert statistics.connection.transport == "ice"
         assert statistics.packets_received > 50

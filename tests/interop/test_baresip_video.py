@@ -9,7 +9,7 @@ import trio
 
 import trivox
 
-from .far_ends.baresip import open_baresip
+from .far_ends.baresip import Baresip, open_baresip
 from .test_baresip import LISTEN
 
 pytestmark = [pytest.mark.interop, pytest.mark.far_end("baresip"), pytest.mark.slow]
@@ -55,29 +55,43 @@ def received_video(log: str) -> int:
     return int(table[2])
 
 
+async def table_of_video(baresip: Baresip) -> None:
+    """Wait until it has printed what it received."""
+    with trio.fail_after(PATIENCE):
+        while "pkt.report" not in baresip.log().partition("\nvideo ")[2]:
+            await trio.sleep(0.05)
+
+
+async def mirrored_call(
+    baresip: Baresip, nursery: trio.Nursery, codec: str
+) -> tuple[Mirror, trivox.StatisticsReport, str]:
+    """Have it call and see its own pictures; return the call's statistics and our answer too."""
+    async with trivox.open_client(listen=LISTEN) as client:
+        mirror = Mirror(client, codec)
+        await nursery.start(client.serve, mirror)
+        port = trivox.sip.Uri.parse(str(client.listening_on[0])).port
+        await baresip.order("dial", f"sip:echo@127.0.0.1:{port}")
+        await baresip.event("CALL_ESTABLISHED")
+        with trio.fail_after(PATIENCE):
+            while len(mirror.frames) < 60:
+                await trio.sleep(0.05)
+            call = next(iter(client.calls.values()))
+        statistics, answer = call.statistics(), call._leg.local_sdp
+        await baresip.order("hangup")
+        await baresip.event("CALL_CLOSED")
+        nursery.cancel_scope.cancel()
+    await table_of_video(baresip)
+    return mirror, statistics, answer
+
+
 @pytest.mark.parametrize(("codec", "security", "transport"), WAYS)
 async def test_baresip_calls_with_video_and_gets_it_back(
     run_dir, nursery, codec, security, transport
 ):
     async with open_baresip(run_dir, security=security, video=codec) as baresip:
-        async with trivox.open_client(listen=LISTEN) as client:
-            mirror = Mirror(client, codec.upper())
-            await nursery.start(client.serve, mirror)
-            port = trivox.sip.Uri.parse(str(client.listening_on[0])).port
-            await baresip.order("dial", f"sip:echo@127.0.0.1:{port}")
-            await baresip.event("CALL_ESTABLISHED")
-            with trio.fail_after(PATIENCE):
-                while len(mirror.frames) < 60:
-                    await trio.sleep(0.05)
-                call = next(iter(client.calls.values()))
-            connection = call.statistics().connection
-            await baresip.order("hangup")
-            await baresip.event("CALL_CLOSED")
-            nursery.cancel_scope.cancel()
-        with trio.fail_after(PATIENCE):
-            while "pkt.report" not in baresip.log().partition("\nvideo ")[2]:
-                await trio.sleep(0.05)
+        mirror, statistics, _ = await mirrored_call(baresip, nursery, codec.upper())
 
+        connection = statistics.connection
         assert connection.transport == transport
         if transport == "dtls":
             assert "DTLS-SRTP complete (audio/RTP)" in baresip.log()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 import trio
@@ -10,6 +11,9 @@ import trio
 import trivox
 
 from .browser_house import house
+
+if TYPE_CHECKING:
+    from .far_ends.browser import Browser
 
 pytestmark = [
     pytest.mark.interop,
@@ -63,16 +67,21 @@ async def _layers(stream: trivox.RemoteStream) -> dict[str, trivox.VideoLayer]:
     raise AssertionError(f"not all layers came: {stream.layers}")
 
 
+async def _begin(prism: Prism, browser: Browser, client: trivox.Client, target: str) -> None:
+    """Have the page call and add its camera in three layers."""
+    prism.client = client
+    await browser.call("dial", target)
+    await browser.status("connected")
+    await browser.call("addSimulcast")
+    with trio.fail_after(LONG):
+        assert await browser.call("renegotiate")
+        await prism.is_ready.wait()
+
+
 async def test_a_layer_of_the_page_is_read_and_sent_back_to_it(page):
     prism = Prism()
     async with house(page, prism) as (browser, client, target):
-        prism.client = client
-        await browser.call("dial", target)
-        await browser.status("connected")
-        await browser.call("addSimulcast")
-        with trio.fail_after(LONG):
-            assert await browser.call("renegotiate")
-            await prism.is_ready.wait()
+        await _begin(prism, browser, client, target)
         layers = await _layers(prism.stream)
         widths = {name: layer.width for name, layer in layers.items()}
 
@@ -111,13 +120,7 @@ async def _until(frames: trivox.VideoFrames, width: int, seen: list[trivox.Video
 async def test_a_layer_is_changed_by_a_key_frame_that_is_asked_for(page):
     prism = Prism()
     async with house(page, prism) as (browser, client, target):
-        prism.client = client
-        await browser.call("dial", target)
-        await browser.status("connected")
-        await browser.call("addSimulcast")
-        with trio.fail_after(LONG):
-            assert await browser.call("renegotiate")
-            await prism.is_ready.wait()
+        await _begin(prism, browser, client, target)
         widths = {name: layer.width for name, layer in (await _layers(prism.stream)).items()}
         before = await browser.call("layersSent")
 

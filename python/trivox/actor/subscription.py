@@ -52,11 +52,11 @@ class EventSubscription(Generic[E]):
         if self.wants(type(event)):
             self._mailbox.put(event)
 
-    def finish(self, event: E | None = None) -> None:
-        """Take the terminal event, if there is one, and end. Internal."""
-        if event is not None and self.wants(type(event)):
+    def finish(self, event: E) -> None:
+        """Take the terminal event and end. Internal."""
+        if self.wants(type(event)):
             self._mailbox.put(event, force=True)
-        self._mailbox.close()
+        self.end()
 
     def end(self) -> None:
         """End after what waits, without a terminal event. Internal."""

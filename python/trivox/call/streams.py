@@ -99,7 +99,7 @@ class LocalStream:
         for sender in senders or ():
             sender.handle_stream_closed(self)
         for reader in self._live_readers():
-            reader.finish()
+            reader.end()
 
     def events(
         self, *, max_waiting: int = 256, overflow: Overflow = Overflow.RAISE
@@ -113,7 +113,7 @@ class LocalStream:
             (), max_waiting=max_waiting, overflow=overflow
         )
         if self._is_closed:
-            reader.finish()
+            reader.end()
         elif self._readers is None:
             self._readers = weakref.WeakSet((reader,))
         else:

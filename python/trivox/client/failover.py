@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, final
 
 from trivox._native import EVENT_RESPONSE, EVENT_TIMEOUT, EVENT_TRANSPORT_ERROR
 from trivox.errors import TrivoxError
+from trivox.sip.event_headers import seconds_untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,11 +166,8 @@ class Failover:
 
     def _block(self, course: _Course, message: Message | None, now: float) -> None:
         blocklist = self._endpoint.hops.blocklist
-        wait = blocklist.LIFETIME
-        asked = (message.header("Retry-After") or "") if message is not None else ""
-        digits = asked.split("(")[0].split(";")[0].strip()
-        if digits.isascii() and digits.isdigit() and len(digits) < 10:
-            wait = min(float(digits), _LONGEST_BLOCK)
+        asked = seconds_untrusted(message.header("Retry-After")) if message is not None else None
+        wait = blocklist.LIFETIME if asked is None else min(asked, _LONGEST_BLOCK)
         blocklist.add(course.target.transport, course.address, now + wait)
 
     def _try_next(self, attempt: _Attempt) -> bool:

@@ -10,6 +10,7 @@ from trivox._native import NameAddr, Uri
 from trivox.errors import ParseError
 from trivox.sip.dialog import MAX_FORWARDS
 from trivox.sip.digest import CHALLENGE_HEADER, Authorizer
+from trivox.sip.event_headers import seconds_untrusted
 from trivox.sip.outputs import Headers, SendRequest
 from trivox.sip.registration_table import (
     REGISTRATION_TABLE,
@@ -357,10 +358,7 @@ class Registration:
 
 def _seconds(message: Message, name: str) -> float:
     """Return the leading number of a delta-seconds header; 0 when there is none."""
-    text = message.header(name) or ""
-    digits = text.strip().partition(";")[0].partition("(")[0].strip()
-    is_number = digits.isascii() and digits.isdigit() and len(digits) <= 10
-    return float(digits) if is_number else 0.0
+    return seconds_untrusted(message.header(name)) or 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,10 +74,7 @@ impl Engine {
         self.attach(session, gathering.is_offer)?;
         let (known, lost) =
             slot.command(|open| Ok((open.relay_names(), open.forget_lost_relays())))?;
-        match &self.mode {
-            Mode::Live(live) => live.release_sockets(&slot, &lost),
-            Mode::Driven(driven) => lock(driven).release_sockets(&lost),
-        }
+        self.release_sockets(&slot, &lost);
         let (mut relays, mut failures) = (Vec::new(), Vec::new());
         for server in gathering.relays {
             if known.contains(&server.name) {

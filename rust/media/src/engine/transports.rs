@@ -1,8 +1,11 @@
 //! Another transport for a session whose offer was refused.
 
+use std::net::SocketAddr;
+
 use super::{Engine, Mode, lock};
 use crate::MediaError;
 use crate::session::TransportKind;
+use crate::slot::Slot;
 
 impl Engine {
     /// Has a session offer another transport, as the far end refused the one of its offer; what
@@ -27,11 +30,16 @@ impl Engine {
         let slot = self.slot(session)?;
         let idle = slot.command(|open| Ok(open.take_idle_sockets()))?;
         if !idle.is_empty() {
-            match &self.mode {
-                Mode::Live(live) => live.release_sockets(&slot, &idle),
-                Mode::Driven(driven) => lock(driven).release_sockets(&idle),
-            }
+            self.release_sockets(&slot, &idle);
         }
         Ok(())
+    }
+
+    /// Closes sockets of a session that goes on.
+    pub(super) fn release_sockets(&self, slot: &Slot, addresses: &[SocketAddr]) {
+        match &self.mode {
+            Mode::Live(live) => live.release_sockets(slot, addresses),
+            Mode::Driven(driven) => lock(driven).release_sockets(addresses),
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! a block's length shifts what is left over from pull to pull, until one packet more or less is
 //! taken. So a change goes on until the margin is within its bounds, which are wider than a frame.
 
+use super::playout::FRAME;
 use super::ring::Content;
 use super::{FRAME_MS, JitterBuffer, stretch};
 use crate::level::level_dbov;
@@ -134,7 +135,7 @@ impl JitterBuffer {
         self.quiet_blocks = 0;
         self.margin.begin_anew();
         self.statistics.removed_samples += (gain * self.rate_hz) as u64;
-        Some(f64::from(FRAME_MS) / 1000.0 - gain)
+        Some(FRAME - gain)
     }
 
     /// By how much less the next packet could wait for its pull; none but in silence, of packets
@@ -153,8 +154,7 @@ impl JitterBuffer {
         let is_frame = duration.is_ok_and(|samples| samples == self.frame_samples);
         let margin = now - head.timestamp as f64 / self.rate_hz - self.arrivals.fastest()?;
         let gain = margin - self.target();
-        let frame = f64::from(FRAME_MS) / 1000.0;
-        (is_next && is_frame && gain >= LEAST_GAIN && gain < frame).then_some(gain)
+        (is_next && is_frame && gain >= LEAST_GAIN && gain < FRAME).then_some(gain)
     }
 
     fn change_length(&self, left: f64, excess: f64, block: &mut Vec<i16>) {
@@ -163,7 +163,7 @@ impl JitterBuffer {
             return;
         }
         let per_ms = self.frame_samples / FRAME_MS as usize;
-        let is_quiet = level_dbov(block) < QUIET_DBOV;
+        let is_quiet = self.quiet_blocks > 0;
         if is_early {
             if is_quiet {
                 // What is missing until a pull needs no packet.

@@ -14,7 +14,7 @@ const PAUSE_MS: usize = 120;
 const STEP_MS: i64 = 5;
 /// More than seconds as a float are off by.
 const ROUNDING: Duration = Duration::from_micros(1);
-const FRAME: f64 = FRAME_MS as f64 / 1000.0;
+pub(super) const FRAME: f64 = FRAME_MS as f64 / 1000.0;
 /// Each packet that is played makes earlier losses count this much less: half after 14 s.
 const FORGETTING: f64 = 0.999;
 
@@ -115,12 +115,11 @@ impl JitterBuffer {
     /// wanted, and not up to a frame longer.
     #[must_use]
     pub fn better_moment(&mut self, now: Instant) -> Option<Instant> {
+        if !self.is_playing {
+            return self.spurt_due(now);
+        }
         let time = self.seconds(now);
-        let wait = if self.is_playing {
-            self.leave_out_silence(time)?
-        } else {
-            self.wait_for_spurt(time)?
-        };
+        let wait = self.leave_out_silence(time)?;
         // Rounded up: asked again then, the answer is none.
         Some(now + Duration::from_secs_f64(wait) + ROUNDING)
     }
