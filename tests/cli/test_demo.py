@@ -20,16 +20,21 @@ pytestmark = [pytest.mark.slow, pytest.mark.native]
 GOOD = {
     "one process": [],
     "two processes": ["--processes", "--no-color"],
+    "as json": ["--json", "--only", "rtp"],
 }
 FAULTY = {
-    "as json": ["--json", "--only", "rtp"],
     "muted": ["--fault", "muted", "--only", "rtp"],
     "other-file": ["--fault", "other-file", "--only", "rtp"],
     "drop": ["--fault", "drop", "--only", "webrtc"],
     "digits": ["--fault", "digits", "--only", "rtp"],
 }
 LIMIT = 120
-"""Seconds the runs of one batch may take together."""
+"""Seconds a run may take beside others."""
+AT_ONCE = 2
+TRIES = 3
+"""A run that is not as it should be is repeated, alone: the demo judges the sound, and a machine
+that gives its threads no turn for 40 ms is rightly named as a fault. Ours are there each time.
+"""
 
 
 @dataclass
@@ -45,12 +50,26 @@ class Run:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """Run the demo in all ways, several at once, since each takes as long as its speech.
+    """Run the demo in all ways, some at once, since each takes as long as its speech."""
+    finished: dict[str, Run] = {}
+    ways = {**GOOD, **FAULTY}
+    names = list(ways)
+    for first in range(0, len(names), AT_ONCE):
+        some = {name: ways[name] for name in names[first : first + AT_ONCE]}
+        finished |= _finished(tmp_path_factory, some)
+    for name, options in ways.items():
+        for _ in range(1, TRIES):
+            if not _is_disturbed(name, finished[name]):
+                break
+            finished |= _finished(tmp_path_factory, {name: options})
+    return finished
 
-    Not all at once: starting an interpreter costs more than a call, and a call whose threads get no
-    turn for 40 ms is rightly judged bad.
-    """
-    return {**_finished(tmp_path_factory, GOOD), **_finished(tmp_path_factory, FAULTY)}
+
+def _is_disturbed(name: str, run: Run) -> bool:
+    """Tell whether a fault was named that nobody made."""
+    if name in FAULTY:
+        return run.output.count("fault: ") > 1
+    return run.code != 0
 
 
 def _finished(paths: pytest.TempPathFactory, wanted: dict[str, list[str]]) -> dict[str, Run]:
