@@ -151,6 +151,8 @@ class SipCore:
     ) -> SipCore: ...
     def open_flow(self, flow: int, transport: str, local: _Address) -> None:
         """Register a socket (udp) or a connection (tcp, ws). Ids are the caller's and are never reused."""
+    def offer_reuse(self, flow: int) -> None:
+        """Say in the Via of what leaves by a connection that requests may come back by it (RFC 5923)."""
     def close_flow(self, flow: int, now: float) -> list[SipEvent]: ...
     def receive_batch(
         self, flow: int, datagrams: Sequence[tuple[bytes, _Address]], now: float

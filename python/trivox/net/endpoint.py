@@ -30,10 +30,11 @@ from trivox.sip.target_filter import TargetFilter
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from trivox._native import SipEvent
+    from trivox._native import Message, SipEvent
     from trivox.net.dns_records import Dns
     from trivox.net.pages import PageHandler
     from trivox.net.target import Target
+    from trivox.net.tcp import TcpFlow
     from trivox.net.transport import Address, Flow, SocketFactory, TransactionUser
     from trivox.sip.outputs import Forget, Remember, SendAck, SendCancel, SendRequest, SendResponse
 
@@ -279,6 +280,10 @@ class Endpoint:
         error = ConnectionNetworkError(f"connection failed: {text}")
         error.__cause__ = why
         return error
+
+    def learn_alias(self, flow: TcpFlow, request: Message) -> None:
+        """Send requests back by a connection whose far end offers that and has proved who it is."""
+        self._flows.aliases.learn_untrusted(flow, request)
 
     def close_flow(self, identifier: int) -> None:
         """Close a connection; its transactions fail."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 import trio
 
 from trivox.errors import ConnectionNetworkError, InvalidArgumentsError, NotSupportedError
+from trivox.net.aliases import Aliases
 from trivox.net.datagram_flows import DatagramFlows
 from trivox.net.route import is_ipv6, is_wildcard, sip_uri
 from trivox.net.target import SECURE, WEBSOCKETS, numeric_host, parse_endpoint
@@ -119,6 +120,7 @@ class FlowTable:
         self._datagrams = DatagramFlows(self, sockets, receive_buffer)
         # By transport, address and the name it was opened for: with TLS the one that was proved.
         self._connections: dict[tuple[str, Address, str], Connection] = {}
+        self.aliases = Aliases()
         self._closed: OrderedDict[int, tuple[str, Address, str]] = OrderedDict()
         self._failures: dict[int, BaseException] = {}
         self._accepted: dict[str, dict[int, Connection]] = defaultdict(dict)
@@ -205,8 +207,8 @@ class FlowTable:
     ) -> Connection:
         """Return the connection with `remote`, whoever opened it, or begin a new one.
 
-        A secured one is used again for the name it was proved for and no other: one address may
-        serve many domains, and another's certificate says nothing about this one.
+        A secured one, whoever opened it, is used again for the name it was proved for and no other:
+        one address may serve many domains, and another's certificate says nothing about this one.
 
         Raises:
             OSError: No socket could be made.
@@ -214,7 +216,9 @@ class FlowTable:
         """
         key = (transport, remote, "" if transport == "tcp" else host.lower())
         known = self._connections.get(key)
-        if known is not None and not known.wire.is_closed:
+        if known is None or known.wire.is_closed:
+            known = self.aliases.find(transport, remote, host)
+        if known is not None:
             return known
         if transport in WEBSOCKETS:
             require_websocket()
@@ -383,6 +387,7 @@ class FlowTable:
             del same_host[flow.id]
             if not same_host:
                 del self._accepted[flow.remote[0]]
+        self.aliases.forget(flow.id)
         self.owner.flow_closed(flow)
 
     def _number(self) -> int:

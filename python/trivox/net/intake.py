@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 
 import trio
 
-from trivox._native import EVENT_FLOW_BROKEN
+from trivox._native import EVENT_FLOW_BROKEN, EVENT_REQUEST
 from trivox.net.target import WEBSOCKETS
 
 if TYPE_CHECKING:
-    from trivox._native import SipCore, SipEvent
+    from trivox._native import Message, SipCore, SipEvent
     from trivox.net.flows import AnyFlow
     from trivox.net.tcp import TcpFlow
+    from trivox.net.tls import TlsContexts
     from trivox.net.tracing import Tap
     from trivox.net.transport import Address, TransactionUser
     from trivox.net.udp import UdpFlow
@@ -31,6 +32,7 @@ class Loop(Protocol):
     """The endpoint, seen from its intake."""
 
     core: SipCore
+    tls: TlsContexts
 
     def turn(self, events: list[SipEvent], now: float) -> None:
         """Give events to the user and send what comes of it."""
@@ -38,6 +40,10 @@ class Loop(Protocol):
 
     def keep(self, identifier: int) -> None:
         """Let a connection be silent without limit."""
+        ...
+
+    def learn_alias(self, flow: TcpFlow, request: Message) -> None:
+        """Take a request of one who has proved who it is: it may offer its connection."""
         ...
 
     def touch(self) -> None:
@@ -59,6 +65,9 @@ class Intake:
     def flow_opened(self, flow: AnyFlow) -> None:
         """Make a new flow known to the core."""
         self._loop.core.open_flow(flow.id, flow.transport, flow.local)
+        if flow.transport == "tls" and not flow.accepted and self._loop.tls.can_listen:
+            # We show who we are: the far end may send requests back by it (RFC 5923 §8.1).
+            self._loop.core.offer_reuse(flow.id)
 
     def flow_closed(self, flow: AnyFlow) -> None:
         """Fail what was under way on a connection that is gone, and tell the user."""
@@ -131,6 +140,10 @@ class Intake:
             events = [event for event in events if event[0] != EVENT_FLOW_BROKEN]
         if any(event[1] for event in events):
             self._loop.keep(flow.id)
+        if flow.accepted and flow.wire.peer_names:
+            for event in events:
+                if event[0] == EVENT_REQUEST and event[5] is not None:
+                    self._loop.learn_alias(flow, event[5])
         is_complete = core.received != before
         self._loop.turn(events, now)
         return is_complete

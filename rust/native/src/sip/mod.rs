@@ -4,6 +4,7 @@ mod core;
 mod datagrams;
 mod keep_alive;
 mod message;
+mod reuse;
 mod sending;
 mod silence;
 mod text;

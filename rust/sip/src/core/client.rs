@@ -2,7 +2,7 @@
 use super::act::{RESERVED, hop_request};
 use super::{Address, Event, EventKind, Outgoing, SipCore};
 use crate::error::InvalidHeader;
-use crate::message::{Builder, Head, HeaderName, Message, OFFER, check_sent_by};
+use crate::message::{ALIAS, Builder, Head, HeaderName, Message, OFFER, check_sent_by};
 use crate::timers::Slot;
 use crate::transaction::key::{client_key, half_dialog};
 use crate::transaction::tables::{Machine, State};
@@ -78,9 +78,21 @@ impl SipCore {
         format!("z9hG4bK{}", self.hash.token(b"branch", &[&number]))
     }
 
-    /// What our Via offers to listen to.
-    pub(super) fn offer(&self) -> &'static str {
-        if self.door.listens() { OFFER } else { "" }
+    /// Say in the Via of what leaves by this connection that requests may come back by it
+    /// (RFC 5923 §8.1).
+    pub fn offer_reuse(&mut self, flow: u64) {
+        if let Some(flow) = self.flows.get_mut(&flow) {
+            flow.is_offered = true;
+        }
+    }
+
+    /// What our Via offers: to listen to feedback, and to take requests by the same connection.
+    pub(super) fn offers(&self, flow: u64) -> [&'static str; 2] {
+        let is_offered = self.flows.get(&flow).is_some_and(|flow| flow.is_offered);
+        [
+            if self.door.listens() { OFFER } else { "" },
+            if is_offered { ALIAS } else { "" },
+        ]
     }
 
     fn build(&self, outgoing: &Outgoing<'_>, branch: &str) -> Result<Vec<u8>, InvalidHeader> {
@@ -94,7 +106,8 @@ impl SipCore {
             .flows
             .get(&outgoing.flow)
             .map_or("udp", |flow| &flow.transport);
-        out.via(transport, outgoing.sent_by, branch, self.offer());
+        let offers = self.offers(outgoing.flow);
+        out.via(transport, outgoing.sent_by, branch, offers);
         out.headers(
             &outgoing.headers,
             &[HeaderName::Via, HeaderName::ContentLength],

@@ -50,6 +50,8 @@ struct Flow {
     framer: Framer,
     /// Whether anything was sent by it.
     has_spoken: bool,
+    /// Whether its far end is told that requests may come back by it (RFC 5923 §8.1).
+    is_offered: bool,
 }
 
 /// The sans-I/O core; see the module for the drain rule.
@@ -127,6 +129,7 @@ impl SipCore {
                 is_reliable,
                 framer: Framer::default(),
                 has_spoken: false,
+                is_offered: false,
             },
         );
     }

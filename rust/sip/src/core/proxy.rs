@@ -57,7 +57,8 @@ impl SipCore {
             .flows
             .get(&forward.flow)
             .map_or("udp", |flow| &flow.transport);
-        out.via(transport, forward.sent_by, branch, self.offer());
+        let offers = self.offers(forward.flow);
+        out.via(transport, forward.sent_by, branch, offers);
         out.vias(message);
         out.line("Max-Forwards", forward.max_forwards.to_string().as_bytes());
         for route in &forward.routes {

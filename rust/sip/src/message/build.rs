@@ -120,10 +120,16 @@ impl Builder {
         self
     }
 
-    pub(crate) fn via(&mut self, transport: &str, sent_by: &str, branch: &str, offer: &str) {
+    pub(crate) fn via(
+        &mut self,
+        transport: &str,
+        sent_by: &str,
+        branch: &str,
+        [listens, serves]: [&str; 2],
+    ) {
         let transport = transport.to_ascii_uppercase();
         let parts = [
-            "SIP/2.0/", &transport, " ", sent_by, ";branch=", branch, ";rport", offer,
+            "SIP/2.0/", &transport, " ", sent_by, ";branch=", branch, ";rport", listens, serves,
         ];
         self.line("Via", parts.concat().as_bytes());
     }

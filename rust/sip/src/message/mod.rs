@@ -22,7 +22,7 @@ pub use header::HeaderName;
 pub use name_addr::NameAddr;
 pub use uri::{Parameters, Uri};
 pub use via::Via;
-pub(crate) use via::split_host;
+pub(crate) use via::{ALIAS, split_host};
 
 use crate::error::ParseError;
 use lexer::{

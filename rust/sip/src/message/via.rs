@@ -1,6 +1,9 @@
 //! One Via value (RFC 3261 §20.42, RFC 3581).
 use super::lexer::{are_parameters_valid, find_parameter, is_token, port, trim};
 
+/// What our Via says on a connection that requests may come back by (RFC 5923 §7).
+pub(crate) const ALIAS: &str = ";alias";
+
 /// A parsed Via value, borrowing the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Via<'a> {
