@@ -33,6 +33,7 @@ from trivox.call.conference_events import (
     ActiveSpeakerChanged,
     ConferenceEnded,
     ConferenceEvent,
+    ConferenceRecordingBehind,
     ConferenceRecordingFailed,
     MemberJoined,
     MemberLeft,
@@ -82,7 +83,7 @@ from trivox.call.quality import (
     QualityLevel,
 )
 from trivox.call.recording import Recording
-from trivox.call.recording_events import RecordingFailed
+from trivox.call.recording_events import RecordingBehind, RecordingFailed
 from trivox.call.remote_stream import RemoteStream
 from trivox.call.room_recording import RoomRecording
 from trivox.call.settings import CallSettings, DtmfMethod, RejectMode
@@ -111,6 +112,7 @@ from trivox.client.takers import IncomingCalls
 from trivox.client.watcher import SubscriptionRequested, Watcher
 from trivox.errors import *  # noqa: F403
 from trivox.media.detection import AnswererDetection, Detection
+from trivox.media.encoded_audio import EncodedAudioFrames
 from trivox.media.frames import AudioFrame
 from trivox.media.marks import Mark, PassedMarks
 from trivox.media.pictures import VideoFrame, VideoFrames
@@ -197,6 +199,7 @@ __all__ = [
     "ConferenceEvent",
     "ConferenceInfo",
     "ConferenceMember",
+    "ConferenceRecordingBehind",
     "ConferenceRecordingFailed",
     "ConferenceUser",
     "Connected",
@@ -215,6 +218,7 @@ __all__ = [
     "DtmfMethod",
     "DtmfReceived",
     "EarlyMediaStarted",
+    "EncodedAudioFrames",
     "EncodedFrame",
     "EncodedFrames",
     "EncodedVideoSource",
@@ -274,6 +278,7 @@ __all__ = [
     "Reconnected",
     "Reconnecting",
     "Recording",
+    "RecordingBehind",
     "RecordingFailed",
     "ReferredStatus",
     "RegInfo",

@@ -151,6 +151,8 @@ async def test_what_a_stream_gives(autojump_clock, pair) -> None:
         with assert_checkpoints():
             async with stream.into(trivox.CallbackSink(heard.append)):
                 pass
+        with stream.encoded_frames() as frames, assert_checkpoints():
+            await anext(frames)
         with stream.rtp_packets() as tap:
             far.mute_microphone()
             with assert_checkpoints():

@@ -1,4 +1,4 @@
-"""Recordings whose disk fills up, on the real engine in virtual time."""
+"""Recordings whose disk fills up or is slow, on the real engine in virtual time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import trio
 
 import trivox
-from trivox.call.recording_events import RecordingFailed
+from trivox.call.recording_events import RecordingBehind, RecordingFailed
 from trivox.errors import EngineError
 from trivox.media.engine import EngineEventKind as Kind
 
@@ -59,16 +59,45 @@ async def test_a_failure_is_an_event_of_the_call_and_known_to_its_recording(
     ]
 
 
+async def test_a_slow_disk_is_an_event_of_the_call_and_known_to_its_recording(
+    autojump_clock, pair, tmp_path
+) -> None:
+    told = []
+
+    async def body(call, far) -> None:
+        call.on(RecordingBehind, told.append)
+        async with call.recording(tmp_path / "call.wav") as recording:
+            assert recording.lost_blocks == 0
+            number = recording._number
+            call.handle_engine_event(Kind.RECORDING_BEHIND, number, "1")
+            call.handle_engine_event(Kind.RECORDING_BEHIND, number, "2")
+            call.handle_engine_event(Kind.RECORDING_BEHIND, number + 99, "4")
+            await trio.lowlevel.checkpoint()
+            assert recording.lost_blocks == 2
+            assert recording.error is None
+
+    await pair.run(body)
+
+    path = str(tmp_path / "call.wav")
+    assert [(event.path, event.lost_blocks) for event in told] == [(path, 1), (path, 2)]
+
+
 async def test_a_failure_is_an_event_of_the_conference_too(autojump_clock, world, tmp_path) -> None:
 
     told = []
     async with world().client() as client, client.create_conference() as conference:
         conference.on(trivox.ConferenceRecordingFailed, told.append)
+        conference.on(trivox.ConferenceRecordingBehind, told.append)
         async with conference.recording(tmp_path / "all.wav") as recording:
-            conference.handle_engine_event(Kind.RECORDING_FAILED, recording._number, "no room")
-            assert recording.error == "no room"
+            number = recording._number
+            conference.handle_engine_event(Kind.RECORDING_BEHIND, number, "1")
+            conference.handle_engine_event(Kind.RECORDING_BEHIND, number + 99, "4")
+            conference.handle_engine_event(Kind.RECORDING_FAILED, number, "no room")
+            assert (recording.error, recording.lost_blocks) == ("no room", 1)
 
-    assert [(event.path, event.error) for event in told] == [(str(tmp_path / "all.wav"), "no room")]
+    path = str(tmp_path / "all.wav")
+    assert [(event.path, event.lost_blocks) for event in told[:1]] == [(path, 1)]
+    assert [(event.path, event.error) for event in told[1:]] == [(path, "no room")]
 
 
 async def test_leaving_a_recording_that_failed_still_raises(autojump_clock, pair, tmp_path) -> None:

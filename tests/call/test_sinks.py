@@ -10,7 +10,7 @@ from tests.media.pairs import tone_power
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
 import trivox
-from trivox.errors import CallEndedError, InvalidArgumentsError
+from trivox.errors import CallEndedError, InvalidArgumentsError, StreamTypeMismatchError
 
 
 def _stream(call):
@@ -189,6 +189,26 @@ async def test_packets_are_read_as_they_came_until_the_call_ends(autojump_clock,
         assert (tap.is_closed, tap.lost) == (True, 0)
         with pytest.raises(CallEndedError):
             stream.rtp_packets()
+
+    await pair.run(body)
+
+
+async def test_encoded_sound_is_read_until_the_call_ends(autojump_clock, pair) -> None:
+    async def body(call, far) -> None:
+        stream = _stream(call)
+        with pytest.raises(StreamTypeMismatchError):
+            stream.encoded_frames(max_height=360)
+        frames = stream.encoded_frames()
+        taken = []
+        async for frame in frames:
+            assert (frame.codec, frame.is_key, len(frame.data)) == ("PCMU", True, 160)
+            taken.append(frame.pts)
+            if len(taken) == 50:
+                call.hangup()
+        assert taken[:50] == pytest.approx([0.02 * number for number in range(50)])
+        assert (frames.is_closed, frames.lost) == (True, 0)
+        with pytest.raises(CallEndedError):
+            stream.encoded_frames()
 
     await pair.run(body)
 

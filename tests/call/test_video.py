@@ -292,7 +292,9 @@ async def test_what_makes_no_sense_is_refused_before_anything_happens(autojump_c
             await call.add_stream(camera)
         (audio,) = call.remote_streams.value
         with pytest.raises(StreamTypeMismatchError):
-            audio.encoded_frames()
+            audio.encoded_frames(layer="h")
+        with pytest.raises(StreamTypeMismatchError):
+            audio.as_source()
 
 
 async def test_what_cannot_be_fed_ends_nothing(autojump_clock, tmp_path, caplog) -> None:

@@ -11,7 +11,9 @@ from tests.contract.conftest import HOSTS, Made
 from tests.media.pairs import connect_pair
 
 from trivox.errors import InvalidArgumentsError
+from trivox.media.encoded_audio import EncodedAudioFrames
 from trivox.media.engine import EngineEventKind as Kind
+from trivox.media.rtp_tap import RtpTap
 
 if TYPE_CHECKING:
     from trio.testing import MockClock
@@ -54,3 +56,20 @@ async def test_a_closed_tap_is_told_of_nothing(made: Made, autojump_clock: MockC
 
     assert sessions.take_rtp(tap, 10) == ([], 0)
     assert Kind.RTP_READY not in {kind for kind, _, _ in callee.events}
+
+
+async def test_encoded_frames_of_sound_have_the_time_of_their_packets(
+    made: Made, autojump_clock: MockClock
+) -> None:
+    _, callee = await connect_pair(made.media, made.transport, HOSTS)
+    tap = RtpTap(made.media.sessions, callee.session, batch=10)
+    frames = EncodedAudioFrames(tap)
+
+    await callee.wait_for(Kind.RTP_READY, tap.number)
+    taken = [await anext(frames) for _ in range(10)]
+    tap.handle_end()
+
+    assert {frame.codec for frame in taken} == {"opus" if made.transport == "ice" else "PCMU"}
+    assert [frame.pts for frame in taken] == pytest.approx([0.02 * at for at in range(10)])
+    assert all(frame.data and frame.is_key for frame in taken)
+    assert [frame async for frame in frames] == []

@@ -17,7 +17,7 @@ from trivox.call.events import DtmfReceived, FirstRtpReceived, Originator, Stats
 from trivox.call.playback import Played, begin_playback, play_out
 from trivox.call.quality import QualityIssueCleared, QualityIssueRaised, read_issue
 from trivox.call.recording import Recording
-from trivox.call.recording_events import RecordingFailed
+from trivox.call.recording_events import RecordingBehind, RecordingFailed
 from trivox.call.states import Phase, Trigger
 from trivox.call.tone_events import AnswererDetected, ToneDetected, read_answerer, read_tone
 from trivox.errors import InvalidArgumentsError
@@ -269,13 +269,24 @@ class CallMedia(CallMachine):
     @abstractmethod
     def _take_lost_relay(self, text: str) -> None: ...
 
+    def _tell_recording(self, kind: int, number: float, text: str) -> None:
+        """Take what a full or a slow disk has done to a recording."""
+        recording = self._leg.recording(number)
+        if recording is None:
+            return
+        path = recording.path
+        if kind == EngineEventKind.RECORDING_FAILED:
+            recording.error = text
+            self._emit(RecordingFailed, Originator.SYSTEM, path=path, error=text)
+        else:
+            recording.lost_blocks = lost = int(text)
+            self._emit(RecordingBehind, Originator.SYSTEM, path=path, lost_blocks=lost)
+
     def _tell_heard(self, kind: int, number: float, text: str) -> None:
         """Take what a detector or a recording has told of."""
         match kind:
-            case EngineEventKind.RECORDING_FAILED:
-                path = self._leg.note_failure(int(number), text)
-                if path is not None:
-                    self._emit(RecordingFailed, Originator.SYSTEM, path=path, error=text)
+            case EngineEventKind.RECORDING_FAILED | EngineEventKind.RECORDING_BEHIND:
+                self._tell_recording(kind, number, text)
             case EngineEventKind.INBAND_DTMF_STARTED:
                 self._leg.digits.note_key_down(INBAND)
             case EngineEventKind.INBAND_DTMF:

@@ -14,6 +14,7 @@ from trivox.call.conference_events import (
     ActiveSpeakerChanged,
     ConferenceEnded,
     ConferenceEvent,
+    ConferenceRecordingBehind,
     ConferenceRecordingFailed,
     MemberJoined,
     MemberLeft,
@@ -188,6 +189,8 @@ class Conference:
                     self._detach()
             case EngineEventKind.RECORDING_FAILED:
                 self._note_failure(int(number), text)
+            case EngineEventKind.RECORDING_BEHIND:
+                self._note_behind(int(number), int(text))
             case EngineEventKind.FAILED:
                 self._end(text)
 
@@ -244,6 +247,17 @@ class Conference:
             at, path = trio.current_time(), pending.path
             self._emitter.emit(
                 ConferenceRecordingFailed(at=at, conference=self, path=path, error=error)
+            )
+
+    def _note_behind(self, recording: int, lost: int) -> None:
+        pending = self._recordings.get(recording)
+        if pending is None:
+            return
+        pending.lost_blocks = lost
+        if self._emitter.wants(ConferenceRecordingBehind):
+            at, path = trio.current_time(), pending.path
+            self._emitter.emit(
+                ConferenceRecordingBehind(at=at, conference=self, path=path, lost_blocks=lost)
             )
 
     def _tell_members(self) -> None:

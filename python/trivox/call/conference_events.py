@@ -48,6 +48,14 @@ class ConferenceRecordingFailed(ConferenceEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConferenceRecordingBehind(ConferenceEvent):
+    """The disk is too slow and some of the sound is lost, as `RecordingBehind` of a call."""
+
+    path: str
+    lost_blocks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConferenceEnded(ConferenceEvent):
     """It was left, or the engine failed in it; `error` says how. Nothing follows."""
 

@@ -34,7 +34,7 @@ from trivox.call.events import (
     TransferRequested,
 )
 from trivox.call.quality import QualityIssueCleared, QualityIssueRaised
-from trivox.call.recording_events import RecordingFailed
+from trivox.call.recording_events import RecordingBehind, RecordingFailed
 from trivox.call.tone_events import AnswererDetected, ToneDetected
 
 
@@ -66,6 +66,7 @@ class CallEvent(Enum):
     QUALITY_ISSUE_RAISED = QualityIssueRaised
     QUALITY_ISSUE_CLEARED = QualityIssueCleared
     RECORDING_FAILED = RecordingFailed
+    RECORDING_BEHIND = RecordingBehind
     RECONNECTING = Reconnecting
     RECONNECTED = Reconnected
     TRANSFER_REQUESTED = TransferRequested

@@ -52,7 +52,7 @@ _WAITED: Final = frozenset(
 class Pending:
     """Something the engine will report the end of: a playback, a recording, tones."""
 
-    __slots__ = ("error", "is_done", "on_done", "parked", "path", "text")
+    __slots__ = ("error", "is_done", "lost_blocks", "on_done", "parked", "path", "text")
 
     def __init__(self) -> None:
         self.is_done = False
@@ -62,6 +62,8 @@ class Pending:
         """The file, of a recording."""
         self.error: str | None = None
         """Why a recording takes nothing more, as soon as that is known."""
+        self.lost_blocks = 0
+        """What a recording has lost to a slow disk, as last told."""
         self.parked = trio.lowlevel.ParkingLot()
         self.on_done: Callable[[], None] | None = None
 
@@ -273,13 +275,9 @@ class MediaLeg:
         self._pending[kind, number] = pending
         return pending
 
-    def note_failure(self, recording: int, error: str) -> str | None:
-        """Take why a recording takes nothing more; its file, None once it has ended."""
-        pending = self._pending.get((EngineEventKind.RECORDING_ENDED, recording))
-        if pending is None:
-            return None
-        pending.error = error
-        return pending.path
+    def recording(self, number: float) -> Pending | None:
+        """Return a recording that has not ended."""
+        return self._pending.get((EngineEventKind.RECORDING_ENDED, int(number)))
 
     def add_port(self, port: AudioPort | RtpTap) -> None:
         """Pass the engine's events on to an audio port or a tap from now on."""

@@ -81,6 +81,11 @@ class Recording:
         """Why the file takes nothing more, told by `RecordingFailed` too; None while it does."""
         return self._pending.error if self._pending is not None else None
 
+    @property
+    def lost_blocks(self) -> int:
+        """What is lost to a slow disk, as `RecordingBehind` last told."""
+        return self._pending.lost_blocks if self._pending is not None else 0
+
     def _start(self, leg: MediaLeg) -> int:
         if self.format in _OF_VIDEO:
             return leg.sessions.start_video_recording(

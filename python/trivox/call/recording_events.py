@@ -20,3 +20,19 @@ class RecordingFailed(Event):
 
     path: str
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingBehind(Event):
+    """The disk is too slow for what is recorded, and some of it is lost. The recording goes on.
+
+    Told with the first block that is lost, and again whenever their number has doubled. The file
+    is shorter by what is lost.
+
+    Attributes:
+        path: The file.
+        lost_blocks: What is lost so far: blocks of half a second of sound, and single pictures.
+    """
+
+    path: str
+    lost_blocks: int

@@ -11,6 +11,7 @@ from trivox.call.sinking import Sinking
 from trivox.call.streams import StreamType
 from trivox.errors import CallEndedError, InvalidArgumentsError, StreamTypeMismatchError
 from trivox.errors.checks import checked_rate, checked_within
+from trivox.media.encoded_audio import EncodedAudioFrames
 from trivox.media.pictures import VideoFrames
 from trivox.media.port import AudioPort
 from trivox.media.rtp_tap import RtpTap
@@ -120,8 +121,8 @@ class RemoteStream:
 
     def encoded_frames(
         self, *, layer: str = "", max_bitrate: int | None = None, max_height: int | None = None
-    ) -> EncodedFrames:
-        """Subscribe to the frames as the far end encoded them, from a key frame on.
+    ) -> EncodedFrames | EncodedAudioFrames:
+        """Subscribe to the frames as the far end encoded them; of video from a key frame on.
 
         Args:
             layer: The simulcast layer to read; "": the largest within the bounds.
@@ -129,15 +130,21 @@ class RemoteStream:
             max_height: None with higher pictures.
 
         Raises:
-            StreamTypeMismatchError: It is no video.
+            StreamTypeMismatchError: Layers are asked of sound.
             InvalidArgumentsError: A bound is below 1.
-            EngineError: The call is over.
+            CallEndedError: The call of this sound is over.
+            EngineError: The call of this video is over.
         """
-        return self._open_frames(LayerChoice(layer, max_bitrate, max_height))
+        choice = LayerChoice(layer, max_bitrate, max_height)
+        if self.open_frames is not None:
+            return self.open_frames(choice)
+        if choice != LayerChoice():
+            raise StreamTypeMismatchError(f"{self.id} is {self.type}: it has no layers")
+        return EncodedAudioFrames(self.rtp_packets())
 
     def _open_frames(self, choice: LayerChoice) -> EncodedFrames:
         if self.open_frames is None:
-            raise StreamTypeMismatchError(f"{self.id} is {self.type}: it has no encoded frames")
+            raise StreamTypeMismatchError(f"{self.id} is {self.type}: it has no pictures")
         return self.open_frames(choice)
 
     def decoded_frames(

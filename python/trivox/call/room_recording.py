@@ -54,6 +54,11 @@ class RoomRecording:
         """Why the file takes nothing more; None while it does."""
         return self._pending.error if self._pending is not None else None
 
+    @property
+    def lost_blocks(self) -> int:
+        """What is lost to a slow disk, as `ConferenceRecordingBehind` last told."""
+        return self._pending.lost_blocks if self._pending is not None else 0
+
     async def __aexit__(
         self,
         kind: type[BaseException] | None,

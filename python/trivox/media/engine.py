@@ -114,6 +114,8 @@ class EngineEventKind(IntEnum):
     """number is the tap that has packets to take."""
     RECORDING_FAILED = 71
     """number is a recording that cannot be written any more, text the reason; RECORDING_ENDED comes later."""
+    RECORDING_BEHIND = 72
+    """number is a recording that loses what it is given, text how many blocks it has lost so far."""
     ACTIVE_SPEAKER = 30
     """Of a room: number is the session that speaks most, 0 for nobody."""
 

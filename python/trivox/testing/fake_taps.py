@@ -78,10 +78,10 @@ class FakeTaps:
         whole = int((self._now - start) / _STEP + _NEAR)
         numbers = range(own.taken, min(whole, own.taken + limit))
         own.taken += len(numbers)
-        (_, codec, _, _), *_ = self.agreed_codecs(own.session)
+        (_, codec, clock, _), *_ = self.agreed_codecs(own.session)
         silence = b"\xff" * _SAMPLES
         return [
-            (at * _STEP, 0, at == 0, at & 0xFFFF, at * _SAMPLES, tap, silence, codec)
+            (at * _STEP, 0, at == 0, at & 0xFFFF, at * clock // 50, tap, silence, codec)
             for at in numbers
         ], 0
 

@@ -82,6 +82,8 @@ pub enum EventKind {
     RtpReady = 70,
     /// Number is a recording that cannot be written any more, text the reason; it ends later.
     RecordingFailed = 71,
+    /// Number is a recording that loses what it is given, text how many blocks it has lost so far.
+    RecordingBehind = 72,
 }
 
 /// One event of one session.

@@ -46,21 +46,30 @@ impl Recordings {
         lock(&self.owners).len()
     }
 
-    /// Reports those that broke, and those that have come to disk.
+    /// Reports those that lose sound, those that broke, and those that have come to disk.
     pub(crate) fn poll(&self, ring: &EventRing) {
         let Some(writer) = lock(&self.writer).clone() else {
             return;
         };
-        let mut events: Vec<Event> = std::iter::from_fn(|| writer.poll_broken())
-            .filter_map(|broken| {
-                Some(Event {
-                    session: *lock(&self.owners).get(&broken.number)?,
-                    kind: EventKind::RecordingFailed,
-                    number: broken.number as f64,
-                    text: broken.error,
-                })
+        let told = |kind, number: u64, text| {
+            Some(Event {
+                session: *lock(&self.owners).get(&number)?,
+                kind,
+                number: number as f64,
+                text,
+            })
+        };
+        let mut events: Vec<Event> = std::iter::from_fn(|| writer.poll_behind())
+            .filter_map(|behind| {
+                let text = behind.lost_blocks.to_string();
+                told(EventKind::RecordingBehind, behind.number, text)
             })
             .collect();
+        let broken = std::iter::from_fn(|| writer.poll_broken());
+        events
+            .extend(broken.filter_map(|broken| {
+                told(EventKind::RecordingFailed, broken.number, broken.error)
+            }));
         let finished = std::iter::from_fn(|| writer.poll_finished());
         events.extend(finished.filter_map(|file| {
             Some(Event {
@@ -81,5 +90,59 @@ impl Recordings {
         let writer = lock(&self.writer).take();
         drop(writer);
         lock(&self.owners).clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods)]
+
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::recorder::{Format, Side};
+
+    fn told(recordings: &Recordings, ring: &EventRing) -> Vec<(EventKind, String)> {
+        recordings.poll(ring);
+        let events = ring.drain(100).into_iter();
+        events.map(|event| (event.kind, event.text)).collect()
+    }
+
+    #[test]
+    fn a_disk_that_stands_still_is_told_with_the_first_block_that_is_lost_and_its_doubles() {
+        let path = std::env::temp_dir().join(format!("trivox-slow-{}.wav", std::process::id()));
+        let recordings = Recordings::new(false).unwrap();
+        let ring = EventRing::new(100, false).unwrap();
+        let mut now = Instant::now();
+        let started = recordings.start(7, |writer| {
+            Ok(Recorder::start(&path, Side::Received, Format::Wav, now, writer).unwrap())
+        });
+        let mut recorder = started.unwrap();
+        let disk = recorder.file().disk();
+        let held = disk.lock().unwrap();
+
+        let mut events = Vec::new();
+        for _ in 0..3_000 {
+            now += Duration::from_millis(500);
+            recorder.push_received(now, 16_000, &[1; 8_000]);
+            events.extend(told(&recordings, &ring));
+            if events.len() == 3 {
+                break;
+            }
+        }
+        drop(held);
+        drop(disk);
+        recorder.stop(now);
+        let mut last = Vec::new();
+        while last.is_empty() {
+            last = told(&recordings, &ring);
+            std::thread::yield_now();
+        }
+        std::fs::remove_file(&path).unwrap();
+
+        let behind = |count: &str| (EventKind::RecordingBehind, count.to_owned());
+        assert_eq!(events, [behind("1"), behind("2"), behind("4")]);
+        assert_eq!(last[0].0, EventKind::RecordingEnded);
+        assert!(last[0].1.contains("the disk was too slow"));
     }
 }

@@ -10,7 +10,7 @@ mod writer;
 
 pub use pictures::Picture;
 pub use video::seconds_of_pictures;
-pub use writer::{Broken, Finished, Writer, WriterFile};
+pub use writer::{Behind, Broken, Finished, Writer, WriterFile};
 
 use crate::ogg_opus::OggError;
 use crate::resample::Resampler;
@@ -224,6 +224,11 @@ impl Recorder {
                 .push(now.saturating_duration_since(self.start), rate_hz, samples);
             self.write_blocks(now);
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn file(&self) -> &WriterFile {
+        &self.file
     }
 
     /// Returns the number that [`Finished`] will carry.

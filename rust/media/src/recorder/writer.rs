@@ -33,9 +33,19 @@ pub struct Broken {
     pub error: String,
 }
 
+/// A recording that loses what it is given, as the disk is too slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Behind {
+    /// The number [`WriterFile::number`] gave.
+    pub number: u64,
+    /// Blocks of sound and pictures lost so far.
+    pub lost_blocks: u64,
+}
+
 /// Where the writer tells what becomes of recordings. Who is gone has no use for it.
 #[derive(Debug, Clone)]
 struct Results {
+    behind: Sender<Behind>,
     broken: Sender<Broken>,
     finished: Sender<Finished>,
 }
@@ -122,6 +132,7 @@ fn carry_out(command: Command, results: &Results) {
 pub struct Writer {
     queue: Option<SyncSender<Command>>,
     results: Results,
+    behind: Mutex<Receiver<Behind>>,
     broken: Mutex<Receiver<Broken>>,
     finished: Mutex<Receiver<Finished>>,
     next_number: AtomicU64,
@@ -133,14 +144,17 @@ impl Writer {
     /// Makes a writer that writes within the call: runs in virtual time repeat exactly.
     #[must_use]
     pub fn inline() -> Self {
+        let (behind_sender, behind) = channel();
         let (broken_sender, broken) = channel();
         let (finished_sender, finished) = channel();
         Self {
             queue: None,
             results: Results {
+                behind: behind_sender,
                 broken: broken_sender,
                 finished: finished_sender,
             },
+            behind: Mutex::new(behind),
             broken: Mutex::new(broken),
             finished: Mutex::new(finished),
             next_number: AtomicU64::new(1),
@@ -195,6 +209,15 @@ impl Writer {
             waiting_bytes: Arc::clone(&self.waiting_bytes),
             lost_blocks: 0,
         })
+    }
+
+    /// Returns a recording that began to lose since last asked, or by now has lost twice as much.
+    pub fn poll_behind(&self) -> Option<Behind> {
+        self.behind
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .try_recv()
+            .ok()
     }
 
     /// Returns a recording that broke since last asked, while it is open or after.
@@ -257,7 +280,7 @@ impl WriterFile {
     pub fn write_picture(&mut self, picture: Picture) -> bool {
         let is_room = self.waiting_bytes.load(Ordering::Acquire) <= MOST_WAITING_BYTES;
         if !is_room {
-            self.lost_blocks += 1;
+            self.note_lost();
         }
         is_room && self.hand_over(Block::Picture(picture))
     }
@@ -267,8 +290,29 @@ impl WriterFile {
             .open
             .as_ref()
             .is_some_and(|open| self.submit(Command::Write(Arc::clone(open), block)));
-        self.lost_blocks += u64::from(!is_taken);
+        if !is_taken {
+            self.note_lost();
+        }
         is_taken
+    }
+
+    /// Tells of the first block and whenever their number has doubled: a disk that stays slow is
+    /// told of again, and nobody is flooded.
+    fn note_lost(&mut self) {
+        self.lost_blocks += 1;
+        if self.lost_blocks.is_power_of_two() {
+            let (number, lost_blocks) = (self.number, self.lost_blocks);
+            let _ = self.results.behind.send(Behind {
+                number,
+                lost_blocks,
+            });
+        }
+    }
+
+    /// What the writer locks to write this file: a disk that stands still, while it is locked.
+    #[cfg(test)]
+    pub(crate) fn disk(&self) -> Arc<Mutex<impl Sized + use<>>> {
+        Arc::clone(self.open.as_ref().expect("the file is open"))
     }
 
     /// Has the file closed.

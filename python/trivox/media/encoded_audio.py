@@ -1,0 +1,87 @@
+"""Received sound as its encoded frames, made of the packets of a tap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+from trivox.media.video import EncodedFrame
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from trivox.media.rtp_tap import RtpPacket, RtpTap
+
+_CLOCKS: Final = {"opus": 48_000, "L16": 16_000}
+"""Of RTP timestamps, Hz; the others have 8000, also G.722 (RFC 3551 §4.5.2)."""
+_NO_SOUND: Final = ("", "telephone-event", "CN")
+
+
+@final
+class EncodedAudioFrames:
+    """Iterate it for the frames of received sound; `RemoteStream.encoded_frames` makes it.
+
+    Each is the payload of one packet, in the order in which they were made: a copy, and what comes
+    after a later one, is left out. Key presses and comfort noise (RFC 4733, RFC 3389) are no
+    frames. Nothing is decoded for it. Close it, or leave its `with` block, when done.
+    """
+
+    def __init__(self, tap: RtpTap) -> None:
+        self._tap: Final = tap
+        self._last: RtpPacket | None = None
+        self._pts = 0.0
+        self._late = 0
+
+    def __enter__(self) -> EncodedAudioFrames:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __aiter__(self) -> EncodedAudioFrames:
+        return self
+
+    async def __anext__(self) -> EncodedFrame:
+        """Return the next frame; the iteration ends with the call or with close()."""
+        while True:
+            packet = await anext(self._tap)
+            if packet.codec in _NO_SOUND or not packet.payload:
+                continue
+            if self._is_new(packet):
+                return EncodedFrame(packet.codec, self._pts, True, packet.payload)  # noqa: FBT003 (a key)
+            self._late += 1
+
+    @property
+    def lost(self) -> int:
+        """Packets left out: copies, late ones, and those the program was too slow for."""
+        return self._tap.lost + self._late
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no frame comes any more: it was closed, or the call is over."""
+        return self._tap.is_closed
+
+    def close(self) -> None:
+        """End the subscription. Idempotent."""
+        self._tap.close()
+
+    def _is_new(self, packet: RtpPacket) -> bool:
+        """Tell whether it is behind all before, and take its time if so."""
+        last = self._last
+        if last is None:
+            self._last = packet
+            return True
+        if (last.ssrc, last.codec) != (packet.ssrc, packet.codec):
+            # Timestamps of another source or clock begin anywhere (RFC 3550 §5.1).
+            self._pts += max(packet.at - last.at, 0.0)
+        elif 0 < (packet.sequence - last.sequence & 0xFFFF) < 0x8000:
+            step = (packet.timestamp - last.timestamp + 0x8000_0000 & 0xFFFF_FFFF) - 0x8000_0000
+            self._pts += step / _CLOCKS.get(packet.codec, 8000)
+        else:
+            return False
+        self._last = packet
+        return True
