@@ -154,7 +154,7 @@ impl JitterBuffer {
         let is_frame = duration.is_ok_and(|samples| samples == self.frame_samples);
         let margin = now - head.timestamp as f64 / self.rate_hz - self.arrivals.fastest()?;
         let gain = margin - self.target();
-        (is_next && is_frame && gain >= LEAST_GAIN && gain < FRAME).then_some(gain)
+        (is_next && is_frame && (LEAST_GAIN..FRAME).contains(&gain)).then_some(gain)
     }
 
     fn change_length(&self, left: f64, excess: f64, block: &mut Vec<i16>) {
