@@ -87,11 +87,10 @@ class CallData(CallVideo):
         self._prepare_data()
         super()._answer_reinvite(tx, body)
 
-    def _note_negotiated(self) -> None:
-        super()._note_negotiated()
-        if self._leg.data is not None:
-            self._leg.data.is_offered = False
-            self._offer_data()
+    def _settle_data(self, data: LegData) -> None:
+        """Offer a line, after a negotiation, for channels that have found none in it."""
+        data.is_offered = False
+        self._offer_data()
 
     def _offer_data(self) -> None:
         """Offer a line for channels that have found none in the descriptions so far."""

@@ -49,6 +49,8 @@ _END_SIGNALLING: Final = Action.END_SIGNALLING
 _RELEASE_MEDIA: Final = Action.RELEASE_MEDIA
 _CONNECT: Final = Action.CONNECT
 _FINISH: Final = Action.FINISH
+_FAILED: Final = Phase.FAILED
+_REMOTE: Final = Originator.REMOTE
 
 
 class CallMachine(CallListening, ABC):
@@ -148,7 +150,7 @@ class CallMachine(CallListening, ABC):
         answerer = self.settings.detection.answerer
         if answerer is not None and self.direction is CallDirection.OUTGOING and self._leg.is_open:
             answerer.begin(self._leg.sessions, self._leg.session)
-        self._emit(Connected, Originator.REMOTE)
+        self._emit(Connected, _REMOTE)
 
     def _note_end(self) -> None:
         """Fix how the call ended, before anybody sees that it did."""
@@ -167,7 +169,7 @@ class CallMachine(CallListening, ABC):
         for watchable in self._watchables.values():
             watchable.observers().close(self._ended_error())
         if self._emitter is not None:
-            if self._emitter.is_heard(Failed if self._phase is Phase.FAILED else Disconnected):
+            if self._emitter.is_heard(Failed if self._phase is _FAILED else Disconnected):
                 self._emitter.finish(self._terminal_event())
             else:
                 self._emitter.abandon()

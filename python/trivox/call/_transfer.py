@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trivox.call._signalling import CallSignalling
 from trivox.call.events import EndReason, Originator, Replaced, TransferRequested
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _ALLOW_EVENTS = ("Allow-Events", PACKAGE)
 _NEARLY_CONNECTED = frozenset({Phase.IN_ANSWERED, Phase.ESTABLISHING})
+# Python 3.11 takes longer to find a member of an enum than all else in a step.
+_CONNECTED: Final = Phase.CONNECTED
+_REMOTE_ENDED: Final = EndReason.REMOTE_ENDED
 
 
 class CallTransfer(CallSignalling):
@@ -210,7 +213,7 @@ class CallTransfer(CallSignalling):
     def _end_remotely(
         self, why: EndReason, status: int, message: Message | None, trigger: Trigger
     ) -> None:
-        if why is EndReason.REMOTE_ENDED and self._phase is Phase.CONNECTED:
+        if why is _REMOTE_ENDED and self._phase is _CONNECTED:
             if self._transfer is not None and not self._transfer.is_over:
                 why = EndReason.TRANSFERRED if self._transfer.is_accepted else why
                 self._transfer.take_left()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _ANY_ICE: Final = ("auto", "webrtc")
 _ICE_OFFER: Final = b"a=ice-ufrag:"
 _TRICKLES: Final = re.compile(rb"^a=ice-options:[^\r\n]*\btrickle\b", re.MULTILINE)
+# Python 3.11 takes longer to find a member of an enum than all else in a step.
+_INCOMING: Final = CallDirection.INCOMING
 
 
 class CallTrickle(CallPaths):
@@ -40,7 +42,7 @@ class CallTrickle(CallPaths):
     @property
     def _may_go_by_ice(self) -> bool:
         kind = self.settings.media
-        if self.direction is CallDirection.INCOMING and self._remote_offer:
+        if self.direction is _INCOMING and self._remote_offer:
             is_offered = kind in _ANY_ICE and _ICE_OFFER in self._remote_offer
             return self._leg.is_ice if self._leg.is_open else is_offered
         return "webrtc" in self._offered_kinds or (self.settings.delayed_offer and kind == "auto")
@@ -122,9 +124,7 @@ class CallTrickle(CallPaths):
         (transaction,) = self._carry_out((request,))
         self._receipts[transaction] = self._trickling()
 
-    def _note_negotiated(self) -> None:
-        """Note also that candidates found later, as after the loss of a relay, are welcome."""
-        super()._note_negotiated()
-        may_come = self._leg.is_ice and bool(self._host.ice_servers)
-        if may_come and self._takes_fragments and not self._trickling().has_begun:
+    def _settle_candidates(self) -> None:
+        """Note that candidates found later, as after the loss of a relay, are welcome."""
+        if self._host.ice_servers and self._takes_fragments and not self._trickling().has_begun:
             self._trickling().begin(is_gathering=False)

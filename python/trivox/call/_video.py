@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from trivox.call._changes import CallChanges
 from trivox.call.codec_info import video_codec
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from trivox.call.call import Call
     from trivox.call.wish import MediaWish
+
+_OF_LINES: Final = frozenset({EngineEventKind.VIDEO_ADDED, EngineEventKind.VIDEO_REMOVED})
 
 
 class CallVideo(CallChanges):
@@ -129,14 +131,13 @@ class CallVideo(CallChanges):
 
     def handle_engine_event(self, kind: int, number: float, text: str) -> None:
         """Take an event of this call's media session."""
-        match kind:
-            case EngineEventKind.VIDEO_ADDED:
-                self._add_remote_video(int(number), text)
-            case EngineEventKind.VIDEO_REMOVED:
-                self._remove_remote_video(int(number))
-            case _:
-                super().handle_engine_event(kind, number, text)
-        if kind == EngineEventKind.CONNECTED and self._leg.video is not None:
+        if kind not in _OF_LINES:
+            super().handle_engine_event(kind, number, text)
+        elif kind == EngineEventKind.VIDEO_ADDED:
+            self._add_remote_video(int(number), text)
+        else:
+            self._remove_remote_video(int(number))
+        if self._leg.video is not None and kind == EngineEventKind.CONNECTED:
             self._settle_video()
 
     def _publish(self, before: MediaWish, after: MediaWish) -> None:
@@ -161,11 +162,6 @@ class CallVideo(CallChanges):
         video.prepare()
         if stream is not None:
             self._add_now((stream,))
-
-    def _note_negotiated(self) -> None:
-        super()._note_negotiated()
-        if self._leg.video is not None:
-            self._settle_video()
 
     def _settle_video(self) -> None:
         """Send on lines that are agreed now, and offer again those that found no place."""

@@ -42,6 +42,10 @@ RETURNED: Final = 480
 """A handler returned without answering (RFC 3261 §21.4.18)."""
 RAISED: Final = 500
 CANCELLED: Final = 503
+# Python 3.11 takes longer to find a member of an enum than all else in a step.
+_INCOMING: Final = CallDirection.INCOMING
+_OUTGOING: Final = CallDirection.OUTGOING
+_IN_CREATED: Final = Phase.IN_CREATED
 
 
 @final
@@ -127,7 +131,7 @@ class Call(CallRedirecting):
             host,
             id=id,
             token=token,
-            direction=CallDirection.INCOMING,
+            direction=_INCOMING,
             destination=request.uri,
             sip_call_id=session.call_id,
             settings=settings,
@@ -196,7 +200,7 @@ class Call(CallRedirecting):
         session, route = self._session, self._route
         if session is None or route is None:
             return None
-        is_ours = self.direction is CallDirection.OUTGOING
+        is_ours = self.direction is _OUTGOING
         may_be_late = is_ours or session.is_modifying or session.has_given_up
         return (session, route) if may_be_late else None
 
@@ -207,7 +211,7 @@ class Call(CallRedirecting):
 
     def _expect_taker(self, seconds: float) -> None:
         """Answer 480 if nobody has taken or answered the call by then."""
-        if not self._is_taken and self._phase is Phase.IN_CREATED:
+        if not self._is_taken and self._phase is _IN_CREATED:
             self._after("untaken", seconds, self._give_up_waiting)
 
     def _give_up_waiting(self) -> None:
@@ -317,6 +321,16 @@ class Call(CallRedirecting):
         return CancelOnEnd(self, raises=error)
 
     # What the parts ask of the whole.
+
+    def _note_negotiated(self) -> None:
+        super()._note_negotiated()
+        leg = self._leg
+        if leg.video is not None:
+            self._settle_video()
+        if leg.data is not None:
+            self._settle_data(leg.data)
+        if leg.is_ice:
+            self._settle_candidates()
 
     def _begin_media(self) -> None:
         self._leg.begin_flow()

@@ -20,7 +20,7 @@ from trivox.errors import ConnectionNetworkError
 from trivox.net.target import SECURE, is_sips
 from trivox.sip.bodies import SDP, description_of
 from trivox.sip.capabilities import ALLOW, SUPPORTED
-from trivox.sip.reliable import Reliability, takes_reliable
+from trivox.sip.reliable import takes_reliable
 from trivox.sip.session_timer import refusal_of as interval_refusal
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class Arrivals:
         has_taker = self.takers.is_free or self.client._has_listener(IncomingCall)
         if self.is_closed or not has_taker or (limit is not None and self._calls >= limit):
             return 503, "Service Unavailable", self.retry_after
-        if request.body and not description_of(request):
+        if not description_of(request) and request.body:
             return 415, "Unsupported Media Type", (("Accept", ACCEPTED),)
         accepts = request.values("Accept")
         if accepts and not any(_accepts_sdp(value) for value in accepts):
@@ -257,7 +257,7 @@ def _accepts_sdp(value: str) -> bool:
 
 def _against_settings(request: Message, settings: CallSettings) -> tuple[int, str, Headers] | None:
     """Return how an INVITE is refused that asks for less than the settings demand, or None."""
-    if settings.reliability is Reliability.REQUIRED and not takes_reliable(request)[0]:
+    if settings.reliable_provisional == "required" and not takes_reliable(request)[0]:
         return 421, "Extension Required", (("Require", "100rel"),)
     too_short = interval_refusal(request, settings.min_session_expires)
     if too_short is not None:

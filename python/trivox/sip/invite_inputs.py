@@ -26,6 +26,9 @@ Outputs = tuple[SessionOutput, ...]
 _NO_UPDATE: Final = frozenset({405, 420, 501})
 """What is said by who knows no UPDATE, whatever its Allow told."""
 _CONFIRMED: Final = InviteState.CONFIRMED
+# Python 3.11 takes longer to find a member of an enum than all else in a step.
+_RECEIVED_ACK: Final = InviteEvent.RECEIVED_ACK
+_RECEIVED_BYE: Final = InviteEvent.RECEIVED_BYE
 _CROSSING: Final = 1.0
 """Seconds that a BYE may come after the 481 it was before: it is repeated after T1."""
 _OVER: Final = frozenset({InviteState.ENDING, InviteState.TERMINATED})
@@ -157,7 +160,7 @@ def _take_request(leg: InviteLeg, tx: int, message: Message) -> Outputs:
         return (leg.respond(tx, 420, "Bad Extension", headers=headers),)
     match message.method:
         case "BYE":
-            return step(leg, InviteEvent.RECEIVED_BYE, given)
+            return step(leg, _RECEIVED_BYE, given)
         case "INVITE":
             refusal = _too_short(leg, tx, message)
             return refusal or step(leg, InviteEvent.RECEIVED_REINVITE, given)
@@ -173,7 +176,7 @@ def _take_request(leg: InviteLeg, tx: int, message: Message) -> Outputs:
 def _take_acknowledgement(leg: InviteLeg, tx: int, message: Message | None) -> Outputs:
     """Take the ACK for a 2xx of ours."""
     if tx == leg.tx:
-        return step(leg, InviteEvent.RECEIVED_ACK, Given(tx, message=message))
+        return step(leg, _RECEIVED_ACK, Given(tx, message=message))
     if leg.reinvites.pop(tx, None) is None:
         return ()
     leg.offer_answer.step(OfferEvent.RECEIVED_ACK)

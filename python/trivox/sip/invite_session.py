@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 Outputs = tuple["SessionOutput", ...]
 
 NO_TIMER: Final = TimerOffer(interval=0)
+# Python 3.11 takes longer to find a member of an enum than all else in a step.
+_INCOMING: Final = InviteState.INCOMING
+_ACCEPT: Final = InviteEvent.ACCEPT
+_RECEIVED_INVITE_SDP: Final = OfferEvent.RECEIVED_INVITE_SDP
 
 
 @final
@@ -114,7 +118,7 @@ class InviteSession(InviteFacts):
             contact=contact,
             cnonce=cnonce,
             digest=identity.digest if identity is not None else None,
-            state=InviteState.INCOMING,
+            state=_INCOMING,
             timer=SessionTimer(timer),
             reliability=reliability,
             identity=identity,
@@ -125,9 +129,7 @@ class InviteSession(InviteFacts):
         leg.remote_invite_cseq = request.cseq
         leg.learn(request)
         leg.offer_answer.step(
-            OfferEvent.RECEIVED_INVITE_SDP
-            if description_of(request)
-            else OfferEvent.RECEIVED_INVITE
+            _RECEIVED_INVITE_SDP if description_of(request) else OfferEvent.RECEIVED_INVITE
         )
         return cls(leg)
 
@@ -196,10 +198,10 @@ class InviteSession(InviteFacts):
         """
         leg = self._leg
         given = Given(0, 200, "OK", None, headers, body, content_type)
-        is_early = leg.sender is not None and leg.state is InviteState.INCOMING
+        is_early = leg.sender is not None and leg.state is _INCOMING
         if is_early and leg.sender is not None and not leg.sender.accept(given):
             return ()
-        return step(leg, InviteEvent.ACCEPT, given)
+        return step(leg, _ACCEPT, given)
 
     def reject(self, status: int, reason: str, headers: Headers = ()) -> Outputs:
         """Answer their INVITE with a final response of 300 or more."""
