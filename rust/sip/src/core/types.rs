@@ -34,7 +34,7 @@ impl Origin<'_> {
         match self {
             Self::Known(address) => (*address).clone(),
             Self::Raw(address) => Address {
-                host: address.ip().to_canonical().to_string().into(),
+                host: host_text(address.ip().to_canonical()),
                 port: address.port(),
             },
         }
@@ -47,6 +47,25 @@ impl Origin<'_> {
             Self::Raw(address) => Some(address.ip()),
         }
     }
+}
+
+/// As `Display` writes it, which takes ten times as long for IPv4: each message has an address.
+fn host_text(address: IpAddr) -> Arc<str> {
+    let IpAddr::V4(address) = address else {
+        return address.to_string().into();
+    };
+    let mut text = String::with_capacity("255.255.255.255".len());
+    for (index, octet) in address.octets().into_iter().enumerate() {
+        if index > 0 {
+            text.push('.');
+        }
+        for unit in [100, 10, 1] {
+            if octet >= unit || unit == 1 {
+                text.push(char::from(b'0' + octet / unit % 10));
+            }
+        }
+    }
+    text.into()
 }
 
 /// Timer values in seconds (RFC 3261 §17.1.1.1) and bounds.
@@ -221,5 +240,20 @@ impl Counters {
             ("given_up", self.given_up),
             ("silenced", self.silenced),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host_text;
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    #[test]
+    fn an_address_is_written_as_the_library_writes_it() {
+        let octets = 0..=255;
+        let addresses = octets.map(|octet| Ipv4Addr::new(octet, 0, 255 - octet, 10).into());
+        for address in addresses.chain([IpAddr::V6(Ipv6Addr::LOCALHOST)]) {
+            assert_eq!(*host_text(address), address.to_string());
+        }
     }
 }
