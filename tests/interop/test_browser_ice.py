@@ -108,6 +108,7 @@ async def test_twenty_restarts_by_turns_are_not_heard(page, tmp_path, library):
         with trio.fail_after(PATIENCE):
             await handler.ended.wait()
 
+    print(f"packets lost by restarts, at the page and here: {costs}")
     assert state is trivox.CallState.CONNECTED
     assert len(costs) == 2 * ROUNDS
     worse = sorted(max(cost) for cost in costs)

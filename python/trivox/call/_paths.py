@@ -25,7 +25,7 @@ class CallPaths(CallData):
         """Look for a media path anew (RFC 8445 §9); returns when the far end has agreed.
 
         Media goes on over the old path until a new one is found. It happens by itself when a path
-        has not answered for 7 seconds: from the caller's side, and from the other 4 seconds later.
+        has been silent for 10 seconds: from the caller's side, and from the other 4 seconds later.
         There are four such attempts at most for one lost path, 4, 8 and 16 seconds apart.
         Cancelling it unsends nothing.
 

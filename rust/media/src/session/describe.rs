@@ -55,6 +55,8 @@ impl Session {
         match &self.transport {
             Some(Transport::Ice(ice)) => {
                 let mut ufrags = vec![ice.description().ufrag, ice.offered_description().ufrag];
+                ufrags.extend(ice.former_ufrag().map(str::to_owned));
+                ufrags.sort_unstable();
                 ufrags.dedup();
                 ufrags
             }

@@ -11,6 +11,9 @@ const LIMIT: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     addresses: Vec<SocketAddr>,
+    /// Those of before the last restart: until it has found its path, the far end may send from
+    /// any of them, and it may choose another one than media has come from.
+    former: Vec<SocketAddr>,
 }
 
 impl Gate {
@@ -27,12 +30,23 @@ impl Gate {
 
     /// Whether media and DTLS from `address` are taken.
     pub(super) fn admits(&self, address: SocketAddr) -> bool {
+        self.addresses.contains(&address) || self.former.contains(&address)
+    }
+
+    /// Whether `address` has proved itself since ICE began last.
+    pub(super) fn has_proved(&self, address: SocketAddr) -> bool {
         self.addresses.contains(&address)
     }
 
-    /// Forgets every address but `kept`, the one media still flows to during a restart.
-    pub(super) fn forget_all_but(&mut self, kept: Option<SocketAddr>) {
-        self.addresses.retain(|address| Some(*address) == kept);
+    /// ICE begins anew: addresses prove themselves again, and those before the restart before are
+    /// forgotten.
+    pub(super) fn restart(&mut self) {
+        self.former = std::mem::take(&mut self.addresses);
+    }
+
+    /// Forgets every address.
+    pub(super) fn forget_all(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -55,14 +69,18 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_keeps_only_the_address_in_use() {
+    fn a_restart_keeps_the_addresses_since_the_one_before() {
         let mut gate = Gate::default();
         gate.admit(address(1));
+        gate.restart();
         gate.admit(address(2));
+        assert!(gate.admits(address(1)) && !gate.has_proved(address(1)));
 
-        gate.forget_all_but(Some(address(2)));
+        gate.restart();
 
         assert!(!gate.admits(address(1)));
         assert!(gate.admits(address(2)));
+        gate.forget_all();
+        assert!(!gate.admits(address(2)));
     }
 }

@@ -1,10 +1,13 @@
 //! ICE, DTLS and SRTP over the session's sockets (RFC 8445, RFC 5763, RFC 3711).
 
+mod consent;
 mod early_checks;
+mod former;
 mod gathered;
 mod lite;
 mod media;
 mod negotiation;
+mod pace;
 mod trickle;
 
 use std::collections::VecDeque;
@@ -27,19 +30,15 @@ use super::srtp::Srtp;
 use super::{IceState, Transmit, TransportCounts, TransportEvent, stun};
 use crate::MediaError;
 
+use consent::Consent;
 use early_checks::EarlyCheck;
+use former::Former;
 pub use gathered::{GatheredCandidate, GatheredKind};
 use lite::Lite;
 pub use negotiation::{IceDescription, RemoteIce};
+use pace::FAST_CHECKS;
 pub use trickle::Trickled;
 
-/// Pace of checks at first; RFC 8445 §14 asks for no less than 5 ms.
-const FAST_CHECKS: Duration = Duration::from_millis(20);
-/// Pace of checks after `FAST_CHECK_TIME`, so that a late peer is waited for at little cost.
-const SLOW_CHECKS: Duration = Duration::from_millis(200);
-const FAST_CHECK_TIME: Duration = Duration::from_millis(500);
-/// How often a connected agent is asked for its keepalives, which it sends every two seconds.
-const CONNECTED_TICK: Duration = Duration::from_secs(1);
 /// Checks per pair: half a second of fast ones and fifteen seconds of slow ones.
 const CHECKS_PER_PAIR: u16 = 100;
 /// Checks to addresses that have proved nothing, so that a description cannot aim us at others.
@@ -69,6 +68,10 @@ pub struct IceTransport {
     /// Present where the far end alone checks; the agent has nothing to do then.
     lite: Option<Lite>,
     remote_ufrag: Option<String>,
+    remote_password: String,
+    consent: Option<Consent>,
+    /// What the path was found with, while ICE looks for another one, and shortly after.
+    former: Option<Former>,
     /// Those of the peer's descriptions before the one in force.
     former_ufrags: Vec<String>,
     gate: Gate,
@@ -81,6 +84,8 @@ pub struct IceTransport {
     allowed_checks: u16,
     checking_since: Option<Instant>,
     last_tick: Option<Instant>,
+    /// The agent has been ticked since it is connected.
+    is_settled: bool,
     transmits: VecDeque<Transmit>,
     events: VecDeque<TransportEvent>,
     counts: TransportCounts,
@@ -145,6 +150,9 @@ impl IceTransport {
             may_be_lite: false,
             lite: None,
             remote_ufrag: None,
+            remote_password: String::new(),
+            consent: None,
+            former: None,
             former_ufrags: Vec::new(),
             gate: Gate::default(),
             dtls: None,
@@ -154,6 +162,7 @@ impl IceTransport {
             allowed_checks: UNPROVEN_CHECKS,
             checking_since: None,
             last_tick: None,
+            is_settled: false,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             counts: TransportCounts::default(),
@@ -192,12 +201,22 @@ impl IceTransport {
         let crypto = self.identity.provider.clone();
         let admitted = stun::admit(data, &self.live.ufrag, &self.live.password, crypto.crypto());
         let Some(admitted) = admitted else {
-            let is_early = self.take_early_check(local, from, data);
-            self.counts.refused_stun += u64::from(!is_early);
+            let is_taken = self.take_early_check(local, from, data)
+                || self.take_former_check(now, (local, from), data);
+            self.counts.refused_stun += u64::from(!is_taken);
             return;
         };
         if self.lite.is_some() {
             return self.take_lite(now, (local, from), data, admitted);
+        }
+        if let stun::Admitted::Request { controls, .. } = admitted {
+            if self.keep_foreign_check(local, from, data) {
+                return;
+            }
+            self.yield_role(controls);
+        }
+        if self.take_consent(now, (local, from), data, admitted) {
+            return;
         }
         let message = TaggedBytesMut {
             now,
@@ -214,12 +233,15 @@ impl IceTransport {
         }
         self.drain(now);
         // The agent stays with its first pair; a controlling peer may nominate another one later.
-        let nominates = admitted
-            == stun::Admitted::Request {
+        let nominates = matches!(
+            admitted,
+            stun::Admitted::Request {
                 use_candidate: true,
-            };
-        if nominates && !self.agent.role() && self.path.is_some() && self.gate.admits(from) {
-            self.path = Some((local, from));
+                ..
+            }
+        );
+        if nominates && !self.agent.role() && self.path.is_some() && self.gate.has_proved(from) {
+            self.follow(now, (local, from));
         }
     }
 
@@ -236,29 +258,9 @@ impl IceTransport {
             return None;
         }
         let dtls = self.dtls.as_ref().and_then(Dtls::next_deadline);
-        [self.agent_deadline(), dtls].into_iter().flatten().min()
-    }
-
-    fn agent_deadline(&self) -> Option<Instant> {
-        self.remote_ufrag.as_ref()?;
-        if let Some(lite) = &self.lite {
-            return lite.deadline();
-        }
-        let pace = match self.agent.state() {
-            ConnectionState::Failed | ConnectionState::Closed => return None,
-            ConnectionState::Connected | ConnectionState::Disconnected => CONNECTED_TICK,
-            _ => self.check_pace(),
-        };
-        // Never ticked: checks begin at once.
-        self.last_tick
-            .map_or(self.checking_since, |tick| Some(tick + pace))
-    }
-
-    fn check_pace(&self) -> Duration {
-        match (self.checking_since, self.last_tick) {
-            (Some(since), Some(tick)) if tick >= since + FAST_CHECK_TIME => SLOW_CHECKS,
-            _ => FAST_CHECKS,
-        }
+        let consent = self.consent.as_ref().map(Consent::deadline);
+        let all = [self.agent_deadline(), dtls, consent];
+        all.into_iter().flatten().min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
@@ -267,8 +269,13 @@ impl IceTransport {
         }
         if !self.tick_lite(now) && self.agent_deadline().is_some_and(|at| at <= now) {
             self.last_tick = Some(now);
+            self.is_settled = self.agent.state() == ConnectionState::Connected;
             self.agent.handle_timeout(now).ok();
             self.drain(now);
+        }
+        self.tick_consent(now);
+        if self.is_ended {
+            return;
         }
         let outcome = self.dtls.as_mut().map(|dtls| dtls.handle_timeout(now));
         if let Some(path) = self.path {
@@ -291,8 +298,12 @@ impl IceTransport {
                 }
                 self.unproven_checks += 1;
             }
+            let local = message.transport.local_addr;
+            if stun::is_request(&message.message) && self.asks_again(local, to) {
+                continue;
+            }
             self.transmits.push_back(Transmit {
-                local: message.transport.local_addr,
+                local,
                 to,
                 data: message.message.into(),
             });
@@ -311,6 +322,8 @@ impl IceTransport {
     fn select(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
         let is_first = self.path.is_none();
         self.path = Some((local, remote));
+        self.begin_consent(now);
+        self.leave_former(now);
         self.gate.admit(remote);
         if let Some(dtls) = &mut self.dtls {
             dtls.start(now);
@@ -359,7 +372,7 @@ impl IceTransport {
         self.agent.close().ok();
         self.is_ended = true;
         self.srtp = None;
-        self.gate.forget_all_but(None);
+        self.gate.forget_all();
         self.events.clear();
     }
 

@@ -55,7 +55,7 @@ pub enum IceState {
     Checking,
     /// A pair is selected and answers.
     Connected,
-    /// The selected pair has not answered for five seconds.
+    /// The far end of the selected pair has been silent for ten seconds.
     Disconnected,
     /// No pair works, or consent was lost (RFC 7675): nothing is sent any more.
     Failed,

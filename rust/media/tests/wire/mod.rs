@@ -11,6 +11,7 @@ use rtc::stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType, RawAttr
 use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{BINDING_REQUEST, Message, TransactionId};
 use rtc::stun::textattrs::TextAttribute;
+use trivox_media::random::Random;
 use trivox_media::transport::{
     IceDescription, IceState, IceTransport, Identity, RemoteIce, Transmit, Transport,
     TransportEvent,
@@ -97,6 +98,9 @@ pub(crate) struct Pair {
     pub(crate) is_cut: bool,
     /// STUN is lost, all else arrives.
     pub(crate) drops_stun: bool,
+    /// This share of all datagrams is lost, by the chance below.
+    pub(crate) loss: f64,
+    pub(crate) chance: Random,
     checks_sent_by_the_answerer: usize,
     offerer_locals: Vec<SocketAddr>,
     answerer_locals: Vec<SocketAddr>,
@@ -169,6 +173,8 @@ impl Pair {
             role_conflicts_sent: 0,
             is_cut: false,
             drops_stun: false,
+            loss: 0.0,
+            chance: Random::new(1),
             checks_sent_by_the_answerer: 0,
             offerer_locals,
             answerer_locals,
@@ -295,6 +301,16 @@ impl Pair {
             .set_remote(now, &offer, true, false)
             .unwrap();
         remote_of(&ice(&self.answerer).description())
+    }
+
+    /// The answerer offers a restart with that user name fragment; what the offerer then sends.
+    pub(crate) fn offer_to_the_offerer(&mut self, ufrag: &str) -> Vec<Transmit> {
+        let mut offer = self.offerer_remote.clone();
+        ufrag.clone_into(&mut offer.ufrag);
+        ice_mut(&mut self.offerer)
+            .set_remote(self.now, &offer, true, false)
+            .unwrap();
+        std::iter::from_fn(|| self.offerer.poll_transmit()).collect()
     }
 
     /// The answer arrives.
@@ -431,7 +447,8 @@ impl Pair {
                     self.overheard.push(datagram.data.clone());
                 }
                 let is_stun = datagram.data.first().is_some_and(|first| *first < 4);
-                if !(self.is_cut || self.drops_stun && is_stun) {
+                let is_lost = self.loss > 0.0 && self.chance.unit() < self.loss;
+                if !(self.is_cut || is_lost || self.drops_stun && is_stun) {
                     self.flight.push_back((self.now + DELAY, datagram));
                 }
             }

@@ -59,7 +59,7 @@ impl IceTransport {
         admitted: stun::Admitted,
     ) {
         let crypto = self.identity.provider.crypto();
-        let stun::Admitted::Request { use_candidate } = admitted else {
+        let stun::Admitted::Request { use_candidate, .. } = admitted else {
             // It answers nothing that was asked.
             self.counts.refused_stun += 1;
             return;
@@ -82,6 +82,8 @@ impl IceTransport {
 
     /// The far end has proved that it is there.
     pub(super) fn hear(&mut self, now: Instant) {
+        let news = self.consent.as_mut().and_then(|consent| consent.hear(now));
+        self.tell(news);
         let Some(lite) = &mut self.lite else { return };
         lite.heard = now;
         if self.path.is_some() && lite.state != IceState::Connected {

@@ -130,7 +130,8 @@ impl IceTransport {
         self.is_ended = true;
         self.srtp = None;
         self.path = None;
-        self.gate.forget_all_but(None);
+        self.consent = None;
+        self.gate.forget_all();
         self.events
             .push_back(TransportEvent::Failed(reason.to_owned()));
     }

@@ -146,6 +146,7 @@ impl IceTransport {
                 self.note_former();
             }
             self.remote_ufrag = Some(remote.ufrag.clone());
+            self.remote_password.clone_from(&remote.password);
             self.allow_checks(remote.has_more_to_come);
         }
         if self.lite.is_none() {
@@ -165,6 +166,7 @@ impl IceTransport {
         is_offer: bool,
     ) -> Result<(), MediaError> {
         self.checking_since = Some(now);
+        self.is_settled = false;
         if let Some(lite) = &mut self.lite {
             lite.begin(now);
             return Ok(());
@@ -202,7 +204,9 @@ impl IceTransport {
         if is_new_peer {
             // Somebody else has taken over: what was agreed with the one before leads nowhere.
             self.path = None;
-            self.gate.forget_all_but(None);
+            self.consent = None;
+            self.former = None;
+            self.gate.forget_all();
         }
         if self.path.is_some() {
             dtls.start(now);
@@ -216,6 +220,7 @@ impl IceTransport {
     }
 
     fn restart(&mut self, now: Instant, kind: Restart) -> Result<(), MediaError> {
+        self.keep_former();
         let Credentials { ufrag, password } = self.live.clone();
         // Local candidates are added anew: those of relays that are gone must not come back.
         let done = match kind {
@@ -226,8 +231,7 @@ impl IceTransport {
         done.map_err(|error| ice_fault(&error))?;
         self.live = credentials_of(&self.agent);
         self.unproven_checks = 0;
-        self.gate
-            .forget_all_but(self.path.map(|(_, remote)| remote));
+        self.gate.restart();
         self.add_local_candidates()
     }
 
