@@ -20,6 +20,11 @@ from .corpus import SECRET, bad_lengths, bent, message, mutated, oversized, temp
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("clean_log")]
 
 HERE, ATTACKER, PROBER = ("10.0.0.1", 5060), ("10.0.0.2", 5060), ("10.0.0.3", 5060)
+LISTEN = [
+    "sip:10.0.0.1:5060",
+    "sip:10.0.0.1:5060;transport=tcp",
+    "sip:10.0.0.1:8080;transport=ws",
+]
 MOST_CPU = 0.02
 """Seconds of processor time that one message may take."""
 QUESTION_EVERY = 40
@@ -40,10 +45,9 @@ def corpus(seed: int) -> list[bytes]:
 @asynccontextmanager
 async def open_board(sockets):
     """A switchboard with a user."""
-    listen = ["sip:10.0.0.1:5060", "sip:10.0.0.1:5060;transport=tcp"]
     users = {"server": SECRET}
     async with open_switchboard(
-        listen=listen, users=users, domain="127.0.0.1", sockets=sockets
+        listen=LISTEN, users=users, domain="127.0.0.1", sockets=sockets
     ) as board:
         yield lambda: board.statistics().endpoint.core
 
@@ -52,13 +56,12 @@ async def open_board(sockets):
 async def open_server(sockets):
     """A client that answers every call, with passwords asked for by nobody."""
     media, _ = fake_media(now=trio.current_time())
-    listen = ["sip:10.0.0.1:5060", "sip:10.0.0.1:5060;transport=tcp"]
 
     async def answer(call):
         await call.answer()
         await call.wait_ended()
 
-    async with open_client(listen=listen, engine=media, sockets=sockets, seed=b"s" * 16) as client:
+    async with open_client(listen=LISTEN, engine=media, sockets=sockets, seed=b"s" * 16) as client:
         async with trio.open_nursery() as nursery:
             await nursery.start(client.serve, answer)
             yield lambda: client.statistics().sip.core

@@ -18,7 +18,7 @@ from trivox.testing.fake_engine import fake_media
 from trivox.testing.far_end import SDP
 
 from .corpus import bent
-from .test_cost import MOST_CPU, without_collections
+from .test_cost import LISTEN, MOST_CPU, without_collections
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("clean_log")]
 
@@ -101,10 +101,16 @@ STATUSES = [100, 180, 183, 199, 200, 200, 200, 202, 204, 299, 300, 302, 305, 380
             408, 415, 420, 422, 423, 481, 487, 488, 491, 494, 500, 503, 580, 600, 603, 699]  # fmt: skip
 
 
+CAUTIOUS = CallSettings(reliable_provisional="required")
+
+
 class Mallory:
     """Answers and asks what it draws, as a far end with the tags of its calls."""
 
+    transport = "udp"
+
     def __init__(self, link: Link, draw: random.Random) -> None:
+        self.link = link
         self.socket = link.host(THERE[0]).bind_datagram(THERE)
         self.draw = draw
         self.dialogs: list[tuple[str, str, str]] = []
@@ -117,9 +123,18 @@ class Mallory:
         if self.draw.random() < 0.3:
             data = bent(self.draw, [data])
         began = time.thread_time()
-        self.socket.send(data[:65_000], HERE)
+        await self.carry(data[:65_000])
         await trio.sleep(0.003)
         self.costs.append((time.thread_time() - began, data))
+
+    async def carry(self, data: bytes) -> None:
+        """Send bytes that may be a message."""
+        self.socket.send(data, HERE)
+
+    @property
+    def contact(self) -> str:
+        """Her address, by her transport."""
+        return f"<sip:m@{THERE[0]}:{THERE[1]};transport={self.transport}>"
 
     def write(self, start: str, lines: list[tuple[str, str]]) -> bytes:
         """Return a message with some headers and a body drawn."""
@@ -148,7 +163,7 @@ class Mallory:
                 ("To", to if own else f"{to};tag={tag}"),
                 ("Call-ID", call_id),
                 ("CSeq", request.header("CSeq") or ""),
-                ("Contact", f"<sip:m@{THERE[0]}:{THERE[1]}>"),
+                ("Contact", self.contact),
             ]
             await self.send(self.write(f"SIP/2.0 {self.draw.choice(STATUSES)} X", lines))
 
@@ -163,13 +178,16 @@ class Mallory:
         )
         cseq = self.draw.choice([*NUMBERS, *[str(self.numbers)] * 30])
         lines = [
-            ("Via", f"SIP/2.0/UDP {THERE[0]}:{THERE[1]};branch=z9hG4bKm{self.numbers}"),
+            (
+                "Via",
+                f"SIP/2.0/{self.transport.upper()} {THERE[0]}:{THERE[1]};branch=z9hG4bKm{self.numbers}",
+            ),
             ("Max-Forwards", "70"),
             ("From", f"<sip:m@{THERE[0]}>;tag={own}"),
             ("To", f"<sip:us@{HERE[0]}>" + (f";tag={theirs}" if theirs else "")),
             ("Call-ID", call_id),
             ("CSeq", f"{cseq} {'INVITE' if begins else method}"),
-            ("Contact", f"<sip:m@{THERE[0]}:{THERE[1]}>"),
+            ("Contact", self.contact),
         ]
         start = f"{'INVITE' if begins else method} sip:us@{HERE[0]} SIP/2.0"
         await self.send(self.write(start, lines))
@@ -179,17 +197,20 @@ class Mallory:
         while True:
             await self.socket.wait_readable()
             for data, _ in self.socket.receive(64):
-                message = Message.parse(data)  # what we send is always whole
-                if not message.is_request:
-                    if message.to_tag:
-                        call_id, ours = message.header("Call-ID") or "", message.to_tag
-                        self.dialogs.append((call_id, message.from_tag, ours))
-                elif message.method != "ACK" and self.draw.random() < 0.8:
-                    await self.answer(message)
+                await self.take(Message.parse(data))  # what we send is always whole
+
+    async def take(self, message: Message) -> None:
+        """Learn a dialog from an answer; answer a request, as a rule."""
+        if not message.is_request:
+            if message.to_tag:
+                call_id, ours = message.header("Call-ID") or "", message.to_tag
+                self.dialogs.append((call_id, message.from_tag, ours))
+        elif message.method != "ACK" and self.draw.random() < 0.8:
+            await self.answer(message)
 
 
 @asynccontextmanager
-async def open_server(link: Link):
+async def open_server(link: Link, settings: CallSettings = CAUTIOUS):
     """A client that answers every call and makes use of it."""
     media, _ = fake_media(now=trio.current_time())
 
@@ -199,9 +220,8 @@ async def open_server(link: Link):
         with trio.move_on_after(60):
             await call.wait_ended()
 
-    settings = CallSettings(reliable_provisional="required")
     async with open_client(
-        listen=["sip:10.0.0.1:5060"], engine=media, sockets=link.host(HERE[0]), seed=b"s" * 16,
+        listen=LISTEN, engine=media, sockets=link.host(HERE[0]), seed=b"s" * 16,
         call_settings=settings,
     ) as client, trio.open_nursery() as nursery:  # fmt: skip
         await nursery.start(client.serve, answer)
@@ -213,7 +233,12 @@ async def open_server(link: Link):
 
 async def use(call) -> None:
     """Do with a call what programs do; that the far end will have none of it is no fault."""
-    for do in (call.hold, lambda: call.send_info("text/plain", "?").wait(), call.hold):
+    for do in (
+        call.wait_connected,
+        call.hold,
+        lambda: call.send_info("text/plain", "?").wait(),
+        call.hold,
+    ):
         try:
             with trio.move_on_after(20):
                 await do()
@@ -221,10 +246,11 @@ async def use(call) -> None:
             return
 
 
-async def dial(client) -> None:
+async def dial(client, transport: str = "udp") -> None:
     try:
         with trio.move_on_after(60):
-            async with client.dial(f"sip:m@{THERE[0]}:{THERE[1]}") as call:
+            uri = f"sip:m@{THERE[0]}:{THERE[1]};transport={transport}"
+            async with client.dial(uri) as call:
                 await use(call)
     except TrivoxError:
         return

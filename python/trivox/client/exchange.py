@@ -19,6 +19,7 @@ from trivox.call.call import Call
 from trivox.call.states import CallState
 from trivox.client.failover import Failover
 from trivox.client.named_hops import NamedHops, Waiting
+from trivox.client.tenants import Tenants
 from trivox.errors import ParseError, TrivoxError
 from trivox.sip.capabilities import required_but_unknown
 from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
@@ -74,6 +75,7 @@ class Exchange:
         self._by_transaction: dict[int, Call] = {}
         self._late: dict[int, LateAnswers] = {}
         self._hops: dict[int, tuple[int, Address]] = {}
+        self._tenants = Tenants(lambda flow: self.endpoint.release(flow))
         self._tokens = itertools.count(1)
         self._numbers = itertools.count(-1, -1)
         self._lost_flows: set[int] = set()
@@ -113,11 +115,13 @@ class Exchange:
         self._owners[call.token] = call
         self._by_transaction[tx] = call
         self._hops[call.token] = (flow, source)
+        self._tenants.move(call.token, flow)
 
     def release(self, token: int) -> None:
         """Forget a token."""
         self._owners.pop(token, None)
         self._hops.pop(token, None)
+        self._tenants.leave(token)
         if token not in self._late:
             self.failover.forget(token)
         if not self._owners and self._quiet:
@@ -199,22 +203,16 @@ class Exchange:
             return True
 
     def _handle(self, event: SipEvent, now: float) -> None:
-        kind, token, tx, _, _, message, flow, source = event
+        _, token, tx, _, _, message, flow, source = event
         owner = self._owners.get(token) if token else None
         if owner is None:
             owner = self._by_transaction.get(tx)
         if owner is None:
-            if token in self._late:
-                self._late[token].handle_sip(event, now)
-            elif kind == EVENT_REQUEST:
-                self._take_request(event, now)
-            elif kind == EVENT_RESPONSE and message is not None:
-                # Late, and of nobody's any more: the core has bound the dialog that it makes.
-                _, _, call_id, local_tag, remote_tag, *_ = message.key()
-                self.endpoint.forget(Forget(call_id, local_tag, remote_tag))
+            self._handle_unowned(event, now)
         elif isinstance(owner, Call):
             if message is not None:
                 self._hops[owner.token] = (flow, source)
+                self._tenants.move(owner.token, flow)
                 if owner._lost_paths:
                     owner._note_flow_back()
             owner.handle_sip(event, now)
@@ -222,7 +220,20 @@ class Exchange:
             if owner.end is not None and owner.token in self._owners:
                 self.settle(owner)
         else:
+            if message is not None:
+                self._tenants.move(token, flow)
             owner.handle_sip(event, now)
+
+    def _handle_unowned(self, event: SipEvent, now: float) -> None:
+        kind, token, _, _, _, message, _, _ = event
+        if token in self._late:
+            self._late[token].handle_sip(event, now)
+        elif kind == EVENT_REQUEST:
+            self._take_request(event, now)
+        elif kind == EVENT_RESPONSE and message is not None:
+            # Late, and of nobody's any more: the core has bound the dialog that it makes.
+            _, _, call_id, local_tag, remote_tag, *_ = message.key()
+            self.endpoint.forget(Forget(call_id, local_tag, remote_tag))
 
     # What calls, requests and registrations send.
 

@@ -265,6 +265,12 @@ class Endpoint:
         if flow is not None and not isinstance(flow, UdpFlow) and not flow.wire.patience.is_kept:
             flow.wire.keep()
 
+    def release(self, identifier: int) -> None:
+        """Let an accepted connection be silent for a limited time only: nothing lives on it any more."""
+        flow = self._flows.get(identifier)
+        if flow is not None and not isinstance(flow, UdpFlow) and flow.accepted:
+            flow.wire.release()
+
     def peer_names(self, identifier: int) -> tuple[str, ...]:
         """Return what the far end's certificate proves it to be; empty without one."""
         flow = self._flows.get(identifier)

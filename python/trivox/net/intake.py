@@ -123,8 +123,8 @@ class Intake:
             for data, source in batch:
                 self._tap.received(now, flow, source, data)
         events = self._loop.core.receive_batch(flow.id, batch, now)
-        if flow.transport != "udp" and any(event[1] for event in events):
-            self._loop.keep(flow.id)
+        if flow.transport != "udp":
+            self._keep_if_used(flow.id, events)
         self._loop.turn(events, now)
 
     def receive_stream(self, flow: TcpFlow, data: bytes) -> bool:
@@ -138,8 +138,7 @@ class Intake:
         if any(event[0] == EVENT_FLOW_BROKEN for event in events):
             flow.wire.finish()
             events = [event for event in events if event[0] != EVENT_FLOW_BROKEN]
-        if any(event[1] for event in events):
-            self._loop.keep(flow.id)
+        self._keep_if_used(flow.id, events)
         if flow.accepted and flow.wire.peer_names:
             for event in events:
                 if event[0] == EVENT_REQUEST and event[5] is not None:
@@ -147,6 +146,11 @@ class Intake:
         is_complete = core.received != before
         self._loop.turn(events, now)
         return is_complete
+
+    def _keep_if_used(self, flow: int, events: list[SipEvent]) -> None:
+        """Keep a connection by which something of a token's came, and not one that repeats another's."""
+        if any(event[1] and event[6] == flow for event in events):
+            self._loop.keep(flow)
 
     @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:

@@ -51,6 +51,13 @@ class Patience:
         self.is_kept = True
         self.heard(now, complete=True)
 
+    def release(self, now: float) -> None:
+        """Let the connection be silent for `idle` from now on: what lived on it is over."""
+        if self.is_kept:
+            self.is_kept = False
+            if not self._is_pending:
+                self.deadline = now + self._limits.idle
+
     def heard(self, now: float, *, complete: bool) -> None:
         """Note what was received: a whole message, or a part of one."""
         if complete:

@@ -103,6 +103,11 @@ class Wire:
         self.patience.keep(trio.current_time())
         self._set_deadline()
 
+    def release(self) -> None:
+        """Let the connection be silent no longer than others are: nothing lives on it any more."""
+        self.patience.release(trio.current_time())
+        self._set_deadline()
+
     def expect_answer(self) -> None:
         """Close the connection unless something comes within 10 s (RFC 5626 §4.4.1)."""
         if self._answer_by == math.inf:

@@ -109,7 +109,8 @@ impl Framer {
 /// The one Content-Length of a head; mandatory on a stream (RFC 3261 §20.14).
 fn content_length(head: &[u8]) -> Result<usize, &'static str> {
     let mut length = None;
-    for line in head.split(|&byte| byte == b'\n').skip(1) {
+    let mut lines = head.split(|&byte| byte == b'\n').skip(1).peekable();
+    while let Some(line) = lines.next() {
         let Some(colon) = line.iter().position(|&byte| byte == b':') else {
             continue;
         };
@@ -117,7 +118,13 @@ fn content_length(head: &[u8]) -> Result<usize, &'static str> {
             continue;
         }
         if HeaderName::classify(trim(&line[..colon])) == HeaderName::ContentLength {
-            let value = decimal(trim(&line[colon + 1..])).filter(|&v| v <= MAX_MESSAGE as u64);
+            let mut text = line[colon + 1..].to_vec();
+            // A line that begins with a blank belongs to the one before it (RFC 3261 §7.3.1).
+            while let Some(more) = lines.next_if(|more| matches!(more.first(), Some(b' ' | b'\t')))
+            {
+                text.extend_from_slice(more);
+            }
+            let value = decimal(trim(&text)).filter(|&v| v <= MAX_MESSAGE as u64);
             let value = value.ok_or("Bad Content-Length")?;
             if length.replace(value as usize).is_some() {
                 return Err("Content-Length given twice");
@@ -132,6 +139,28 @@ mod tests {
     use super::{Framed, Framer};
 
     const MESSAGE: &[u8] = b"OPTIONS sip:a SIP/2.0\r\nl: 3\r\n\r\nabc";
+
+    #[test]
+    fn a_folded_length_is_read_as_the_parser_reads_it() {
+        let head = |length: &str| format!("OPTIONS sip:a SIP/2.0\r\nl:{length}\r\n\r\nabc");
+        for fine in ["\r\n 3", " 3\r\n ", "\r\n\t\r\n 3 "] {
+            let message = head(fine);
+            let whole = vec![Framed::Message(message.clone().into_bytes())];
+            assert_eq!(
+                Framer::default().push(message.as_bytes()),
+                whole,
+                "{fine:?}"
+            );
+        }
+        for bad in ["3\r\n 3", "\r\n ", "\r\n 3\r\n 0"] {
+            let broken = vec![Framed::Broken("Bad Content-Length")];
+            assert_eq!(
+                Framer::default().push(head(bad).as_bytes()),
+                broken,
+                "{bad:?}"
+            );
+        }
+    }
 
     #[test]
     fn any_split_gives_the_same_messages() {
