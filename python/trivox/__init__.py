@@ -41,6 +41,7 @@ from trivox.call.conference_events import (
 from trivox.call.conference_member import ConferenceMember
 from trivox.call.data_channel import DataChannel
 from trivox.call.data_events import DataChannelOpened
+from trivox.call.dispositions import MessageReceipt
 from trivox.call.event_names import CallEvent
 from trivox.call.events import (
     CallEnd,
@@ -56,6 +57,7 @@ from trivox.call.events import (
     HoldChanged,
     InfoReceived,
     MediaNegotiated,
+    MessageDispositionReceived,
     MessageReceived,
     Originator,
     Reconnected,
@@ -254,6 +256,8 @@ __all__ = [
     "MemberJoined",
     "MemberLeft",
     "MessageCounts",
+    "MessageDispositionReceived",
+    "MessageReceipt",
     "MessageReceived",
     "MessageSummary",
     "MixSource",

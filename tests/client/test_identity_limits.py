@@ -125,9 +125,11 @@ async def test_a_wrong_password_spends_nobodys_calls(autojump_clock, world) -> N
     await _played(world, play, users=PASSWORDS, door=door)
 
 
-async def test_who_a_trusted_trunk_vouches_for_has_limits_and_the_trunk_none_rfc_3325_section_5(
+async def test_who_a_trusted_trunk_vouches_for_has_limits_and_the_trunk_none(
     autojump_clock, world
 ) -> None:
+    """RFC 3325 §5."""
+
     async def play(client, caller) -> None:
         first = await caller.invite(vouched="sip:carol@carrier.example;user=phone")
         second = await caller.invite(vouched="sip:carol@carrier.example")

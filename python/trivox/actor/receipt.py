@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import trio
 
@@ -76,7 +76,6 @@ class Receipt(Generic[T]):
             self._cancel()
 
 
-@final
 class OpenReceipt(Receipt[T]):
     """The side that settles the outcome; the first word counts, later ones are ignored."""
 

@@ -13,7 +13,6 @@ from trivox.call.events import (
     EarlyMediaStarted,
     EndReason,
     MediaNegotiated,
-    MessageReceived,
     Originator,
     StartRinging,
     StopRinging,
@@ -268,19 +267,11 @@ class CallFacts(CallUpkeep):
         self._end_remotely(why, 487, message, Trigger.CANCELLED)
 
     def _take_other(self, method: str, tx: int, message: Message) -> None:
-        headers = headers_of(message)
         match method:
             case "INFO":
                 self._take_info(tx, message)
             case "MESSAGE":
-                self._respond(tx, 200)
-                self._emit(
-                    MessageReceived,
-                    Originator.REMOTE,
-                    message,
-                    text=message.body.decode(errors="replace"),
-                    content_type=headers.get("Content-Type", "text/plain"),
-                )
+                self._take_message(tx, message)
             case "REFER" | "NOTIFY":
                 self._take_referral(method, tx, message)
             case "OPTIONS":
@@ -288,6 +279,8 @@ class CallFacts(CallUpkeep):
             case _:
                 self._respond(tx, 405, headers=(ALLOW,))
 
+    @abstractmethod
+    def _take_message(self, tx: int, message: Message) -> None: ...
     @abstractmethod
     def _take_info(self, tx: int, message: Message) -> None: ...
     @abstractmethod

@@ -268,17 +268,6 @@ class CallSignalling(CallEarly):
         self._refuse_unconnected("send_info()")
         return self._request("INFO", pairs, data, mime_type)
 
-    def send_message(self, message: str) -> Receipt[SipResponse]:
-        """Send a text message within the call (MESSAGE, RFC 3428).
-
-        Raises:
-            InvalidArgumentsError: It is no str, or longer than 60 000 bytes of UTF-8.
-            CallWrongStateError: The call is not connected.
-        """
-        data = checked_body(checked_kind(message, str, "message"))
-        self._refuse_unconnected("send_message()")
-        return self._request("MESSAGE", (), data, "text/plain;charset=utf-8")
-
     async def send_request(
         self,
         method: str,
@@ -315,10 +304,15 @@ class CallSignalling(CallEarly):
     def _info_tones(self) -> InfoTones: ...
 
     def _request(
-        self, method: str, headers: Headers, body: bytes, content_type: str
+        self,
+        method: str,
+        headers: Headers,
+        body: bytes,
+        content_type: str,
+        receipt: OpenReceipt[SipResponse] | None = None,
     ) -> Receipt[SipResponse]:
         assert self._session is not None, "a connected call has its session"
-        receipt: OpenReceipt[SipResponse] = OpenReceipt(judge=requests.judge_response)
+        receipt = receipt or OpenReceipt(judge=requests.judge_response)
         (transaction,) = self._carry_out(
             (self._session.request(method, headers, body, content_type),)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from trivox.call._signalling import CallSignalling
+from trivox.call._messages import CallMessages
 from trivox.call.events import EndReason, Originator, Replaced, TransferRequested
 from trivox.call.farewell import Farewell
 from trivox.call.header_rules import HeaderArguments, checked_headers
@@ -33,7 +33,7 @@ _CONNECTED: Final = Phase.CONNECTED
 _REMOTE_ENDED: Final = EndReason.REMOTE_ENDED
 
 
-class CallTransfer(CallSignalling):
+class CallTransfer(CallMessages):
     """What makes a call another's."""
 
     # Of the class: a call that is not transferred pays for none of it.

@@ -18,6 +18,7 @@ from trivox.call.events import (
     HoldChanged,
     InfoReceived,
     MediaNegotiated,
+    MessageDispositionReceived,
     MessageReceived,
     Reconnected,
     Reconnecting,
@@ -52,6 +53,7 @@ class CallEvent(Enum):
     REMOTE_MEDIA_ADDED = RemoteMediaAdded
     REMOTE_MEDIA_REMOVED = RemoteMediaRemoved
     MESSAGE_RECEIVED = MessageReceived
+    MESSAGE_DISPOSITION_RECEIVED = MessageDispositionReceived
     INFO_RECEIVED = InfoReceived
     DTMF_RECEIVED = DtmfReceived
     HOLD_CHANGED = HoldChanged

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trivox.call.streams import LocalStream
     from trivox.call.upgrade import UpgradeRequest, UpgradeStatus
     from trivox.media.statistics import StatisticsReport
+    from trivox.sip.imdn import Disposition
     from trivox.sip.reason import Cause
 
 
@@ -193,11 +194,24 @@ class MessageReceived(Event):
 
     text: str
     content_type: str = "text/plain"
+    message_id: str = ""
+    """The id by which the far end knows it; empty when it gave none (RFC 5438 §6.3)."""
+    wishes: frozenset[str] = frozenset()
+    """What the far end asks to be told: `call.send_disposition(message, "displayed")`."""
+    sent_at: str = ""
+    """When it was sent, as its envelope says (RFC 3862 §4.2)."""
 
     @property
     def composing(self) -> IsComposing | None:
         """Whether the far end is writing, if that is what the message says (RFC 3994)."""
         return composing_untrusted(self.content_type, self.text.encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageDispositionReceived(Event):
+    """The far end tells, within the call, what became of a message of ours (IMDN, RFC 5438)."""
+
+    disposition: Disposition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,6 +101,10 @@ class CallHost(Protocol):
         """Return a fresh random identifier: a tag, a Call-ID."""
         ...
 
+    def written_at(self) -> str:
+        """Return the present by the system's clock, as RFC 3339 writes it: for people to read."""
+        ...
+
     def call_at(self, at: float, act: Callable[[], None]) -> Timer:
         """Call `act` at that time, in the client's loop."""
         ...

@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, final
 import trio
 
 from trivox.call.argument_rules import checked_body
-from trivox.call.header_rules import checked_mime_type, checked_text
+from trivox.call.dispositions import (
+    asking_envelope,
+    checked_status,
+    checked_wishes,
+    telling_envelope,
+)
+from trivox.call.header_rules import checked_mime_type
 from trivox.client.account import account_of
 from trivox.client.outside import ask_outside
 from trivox.client.targets import target_of
 from trivox.errors import InvalidArgumentsError
-from trivox.errors.checks import checked_iterable, checked_kind
-from trivox.sip.cpim import CPIM_TYPE, CpimMessage
-from trivox.sip.imdn import IMDN_TYPE, KINDS, WISHES, Disposition, is_asked_for
+from trivox.errors.checks import checked_kind
+from trivox.sip.cpim import CPIM_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,16 +77,9 @@ class ClientMessaging:
             InvalidArgumentsError, InvalidUriError: An argument is wrong.
             ConnectionTimeoutError, TransportError: No response came, or it could not be sent.
         """
-        wishes = frozenset(
-            (notify,) if isinstance(notify, str) else checked_iterable(notify, "notify")
-        )
+        wishes = checked_wishes(notify)
         if sent_at is not None:
             checked_kind(sent_at, datetime.datetime, "sent_at")
-        if not wishes <= WISHES:
-            raise InvalidArgumentsError(
-                f"notify names {', '.join(sorted(map(str, wishes - WISHES)))}; there are "
-                f"{', '.join(sorted(WISHES))}"
-            )
         kind, body = checked_mime_type(content_type), checked_body(text)
         account = account_of(account, self._accounts)
         target = target_of(uri, account)
@@ -90,17 +88,15 @@ class ClientMessaging:
             response = await ask_outside(self._wiring, "MESSAGE", target, headers, body, account)
             return SentMessage(response)
         message_id = self._wiring.new_id()
-        envelope = CpimMessage(
-            from_uri=_own_uri(account),
-            to_uri=target,
-            sent_at=(sent_at or datetime.datetime.now(datetime.UTC)).isoformat(),
-            imdn={"message-id": message_id, "disposition-notification": ", ".join(sorted(wishes))},
-            content_type=kind,
-            body=body,
+        envelope = asking_envelope(
+            body,
+            kind,
+            wishes=wishes,
+            message_id=message_id,
+            parties=(_own_uri(account), target),
+            sent_at=written_at() if sent_at is None else sent_at.isoformat(),
         )
-        response = await ask_outside(
-            self._wiring, "MESSAGE", target, _ENVELOPE, envelope.to_body(), account
-        )
+        response = await ask_outside(self._wiring, "MESSAGE", target, _ENVELOPE, envelope, account)
         return SentMessage(response, message_id)
 
     async def send_disposition(self, message: IncomingMessage, status: str) -> SipResponse:
@@ -117,27 +113,15 @@ class ClientMessaging:
             InvalidArgumentsError: No such status, or the sender did not ask for it.
             ConnectionTimeoutError, TransportError: No response came, or it could not be sent.
         """
-        if checked_text(status, "status") not in KINDS:
-            raise InvalidArgumentsError(
-                f"{status!r} is no status: use one of {', '.join(sorted(KINDS))}"
-            )
-        if message.reply_to is None or not is_asked_for(status, message.wishes):
-            raise InvalidArgumentsError(f"its sender did not ask to be told of {status!r}")
+        checked_status(status, message.wishes)
+        if message.reply_to is None:
+            raise InvalidArgumentsError("that is no message that came: there is no way back")
         account, flow, source = message.reply_to
-        told = Disposition(
-            message_id=message.message_id,
-            kind=KINDS[status],
-            status=status,
-            sent_at=message.sent_at,
-            recipient_uri=message.to_uri,
-        )
-        envelope = CpimMessage(
-            from_uri=message.to_uri,
-            to_uri=message.from_uri,
-            imdn={"message-id": self._wiring.new_id()},
-            content_type=IMDN_TYPE,
-            disposition="notification",
-            body=told.to_body(),
+        envelope = telling_envelope(
+            status,
+            about=(message.message_id, message.sent_at),
+            parties=(message.to_uri, message.from_uri),
+            message_id=self._wiring.new_id(),
         )
         await trio.lowlevel.checkpoint()
         own = None if account is None else self._accounts.get(account)
@@ -146,7 +130,7 @@ class ClientMessaging:
             "MESSAGE",
             message.from_uri,
             _ENVELOPE,
-            envelope.to_body(),
+            envelope,
             own,
             named_by=(flow, source),
         )
@@ -154,3 +138,8 @@ class ClientMessaging:
 
 def _own_uri(account: Account | None) -> str:
     return _ANONYMOUS if account is None else account.uri
+
+
+def written_at() -> str:
+    """Return the present by the system's clock, as RFC 3339 writes it: for people to read."""
+    return datetime.datetime.now(datetime.UTC).isoformat()

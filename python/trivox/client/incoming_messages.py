@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trivox.call.client_events import DispositionReceived, IncomingMessage
+from trivox.call.dispositions import read_message_untrusted
 from trivox.call.messages import headers_of, party_untrusted
-from trivox.errors import ParseError
-from trivox.sip.cpim import CPIM_TYPE, CpimMessage
-from trivox.sip.imdn import IMDN_TYPE, Disposition, wishes_untrusted
 
 if TYPE_CHECKING:
     from trivox._native import Message
@@ -26,34 +24,18 @@ def message_event_untrusted(
     """
     _, _, _, from_value, to_value, *_ = request.dialog()
     from_uri = party_untrusted(from_value)[1] or ""
-    content_type = request.header("Content-Type") or "text/plain"
-    envelope = None
-    try:
-        if _kind(content_type) == CPIM_TYPE:
-            envelope = CpimMessage.parse_untrusted(request.body)
-            if _kind(envelope.content_type) == IMDN_TYPE:
-                told = Disposition.parse_untrusted(envelope.body)
-                return DispositionReceived(at=now, from_uri=from_uri, disposition=told)
-    except ParseError:
-        envelope = None
-    asked = {} if envelope is None else envelope.imdn
-    message_id = asked.get("message-id", "")
+    read = read_message_untrusted(request)
+    if read.told is not None:
+        return DispositionReceived(at=now, from_uri=from_uri, disposition=read.told)
     return IncomingMessage(
         at=now,
         from_uri=from_uri,
         to_uri=party_untrusted(to_value)[1] or "",
-        text=(request.body if envelope is None else envelope.body).decode(errors="replace"),
-        content_type=content_type if envelope is None else envelope.content_type,
+        text=read.body.decode(errors="replace"),
+        content_type=read.content_type,
         headers=headers_of(request),
-        message_id=message_id,
-        # Without an id there is nothing that a notification could name (RFC 5438 §7.2.1).
-        wishes=wishes_untrusted(asked.get("disposition-notification", ""))
-        if message_id
-        else frozenset(),
-        sent_at="" if envelope is None else envelope.sent_at,
+        message_id=read.message_id,
+        wishes=read.wishes,
+        sent_at=read.sent_at,
         reply_to=way,
     )
-
-
-def _kind(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()

@@ -6,6 +6,7 @@ import contextvars
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol, final
 
+from trivox.client._messaging import written_at
 from trivox.client.exchange import Exchange
 from trivox.client.ice_places import find_servers
 from trivox.client.identifiers import Identifiers
@@ -197,6 +198,10 @@ class Wiring:
         """Starts a task in the supervisor."""
         assert self._supervisor is not None, "calls are made inside `async with open_client`"
         return self._supervisor.start_soon
+
+    def written_at(self) -> str:
+        """Return the present, for people to read."""
+        return written_at()
 
     def call_at(self, at: float, act: Callable[[], None]) -> Deadline:
         """Call `act` at that time."""
