@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 import trio
 
 from trivox.call.argument_rules import checked_body
+from trivox.call.client_events import IncomingMessage
 from trivox.call.dispositions import (
     asking_envelope,
     checked_status,
@@ -26,7 +27,6 @@ from trivox.sip.cpim import CPIM_TYPE
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from trivox.call.client_events import IncomingMessage
     from trivox.call.messages import SipResponse
     from trivox.client.account import Account
     from trivox.client.wiring import Wiring
@@ -113,6 +113,7 @@ class ClientMessaging:
             InvalidArgumentsError: No such status, or the sender did not ask for it.
             ConnectionTimeoutError, TransportError: No response came, or it could not be sent.
         """
+        checked_kind(message, IncomingMessage, "message")
         checked_status(status, message.wishes)
         if message.reply_to is None:
             raise InvalidArgumentsError("that is no message that came: there is no way back")
