@@ -179,7 +179,9 @@ class CallValues:
     def _tell(self, *made: str, **values: object) -> None:
         """Set values and tell who watches them, and those named, which are made from the call."""
         self._values.update(values)
-        for name in (*made, *values) if self._watchables else ():
+        if not self._watchables:
+            return
+        for name in (*made, *values):
             watchable = self._watchables.get(name)
             if watchable is not None:
                 assign(watchable, getattr(type(self), name).of(self))

@@ -100,7 +100,8 @@ class MediaLeg:
         self._ports: dict[int, AudioPort | RtpTap] = {}
         self._last_report: Report = _NO_REPORT
         self._flow: trio.lowlevel.ParkingLot | None = None
-        self._is_ice = False
+        self.is_ice = False
+        """Whether media travels by ICE."""
         self._fork = ""
         """The early dialog whose answer is heard."""
         self.is_muted = False
@@ -161,7 +162,7 @@ class MediaLeg:
     ) -> None:
         """Open the session on local addresses, best first. Raises EngineError when no port is left."""
         assert self._sink is not None, "a released leg is not opened again"
-        self._is_ice = choice.transport == "ice"
+        self.is_ice = choice.transport == "ice"
         self._session = self.sessions.open_session(
             transport=choice.transport,
             local_addresses=local_hosts,
@@ -205,16 +206,11 @@ class MediaLeg:
 
     def change_transport(self, choice: TransportChoice) -> None:
         """Offer another transport: the far end refused the offer. What plays and records stays."""
-        self._is_ice = choice.transport == "ice"
+        self.is_ice = choice.transport == "ice"
         self.local_sdp = ""
         self.sessions.change_transport(
             self.session, transport=choice.transport, accepts=choice.accepts
         )
-
-    @property
-    def is_ice(self) -> bool:
-        """Whether media travels by ICE."""
-        return self._is_ice
 
     def offer(self, *, restarts_ice: bool = False) -> bytes:
         """Return an offer of ours."""
@@ -235,7 +231,7 @@ class MediaLeg:
         text = answer.decode(errors="replace")
         kind = "provisional" if is_provisional else "answer"
         self.sessions.set_remote(self.session, self.screen(text), kind, dialog)
-        if self._is_ice and self._fork not in ("", dialog):
+        if self.is_ice and self._fork not in ("", dialog):
             # The path to another branch is another one: the engine tells when it is there.
             self.is_up = False
         self._fork = dialog if is_provisional else ""

@@ -70,7 +70,7 @@ class Arrivals:
     def note_calls(self) -> None:
         """Shut the door to new calls, or open it, as the number of calls asks for."""
         limit = self.client.config.max_calls
-        is_shut = self.is_closed or (limit is not None and self._calls >= limit)
+        is_shut = self.is_closed or (limit is not None and len(self.client._calls) >= limit)
         if is_shut != self._is_shut:
             self._is_shut = is_shut
             self._wiring.endpoint.core.shut_door(is_shut)
@@ -146,7 +146,7 @@ class Arrivals:
         if refusal is not None:
             self._respond(tx, *refusal)
             return
-        named = named_call(request, self.client.calls.values())
+        named = named_call(request, self.client._calls.values())
         if named is not None and isinstance(named[0], int):
             self._respond(tx, *named)
             return
@@ -219,7 +219,11 @@ class Arrivals:
         """Return why a new call cannot be taken; None when it can."""
         limit = self.client.config.max_calls
         has_taker = self.takers.is_free or self.client._has_listener(IncomingCall)
-        if self.is_closed or not has_taker or (limit is not None and self._calls >= limit):
+        if (
+            self.is_closed
+            or not has_taker
+            or (limit is not None and len(self.client._calls) >= limit)
+        ):
             return 503, "Service Unavailable", self.retry_after
         if not description_of(request) and request.body:
             return 415, "Unsupported Media Type", (("Accept", ACCEPTED),)
@@ -227,10 +231,6 @@ class Arrivals:
         if accepts and not any(_accepts_sdp(value) for value in accepts):
             return 406, "Not Acceptable", (("Accept", ACCEPTED),)
         return None
-
-    @property
-    def _calls(self) -> int:
-        return len(self.client.calls)
 
     def _answer_options(self, tx: int) -> None:
         headers = (ALLOW, SUPPORTED, ("Accept", ACCEPTED), *self.watchers.allow_events)

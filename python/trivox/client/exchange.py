@@ -172,7 +172,7 @@ class Exchange:
         self._turn_time = now
         try:
             for event in events:
-                own = self.failover.take(event, now) if self.failover else event
+                own = self.failover.take(event, now) if self.failover.attempts else event
                 if own is not None:
                     self._handle(own, now)
         finally:

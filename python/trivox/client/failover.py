@@ -86,12 +86,13 @@ class Failover:
         self._late: dict[int, int] = {}
         self._courses: dict[int, _Course] = {}
         self._of_token: dict[int, list[_Attempt]] = {}
-        self._attempts: dict[int, _Attempt] = {}
+        self.attempts: dict[int, _Attempt] = {}
+        """Requests that may be sent again, or were, by their latest transactions."""
         self._renamed: dict[int, int] = {}
 
     def __len__(self) -> int:
         """Return the requests that may be sent again, or were."""
-        return len(self._attempts)
+        return len(self.attempts)
 
     def send(self, token: int, route: Route, output: SendRequest) -> int | None:
         """Send a request to the first server, or to where this token's last one got an answer.
@@ -127,14 +128,14 @@ class Failover:
     def rename(self, token: int, tx: int, current: int) -> None:
         """Give what comes of a transaction to who knows it by another number, and try no other."""
         attempt = _Attempt(tx, current, token, None, None)
-        self._attempts[current] = attempt
+        self.attempts[current] = attempt
         self._renamed[tx] = current
         self._of_token.setdefault(token, []).append(attempt)
 
     def take(self, event: SipEvent, now: float) -> SipEvent | None:
         """Return an event under the transaction its owner knows; None when another server is tried."""
         kind, token, tx, method, status, message, flow, source = event
-        attempt = self._attempts.get(tx)
+        attempt = self.attempts.get(tx)
         if attempt is None:
             own = self._late.get(tx)
             if own is None:
@@ -152,7 +153,7 @@ class Failover:
         """Forget a token: none of its requests is sent again."""
         self._courses.pop(token, None)
         for attempt in self._of_token.pop(token, ()):
-            self._attempts.pop(attempt.current, None)
+            self.attempts.pop(attempt.current, None)
             self._renamed.pop(attempt.tx, None)
             for number, given_up in attempt.given_up.items():
                 self._renamed.pop(number, None)
@@ -180,7 +181,7 @@ class Failover:
             except TrivoxError:
                 continue
             number, given_up = self._new_number(), attempt.current
-            self._attempts.pop(given_up, None)
+            self.attempts.pop(given_up, None)
             attempt.given_up[number] = given_up
             self._late[given_up], self._renamed[number] = number, given_up
             self._renamed[attempt.tx] = self._begin(attempt)
@@ -204,7 +205,7 @@ class Failover:
         if course.has_next:
             endpoint.core.shorten(tx, _FIRST_RESPONSE, endpoint.now())
         attempt.current = tx
-        self._attempts[tx] = attempt
+        self.attempts[tx] = attempt
         return tx
 
 
