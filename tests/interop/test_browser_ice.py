@@ -18,8 +18,7 @@ ROUNDS = 10
 MOST_LOST = 3
 """Packets a restart may cost, either way: 60 ms."""
 MOST_LOST_ONCE = 25
-"""Packets one may cost where Chromium has taken the other role before its offer was here. It then
-waits with its own checks, 480 ms at most, and media it has numbered are dropped on its side."""
+"""Packets one may cost where the machine is busy: Chromium waits up to 480 ms for its next check."""
 
 
 @pytest.fixture(

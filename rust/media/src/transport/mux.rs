@@ -20,8 +20,8 @@ use super::stun;
 /// Requests remembered per multiplexer; the oldest are forgotten first.
 const TRANSACTIONS: usize = 65_536;
 
-/// Address pairs per session: the eight addresses its gate holds, on eight local sockets.
-const ADDRESSES: usize = 64;
+/// Address pairs per session: the sixteen addresses its gate holds, on eight local sockets.
+const ADDRESSES: usize = 128;
 
 /// Which session of type `K` a datagram on one socket belongs to.
 #[derive(Debug)]
@@ -29,7 +29,14 @@ pub struct Mux<K> {
     ufrags: HashMap<String, K>,
     transactions: HashMap<[u8; 12], (K, SocketAddr)>,
     transaction_order: VecDeque<[u8; 12]>,
-    addresses: HashMap<(SocketAddr, SocketAddr), K>,
+    addresses: HashMap<(SocketAddr, SocketAddr), Owner<K>>,
+}
+
+#[derive(Debug)]
+struct Owner<K> {
+    session: K,
+    /// It has not proved itself again since a restart: the next one forgets it.
+    is_former: bool,
 }
 
 impl<K> Default for Mux<K> {
@@ -56,14 +63,15 @@ impl<K: Copy + Eq + Hash> Mux<K> {
 
     /// Takes all ufrags of a session after a description.
     ///
-    /// One that is gone was replaced by a restart: it is forgotten, and with it the session's
-    /// addresses but for `kept`, where its media still goes.
+    /// One that is gone was replaced by a restart: it is forgotten, and with it the addresses of
+    /// the session that have not proved themselves since the restart before, but for `kept`, where
+    /// its media still goes. The far end may send from the others until there is another path.
     pub fn update(&mut self, session: K, ufrags: &[String], kept: Option<SocketAddr>) {
         let before = self.ufrags.len();
         self.ufrags
             .retain(|known, owner| *owner != session || ufrags.contains(known));
         if self.ufrags.len() < before {
-            self.forget_addresses(session, kept);
+            self.age_addresses(session, kept);
         }
         for ufrag in ufrags {
             self.add_ufrag(ufrag, session);
@@ -73,7 +81,8 @@ impl<K: Copy + Eq + Hash> Mux<K> {
     /// The session of a datagram that arrived at `local` from `from`; None: drop and count it.
     pub fn route(&mut self, local: SocketAddr, from: SocketAddr, data: &[u8]) -> Option<K> {
         if !stun::is_stun(data) {
-            return self.addresses.get(&(local, from)).copied();
+            let owner = self.addresses.get(&(local, from));
+            return owner.map(|owner| owner.session);
         }
         if stun::is_request(data) {
             return self.ufrags.get(stun::receiving_ufrag(data)?).copied();
@@ -106,25 +115,34 @@ impl<K: Copy + Eq + Hash> Mux<K> {
     /// An address stays with its first session until that ends, so that an authenticated peer
     /// cannot take another's address by forging its source.
     pub fn add_address(&mut self, session: K, local: SocketAddr, remote: SocketAddr) {
-        if self.addresses.contains_key(&(local, remote)) {
+        if let Some(owner) = self.addresses.get_mut(&(local, remote)) {
+            owner.is_former &= owner.session != session;
             return;
         }
-        let held = self.addresses.values().filter(|k| **k == session).count();
+        let owners = self.addresses.values();
+        let held = owners.filter(|owner| owner.session == session).count();
         if held < ADDRESSES {
-            self.addresses.insert((local, remote), session);
+            let is_former = false;
+            let owner = Owner { session, is_former };
+            self.addresses.insert((local, remote), owner);
         }
     }
 
-    /// Forgets a session's addresses, as its ICE restart does, but for the one in use.
-    pub fn forget_addresses(&mut self, session: K, kept: Option<SocketAddr>) {
-        self.addresses
-            .retain(|(_, remote), owner| *owner != session || Some(*remote) == kept);
+    fn age_addresses(&mut self, session: K, kept: Option<SocketAddr>) {
+        self.addresses.retain(|(_, remote), owner| {
+            if owner.session != session {
+                return true;
+            }
+            let stays = !owner.is_former || Some(*remote) == kept;
+            owner.is_former = true;
+            stays
+        });
     }
 
     /// Forgets everything about a session that has ended.
     pub fn forget(&mut self, session: K) {
         self.ufrags.retain(|_, owner| *owner != session);
-        self.addresses.retain(|_, owner| *owner != session);
+        self.addresses.retain(|_, owner| owner.session != session);
         self.transactions.retain(|_, (owner, _)| *owner != session);
     }
 
@@ -235,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_forgets_the_old_ufrag_and_all_addresses_but_the_one_in_use() {
+    fn a_restart_forgets_the_old_ufrag_and_the_addresses_of_before_the_last_one() {
         let names = |names: &[&str]| {
             names
                 .iter()
@@ -251,8 +269,15 @@ mod tests {
         assert_eq!(mux.sizes(), (2, 0, 2));
 
         mux.update(1, &names(&["new"]), Some(PEER));
-        assert_eq!(mux.sizes(), (1, 0, 1));
+        assert_eq!(mux.sizes(), (1, 0, 2));
+        mux.add_address(1, LOCAL, address(4));
+        mux.add_address(2, LOCAL, address(3));
+
+        mux.update(1, &names(&["newer"]), Some(PEER));
+        assert_eq!(mux.sizes(), (1, 0, 2));
         assert_eq!(mux.route(LOCAL, PEER, &MEDIA), Some(1));
+        assert_eq!(mux.route(LOCAL, address(3), &MEDIA), None);
+        assert_eq!(mux.route(LOCAL, address(4), &MEDIA), Some(1));
     }
 
     #[test]
