@@ -9,7 +9,7 @@ import pytest
 import trio
 
 import trivox
-from trivox.errors import CallEndedError, InvalidArgumentsError
+from trivox.errors import CallEndedError, EngineError, InvalidArgumentsError
 from trivox.media.sources import MixSource, MusicOnHoldSource, SilenceSource, ToneSource
 
 
@@ -144,6 +144,21 @@ async def test_an_iterable_that_raises_ends_its_playback_and_is_told(
 
         assert isinstance(source.error, ValueError)
         assert "IterSource" in caplog.text
+
+    await pair.run(body)
+
+
+async def test_a_file_that_proves_damaged_raises_with_what_was_heard(autojump_clock, pair) -> None:
+    async def damage(call) -> None:
+        await trio.sleep(2)
+        ((kind, number),) = call._leg._pending
+        call.handle_engine_event(kind, number, "1.500000 the FLAC file is damaged: here")
+
+    async def body(call, far) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(damage, call)
+            with pytest.raises(EngineError, match=r"after 1\.500 s: the FLAC file is damaged"):
+                await call.play(SilenceSource(10.0))
 
     await pair.run(body)
 

@@ -54,7 +54,7 @@ async def test_flac_that_is_cut_in_its_header_is_refused_when_it_is_to_play(
         start_playback(media.sessions, caller.session, FileSource(path))
 
 
-async def test_flac_that_proves_damaged_ends_its_playback_there(
+async def test_flac_that_proves_damaged_ends_its_playback_there_and_says_why(
     autojump_clock: MockClock, media: DrivenMedia, tmp_path: Path
 ) -> None:
     caller, _ = await connect_pair(media, "plain", HOSTS)
@@ -66,4 +66,6 @@ async def test_flac_that_proves_damaged_ends_its_playback_there(
     playback = start_playback(media.sessions, caller.session, FileSource(path))
     ended = await caller.wait_for(Kind.PLAYBACK_ENDED, playback)
 
-    assert 4.0 < float(ended[2]) < 4.9
+    seconds, _, error = ended[2].partition(" ")
+    assert 4.0 < float(seconds) < 4.9
+    assert error.startswith("the FLAC file is damaged: ")

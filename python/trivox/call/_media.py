@@ -66,7 +66,7 @@ class CallMedia(CallMachine):
         Raises:
             CallEndedError: The call ended before the source did.
             CallFailedError: The call was never established.
-            EngineError: The file cannot be read.
+            EngineError: The file cannot be read, or proved damaged while it was played.
         """
         if loop:
             path = source.path if isinstance(source, FileSource) else source

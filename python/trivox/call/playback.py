@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
+from trivox.errors import EngineError
 from trivox.media.engine import EngineEventKind
 from trivox.media.sources import pumps_of, start_playback
 
@@ -47,4 +48,7 @@ async def play_out(
             leg.sessions.stop_playback(leg.session, number)
     if text is None:
         raise ended()
-    return Played(float(text or 0.0))
+    seconds, _, error = text.partition(" ")
+    if error:
+        raise EngineError(f"the source failed after {float(seconds):.3f} s: {error}")
+    return Played(float(seconds or 0.0))

@@ -57,7 +57,7 @@ class EngineEventKind(IntEnum):
     DTMF_SENT = 6
     """number is the sending returned by send_dtmf."""
     PLAYBACK_ENDED = 7
-    """number is the playback; text is the seconds really sent."""
+    """number is the playback; text is the seconds really sent, a space and the error if it failed."""
     RECORDING_ENDED = 8
     """number is the recording; text is empty or the error."""
     FRAMES_READY = 9

@@ -21,7 +21,7 @@ pub enum EventKind {
     Dtmf = 5,
     /// Number is the sending.
     DtmfSent = 6,
-    /// Number is the playback, text the seconds really sent.
+    /// Number is the playback, text the seconds really sent, a space and the error if it failed.
     PlaybackEnded = 7,
     /// Number is the recording, text is empty or the error.
     RecordingEnded = 8,

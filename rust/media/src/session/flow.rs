@@ -182,11 +182,11 @@ impl Session {
 
     fn report_sources(&mut self) {
         while let Some(ended) = self.sender.player.poll_ended() {
-            self.emit(
-                EventKind::PlaybackEnded,
-                ended.playback as f64,
-                format!("{:.6}", ended.seconds),
-            );
+            let mut text = format!("{:.6}", ended.seconds);
+            if let Some(error) = ended.error {
+                text = format!("{text} {error}");
+            }
+            self.emit(EventKind::PlaybackEnded, ended.playback as f64, text);
         }
         self.report_pushed();
         while let Some(sending) = self.sender.poll_digits_sent() {
