@@ -50,11 +50,11 @@ async def test_baresip_is_called_over_srtp(run_dir, tmp_path, security, kind):
 @pytest.mark.parametrize("security", ["srtp", "srtp-mand", "dtls_srtp"])
 async def test_baresip_calls_over_srtp(run_dir, tmp_path, nursery, security):
     recording = tmp_path / "ours.wav"
-    found = []
+    found, seen = trio.open_memory_channel[bool](1)
 
     async def handler(call: trivox.Call) -> None:
         await ours_plays_880(call, str(recording))
-        found.append(is_encrypted(call))
+        found.send_nowait(is_encrypted(call))
 
     async with open_baresip(run_dir, tone_hz=600, security=security) as baresip:
         async with trivox.open_client(listen=LISTEN, keep_trace=True) as client:
@@ -63,9 +63,10 @@ async def test_baresip_calls_over_srtp(run_dir, tmp_path, nursery, security):
             await baresip.order("dial", f"sip:echo@127.0.0.1:{port}")
             await baresip.event("CALL_ESTABLISHED")
             await baresip.event("CALL_CLOSED")
+            with trio.fail_after(30):
+                assert await seen.receive()
             nursery.cancel_scope.cancel()
 
-        assert found == [True]
         assert_tone(recording, 600, from_s=1.0)
         assert_tone(baresip.heard(), 880, from_s=1.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import socket
 import subprocess
@@ -14,9 +15,14 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+STARTS = 3
+"""A port that was free a moment ago may be taken when it is opened."""
+PORTS = """\
+sip_listen 127.0.0.1:{sip_port}
+ctrl_tcp_listen 127.0.0.1:{control_port}
+"""
 CONFIG = """\
 poll_method epoll
-sip_listen 127.0.0.1:{sip_port}
 call_local_timeout 60
 audio_source ausine,{tone_hz}
 audio_player aufile,{folder}/played.wav
@@ -43,7 +49,6 @@ module_tmp uuid.so
 module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
-ctrl_tcp_listen 127.0.0.1:{control_port}
 snd_path {folder}
 """
 VIDEO = """\
@@ -128,14 +133,15 @@ def _free_port() -> int:
             return port
 
 
-async def _control_stream(port: int, process: trio.Process) -> trio.SocketStream:
+async def _control_stream(port: int, process: trio.Process) -> trio.SocketStream | None:
+    """Connect to its control port; None when it ended, as a port was taken since it was found."""
     with trio.fail_after(30):
-        while True:
+        while process.poll() is None:
             try:
                 return await trio.open_tcp_stream("127.0.0.1", port)
             except OSError:
-                assert process.poll() is None, "baresip ended at its start"
                 await trio.sleep(0.05)
+    return None
 
 
 @asynccontextmanager
@@ -160,20 +166,15 @@ async def open_baresip(
         video: "vp8" or "vp9": it sends a test picture; empty: no video.
         ice: It finds its way by ICE, a path for each line and RTCP beside RTP.
     """
-    sip_port = _free_port()
-    control_port = _free_port()
     modules = next(Path("/usr/lib").rglob("baresip/modules/menu.so")).parent
     config = CONFIG.format(
-        sip_port=sip_port,
         tone_hz=tone_hz,
         folder=folder,
         modules=modules,
-        control_port=control_port,
         rtcp_mux="yes" if ice else "no",
     )
     if video:
         config += VIDEO.format(codec=video)
-    (folder / "config").write_text(config)
     account = ACCOUNT.format(
         answer="auto" if answers else "manual",
         codecs=codecs,
@@ -182,20 +183,32 @@ async def open_baresip(
     )
     (folder / "accounts").write_text(account)
     (folder / "contacts").write_text("")
-    command = ["baresip", "-f", str(folder), "-4"]
-    with (folder / "baresip.log").open("wb") as log:
-        async with trio.open_nursery() as nursery:
-            process = await nursery.start(
-                lambda task_status: trio.run_process(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=folder,
-                    check=False,
-                    task_status=task_status,
-                )
-            )
-            async with await _control_stream(control_port, process) as control:
-                yield Baresip(folder, sip_port, control)
-            nursery.cancel_scope.cancel()
+    async with trio.open_nursery() as nursery:
+        sip_port, control = await _started(nursery, folder, config)
+        async with control:
+            yield Baresip(folder, sip_port, control)
+        nursery.cancel_scope.cancel()
+
+
+async def _started(
+    nursery: trio.Nursery, folder: Path, config: str
+) -> tuple[int, trio.SocketStream]:
+    """Start it on free ports; return that of SIP, and the stream it is controlled by."""
+    run = functools.partial(
+        trio.run_process,
+        ["baresip", "-f", str(folder), "-4"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+        cwd=folder,
+        check=False,
+    )
+    for _ in range(STARTS):
+        sip_port, control_port = _free_port(), _free_port()
+        ports = PORTS.format(sip_port=sip_port, control_port=control_port)
+        (folder / "config").write_text(ports + config)
+        with (folder / "baresip.log").open("wb") as log:
+            process = await nursery.start(functools.partial(run, stdout=log))
+        control = await _control_stream(control_port, process)
+        if control is not None:
+            return sip_port, control
+    raise AssertionError(f"baresip ended at its start: {(folder / 'baresip.log').read_text()}")
