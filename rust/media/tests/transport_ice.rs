@@ -268,11 +268,44 @@ fn a_later_nomination_by_the_controlling_peer_is_followed() {
         pair.check_by_the_offerer(false),
         pair.check_by_the_offerer(true),
     );
-    pair.give_answerer("10.0.0.1:1111", &check);
+    pair.give_answerer_and_answer("10.0.0.1:1111", &check);
     assert_eq!(pair.answerer_path(), Some("10.0.0.1:1000".parse().unwrap()));
     pair.give_answerer("10.0.0.1:1111", &nomination);
 
     assert_eq!(pair.answerer_path(), Some("10.0.0.1:1111".parse().unwrap()));
+}
+
+#[test]
+fn checks_that_another_repeats_from_its_own_address_move_nothing() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+
+    for nominates in [false, true, true] {
+        let overheard = pair.check_by_the_offerer(nominates);
+        pair.give_answerer("10.0.0.9:1111", &overheard);
+    }
+
+    assert_eq!(pair.answerer_path(), Some("10.0.0.1:1000".parse().unwrap()));
+}
+
+#[test]
+fn what_is_appended_to_a_signed_check_is_refused() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+    let mut check = pair.check_by_the_offerer(false);
+    pair.give_answerer_and_answer("10.0.0.1:1111", &check);
+    assert_eq!(pair.answerer.counts().refused_stun, 0);
+
+    // USE-CANDIDATE, without a value.
+    check.extend([0, 0x25, 0, 0]);
+    let length = u16::try_from(check.len() - 20).unwrap();
+    check[2..4].copy_from_slice(&length.to_be_bytes());
+    pair.give_answerer("10.0.0.1:1111", &check);
+
+    assert_eq!(pair.answerer.counts().refused_stun, 1);
+    assert_eq!(pair.answerer_path(), Some("10.0.0.1:1000".parse().unwrap()));
 }
 
 #[test]

@@ -33,11 +33,6 @@ impl Gate {
         self.addresses.contains(&address) || self.former.contains(&address)
     }
 
-    /// Whether `address` has proved itself since ICE began last.
-    pub(super) fn has_proved(&self, address: SocketAddr) -> bool {
-        self.addresses.contains(&address)
-    }
-
     /// ICE begins anew: addresses prove themselves again, and those before the restart before are
     /// forgotten.
     pub(super) fn restart(&mut self) {
@@ -74,7 +69,7 @@ mod tests {
         gate.admit(address(1));
         gate.restart();
         gate.admit(address(2));
-        assert!(gate.admits(address(1)) && !gate.has_proved(address(1)));
+        assert!(gate.admits(address(1)));
 
         gate.restart();
 

@@ -231,8 +231,11 @@ impl IceTransport {
         if self.agent.handle_read(message).is_err() {
             self.counts.refused_stun += 1;
         }
+        let waiting = self.transmits.len();
         self.drain(now);
         // The agent stays with its first pair; a controlling peer may nominate another one later.
+        // It grants that of a pair alone on which a check of ours was answered: whoever repeats
+        // what others have signed from an address of its own gets no media.
         let nominates = matches!(
             admitted,
             stun::Admitted::Request {
@@ -240,7 +243,9 @@ impl IceTransport {
                 ..
             }
         );
-        if nominates && !self.agent.role() && self.path.is_some() && self.gate.has_proved(from) {
+        let mut sent = self.transmits.iter().skip(waiting);
+        let is_granted = sent.any(|one| one.to == from && stun::is_success_to(&one.data, data));
+        if nominates && is_granted && !self.agent.role() && self.path.is_some() {
             self.follow(now, (local, from));
         }
     }

@@ -10,7 +10,8 @@ use rtc::crypto::RTCCrypto;
 use rtc::ice::attributes::control::{AttrControlled, AttrControlling};
 use rtc::ice::attributes::priority::PriorityAttr;
 use rtc::stun::attributes::{
-    ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_USE_CANDIDATE, ATTR_USERNAME,
+    ATTR_FINGERPRINT, ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_MESSAGE_INTEGRITY,
+    ATTR_MESSAGE_INTEGRITY_SHA256, ATTR_USE_CANDIDATE, ATTR_USERNAME,
 };
 use rtc::stun::error_code::ErrorCodeAttribute;
 use rtc::stun::fingerprint::FINGERPRINT;
@@ -78,10 +79,23 @@ pub(super) fn admit(
         return None;
     }
     MessageIntegrity::check(&mut message, password.as_bytes(), crypto).ok()?;
+    if !is_signed_to_its_end(&message) {
+        return None;
+    }
     Some(Admitted::Request {
         use_candidate: message.contains(ATTR_USE_CANDIDATE),
         controls: controls(&message),
     })
+}
+
+/// Whether nothing but a signature or a checksum follows the signature (RFC 8489 §14.5): the agent
+/// would believe what anybody can append, a nomination for one.
+fn is_signed_to_its_end(message: &Message) -> bool {
+    let kinds = message.attributes.0.iter().map(|one| one.typ);
+    kinds
+        .skip_while(|kind| *kind != ATTR_MESSAGE_INTEGRITY)
+        .skip(1)
+        .all(|kind| matches!(kind, ATTR_MESSAGE_INTEGRITY_SHA256 | ATTR_FINGERPRINT))
 }
 
 fn controls(message: &Message) -> Option<bool> {
@@ -208,4 +222,9 @@ pub(super) fn is_request(data: &[u8]) -> bool {
 /// Whether a STUN message is a success response to a binding request.
 pub(super) fn is_success(data: &[u8]) -> bool {
     data.starts_with(&[1, 1])
+}
+
+/// Whether a message is the success response to a request.
+pub(super) fn is_success_to(data: &[u8], request: &[u8]) -> bool {
+    is_success(data) && transaction_id(data) == transaction_id(request)
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rtc::stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType, RawAttribute};
+use rtc::stun::fingerprint::FINGERPRINT;
 use rtc::stun::integrity::MessageIntegrity;
-use rtc::stun::message::{BINDING_REQUEST, Message, TransactionId};
+use rtc::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, TransactionId};
 use rtc::stun::textattrs::TextAttribute;
 use trivox_media::random::Random;
 use trivox_media::transport::{
@@ -275,6 +276,42 @@ impl Pair {
         let local = self.answerer_locals[0];
         self.answerer.handle_datagram(self.now, local, from, data);
         self.drain();
+    }
+
+    /// Gives the answerer a datagram, and answers the checks that it sends to where it came from.
+    pub(crate) fn give_answerer_and_answer(&mut self, from: &str, data: &[u8]) {
+        let from = from.parse().unwrap();
+        let local = self.answerer_locals[0];
+        self.answerer.handle_datagram(self.now, local, from, data);
+        while let Some(sent) = self.answerer.poll_transmit() {
+            let mut check = Message {
+                raw: sent.data,
+                ..Message::default()
+            };
+            let is_stun = sent.to == from && check.decode().is_ok();
+            if is_stun && check.typ == BINDING_REQUEST {
+                let answer = self.success_by_the_offerer(&check);
+                self.answerer
+                    .handle_datagram(self.now, local, from, &answer);
+            }
+        }
+    }
+
+    fn success_by_the_offerer(&self, check: &Message) -> Vec<u8> {
+        let provider = rtc::crypto::default_provider().unwrap();
+        let mut message = Message::new();
+        message
+            .build(&[
+                Box::new(BINDING_SUCCESS),
+                Box::new(TransactionId(check.transaction_id.0)),
+                Box::new(MessageIntegrity::new_short_term_integrity_with_provider(
+                    self.answerer_remote.password.clone(),
+                    provider.crypto(),
+                )),
+                Box::new(FINGERPRINT),
+            ])
+            .unwrap();
+        message.raw
     }
 
     /// One side offers new credentials, the other answers.

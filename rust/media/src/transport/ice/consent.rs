@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use rtc::ice::state::ConnectionState;
 use rtc::stun::message::TransactionId;
 
 use super::super::{IceState, Transmit, TransportEvent, stun};
@@ -98,7 +99,8 @@ impl Consent {
     /// Whether an authentic answer from the path's far end is to a request of ours.
     pub(super) fn take_answer(&mut self, now: Instant, id: [u8; 12]) -> Option<IceState> {
         let place = self.asked.iter().position(|asked| *asked == id)?;
-        self.asked.remove(place);
+        // Answers to those before it mean nothing any more.
+        self.asked.drain(..=place);
         self.granted = now;
         self.put_off(now);
         self.hear(now)
@@ -178,8 +180,13 @@ impl IceTransport {
 
     /// The controlling far end has nominated another pair.
     pub(super) fn follow(&mut self, now: Instant, path: (SocketAddr, SocketAddr)) {
-        if self.path.replace(path) != Some(path) && self.consent.is_some() {
+        if self.path.replace(path) == Some(path) {
+            return;
+        }
+        if let Some(former) = self.consent.take() {
             self.begin_consent(now);
+            let is_back = former.state == IceState::Disconnected;
+            self.tell(is_back.then_some(IceState::Connected));
         }
     }
 
@@ -187,7 +194,9 @@ impl IceTransport {
     /// on the path with one of its own.
     pub(super) fn asks_again(&self, local: SocketAddr, to: SocketAddr) -> bool {
         let consent = self.consent.as_ref();
-        consent.is_some_and(|consent| !consent.is_of_old) && self.path == Some((local, to))
+        let is_of_path = consent.is_some_and(|consent| !consent.is_of_old);
+        let has_found_it = self.agent.state() == ConnectionState::Connected;
+        is_of_path && has_found_it && self.path == Some((local, to))
     }
 
     /// Takes what a message on the path means; true for an answer to what was asked here.
@@ -214,6 +223,8 @@ impl IceTransport {
         }
         let news = match admitted {
             stun::Admitted::Error(ROLE_CONFLICT) => {
+                // A second copy of the refusal must not turn the role back.
+                consent.asked.clear();
                 consent.next = now;
                 let ours = consent.terms.controls;
                 self.take_role(!ours);
