@@ -126,7 +126,7 @@ fn a_quiet_call_asks_for_consent_every_five_seconds_or_so() {
     assert!(pair.is_connected());
 }
 
-/// A quarter of an hour without media: nothing but consent says that the far end is there.
+/// RFC 7675 §5.1, in a quarter of an hour without media: nothing but consent says that the far end is there.
 #[test]
 fn consent_outlives_lines_that_lose_a_fifth_and_three_tenths_each_way() {
     for (loss, seed) in [(0.2, 1), (0.2, 2), (0.2, 3), (0.3, 4), (0.3, 5), (0.3, 6)] {

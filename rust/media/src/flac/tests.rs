@@ -1,4 +1,5 @@
 use super::*;
+use crate::player::FileSource;
 use std::path::PathBuf;
 
 fn path(name: &str) -> PathBuf {
@@ -115,6 +116,18 @@ fn a_stream_of_unknown_length_is_read_to_its_end() {
 
     assert_eq!(reader.seconds(), 0.0);
     assert_eq!(heard(&mut reader).unwrap(), in_16_bits(&said));
+}
+
+#[test]
+fn a_loop_over_a_stream_of_unknown_length_goes_on_where_a_read_ends_with_it() {
+    let said = ramp(1_500);
+    opened("loop.flac", &flac(&said, 1, 16_000, 0)).unwrap();
+    let mut source = FileSource::open(&path("loop.flac"), true, 0.0).unwrap();
+
+    let mut samples = Vec::new();
+    (0..3).for_each(|_| source.read(1_500, &mut samples).unwrap());
+
+    assert_eq!(samples, in_16_bits(&said).repeat(3));
 }
 
 #[test]

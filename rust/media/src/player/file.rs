@@ -105,14 +105,14 @@ impl FileSource {
         self.reader.rate_hz()
     }
 
-    pub(super) fn read(&mut self, count: usize, samples: &mut Vec<i16>) -> Result<(), SourceError> {
+    pub(crate) fn read(&mut self, count: usize, samples: &mut Vec<i16>) -> Result<(), SourceError> {
         let mut missing = count;
         let mut was_empty = false;
         loop {
             let read = self.reader.read_mono(missing, samples)?;
             missing -= read;
             // A file in which nothing can be decoded has no third round, whatever its header says.
-            let is_over = read == 0 && (was_empty || self.seconds() <= 0.0);
+            let is_over = read == 0 && was_empty;
             if missing == 0 || !self.is_loop || is_over {
                 return Ok(());
             }
