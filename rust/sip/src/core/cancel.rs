@@ -23,7 +23,8 @@ impl SipCore {
         let via = message.top_via();
         let invite = via.map(|via| server_key(&self.hash, &message, b"INVITE", &via));
         let invite = invite.and_then(|key| self.servers.get(&key).copied());
-        if invite.is_none() && self.is_silent_about(&message, &destination) {
+        let is_answered = invite.is_some_and(|id| self.has_answered(id));
+        if !is_answered && self.is_silent_about(&message, &destination) {
             return;
         }
         let message = Arc::new(message);

@@ -157,7 +157,10 @@ impl SipCore {
             return self.receive_cancel(message, key, destination, arrival, events);
         }
         let merged = merge_key(&self.hash, &message);
-        if merged.is_some_and(|merged| self.is_merged(merged)) {
+        if let Some(first) = merged.and_then(|merged| self.first_of(merged)) {
+            if !self.has_answered(first) && self.is_silent_about(&message, &destination) {
+                return;
+            }
             let merged = ParseError {
                 status: 482,
                 reason: "Loop Detected",
@@ -175,13 +178,11 @@ impl SipCore {
         events.push(event);
     }
 
-    /// Whether a user agent has that INVITE already; a proxy may well see it twice (a spiral).
-    fn is_merged(&self, key: u128) -> bool {
-        let first = self
-            .merges
-            .get(&key)
-            .and_then(|id| self.transactions.get(id));
-        first.is_some_and(|transaction| !transaction.is_proxied)
+    /// The INVITE that a user agent has already; a proxy may well see it twice (a spiral).
+    fn first_of(&self, key: u128) -> Option<u64> {
+        let id = self.merges.get(&key).copied()?;
+        let transaction = self.transactions.get(&id)?;
+        (!transaction.is_proxied).then_some(id)
     }
 
     fn remember_merge(&mut self, id: u64, key: Option<u128>) {

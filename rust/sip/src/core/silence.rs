@@ -39,6 +39,12 @@ impl SipCore {
         is_open
     }
 
+    /// Whether anything was said to a request: who sent it knows then that somebody is here.
+    pub(super) fn has_answered(&self, id: u64) -> bool {
+        let transaction = self.transactions.get(&id);
+        transaction.is_some_and(|transaction| !transaction.last.is_empty())
+    }
+
     /// Whether a request of a stranger's stays without the answer that we would give; counts it.
     pub(super) fn is_silent_about(&mut self, request: &Message, source: &Address) -> bool {
         self.is_silent_to(source) && self.token_of(request) == 0 && self.count_silenced()

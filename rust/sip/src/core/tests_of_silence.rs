@@ -57,6 +57,24 @@ fn what_is_malformed_or_of_nothing_is_not_answered() {
 }
 
 #[test]
+fn what_follows_an_invite_that_nobody_has_answered_is_not_answered_either() {
+    let invite = OPTIONS.replace("OPTIONS", "INVITE");
+    let copy = invite.replace("z9hG4bKa", "z9hG4bKb");
+    let cancel = OPTIONS.replace("OPTIONS", "CANCEL");
+
+    for (is_silent, answers) in [(true, 0), (false, 2)] {
+        let mut bench = bench("udp", &[]);
+        bench.core.set_silence(is_silent, &[]);
+        let id = bench.receive(&invite)[0].transaction;
+        bench.receive(&copy);
+        bench.receive(&cancel);
+
+        assert_eq!(said(&mut bench).len(), answers);
+        assert!(bench.core.drop_request(id));
+    }
+}
+
+#[test]
 fn who_is_known_is_answered() {
     let mut bench = bench("udp", &[("192.0.2.0", 30)]);
 
