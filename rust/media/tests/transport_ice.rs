@@ -290,6 +290,22 @@ fn checks_that_another_repeats_from_its_own_address_move_nothing() {
 }
 
 #[test]
+fn a_check_repeated_from_many_ports_makes_a_bounded_number_of_pairs() {
+    let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
+    pair.negotiate(false);
+    pair.run(Duration::from_secs(1));
+
+    for port in 3_000..4_000 {
+        let overheard = pair.check_by_the_offerer(false);
+        pair.give_answerer(&format!("10.0.0.9:{port}"), &overheard);
+    }
+
+    assert!(pair.sent_to("10.0.0.9") < 200);
+    assert_eq!(pair.answerer.counts().refused_stun, 1_000 - 32);
+    assert_eq!(pair.answerer_path(), Some("10.0.0.1:1000".parse().unwrap()));
+}
+
+#[test]
 fn what_is_appended_to_a_signed_check_is_refused() {
     let mut pair = Pair::new(&["10.0.0.1:1000"], &["10.0.0.2:2000"]);
     pair.negotiate(false);

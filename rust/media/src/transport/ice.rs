@@ -210,7 +210,7 @@ impl IceTransport {
             return self.take_lite(now, (local, from), data, admitted);
         }
         if let stun::Admitted::Request { controls, .. } = admitted {
-            if self.keep_foreign_check(local, from, data) {
+            if self.keep_foreign_check(local, from, data) || self.is_one_too_many(from) {
                 return;
             }
             self.yield_role(controls);

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rtc::dtls::config::ExtendedMasterSecretType;
 use rtc::ice::candidate::candidate_host::CandidateHostConfig;
-use rtc::ice::candidate::{Candidate, CandidateConfig, unmarshal_candidate};
+use rtc::ice::candidate::{Candidate, CandidateConfig, CandidateType, unmarshal_candidate};
 
 use super::super::dtls::Dtls;
 use super::lite::Lite;
@@ -15,6 +15,9 @@ use crate::MediaError;
 /// Addresses of the peer, from all of its descriptions since the last restart: a peer with many
 /// interfaces has some twenty.
 const MOST_CANDIDATES: usize = 64;
+/// Addresses that the checks of the peer have shown: whoever repeats one from many ports has the
+/// agent check each.
+const MOST_SHOWN: usize = 32;
 
 /// Our half of an ICE session, for the SDP.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -267,12 +270,25 @@ impl IceTransport {
         if !is_usable(&candidate) || known.iter().any(|one| one.equal(&candidate)) {
             return;
         }
-        if known.len() >= MOST_CANDIDATES {
+        if known.iter().filter(|one| !is_shown(one)).count() >= MOST_CANDIDATES {
             self.counts.refused_candidates += 1;
             return;
         }
         self.agent.add_remote_candidate(candidate).ok();
     }
+
+    /// Whether a check from an unknown address is left alone, as there are too many such; counts it.
+    pub(super) fn is_one_too_many(&mut self, from: SocketAddr) -> bool {
+        let known = self.agent.get_remote_candidates();
+        let is_too_many = known.iter().filter(|one| is_shown(one)).count() >= MOST_SHOWN
+            && known.iter().all(|one| one.addr() != from);
+        self.counts.refused_stun += u64::from(is_too_many);
+        is_too_many
+    }
+}
+
+fn is_shown(candidate: &Candidate) -> bool {
+    candidate.candidate_type() == CandidateType::PeerReflexive
 }
 
 fn is_usable(candidate: &Candidate) -> bool {
