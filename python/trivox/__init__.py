@@ -41,6 +41,7 @@ from trivox.call.conference_events import (
 from trivox.call.conference_member import ConferenceMember
 from trivox.call.data_channel import DataChannel
 from trivox.call.data_events import DataChannelOpened
+from trivox.call.dispositions import MessageReceipt
 from trivox.call.event_names import CallEvent
 from trivox.call.events import (
     CallEnd,
@@ -256,6 +257,7 @@ __all__ = [
     "MemberLeft",
     "MessageCounts",
     "MessageDispositionReceived",
+    "MessageReceipt",
     "MessageReceived",
     "MessageSummary",
     "MixSource",

@@ -62,6 +62,7 @@ ELSEWHERE = {
     "EncodedVideoSource": "tests/call/test_video_checkpoints.py",
     "EventSubscription": "tests/actor/test_emitter.py",
     "IncomingCalls": "tests/client/test_checkpoints.py",
+    "MessageReceipt": "tests/actor/test_receipt.py",
     "ReadonlyWatchable": "tests/actor/test_watchable.py",
     "Receipt": "tests/actor/test_receipt.py",
     "Registered": "tests/client/test_checkpoints.py",

@@ -213,6 +213,21 @@ async def test_encoded_sound_is_read_until_the_call_ends(autojump_clock, pair) -
     await pair.run(body)
 
 
+async def test_each_encoded_frame_of_sound_is_told_of_when_it_comes(autojump_clock, pair) -> None:
+    """A wake-up for each, not one for several: they come at as many times as there are frames."""
+
+    async def body(call, far) -> None:
+        moments = []
+        with _stream(call).encoded_frames() as frames:
+            await anext(frames)
+            while len(moments) < 20:
+                await anext(frames)
+                moments.append(trio.current_time())
+        assert len(set(moments)) == 20
+
+    await pair.run(body)
+
+
 async def test_frames_wait_as_many_as_asked_for_and_the_oldest_go(autojump_clock, pair) -> None:
     async def body(call, far) -> None:
         with _stream(call).frames(8000, chunk=0.1, maxlen=5) as port:

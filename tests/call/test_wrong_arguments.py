@@ -230,8 +230,9 @@ async def test_more_marks_and_taps_than_places_are_refused(autojump_clock) -> No
     async with two(created=None) as (call, _, _, _):
         (stream,) = call.remote_streams.value
         taps = [stream.rtp_packets() for _ in range(16)]
-        with pytest.raises(BufferOverflowError):
-            stream.rtp_packets()
+        for one_more in (stream.rtp_packets, stream.encoded_frames):
+            with pytest.raises(BufferOverflowError):
+                one_more()
         taps[0].close()
         stream.rtp_packets().close()
         with call.audio(ahead=1.0) as port:

@@ -16,6 +16,8 @@ from trivox.call.dispositions import (
     telling_envelope,
 )
 from trivox.call.events import MessageDispositionReceived, MessageReceived, Originator
+from trivox.call.messages import party_untrusted
+from trivox.errors import InvalidArgumentsError
 from trivox.errors.checks import checked_kind
 from trivox.sip.cpim import CPIM_TYPE
 
@@ -73,10 +75,15 @@ class CallMessages(CallSignalling):
             status: "delivered", "failed", "displayed", "processed" or "stored".
 
         Raises:
-            InvalidArgumentsError: No such status, or the far end did not ask for it.
+            InvalidArgumentsError: No such status, the far end did not ask for it, or the message is
+                of another call.
             CallWrongStateError: The call is not connected.
         """
         checked_kind(message, MessageReceived, "message")
+        if message.call is not self._face:
+            raise InvalidArgumentsError(
+                f"the message is of call {message.call_id}: tell it there", call_id=self.id
+            )
         checked_status(status, message.wishes)
         self._refuse_unconnected("send_disposition()")
         body = telling_envelope(
@@ -88,9 +95,14 @@ class CallMessages(CallSignalling):
         return self._request("MESSAGE", (), body, CPIM_TYPE)
 
     def _both_parties(self) -> tuple[str, str]:
-        """Return our URI and the far end's, as the dialog has them."""
-        assert self._route is not None, "a connected call has its route"
-        return self._route.identity.uri, self._party()[1] or ""
+        """Return our URI and the far end's, as the dialog has them.
+
+        Never the account's, nor what a trusted peer asserts: the far end need not know them.
+        """
+        dialog = self._session.dialog if self._session is not None else None
+        assert dialog is not None, "a connected call has its dialog"
+        own, far = (party_untrusted(one)[1] for one in (dialog.local_party, dialog.remote_party))
+        return own or "", far or ""
 
     def _take_message(self, tx: int, message: Message) -> None:
         self._respond(tx, 200)

@@ -129,9 +129,13 @@ class RemoteStream:
             max_bitrate: None with more bits a second.
             max_height: None with higher pictures.
 
+        Each frame of sound is told of when it comes.
+
         Raises:
             StreamTypeMismatchError: Layers are asked of sound.
             InvalidArgumentsError: A bound is below 1.
+            BufferOverflowError: 16 taps, these of sound among them, read the packets of this call
+                already.
             CallEndedError: The call of this sound is over.
             EngineError: The call of this video is over.
         """
@@ -140,7 +144,7 @@ class RemoteStream:
             return self.open_frames(choice)
         if choice != LayerChoice():
             raise StreamTypeMismatchError(f"{self.id} is {self.type}: it has no layers")
-        return EncodedAudioFrames(self.rtp_packets())
+        return EncodedAudioFrames(self.rtp_packets(batch=1))
 
     def _open_frames(self, choice: LayerChoice) -> EncodedFrames:
         if self.open_frames is None:
@@ -248,6 +252,8 @@ class RemoteStream:
             batch: Packets handed over for each wake-up, 1 to 50.
 
         Raises:
+            BufferOverflowError: 16 taps, encoded frames among them, read the packets of this call
+                already: close some first.
             CallEndedError: The call is over.
         """
         leg = self._open_leg()
