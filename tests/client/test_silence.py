@@ -177,6 +177,48 @@ async def test_the_requests_of_a_call_are_answered(autojump_clock, world) -> Non
         nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize(("guesses", "status"), [(1, 200), (11, None)])
+async def test_a_wrong_password_counts_once_however_often_its_request_is_repeated(
+    autojump_clock, world, guesses, status
+) -> None:
+    """RFC 3261 §17.1.2.2: a request without an answer is sent eleven times."""
+
+    async def play(scan: Scan) -> None:
+        for guess in range(guesses):
+            value = await _credentials(scan, "MESSAGE", "alice", f"wrong {guess}")
+            given = {"call_id": f"g{guess}", "cseq": 2, "headers": [("Authorization", value)]}
+            for _ in range(11 // guesses):
+                scan.far.request("MESSAGE", URI, branch=f"z9hG4bKguess{guess}", **given)
+                await trio.sleep(3)
+        value = await _credentials(scan, "MESSAGE", "alice", "pw")
+        given = {"call_id": "right", "cseq": 2, "headers": [("Authorization", value)]}
+        assert await scan.ask("MESSAGE", **given) == status
+        assert scan.core["silenced"] == 11 + (status is None)
+
+    await _scanned(world, play)
+
+
+async def test_the_first_notify_of_a_subscription_of_ours_is_answered(
+    autojump_clock, world
+) -> None:
+    async with world().with_far_end(door=SILENT, admit="known") as (client, far):
+        subscription = client.subscribe(far.uri, "message-summary")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(subscription.__aenter__)
+            subscribe = await far.expect("SUBSCRIBE")
+            far.respond(subscribe, 200, headers=[("Expires", "3600")])
+        state = [("Event", "message-summary"), ("Subscription-State", "active;expires=3600")]
+        dialog = {"call_id": subscribe.header("Call-ID"), "headers": state}
+        ours = subscribe.dialog()[5]
+        far.request("NOTIFY", ours, to_tag=subscribe.from_tag, **dialog)
+        with trio.fail_after(30):
+            assert (await far.expect(200)).header("CSeq") == "1 NOTIFY"
+        assert (await anext(subscription)).state == "active"
+        far.request("NOTIFY", ours, to_tag="guessed", **dialog)
+        assert await far.silence(33)
+        subscription.close()
+
+
 async def test_by_default_a_server_says_that_it_is_one(autojump_clock, world) -> None:
     async def play(scan: Scan) -> None:
         assert await scan.ask("OPTIONS") == 200

@@ -192,6 +192,18 @@ async def test_only_secured_connections_of_others_are_learnt(flow):
     assert len(aliases) == 0
 
 
+@pytest.mark.parametrize("end", ["finish", "close"])
+async def test_a_connection_that_is_ending_serves_nobody(end):
+    aliases, flow = Aliases(), connection("trunk.example.net")
+    aliases.learn_untrusted(flow, request(f"{TRUNK};alias"))
+    asked = "tls", (TRUNK, 5061), "trunk.example.net"
+    assert aliases.find(*asked) is flow
+
+    getattr(flow.wire, end)()
+
+    assert aliases.find(*asked) is None
+
+
 async def test_a_certificate_of_many_names_is_found_by_a_few_and_the_last_offer_counts():
     names = [f"n{number}.example" for number in range(100)]
     aliases, old, new = Aliases(), connection(*names), connection(*names[:1])

@@ -95,6 +95,13 @@ def test_calls_are_not_kept_where_only_their_rate_has_a_limit():
     assert [quota.is_on, _quota(at_once=0).is_on, _quota().is_on] == [True, True, False]
 
 
+@pytest.mark.parametrize("rate", [1e-300, 5e-324])
+def test_a_wait_is_told_as_an_hour_at_most(rate):
+    quota = DoorLimits(identity_calls_per_second=rate).quota()
+
+    assert [quota.refusal("alice", 0.0), quota.refusal("alice", 1.0)] == [None, 3600]
+
+
 def test_a_name_of_any_length_is_kept_short():
     quota = _quota(at_once=1)
     quota.enter(1, "a" * 100_000)
@@ -111,6 +118,9 @@ def test_a_name_of_any_length_is_kept_short():
         {"identity_calls": "2"},
         {"identity_calls": 1.5},
         {"identities": None},
+        {"silent": "yes"},
+        {"silent": 1},
+        {"overload_control": None},
     ],
     ids=str,
 )

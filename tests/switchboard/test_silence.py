@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import trio
 
 from trivox import DoorLimits
+from trivox.sip.digest import DigestClient
 
 METHODS = ["INVITE", "MESSAGE", "SUBSCRIBE", "REFER", "NOTIFY", "OPTIONS", "BYE", "PARTY"]
 SILENT = DoorLimits(silent=True)
@@ -39,6 +41,45 @@ async def test_who_registers_is_challenged_and_then_known(autojump_clock, phones
         assert (await alice.receive("SIP/2.0")).status == 200
         await alice.authorized("MESSAGE", "sip:nobody@board.test")
         assert (await alice.receive("SIP/2.0")).status == 404
+
+
+async def test_guests_are_answered_where_they_may_call_and_nobody_else(
+    autojump_clock, phones, board
+) -> None:
+    guest, carol = phones("guest", 66), phones("carol", 4)
+    async with board(door=SILENT, guests=True) as own:
+        await carol.register()
+        for user, status in (("nobody", 404), ("carol", 486)):
+            text = guest.request("INVITE", f"sip:{user}@board.test")
+            guest.send(text)
+            await guest.hears_nothing(during=33)
+            guest.send(text.replace("guest@board.test", "guest@elsewhere.test"))
+            if status == 486:
+                carol.answer(await carol.receive("INVITE"), status, contact=False)
+            answer = await guest.receive(f"SIP/2.0 {status}")
+            guest.send(guest.ack_of(answer))
+            await trio.sleep(5)
+            guest.inbox.clear()
+        assert own.statistics().endpoint.core["silenced"] == 2
+
+
+async def test_repeats_of_a_request_with_a_wrong_password_lock_nobody_out(
+    autojump_clock, phones, board
+) -> None:
+    alice = phones("alice", 2)
+    right, alice.digest = alice.digest, DigestClient("alice", "wrong", realms=["board.test"])
+    async with board(door=SILENT) as own:
+        headers = (f"Contact: <{alice.contact}>;expires=60",)
+        to = "<sip:alice@board.test>"
+        text = await alice.authorized("REGISTER", "sip:board.test", headers=headers, to=to)
+        for _ in range(10):
+            await alice.hears_nothing(during=3)
+            alice.send(text)
+        await alice.hears_nothing(during=3)
+        alice.digest = right
+
+        assert (await alice.register()).status == 200
+        assert own.statistics().locked_out == 0
 
 
 async def test_a_wrong_password_hears_nothing_and_who_unregisters_is_a_stranger_again(

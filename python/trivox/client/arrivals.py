@@ -26,6 +26,7 @@ from trivox.sip.session_timer import refusal_of as interval_refusal
 if TYPE_CHECKING:
     from trivox._native import Message, SipEvent
     from trivox.call.settings import CallSettings
+    from trivox.client.admission import Refusal
     from trivox.client.client import Client
     from trivox.client.wiring import Wiring
     from trivox.sip.outputs import Headers
@@ -81,7 +82,7 @@ class Arrivals:
         if request is None:
             return
         judged = self.admission.judge(request, event, now)
-        if self.client.config.door.silent and self.admission.is_stranger(event, judged):
+        if self._is_silent_to(event, request, judged):
             self._wiring.endpoint.core.drop_request(tx)
             return
         # Who may ask is looked at before what is asked (RFC 3261 §8.2).
@@ -107,6 +108,13 @@ class Arrivals:
                 self._respond(tx, 403, "Forbidden")
             case _:
                 self._take_other(event)
+
+    def _is_silent_to(self, event: SipEvent, request: Message, judged: Refusal | str) -> bool:
+        """Whether a request gets no answer: silent mode, and nobody of ours asks."""
+        if not self.client.config.door.silent or not self.admission.is_stranger(event, judged):
+            return False
+        # The core knows the dialog of a subscription by its first NOTIFY only (RFC 6665 §4.4.1).
+        return event[3] != "NOTIFY" or self.subscriptions.find(request) is None
 
     def _take_inside(self, event: SipEvent, request: Message, now: float) -> None:
         """Take a request in a dialog that is no call's: the call is over, or it is no call."""

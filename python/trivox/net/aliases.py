@@ -65,7 +65,9 @@ class Aliases:
             return None
         name = numeric_host(host) or host.lower().rstrip(".")
         flow = self._flows.get((remote, name))
-        return None if flow is None or flow.wire.is_closed else flow
+        if flow is None or flow.wire.is_closed or flow.wire.is_finishing:
+            return None  # what is finishing reads no more: no answer would come
+        return flow
 
     def forget(self, flow_id: int) -> None:
         """Forget a connection that is gone."""

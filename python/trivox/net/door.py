@@ -86,9 +86,14 @@ class DoorLimits:
     def __post_init__(self) -> None:
         for entry in fields(self):
             value = getattr(self, entry.name)
-            if isinstance(entry.default, bool) or entry.name == "unlimited_networks":
+            if entry.name == "unlimited_networks":
                 continue
-            if not _is_fit(value, is_whole=isinstance(entry.default, int)):
+            if isinstance(entry.default, bool):
+                if not isinstance(value, bool):
+                    raise InvalidArgumentsError(
+                        f"door.{entry.name} is {value!r}; give True or False"
+                    )
+            elif not _is_fit(value, is_whole=isinstance(entry.default, int)):
                 raise InvalidArgumentsError(f"door.{entry.name} is {value!r}; give a number from 0")
         if self.identity_calls_per_second == 0:
             raise InvalidArgumentsError(

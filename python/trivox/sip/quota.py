@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _LONGEST_NAME: Final = 256
 """Characters by which an identity is known: what is longer shares its limits."""
+_LONGEST_WAIT: Final = 3600.0
+"""Seconds told at most, however slow the rate is."""
 
 
 @final
@@ -52,7 +54,7 @@ class Quota:
         return len(self._buckets.keys() | self._live.keys())
 
     def refusal(self, identity: str, now: float) -> int | None:
-        """Count a new call; or return the seconds after which its identity may try again.
+        """Count a new call; or return the seconds, an hour at most, until its identity may retry.
 
         Args:
             identity: Who calls; "": nobody that is known, who has no limit here.
@@ -67,7 +69,7 @@ class Quota:
         wait = 0.0 if self._per_second is None else self._draw(identity, self._per_second, now)
         if wait > 0:
             self.refused += 1
-            return math.ceil(wait)
+            return math.ceil(min(wait, _LONGEST_WAIT))
         return None
 
     def enter(self, holder: Hashable, identity: str) -> None:

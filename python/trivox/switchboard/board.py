@@ -200,7 +200,7 @@ class Switchboard:
 
     def _is_stranger(self, request: Request, refusal: Refusal) -> bool:
         """Whether nobody of ours asks; to register is how one becomes known, so it is challenged."""
-        is_known = self._identity.has_proved(request) or self._location.has_place(
+        is_known = self._identity.is_welcome(request) or self._location.has_place(
             request.flow, request.source
         )
         return not is_known and refusal.status != 401

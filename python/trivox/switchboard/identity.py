@@ -73,7 +73,7 @@ class Identity:
         self._digest = DigestServer(self._key, domain, algorithms=_ALGORITHMS)
         self._own: set[Address] = set()
         self.lockout: Final = Lockout()
-        self._proved = 0
+        self._welcome = 0
 
     def __repr__(self) -> str:
         return f"Identity(domain={self.domain!r}, users={len(self._users)})"
@@ -115,9 +115,13 @@ class Identity:
         text = f"{call_id}\0{from_tag}\0{branch}\0{cseq}".encode("utf-8", "surrogateescape")
         return hashlib.blake2b(text, digest_size=8, key=self._key, person=b"tag").hexdigest()
 
-    def has_proved(self, request: Request) -> bool:
-        """Tell whether the sender of the request that is being served is one of our users."""
-        return self._proved == request.tx
+    def welcome(self, request: Request) -> None:
+        """Take that who sent the request that is being served may ask: a user of ours, or a guest."""
+        self._welcome = request.tx
+
+    def is_welcome(self, request: Request) -> bool:
+        """Tell whether that was said of the request that is being served."""
+        return self._welcome == request.tx
 
     def answer(self, request: Request, refusal: Refusal) -> SendResponse:
         """Return the response to send."""
@@ -146,18 +150,17 @@ class Identity:
             else ("WWW-Authenticate", "Authorization")
         )
         message, source = request.message, request.source[0]
-        verdict = self._digest.check(
-            message.headers(given), message.method, message.uri, self.password, now
-        )
+        values = message.headers(given)
+        verdict = self._digest.check(values, message.method, message.uri, self.password, now)
         if verdict.user and self.lockout.is_locked(source, verdict.user, now):
             return Refusal(403)
         if verdict.outcome is DigestOutcome.ACCEPTED:
             self.lockout.note_success(source, verdict.user)
-            self._proved = request.tx
+            self.welcome(request)
             return verdict.user
         if verdict.outcome is DigestOutcome.REFUSED:
             if verdict.user:
-                self.lockout.note_failure(source, verdict.user, now)
+                self.lockout.note_failure(source, verdict.user, values, now)
             return Refusal(403)
         if verdict.outcome is DigestOutcome.MISDIRECTED:
             return Refusal(400)

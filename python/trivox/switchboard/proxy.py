@@ -192,6 +192,7 @@ class Proxy:
         caller = address_of_untrusted(request.message, "From")
         is_local = self._identity.is_own_uri(caller)
         if self._guests and not is_local:
+            self._identity.welcome(request)
             return ""
         user = self._identity.authenticate(request, now, proxy=True)
         if isinstance(user, Refusal):
