@@ -8,6 +8,7 @@ import outcome
 import trio
 
 from trivox.actor.mailbox import Mailbox, Overflow
+from trivox.iterators import ClosableIterator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,7 @@ E = TypeVar("E")
 
 
 @final
-class EventSubscription(Generic[E]):
+class EventSubscription(ClosableIterator[E]):
     """The events of a call or a client, from its creation on, as an async iterator.
 
     Not a generator: it is subscribed at once, and forgotten with the last reference to it, so
@@ -66,9 +67,6 @@ class EventSubscription(Generic[E]):
         """Stop: nothing more is queued, what waits is dropped, a reader is let go."""
         self._mailbox.close(discard=True)
 
-    def __aiter__(self) -> EventSubscription[E]:
-        return self
-
     async def __anext__(self) -> E:
         """Return the next event. Cancellation loses none.
 
@@ -79,17 +77,6 @@ class EventSubscription(Generic[E]):
             return await self._mailbox.get()
         except trio.EndOfChannel:
             raise StopAsyncIteration from None
-
-    def __enter__(self) -> EventSubscription[E]:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     async def __aenter__(self) -> EventSubscription[E]:
         await trio.lowlevel.checkpoint()

@@ -9,10 +9,9 @@ import trio
 
 from trivox.call.states import CallState
 from trivox.errors.checks import checked_whole
+from trivox.iterators import ClosableIterator
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from trivox.call.call import Call
 
 _TAKEABLE = (CallState.CREATED, CallState.RECONNECTING)
@@ -107,7 +106,7 @@ class Takers:
 
 
 @final
-class IncomingCalls:
+class IncomingCalls(ClosableIterator["Call"]):
     """The incoming calls of a client as an async iterator, from its creation on.
 
     Not a generator: `break` leaks nothing if it is closed, or used as a context manager. A call
@@ -151,9 +150,6 @@ class IncomingCalls:
                 call._refuse(503, call._host.retry_after)
         self._parked.unpark_all()
 
-    def __aiter__(self) -> IncomingCalls:
-        return self
-
     async def __anext__(self) -> Call:
         """Return the next call that still waits. Cancellation loses none."""
         await trio.lowlevel.checkpoint()
@@ -167,14 +163,3 @@ class IncomingCalls:
             if self._is_closed:
                 raise StopAsyncIteration
             await self._parked.park()
-
-    def __enter__(self) -> IncomingCalls:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
+from trivox.iterators import ClosableIterator
 from trivox.media.video import EncodedFrame
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from trivox.media.rtp_tap import RtpPacket, RtpTap
 
 _CLOCKS: Final = {"opus": 48_000, "L16": 16_000}
@@ -20,7 +19,7 @@ _NO_SOUND: Final = ("", "telephone-event", "CN")
 
 
 @final
-class EncodedAudioFrames:
+class EncodedAudioFrames(ClosableIterator[EncodedFrame]):
     """Iterate it for the frames of received sound; `RemoteStream.encoded_frames` makes it.
 
     Each is the payload of one packet, in the order in which they were made: a copy, and what comes
@@ -36,20 +35,6 @@ class EncodedAudioFrames:
         self._doubtful_next: int | None = None
         self._pts = 0.0
         self._late = 0
-
-    def __enter__(self) -> EncodedAudioFrames:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __aiter__(self) -> EncodedAudioFrames:
-        return self
 
     async def __anext__(self) -> EncodedFrame:
         """Return the next frame; the iteration ends with the call or with close()."""

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, final
 import trio
 
 from trivox.errors import InvalidArgumentsError, NotSupportedError
+from trivox.iterators import ClosableIterator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from numpy import uint8
     from numpy.typing import NDArray
@@ -96,7 +96,7 @@ def require_decoder() -> Callable[[str, PictureFormat], Decoder]:
 
 
 @final
-class VideoFrames:
+class VideoFrames(ClosableIterator[VideoFrame]):
     """Iterate it for decoded pictures; close it, or leave its `with` block, when done.
 
     A frame that cannot be decoded is passed over, with all up to the next key frame, which is asked
@@ -120,20 +120,6 @@ class VideoFrames:
         self._ready: Final[deque[VideoFrame]] = deque()
         self._needs_key = False
         self.damaged = 0
-
-    def __enter__(self) -> VideoFrames:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __aiter__(self) -> VideoFrames:
-        return self
 
     async def __anext__(self) -> VideoFrame:
         """Return the next picture. Cancelled, it may lose the one that is being decoded."""

@@ -10,13 +10,12 @@ import trio
 
 from trivox.errors import EngineError, EventOverflowError
 from trivox.errors.checks import checked_rate, checked_whole, checked_within
+from trivox.iterators import ClosableIterator
 from trivox.media.engine import EngineEventKind
 from trivox.media.frames import pcm_bytes
 from trivox.media.marks import Mark, Marks, PassedMarks
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Buffer
 
     from trivox.media.engine import MediaSessions
@@ -48,7 +47,7 @@ class Cleared:
 
 
 @final
-class AudioPort:
+class AudioPort(ClosableIterator["AudioFrame"]):
     """Iterate it for what is heard; `send` what is to be said. int16 mono at `rate` both ways.
 
     The engine keeps what is heard and not yet taken for 2 seconds, or `most_waiting` frames, then
@@ -118,20 +117,6 @@ class AudioPort:
     def underruns(self) -> int:
         """How often the queue ran dry in the middle of a packet; 0 on a closed port."""
         return self._state()[1]
-
-    def __enter__(self) -> AudioPort:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __aiter__(self) -> AudioPort:
-        return self
 
     async def __anext__(self) -> AudioFrame:
         """Return the next frame; the iteration ends with the call or with close().

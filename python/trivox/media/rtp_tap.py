@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 
 from trivox.errors.checks import checked_whole
+from trivox.iterators import ClosableIterator
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from trivox.media.engine_taps import TapSessions
 
 _TAKE: Final = 256
@@ -47,7 +46,7 @@ class RtpPacket:
 
 
 @final
-class RtpTap:
+class RtpTap(ClosableIterator[RtpPacket]):
     """Iterate it for the packets of a received stream; `RemoteStream.rtp_packets` makes it.
 
     Nothing is decoded for it, nor held back by the jitter buffer. The engine keeps 256 packets for
@@ -63,20 +62,6 @@ class RtpTap:
         self._ready: Final = trio.lowlevel.ParkingLot()
         self._is_closed = False
         self.lost = 0
-
-    def __enter__(self) -> RtpTap:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __aiter__(self) -> RtpTap:
-        return self
 
     async def __anext__(self) -> RtpPacket:
         """Return the next packet; the iteration ends with the call or with close()."""

@@ -14,10 +14,9 @@ import trio
 
 from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.errors.checks import checked_whole, checked_within
+from trivox.iterators import ClosableIterator
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from trivox.media.engine import MediaSessions
 
 VIDEO_CODECS: Final = ("VP8", "H264", "VP9", "AV1")
@@ -207,7 +206,7 @@ class EncodedFrame:
 
 
 @final
-class EncodedFrames:
+class EncodedFrames(ClosableIterator[EncodedFrame]):
     """Iterate it for the frames of a received stream, from a key frame on.
 
     The engine keeps 64 frames or 8 MiB for a program that does not take them, then drops them all
@@ -230,20 +229,6 @@ class EncodedFrames:
         self.lost = 0
         if choice != LayerChoice():
             sessions.choose_tap_layer(self.number, *choice.bounds)
-
-    def __enter__(self) -> EncodedFrames:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __aiter__(self) -> EncodedFrames:
-        return self
 
     async def __anext__(self) -> EncodedFrame:
         if not self._frames and not self._is_closed:
