@@ -64,6 +64,7 @@ def _shut(answers: int) -> SipCore:
         sources=4096,
         overload_control=True,
         unacknowledged=2000,
+        kept=10_000,
     )
     core.shut_door(True)
     return core

@@ -178,6 +178,7 @@ class SipCore:
         strangers_per_second: float,
         overload_control: bool,
         unacknowledged: int,
+        kept: int,
     ) -> None:
         """Set the limits at the door: which requests from outside come in (0.0 a second: no limit)."""
     def exempt_sources(self, networks: list[tuple[IPv4Address | IPv6Address, int]]) -> None:
@@ -187,8 +188,8 @@ class SipCore:
 
         none to what is malformed or refused, to a CANCEL of nothing, to keep-alives.
         """
-    def drop_request(self, tx: int) -> bool:
-        """Let a request go unanswered, as if it had never come; False when it was answered already."""
+    def drop_request(self, tx: int, now: float) -> bool:
+        """Let a request and its repetitions go unanswered; False when it was answered already."""
     def is_throttled(self, destination: tuple[str, int], now: float) -> bool:
         """Tell whether one more request outside of dialogs falls to the loss a neighbour asked for (RFC 7339)."""
     def ping(self, token: int, flow: int, destination: tuple[str, int], repeats: bool) -> None:

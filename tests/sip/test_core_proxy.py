@@ -39,11 +39,12 @@ class Network:
     cores: dict[tuple[str, int], SipCore] = field(default_factory=dict)
     events: dict[tuple[str, int], list[SipEvent]] = field(default_factory=dict)
     now: float = 0.0
+    transport: str = "udp"
 
     def __post_init__(self) -> None:
         for address in (ALICE, PROXY, BOB):
             core = SipCore(address[0].encode())
-            core.open_flow(1, "udp", address)
+            core.open_flow(1, self.transport, address)
             self.cores[address] = core
 
     def settle(self) -> None:
@@ -202,6 +203,45 @@ def test_failure_is_acknowledged_hop_by_hop(network: Network) -> None:
     assert [event[4] for event in network.events[ALICE]] == [486]
     assert network.run(200.0) == []
     assert {core.statistics()["transactions"] for core in network.cores.values()} == {0}
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("source", ["branch", "proxy"])
+def test_a_2xx_passes_the_refusal_before_it_for_64_t1(transport: str, source: str) -> None:
+    """RFC 3261 §16.7 step 5; RFC 6026 §7.3 leaves no way past the transaction."""
+    network = Network(transport=transport)
+    _, server, invite = network.call()
+    network.forward(invite, server)
+    network.settle()
+    proxy = network.cores[PROXY]
+    answer = network.respond(486)
+    if source == "branch":
+        assert proxy.forward_response(server, answer, 0.0)
+    else:
+        assert proxy.respond(server, 408, "Request Timeout", [], b"", "proxy", 0, 0.0)
+    network.settle()
+    late = Message.parse(answer.raw.replace(b"486 Reason", b"200 OK"))
+
+    assert network.run(31.9) == []
+    assert proxy.forward_response(server, late, 31.9)
+    network.settle()
+    assert [event[4] for event in network.events[ALICE]] == [200]
+
+    network.run(200.0)
+    assert not proxy.forward_response(server, late, 200.0)
+    assert proxy.statistics()["transactions"] == 0
+
+
+def test_who_answers_for_itself_keeps_nothing_of_a_refusal(network: Network) -> None:
+    network.call()
+    (event,) = network.events[PROXY]
+    proxy = network.cores[PROXY]
+    proxy.respond(event[2], 486, "Busy Here", [], b"", "proxy", 0, 0.0)
+    network.settle()
+
+    network.run(5.0)
+
+    assert (proxy.statistics()["kept"], proxy.statistics()["transactions"]) == (0, 0)
 
 
 def test_cancel_is_answered_by_the_proxy_and_sent_on_by_its_user(network: Network) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-
 from trivox.sip.lockout import LOCK_TIME, Lockout
-
-guesses = itertools.count()
 
 
 def fail(own: Lockout, times: int, *, user: str = "alice", source: str = "a", now: float = 0.0):
     for _ in range(times):
-        own.note_failure(source, user, [f"guess {next(guesses)}"], now)
+        own.note_failure(source, user, now)
 
 
 def test_ten_wrong_passwords_lock_that_user_from_that_source() -> None:
@@ -58,25 +54,9 @@ def test_a_right_password_forgives_the_wrong_ones_before() -> None:
     assert not own.is_locked("a", "alice", 1.0)
 
 
-def test_the_same_credentials_again_are_no_further_guess() -> None:
-    own = Lockout()
-    for _ in range(60):
-        own.note_failure("a", "alice", ["same"], 0.0)
-    fail(own, 8)
-    assert not own.is_locked("a", "alice", 1.0)
-    assert not own.is_locked("a", "anybody", 1.0)
-
-    own.note_failure("a", "alice", ["same"], LOCK_TIME)
-    fail(own, 9, now=LOCK_TIME)
-    assert own.is_locked("a", "alice", LOCK_TIME + 1)
-
-
 def test_what_is_held_is_bounded() -> None:
     own = Lockout(capacity=100)
     for number in range(1000):
         fail(own, 1, source=str(number))
 
     assert len(own) == 100
-
-    fail(own, 1000, source="999")
-    assert len(own._held["999", "alice"].seen) == 10

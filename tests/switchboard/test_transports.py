@@ -104,6 +104,30 @@ async def test_a_dialog_whose_connection_is_gone_is_told(
         nursery.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_2xx_long_after_the_refusal_is_forwarded_by_any_transport(
+    link, board, agent, phones, nursery, autojump_clock, transport
+):
+    """RFC 3261 §16.7 step 5: so long a phone may repeat it, for 64·T1."""
+    async with board(listen=LISTEN, users=USERS) as switchboard:
+        alice = await agent(switchboard, "alice", transport, link.host("10.0.0.2"))
+        bob = phones("bob", 3)
+        await bob.register()
+        call, refusal = await alice.ask("INVITE", "sip:bob@board.test")
+        assert refusal.status == 408
+        invite = await bob.receive("INVITE")
+
+        await trio.sleep(31)
+        assert switchboard.statistics().endpoint.core["kept"] == 1
+        bob.answer(invite, 200)
+        await alice.until(lambda: alice.responses[call][-1].status == 200)
+
+        await trio.sleep(100)
+        core = switchboard.statistics().endpoint.core
+        assert (core["kept"], core["transactions"]) == (0, 0)
+        nursery.cancel_scope.cancel()
+
+
 async def test_calls_survive_a_bad_link(board, agent, nursery, autojump_clock, link):
     link.loss, link.duplicate, link.reorder, link.jitter = 0.1, 0.1, 0.1, 0.02
     async with board(listen=LISTEN, users=USERS) as switchboard:

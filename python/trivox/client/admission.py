@@ -172,7 +172,7 @@ class Admission:
                 return verdict.user
             case DigestOutcome.REFUSED:
                 if verdict.user:
-                    self.lockout.note_failure(source, verdict.user, given, now)
+                    self.lockout.note_failure(source, verdict.user, now)
                 return _FORBIDDEN
             case DigestOutcome.MISDIRECTED:
                 return 400, "Bad Request", ()

@@ -83,7 +83,7 @@ class Arrivals:
             return
         judged = self.admission.judge(request, event, now)
         if self._is_silent_to(event, request, judged):
-            self._wiring.endpoint.core.drop_request(tx)
+            self._wiring.endpoint.core.drop_request(tx, now)
             return
         # Who may ask is looked at before what is asked (RFC 3261 §8.2).
         user, refusal = (judged, None) if isinstance(judged, str) else ("", judged)

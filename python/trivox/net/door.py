@@ -78,6 +78,9 @@ class DoorLimits:
     unacknowledged: int = 2000
     """Calls answered by a 2xx whose ACK is not here; beyond, the one that has waited longest is given
     up, as it is after 64·T1."""
+    kept: int = 10_000
+    """Requests remembered for 64·T1 after their end, beyond which the oldest is forgotten: calls that a
+    switchboard has refused, and what silent mode leaves unanswered."""
     max_transactions: int = 1_000_000
     """Live transactions beyond which any request outside of them is answered 503."""
     receive_buffer: int = 8 * 1024 * 1024
@@ -178,6 +181,7 @@ class DoorLimits:
             strangers_per_second=math.inf if strangers is None else strangers,
             overload_control=self.overload_control,
             unacknowledged=self.unacknowledged,
+            kept=self.kept,
         )
 
 

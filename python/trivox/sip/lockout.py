@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, final
 
 MOST_FAILURES: Final = 10
 """Wrong passwords of one source for one user before both are locked."""
@@ -23,8 +19,6 @@ _CAPACITY: Final = 10_000
 class _Failures:
     count: int = 0
     until: float = 0.0
-    seen: set[bytes] = field(default_factory=set)
-    """Digests of the credentials that were counted, as many as lead to a lock."""
 
 
 @final
@@ -32,7 +26,7 @@ class Lockout:
     """Count failures by source and user. Bounded: the oldest entry makes room. Sans-I/O.
 
     A lock is answered exactly like a wrong password, so that a guesser learns nothing from it.
-    The same credentials again are no further guess: who is not answered repeats its request.
+    A request that is repeated is no further guess, and does not come here: its transaction takes it.
     """
 
     def __init__(
@@ -62,19 +56,8 @@ class Lockout:
         self.refused += is_locked
         return is_locked
 
-    def note_failure(self, source: str, user: str, given: Iterable[str], now: float) -> None:
-        """Take that a password was wrong, or the user unknown; each guess counts once.
-
-        Args:
-            source: The host that guesses.
-            user: Whom it claims to be.
-            given: The credentials: all values of the header they came in.
-            now: Seconds.
-        """
-        guess = _digest(given)
-        known = self._held.get((source, user))
-        if known is not None and now < known.until and guess in known.seen:
-            return
+    def note_failure(self, source: str, user: str, now: float) -> None:
+        """Take that a password was wrong, or the user unknown."""
         for key in ((source, user), (source, None)):
             held = self._held.pop(key, None)
             if held is None or now >= held.until:
@@ -82,8 +65,6 @@ class Lockout:
             held.count += 1
             held.until = now + self._lock_time
             self._held[key] = held
-        if len(self._held[source, user].seen) < self._limit:
-            self._held[source, user].seen.add(guess)
         while len(self._held) > self._capacity:
             self._held.popitem(last=False)
 
@@ -95,8 +76,3 @@ class Lockout:
     def _is_over(self, key: tuple[str, str | None], limit: int, now: float) -> bool:
         held = self._held.get(key)
         return held is not None and held.count >= limit and now < held.until
-
-
-def _digest(given: Iterable[str]) -> bytes:
-    text = "\0".join(given).encode("utf-8", "surrogateescape")
-    return hashlib.blake2b(text, digest_size=16).digest()

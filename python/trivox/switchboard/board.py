@@ -194,7 +194,7 @@ class Switchboard:
         if refusal is None:
             return
         if self._door.silent and self._is_stranger(request, refusal):
-            self._endpoint.core.drop_request(request.tx)
+            self._endpoint.core.drop_request(request.tx, now)
             return
         self._endpoint.respond(self._identity.answer(request, refusal), token=0)
 

@@ -160,7 +160,7 @@ class Identity:
             return verdict.user
         if verdict.outcome is DigestOutcome.REFUSED:
             if verdict.user:
-                self.lockout.note_failure(source, verdict.user, values, now)
+                self.lockout.note_failure(source, verdict.user, now)
             return Refusal(403)
         if verdict.outcome is DigestOutcome.MISDIRECTED:
             return Refusal(400)

@@ -121,7 +121,7 @@ impl SipCore {
 
     #[pyo3(signature = (*, refusals_per_second, retry_after, calls_per_second, waiting,
         waiting_seconds, target_delay, overload_seconds, requests_per_source, source_ban, sources,
-        strangers_per_second, overload_control, unacknowledged))]
+        strangers_per_second, overload_control, unacknowledged, kept))]
     fn set_door(
         &self,
         refusals_per_second: u32,
@@ -137,6 +137,7 @@ impl SipCore {
         strangers_per_second: f64,
         overload_control: bool,
         unacknowledged: usize,
+        kept: usize,
     ) {
         self.lock().set_door(DoorSettings {
             refusals_per_second,
@@ -152,6 +153,7 @@ impl SipCore {
             strangers_per_second,
             overload_control,
             unacknowledged,
+            kept,
         });
     }
 

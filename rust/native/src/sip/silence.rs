@@ -11,7 +11,7 @@ impl SipCore {
         self.lock().set_silence(is_on, &known);
     }
 
-    fn drop_request(&self, tx: u64) -> bool {
-        self.lock().drop_request(tx)
+    fn drop_request(&self, tx: u64, now: f64) -> bool {
+        self.lock().drop_request(tx, now)
     }
 }

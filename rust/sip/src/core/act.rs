@@ -115,6 +115,7 @@ impl SipCore {
             Action::Limit => self.arm(id, Slot::Limit, 64.0 * t1, now),
             Action::Linger => self.linger(id, 64.0 * t1, now),
             Action::LingerShort => self.linger(id, self.settings.t4, now),
+            Action::Keep => self.keep(id),
         }
     }
 

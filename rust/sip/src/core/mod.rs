@@ -9,6 +9,7 @@ mod cancel;
 mod client;
 mod door;
 mod fault;
+mod kept;
 mod overload;
 mod proxy;
 mod receive;
@@ -27,7 +28,7 @@ mod types;
 mod unacknowledged;
 mod undelivered;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use door::DoorSettings;
@@ -70,6 +71,8 @@ pub struct SipCore {
     merges: Map<u128, u64>,
     /// Answered INVITEs that made a dialog and whose ACK is not here, in order of their arrival.
     unacknowledged: BTreeSet<u64>,
+    /// Server transactions that are over and kept, by serial of their last timer: the oldest first.
+    kept: BTreeMap<u64, u64>,
     /// Client transactions by flow, for when one is closed.
     by_flow: BTreeSet<(u64, u64)>,
     timers: Timers,
@@ -108,6 +111,7 @@ impl SipCore {
             merges: Map::default(),
             dialogs: Map::default(),
             unacknowledged: BTreeSet::new(),
+            kept: BTreeMap::new(),
             by_flow: BTreeSet::new(),
             timers: Timers::default(),
             output: Vec::new(),
@@ -229,6 +233,7 @@ impl SipCore {
             ("timers", self.transactions.values().map(armed).sum()),
             ("flows", self.flows.len() as u64),
             ("unacknowledged", self.unacknowledged.len() as u64),
+            ("kept", self.kept.len() as u64),
         ];
         all.extend(self.counters.items());
         all.extend(self.door.items());
@@ -317,6 +322,9 @@ impl SipCore {
             Side::Server(server) => {
                 self.servers.remove(&transaction.key);
                 self.unacknowledged.remove(&id);
+                if server.kept != 0 {
+                    self.kept.remove(&server.kept);
+                }
                 if let Some(key) = server.ack_key {
                     self.acks.remove(&key);
                 }

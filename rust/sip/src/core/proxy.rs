@@ -4,7 +4,7 @@ use super::receive::input_of;
 use super::{Forward, SipCore};
 use crate::error::InvalidHeader;
 use crate::message::{Builder, Head, HeaderName, Message, check_sent_by, check_value};
-use crate::transaction::tables::{Machine, State};
+use crate::transaction::tables::{Input, Machine, State};
 use crate::transaction::{Client, Side};
 
 impl SipCore {
@@ -112,16 +112,21 @@ impl SipCore {
             data,
             ..Material::default()
         };
-        self.step(server, input_of(status), now, material, &mut Vec::new())
+        let is_invite = self.transactions[&server].machine == Machine::ServerInvite;
+        let input = if is_invite && status >= 300 {
+            Input::ProxiedFailure
+        } else {
+            input_of(status)
+        };
+        self.step(server, input, now, material, &mut Vec::new())
     }
 
     /// Whether an INVITE has its refusal: a 2xx that comes then passes by its transaction
     /// (RFC 3261 §16.7 step 5).
     fn has_refused(&self, server: u64) -> bool {
-        self.transactions.get(&server).is_some_and(|transaction| {
-            transaction.machine == Machine::ServerInvite
-                && matches!(transaction.state, State::Completed | State::Confirmed)
-        })
+        self.transactions
+            .get(&server)
+            .is_some_and(|transaction| transaction.is_proxied && transaction.state == State::Kept)
     }
 }
 

@@ -24,6 +24,7 @@ impl SipCore {
             return Ok(false);
         };
         let is_invite = transaction.machine == Machine::ServerInvite;
+        let is_proxied = transaction.is_proxied;
         let is_new = request.tag(HeaderName::To).is_empty();
         if !is_invite && ((101..200).contains(&reply.status) || reply.status == 408) {
             return Ok(false);
@@ -41,6 +42,8 @@ impl SipCore {
         };
         let input = if is_invite && self.await_prack(id, reply) {
             Input::Reliable
+        } else if is_invite && is_proxied && reply.status >= 300 {
+            Input::ProxiedFailure
         } else {
             input_of(reply.status)
         };

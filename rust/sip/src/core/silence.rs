@@ -1,11 +1,13 @@
 //! Silent mode: who is not known gets no answer, so that a scan finds nobody here.
 use std::net::IpAddr;
 
+use super::act::Material;
 use super::door::Networks;
 use super::types::Origin;
 use super::{Address, SipCore};
 use crate::message::Message;
 use crate::transaction::Side;
+use crate::transaction::tables::Input;
 
 /// Whom the core itself answers.
 #[derive(Default)]
@@ -25,24 +27,33 @@ impl SipCore {
         };
     }
 
-    /// Let a request go unanswered, as if it had never come; its repetitions are looked at anew.
+    /// Let a request go unanswered, as if it had never come. Over UDP it is kept for 64·T1, in which its
+    /// sender may repeat it (Timers B and F), and its repetitions go unanswered unseen.
     /// False when it is over, or was answered.
-    pub fn drop_request(&mut self, id: u64) -> bool {
+    pub fn drop_request(&mut self, id: u64, now: f64) -> bool {
         let is_open = self.transactions.get(&id).is_some_and(|transaction| {
             matches!(&transaction.side, Side::Server(server) if server.request.is_some())
                 && transaction.last.is_empty()
         });
         if is_open {
-            self.remove(id);
+            self.finish_server(id);
+            self.step(
+                id,
+                Input::Silence,
+                now,
+                Material::default(),
+                &mut Vec::new(),
+            );
             self.counters.silenced += 1;
         }
         is_open
     }
 
-    /// Whether anything was said to a request: who sent it knows then that somebody is here.
+    /// Whether anything was said to a request, or will be: who sent it may know that somebody is here.
     pub(super) fn has_answered(&self, id: u64) -> bool {
         let transaction = self.transactions.get(&id);
-        transaction.is_some_and(|transaction| !transaction.last.is_empty())
+        transaction
+            .is_some_and(|transaction| !transaction.last.is_empty() || transaction.is_proxied)
     }
 
     /// Whether a request of a stranger's stays without the answer that we would give; counts it.

@@ -70,7 +70,7 @@ fn what_follows_an_invite_that_nobody_has_answered_is_not_answered_either() {
         bench.receive(&cancel);
 
         assert_eq!(said(&mut bench).len(), answers);
-        assert!(bench.core.drop_request(id));
+        assert!(bench.core.drop_request(id, 0.0));
     }
 }
 
@@ -95,24 +95,75 @@ fn a_mangled_request_of_a_dialog_that_exists_is_answered() {
     assert!(said(&mut bench)[0].starts_with("SIP/2.0 400"));
 }
 
+fn kept(bench: &Bench) -> (u64, u64) {
+    let all: std::collections::HashMap<_, _> = bench.core.statistics().into_iter().collect();
+    (all["kept"], all["forgotten"])
+}
+
+/// RFC 3261 §17.1.1.2, §17.1.2.2: who hears nothing repeats itself for 64·T1.
 #[test]
-fn a_request_that_is_dropped_leaves_nothing_and_is_looked_at_again() {
+fn copies_of_a_request_that_is_dropped_are_known_for_64_t1_and_stay_silent() {
+    for text in [OPTIONS.to_owned(), OPTIONS.replace("OPTIONS", "INVITE")] {
+        let mut bench = bench("udp", &[]);
+        let first = bench.receive(&text)[0].transaction;
+
+        assert!(bench.core.drop_request(first, 0.0));
+        assert!(!bench.core.drop_request(first, 0.0));
+        for now in [0.5, 1.5, 31.9] {
+            bench.now = now;
+            assert_eq!(bench.core.handle_timeout(now).len(), 0);
+            assert_eq!(bench.receive(&text).len(), 0);
+        }
+        assert_eq!((silenced(&bench), kept(&bench)), (1, (1, 0)));
+        bench.now = 32.0;
+        bench.core.handle_timeout(32.0);
+
+        assert_eq!(kept(&bench), (0, 0));
+        assert_eq!(bench.receive(&text).len(), 1, "a new request");
+        assert_eq!(said(&mut bench), [""; 0]);
+    }
+}
+
+#[test]
+fn over_a_stream_nothing_is_repeated_and_what_is_dropped_leaves_nothing() {
+    for text in [OPTIONS.to_owned(), OPTIONS.replace("OPTIONS", "INVITE")] {
+        let mut bench = bench("tcp", &[]);
+        let id = bench.receive(&text)[0].transaction;
+
+        assert!(bench.core.drop_request(id, 0.0));
+
+        assert_eq!(kept(&bench), (0, 0));
+        assert_eq!(
+            (bench.core.transactions.len(), bench.core.servers.len()),
+            (0, 0)
+        );
+        assert_eq!(bench.core.next_deadline(), None);
+        assert_eq!(said(&mut bench), [""; 0]);
+    }
+}
+
+#[test]
+fn beyond_the_bound_the_one_kept_longest_is_forgotten() {
     let mut bench = bench("udp", &[]);
-    let first = bench.receive(OPTIONS)[0].transaction;
+    bench.core.set_door(DoorSettings {
+        kept: 2,
+        ..DoorSettings::default()
+    });
+    let texts: Vec<_> = ["x", "y", "z"]
+        .map(|branch| OPTIONS.replace("z9hG4bKa", &format!("z9hG4bK{branch}")))
+        .into();
+    let ids: Vec<_> = texts
+        .iter()
+        .map(|text| bench.receive(text)[0].transaction)
+        .collect();
 
-    assert!(bench.core.drop_request(first));
-    assert!(!bench.core.drop_request(first));
-    let again = bench.receive(OPTIONS);
+    for id in [ids[1], ids[0], ids[2]] {
+        bench.core.drop_request(id, 0.0);
+    }
 
-    assert_eq!(again.len(), 1);
-    assert!(bench.core.drop_request(again[0].transaction));
-    assert_eq!(
-        (bench.core.transactions.len(), bench.core.servers.len()),
-        (0, 0)
-    );
-    assert_eq!(bench.core.handle_timeout(1000.0).len(), 0);
-    assert_eq!(said(&mut bench), [""; 0]);
-    assert_eq!(silenced(&bench), 2);
+    assert_eq!(kept(&bench), (2, 1));
+    let seen: Vec<_> = texts.iter().map(|text| bench.receive(text).len()).collect();
+    assert_eq!(seen, [0, 1, 0]);
 }
 
 #[test]
@@ -132,7 +183,7 @@ fn what_was_answered_is_not_dropped_any_more() {
         .respond(id, &reply, 0.0)
         .expect("it can be written");
 
-    assert!(!bench.core.drop_request(id));
+    assert!(!bench.core.drop_request(id, 0.0));
     bench.receive(OPTIONS);
 
     assert_eq!(said(&mut bench).len(), 2);

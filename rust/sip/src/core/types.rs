@@ -223,10 +223,11 @@ pub struct Counters {
     pub(crate) throttled: u64,
     pub(crate) given_up: u64,
     pub(crate) silenced: u64,
+    pub(crate) forgotten: u64,
 }
 
 impl Counters {
-    pub(crate) fn items(&self) -> [(&'static str, u64); 11] {
+    pub(crate) fn items(&self) -> [(&'static str, u64); 12] {
         [
             ("received", self.received),
             ("sent", self.sent),
@@ -239,6 +240,7 @@ impl Counters {
             ("throttled", self.throttled),
             ("given_up", self.given_up),
             ("silenced", self.silenced),
+            ("forgotten", self.forgotten),
         ]
     }
 }

@@ -52,6 +52,8 @@ pub(crate) struct Server {
     pub(crate) prack: Option<AwaitedPrack>,
     /// Dialog made by a provisional response and not yet confirmed.
     pub(crate) early: Option<u128>,
+    /// Its place among those that are kept; 0 for none.
+    pub(crate) kept: u64,
 }
 
 /// A message and where it goes.

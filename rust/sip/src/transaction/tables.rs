@@ -22,6 +22,9 @@ pub(crate) enum State {
     Confirmed,
     /// An INVITE of ours that its user waits for no longer; its answer may still be on the way.
     GivenUp,
+    /// A server's that is over and remembered: refused by a proxy, whose branches may yet succeed, or
+    /// never answered, so that copies of it hear nothing either.
+    Kept,
     Terminated,
 }
 
@@ -33,6 +36,10 @@ pub(crate) enum Input {
     Reliable,
     Success,
     Failure,
+    /// A proxy's final response to an INVITE that is not 2xx.
+    ProxiedFailure,
+    /// The user gives no answer, ever.
+    Silence,
     /// The PRACK that a reliable response waits for.
     Prack,
     /// The request again.
@@ -80,6 +87,8 @@ pub(crate) enum Action {
     Linger,
     /// T4, over at once on reliable transports: Timers I, K.
     LingerShort,
+    /// Count it among those that are kept, unless it is over.
+    Keep,
 }
 
 pub(crate) type Step = Option<(State, &'static [Action])>;
@@ -140,7 +149,8 @@ fn client_invite(state: State, input: Input) -> Step {
         | (State::Accepted, Input::Provisional | Input::Failure | Input::Repeat)
         | (State::Completed, Input::Provisional | Input::Repeat)
         | (_, Input::Request | Input::Ack | Input::Reliable | Input::Prack)
-        | (State::Reliable | State::Confirmed | State::Terminated, _) => None,
+        | (_, Input::ProxiedFailure | Input::Silence)
+        | (State::Reliable | State::Confirmed | State::Kept | State::Terminated, _) => None,
     }
 }
 
@@ -164,11 +174,13 @@ fn client_non_invite(state: State, input: Input) -> Step {
             Input::Provisional | Input::Success | Input::Failure | Input::Repeat,
         )
         | (_, Input::Request | Input::Ack | Input::Reliable | Input::Prack)
+        | (_, Input::ProxiedFailure | Input::Silence)
         | (
             State::Reliable
             | State::Accepted
             | State::Confirmed
             | State::GivenUp
+            | State::Kept
             | State::Terminated,
             _,
         ) => None,
@@ -176,6 +188,10 @@ fn client_non_invite(state: State, input: Input) -> Step {
 }
 
 /// RFC 3261 §17.2.1 fig. 7, amended by RFC 6026 §7.1; it starts in Proceeding.
+///
+/// DEVIATION: what a proxy has refused is not forgotten with Timer I, over streams at once. Each 2xx that
+/// comes after is to be forwarded (RFC 3261 §16.7 step 5), and RFC 6026 §7.3 leaves no other way than the
+/// transaction: so it is kept as long as its branches are.
 fn server_invite(state: State, input: Input) -> Step {
     use Action::*;
     match (state, input) {
@@ -199,15 +215,23 @@ fn server_invite(state: State, input: Input) -> Step {
         (State::Proceeding | State::Reliable, Input::Failure) => {
             go(State::Completed, &[StopRepeat, Send, StartRepeat, Limit])
         }
+        (State::Proceeding | State::Reliable, Input::ProxiedFailure) => {
+            go(State::Kept, &[StopRepeat, Send, StartRepeat, Limit, Keep])
+        }
+        (State::Proceeding, Input::Silence) => go(State::Kept, &[StopRepeat, Linger, Keep]),
+        (State::Kept, Input::Request) => go(State::Kept, &[Resend]),
+        (State::Kept, Input::Ack) => go(State::Kept, &[StopRepeat, Release]),
         (State::Accepted, Input::Success) => go(State::Accepted, &[Send]),
         (State::Accepted, Input::Ack) => go(State::Accepted, &[StopRepeat, ReportAck, Release]),
         (State::Accepted, Input::Limit) => go(State::Terminated, &[ReportUnacknowledged]),
         (State::Completed, Input::Request) => go(State::Completed, &[Resend]),
         (State::Completed, Input::Ack) => go(State::Confirmed, &[StopRepeat, LingerShort, Release]),
-        (State::Accepted | State::Completed, Input::Repeat) => {
+        (State::Accepted | State::Completed | State::Kept, Input::Repeat) => {
             go(state, &[Resend, RepeatDoubledToT2])
         }
-        (State::Completed | State::Confirmed, Input::Limit) => go(State::Terminated, &[]),
+        (State::Completed | State::Confirmed | State::Kept, Input::Limit) => {
+            go(State::Terminated, &[])
+        }
         (State::Proceeding, Input::Ack | Input::Limit | Input::Prack)
         // One after the other (RFC 3262 §3).
         | (State::Reliable, Input::Provisional | Input::Reliable | Input::Ack)
@@ -225,6 +249,14 @@ fn server_invite(state: State, input: Input) -> Step {
             | Input::Success
             | Input::Failure,
         )
+        | (
+            State::Kept,
+            Input::Provisional | Input::Reliable | Input::Prack | Input::Success | Input::Failure,
+        )
+        | (
+            State::Reliable | State::Accepted | State::Completed | State::Confirmed | State::Kept,
+            Input::ProxiedFailure | Input::Silence,
+        )
         | (State::Trying | State::GivenUp | State::Terminated, _) => None,
     }
 }
@@ -240,17 +272,19 @@ fn server_non_invite(state: State, input: Input) -> Step {
         (State::Trying | State::Proceeding, Input::Success | Input::Failure) => {
             go(State::Completed, &[StopRepeat, Send, Linger])
         }
+        (State::Trying, Input::Silence) => go(State::Kept, &[StopRepeat, Linger, Keep]),
         (State::Proceeding | State::Completed, Input::Request) => go(state, &[Resend]),
-        (State::Trying | State::Proceeding | State::Completed, Input::Limit) => {
+        (State::Trying | State::Proceeding | State::Completed | State::Kept, Input::Limit) => {
             go(State::Terminated, &[])
         }
-        (State::Trying, Input::Request)
+        (State::Trying | State::Kept, Input::Request)
         | (State::Proceeding, Input::Repeat)
         | (
-            State::Completed,
+            State::Completed | State::Kept,
             Input::Provisional | Input::Success | Input::Failure | Input::Repeat,
         )
-        | (_, Input::Ack | Input::Reliable | Input::Prack)
+        | (State::Proceeding | State::Completed | State::Kept, Input::Silence)
+        | (_, Input::Ack | Input::Reliable | Input::Prack | Input::ProxiedFailure)
         | (
             State::Reliable
             | State::Accepted
@@ -272,7 +306,7 @@ mod tests {
         Machine::ServerInvite,
         Machine::ServerNonInvite,
     ];
-    const STATES: [State; 8] = [
+    const STATES: [State; 9] = [
         State::Trying,
         State::Proceeding,
         State::Reliable,
@@ -280,14 +314,17 @@ mod tests {
         State::Completed,
         State::Confirmed,
         State::GivenUp,
+        State::Kept,
         State::Terminated,
     ];
-    const INPUTS: [Input; 9] = [
+    const INPUTS: [Input; 11] = [
         Input::Provisional,
         Input::Reliable,
         Input::Prack,
         Input::Success,
         Input::Failure,
+        Input::ProxiedFailure,
+        Input::Silence,
         Input::Request,
         Input::Ack,
         Input::Repeat,
@@ -317,8 +354,8 @@ mod tests {
     fn whoever_waits_after_a_final_response_has_a_limit() {
         for (machine, state, _, next, actions) in rows() {
             let is_final = |s| {
-                use State::{Accepted, Completed, Confirmed, GivenUp};
-                matches!(s, Completed | Accepted | Confirmed | GivenUp)
+                use State::{Accepted, Completed, Confirmed, GivenUp, Kept};
+                matches!(s, Completed | Accepted | Confirmed | GivenUp | Kept)
             };
             if is_final(next) && state != next {
                 let limits = [Action::Limit, Action::Linger, Action::LingerShort];

@@ -88,6 +88,11 @@ impl Door {
         self.settings.unacknowledged
     }
 
+    /// How many server transactions that are over may be kept.
+    pub(super) fn most_kept(&self) -> usize {
+        self.settings.kept
+    }
+
     /// Whether nothing is to be asked of a new request but whether the turn has room for it.
     fn is_wide_open(&self, source: Origin<'_>) -> bool {
         let settings = &self.settings;

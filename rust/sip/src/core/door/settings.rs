@@ -30,6 +30,8 @@ pub struct DoorSettings {
     pub overload_control: bool,
     /// Answered calls that may wait for their ACK; beyond, the oldest is given up.
     pub unacknowledged: usize,
+    /// Server transactions that are over and kept for 64·T1; beyond, the oldest is forgotten.
+    pub kept: usize,
 }
 
 impl Default for DoorSettings {
@@ -48,6 +50,7 @@ impl Default for DoorSettings {
             strangers_per_second: f64::INFINITY,
             overload_control: true,
             unacknowledged: 2000,
+            kept: 10_000,
         }
     }
 }
