@@ -11,6 +11,7 @@ from trivox.call.messages import SipResponse
 from trivox.errors import InvalidArgumentsError, ParseError
 from trivox.errors.checks import checked_iterable
 from trivox.sip.cpim import CPIM_TYPE, CpimMessage
+from trivox.sip.header_values import without_parameters
 from trivox.sip.imdn import IMDN_TYPE, KINDS, WISHES, Disposition, is_asked_for, wishes_untrusted
 
 if TYPE_CHECKING:
@@ -48,11 +49,11 @@ class ReadMessage:
 def read_message_untrusted(message: Message) -> ReadMessage:
     """Read a MESSAGE; one whose envelope cannot be read is taken as it stands."""
     content_type = message.header("Content-Type") or _PLAIN
-    if _kind(content_type) != CPIM_TYPE:
+    if without_parameters(content_type) != CPIM_TYPE:
         return ReadMessage(message.body, content_type)
     try:
         envelope = CpimMessage.parse_untrusted(message.body)
-        is_told = _kind(envelope.content_type) == IMDN_TYPE
+        is_told = without_parameters(envelope.content_type) == IMDN_TYPE
         told = Disposition.parse_untrusted(envelope.body) if is_told else None
     except ParseError:
         return ReadMessage(message.body, content_type)
@@ -145,7 +146,3 @@ def telling_envelope(
         disposition="notification",
         body=told.to_body(),
     ).to_body()
-
-
-def _kind(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()

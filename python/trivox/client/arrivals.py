@@ -20,6 +20,7 @@ from trivox.errors import ConnectionNetworkError
 from trivox.net.target import SECURE, is_sips
 from trivox.sip.bodies import SDP, description_of
 from trivox.sip.capabilities import ALLOW, SUPPORTED
+from trivox.sip.header_values import without_parameters
 from trivox.sip.reliable import takes_reliable
 from trivox.sip.session_timer import refusal_of as interval_refusal
 
@@ -259,8 +260,7 @@ class Arrivals:
 
 
 def _accepts_sdp(value: str) -> bool:
-    kind = value.partition(";")[0].strip().lower()
-    return kind in (SDP, "application/*", "*/*")
+    return without_parameters(value) in (SDP, "application/*", "*/*")
 
 
 def _against_settings(request: Message, settings: CallSettings) -> tuple[int, str, Headers] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from trivox.sip.header_values import without_parameters
+
 if TYPE_CHECKING:
     from trivox._native import Message
 
@@ -24,7 +26,7 @@ def is_description(body: bytes, content_type: str) -> bool:
     """Whether a body is a session description: SDP, or of no stated type (RFC 3261 §7.4.1)."""
     if not body:
         return False
-    return content_type == SDP or _media_type(content_type) in ("", SDP)
+    return content_type == SDP or without_parameters(content_type) in ("", SDP)
 
 
 def description_of(message: Message) -> bytes:
@@ -60,7 +62,7 @@ def description_untrusted(body: bytes, content_type: str) -> bytes:
 def _parts(body: bytes, content_type: str) -> list[tuple[str, bytes]]:
     """Return type and content of each part that may be of use; none of what is no multipart."""
     found = _BOUNDARY.search(content_type)
-    if found is None or not _media_type(content_type).startswith("multipart/"):
+    if found is None or not without_parameters(content_type).startswith("multipart/"):
         return []
     boundary = (found[1] or found[2]).encode("utf-8", "surrogateescape")
     parts = []
@@ -70,7 +72,7 @@ def _parts(body: bytes, content_type: str) -> list[tuple[str, bytes]]:
         rest_of_line, _, rest = piece.partition(b"\r\n")
         head, _, content = (b"\r\n" + rest).partition(b"\r\n\r\n")
         fields = _fields(head)
-        is_of_session = _media_type(fields.get("content-disposition", "")) in ("", "session")
+        is_of_session = without_parameters(fields.get("content-disposition", "")) in ("", "session")
         is_plain = fields.get("content-transfer-encoding", "").lower() in _PLAIN
         if not rest_of_line.strip(b" \t") and is_of_session and is_plain:
             parts.append((fields.get("content-type") or "text/plain", content))
@@ -84,7 +86,3 @@ def _fields(head: bytes) -> dict[str, str]:
         name, _, value = line.decode("utf-8", "surrogateescape").partition(":")
         fields[name.strip().lower()] = value.strip()
     return fields
-
-
-def _media_type(value: str) -> str:
-    return value.partition(";")[0].strip().lower()

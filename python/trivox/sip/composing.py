@@ -7,6 +7,7 @@ from typing import Final, Self, final
 from xml.sax.saxutils import escape
 
 from trivox.errors import ParseError
+from trivox.sip.header_values import without_parameters
 from trivox.sip.xml_body import parse_xml_untrusted
 
 COMPOSING_TYPE: Final = "application/im-iscomposing+xml"
@@ -65,7 +66,7 @@ class IsComposing:
 
 def composing_untrusted(content_type: str, body: bytes) -> IsComposing | None:
     """Return what a message says about composing; None for any other message."""
-    if content_type.partition(";")[0].strip().lower() != COMPOSING_TYPE:
+    if without_parameters(content_type) != COMPOSING_TYPE:
         return None
     try:
         return IsComposing.parse_untrusted(body)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, final
 from trivox.errors import ParseError
 from trivox.sip.conference_info import CONFERENCE, CONFERENCE_TYPE, ConferenceInfo
 from trivox.sip.dialog_info import DIALOG, DIALOG_TYPE, DialogInfo
+from trivox.sip.header_values import without_parameters
 from trivox.sip.message_summary import MESSAGE_SUMMARY, MESSAGE_SUMMARY_TYPE, MessageSummary
 from trivox.sip.refer import SIPFRAG, read_sipfrag_untrusted
 from trivox.sip.reg_info import REG, REG_TYPE, RegInfo
@@ -64,7 +65,7 @@ _READERS: Final[Mapping[str, Callable[[bytes], EventValue]]] = {
 
 def value_untrusted(content_type: str, body: bytes) -> EventValue | None:
     """Return what a body says; None when it is empty, of another type, or cannot be read."""
-    reader = _READERS.get(content_type.partition(";")[0].strip().lower())
+    reader = _READERS.get(without_parameters(content_type))
     if reader is None or not body:
         return None
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Self, final
 from xml.sax.saxutils import escape
 
 from trivox.errors import ParseError
+from trivox.sip.header_values import without_parameters
 from trivox.sip.xml_body import parse_xml_untrusted
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Disposition:
 
 def wishes_untrusted(text: str) -> frozenset[str]:
     """Return what a Disposition-Notification asks for; words we do not know are passed over."""
-    words = (word.partition(";")[0].strip().lower() for word in text.split(","))
+    words = (without_parameters(word) for word in text.split(","))
     return frozenset(word for word in words if word in WISHES)
 
 

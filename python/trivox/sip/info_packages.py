@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from trivox.sip.header_values import without_parameters
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -25,7 +27,5 @@ FRAGMENT_HEADERS: Final[Headers] = (
 
 def packages_untrusted(values: Iterable[str]) -> frozenset[str]:
     """Return the names in Recv-Info or Info-Package lines, in lower case."""
-    parts = (
-        part.partition(";")[0].strip().lower() for value in values for part in value.split(",")
-    )
+    parts = (without_parameters(part) for value in values for part in value.split(","))
     return frozenset(part for part in parts if part)

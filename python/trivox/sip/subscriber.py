@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from trivox import _native
 from trivox.sip.event_headers import StateHeader, read_event_untrusted, read_state_untrusted
+from trivox.sip.header_values import without_parameters
 from trivox.sip.outputs import Forget, Remember, SendRequest, SendResponse
 from trivox.sip.subscription import SubscriptionChanged, SubscriptionUsage, Wish
 from trivox.sip.subscription_table import SubscriptionState
@@ -133,7 +134,7 @@ class Subscriber:
             return 489, "Bad Event"
         if event != self._wish.event:
             return 481, "Call/Transaction Does Not Exist"
-        kind = (notify.header("Content-Type") or "").partition(";")[0].strip().lower()
+        kind = without_parameters(notify.header("Content-Type") or "")
         if notify.body and self._wish.accept and kind not in self._wish.accept:
             return 415, "Unsupported Media Type"
         return None
