@@ -161,6 +161,7 @@ async def test_a_recording_is_finalised_by_leaving_it_or_the_conference(
             await second.__aenter__()
             await trio.sleep(1)
         await second.__aexit__(None, None, None)
+        assert second.seconds == pytest.approx(1, abs=0.05)
 
         with wave.open(str(tmp_path / "second.wav")) as file:
             assert file.getnframes() == pytest.approx(16_000, abs=800)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Final, Literal, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, final
 
 import trio
 
@@ -187,10 +187,8 @@ class Conference:
                     pending.finish(text)
                 if self._is_over and not self._recordings:
                     self._detach()
-            case EngineEventKind.RECORDING_FAILED:
-                self._note_failure(int(number), text)
-            case EngineEventKind.RECORDING_BEHIND:
-                self._note_behind(int(number), int(text))
+            case EngineEventKind.RECORDING_FAILED | EngineEventKind.RECORDING_BEHIND:
+                self._tell_recording(kind, int(number), text)
             case EngineEventKind.FAILED:
                 self._end(text)
 
@@ -238,40 +236,29 @@ class Conference:
             assign(self.active_speaker, value=member)
             self._emit(ActiveSpeakerChanged, member=member)
 
-    def _note_failure(self, recording: int, error: str) -> None:
-        pending = self._recordings.get(recording)
-        if pending is None:
+    def _tell_recording(self, kind: int, number: int, text: str) -> None:
+        """Take what a full or a slow disk has done to a recording."""
+        recording = self._recordings.get(number)
+        if recording is None:
             return
-        pending.error = error
-        if self._emitter.wants(ConferenceRecordingFailed):
-            at, path = trio.current_time(), pending.path
-            self._emitter.emit(
-                ConferenceRecordingFailed(at=at, conference=self, path=path, error=error)
-            )
-
-    def _note_behind(self, recording: int, lost: int) -> None:
-        pending = self._recordings.get(recording)
-        if pending is None:
-            return
-        pending.lost_blocks = lost
-        if self._emitter.wants(ConferenceRecordingBehind):
-            at, path = trio.current_time(), pending.path
-            self._emitter.emit(
-                ConferenceRecordingBehind(at=at, conference=self, path=path, lost_blocks=lost)
-            )
+        path = recording.path
+        if kind == EngineEventKind.RECORDING_FAILED:
+            recording.error = text
+            self._emit(ConferenceRecordingFailed, path=path, error=text)
+        else:
+            recording.lost_blocks = lost = int(text)
+            self._emit(ConferenceRecordingBehind, path=path, lost_blocks=lost)
 
     def _tell_members(self) -> None:
         assign(self.members, value=frozenset(self._members.values()))
 
     def _emit(
         self,
-        kind: type[MemberJoined | MemberLeft | ActiveSpeakerChanged],
-        *,
-        member: ConferenceMember | None,
+        kind: type[ConferenceEvent],
+        **payload: Any,  # noqa: ANN401 (the fields of that class)
     ) -> None:
         if self._emitter.wants(kind):
-            at = trio.current_time()
-            self._emitter.emit(kind(at=at, conference=self, member=member))  # type: ignore[arg-type]  # None for the speaker alone
+            self._emitter.emit(kind(at=trio.current_time(), conference=self, **payload))
 
     def _end(self, error: str) -> None:
         if self._room is None or self._is_over:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
-from trivox.call.recording import DISK_LIMIT, Recording
+from trivox.call.recording import Recording
+from trivox.call.recording_file import DISK_LIMIT
 from trivox.media.port import AudioPort
 from trivox.media.sinks import FileSink
 
