@@ -63,6 +63,10 @@ class DoorLimits:
     identity_calls: int | None = None
     """Calls at once of one identity: the user whose password was proved, who a trusted peer vouches
     for (P-Asserted-Identity), or the name in a certificate; more are answered 480. None: no limit."""
+    identity_call_time: float = 14_400.0
+    """Seconds after which a switchboard counts a call no longer whose end it has not seen: after the
+    last 2xx to an INVITE or UPDATE in it, or earlier, as its session timer says; 0: it counts only
+    calls that ring. A client knows when its calls end."""
     identity_calls_per_second: float | None = None
     """New calls a second of one identity; more are answered 480. None: no limit."""
     identities: int = 10_000

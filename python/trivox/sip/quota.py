@@ -39,6 +39,8 @@ class Quota:
         retry_after: int = 5,
     ) -> None:
         self.is_on: Final = per_second is not None or at_once is not None
+        self.counts_live: Final = at_once is not None
+        """Whether it matters when a call ends."""
         self._per_second = per_second
         self._at_once = at_once
         self._capacity = max(capacity, 1)

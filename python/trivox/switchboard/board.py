@@ -80,8 +80,8 @@ class Switchboard:
     a call follow the connections its INVITE came and went by. Here it ends, and Kamailio or its
     like begins: state is in memory and lost with the process, there is no `sips`, no DNS routing to
     other domains, no trunk, no relay of media, no voicemail or groups, no third-party registration,
-    no storage of users, no cluster. It does not know when calls end: of `DoorLimits.identity_calls`
-    it counts those that a user has ringing.
+    no storage of users, no cluster. It stays in the path of every call, and so knows when one ends that
+    `DoorLimits.identity_calls` counts; `DoorLimits.identity_call_time` is for those that end unseen.
 
     Made by `open_switchboard`.
     """
@@ -104,7 +104,13 @@ class Switchboard:
         self._registrar = Registrar(endpoint, identity, self._location, gruus)
         targets = Targets(endpoint, identity, self._location, gruus)
         self._proxy = Proxy(
-            endpoint, identity, targets, timer_c=timer_c, guests=guests, quota=self._quota
+            endpoint,
+            identity,
+            targets,
+            timer_c=timer_c,
+            guests=guests,
+            quota=self._quota,
+            call_time=door.identity_call_time,
         )
         self._timer = trio.CancelScope()
 

@@ -6,7 +6,7 @@ import heapq
 import itertools
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, final
 
 from trivox._native import Uri
@@ -15,6 +15,7 @@ from trivox.net.route import host_port
 from trivox.sip.outputs import Headers, SendCancel, SendResponse
 from trivox.switchboard.flow_token import FlowTokens, Hop
 from trivox.switchboard.identity import Refusal, Request, address_of_untrusted, unsupported
+from trivox.switchboard.live_calls import LiveCalls
 from trivox.switchboard.response_context import (
     Answer,
     CancelBranch,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from trivox.net.endpoint import Endpoint
     from trivox.sip.quota import Quota
     from trivox.switchboard.identity import Identity
+    from trivox.switchboard.live_calls import Dialog
     from trivox.switchboard.targets import Target, Targets
 
 _DIALOG_METHODS: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
@@ -52,6 +54,14 @@ class _Transaction:
     cancel_headers: Headers = ()
     """Reason of the caller's CANCEL, told to the branches (RFC 3326)."""
     is_retired: bool = False
+    user: str = ""
+    """Who is calling; "" for nobody whose calls count, and for what is no new call."""
+    hops: dict[int, Hop] = field(default_factory=dict)
+    """Of a new call: how each branch is reached."""
+    callees: set[str] = field(default_factory=set)
+    """Tags of those who have taken it."""
+    dialog: Dialog | None = None
+    """Of a request in a call that counts."""
 
 
 @final
@@ -67,9 +77,14 @@ class Proxy:
         timer_c: float,
         guests: bool,
         quota: Quota,
+        call_time: float,
     ) -> None:
-        """Take the parts; an INVITE may ring `timer_c` seconds (§16.6 step 11)."""
+        """Take the parts; an INVITE may ring `timer_c` seconds (§16.6 step 11).
+
+        A call counts for its user until it ends, or nothing was seen of it for `call_time` seconds.
+        """
         self._quota = quota
+        self._calls = LiveCalls(quota, call_time)
         self._endpoint = endpoint
         self._identity = identity
         self._targets = targets
@@ -112,8 +127,8 @@ class Proxy:
             return targets
         rest = routes.rest if is_inside else ()
         refusal = self._fork(request, key, targets, rest, hops - 1)
-        if refusal is None and message.method == "INVITE":
-            self._quota.enter(request.tx, user)
+        if refusal is None and self._quota.counts_live:
+            self._note_call(request, user, routes.hop if is_inside else None)
         return refusal
 
     def handle_ack(self, message: Message, now: float) -> None:
@@ -131,6 +146,7 @@ class Proxy:
         transaction = self._by_branch.get(tx)
         if transaction is not None:
             outputs = transaction.responses.handle_response(tx, message, now)
+            self._note_answer(transaction, tx, message, now)
             self._perform(transaction, outputs, now)
 
     def handle_failure(self, tx: int, now: float, *, is_unreachable: bool) -> None:
@@ -138,6 +154,8 @@ class Proxy:
         transaction = self._by_branch.get(tx)
         if transaction is not None:
             outputs = transaction.responses.handle_failure(tx, now, is_unreachable=is_unreachable)
+            if transaction.dialog is not None and transaction.request.message.method == "BYE":
+                self._calls.take_silence(transaction.dialog)
             self._perform(transaction, outputs, now)
 
     def handle_cancel(self, server: int, message: Message | None, now: float) -> None:
@@ -157,11 +175,38 @@ class Proxy:
                 self._perform(transaction, transaction.responses.handle_timer(tx, now), now)
         while self._forget and self._forget[0][0] <= now:
             self._remove(heapq.heappop(self._forget)[1])
+        self._calls.handle_timeout(now)
 
     def next_deadline(self) -> float | None:
         """Return when `handle_timeout` is to be called."""
         heads = [heap[0][0] for heap in (self._wake, self._forget) if heap]
-        return min(heads, default=None)
+        end = self._calls.next_deadline()
+        return min(heads if end is None else [*heads, end], default=None)
+
+    # Counting calls.
+
+    def _note_call(self, request: Request, user: str, hop: Hop | None) -> None:
+        """Count a call that was forwarded, or find the one that a request is in."""
+        transaction = self._by_server[request.tx]
+        if hop is not None:
+            transaction.dialog = self._calls.find(request.message, hop)
+        elif request.message.method == "INVITE":
+            transaction.user = user
+            self._calls.begin(request.tx, user)
+
+    def _note_answer(
+        self, transaction: _Transaction, tx: int, message: Message, now: float
+    ) -> None:
+        """Let a call count from its first 2xx on until it ends."""
+        if transaction.dialog is not None and message.status >= 200:
+            self._calls.take_answer(transaction.dialog, message, now)
+        if not transaction.user or not 200 <= message.status < 300:
+            return
+        request, callee = transaction.request, message.to_tag
+        if callee not in transaction.callees:
+            transaction.callees.add(callee)
+            hops = Hop(request.flow, request.source), transaction.hops[tx]
+            self._calls.answered(request.tx, transaction.user, message, hops, now)
 
     # Judging (§16.3).
 
@@ -230,6 +275,7 @@ class Proxy:
             )
             if tx:
                 transaction.responses.add(tx)
+                transaction.hops[tx] = Hop(target.flow.id, target.destination)
                 self._by_branch[tx] = transaction
         if not transaction.responses.branches:
             return Refusal(400)
@@ -301,7 +347,7 @@ class Proxy:
     def _retire(self, transaction: _Transaction, now: float) -> None:
         """Keep a finished INVITE for its repeated 2xx; drop anything else at once."""
         transaction.is_retired = True
-        self._quota.leave(transaction.request.tx)
+        self._calls.retire(transaction.request.tx)
         self._live[transaction.key] -= 1
         if not self._live[transaction.key]:
             del self._live[transaction.key]
