@@ -177,7 +177,8 @@ class LiveCalls:
             del self._dialogs[tags]
 
     def _leave_if_over(self, call: _Call) -> None:
-        if not call.is_ringing and not call.dialogs and self._calls.pop(call.server, None):
+        if not call.is_ringing and not call.dialogs and call.server in self._calls:
+            del self._calls[call.server]
             self._quota.leave(call.server)
 
 
