@@ -14,12 +14,10 @@ from trivox.media.engine import EngineEventKind
 from trivox.media.frames import AudioFrame
 from trivox.media.native_engine import AudioFeed, AudioShare, file_seconds
 from trivox.media.sources import SAMPLE_BYTES
+from trivox.testing.fake_core import FakeCore
 from trivox.testing.fake_session import check_audio, find
 
 if TYPE_CHECKING:
-    import itertools
-    from collections.abc import Callable
-
     from trivox.media.engine_audio import AudioPart
     from trivox.testing.fake_session import FakeSession
 
@@ -59,22 +57,13 @@ class FakeShare:
     playbacks: list[int] = field(default_factory=list)
 
 
-class FakeAudio:
+class FakeAudio(FakeCore):
     """The part of a FakeEngine that is about samples."""
 
-    _now: float
-    _numbers: itertools.count[int]
-    _sessions: dict[int, FakeSession]
     _ports: dict[int, FakePort]
     _taps: list[tuple[FakeSession, AudioFeed]]
     _shares: list[FakeShare]
 
-    @abstractmethod
-    def _session(self, number: int) -> FakeSession: ...
-    @abstractmethod
-    def _emit(
-        self, session: int, kind: EngineEventKind, number: float = 0.0, text: str = ""
-    ) -> None: ...
     @abstractmethod
     def _plays(self, playback: int) -> bool: ...
     @abstractmethod
@@ -84,9 +73,6 @@ class FakeAudio:
     @abstractmethod
     def stop_playback(self, session: int, playback: int) -> float:
         """Stop a playback."""
-
-    @abstractmethod
-    def _at(self, moment: float, action: Callable[[], None]) -> None: ...
 
     def open_audio(
         self, session: int, rate_hz: int, frame_ms: int, batch: int, ahead: float = 0.2

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from trivox.errors import InvalidArgumentsError
+from trivox.testing.fake_core import FakeCore
 from trivox.testing.fake_video import direction_of
 
 if TYPE_CHECKING:
-    from trivox.testing.fake_session import FakeSession
     from trivox.testing.fake_video import FakeVideoOf
 
 _PCMU: Final = ("audio", "PCMU", 8_000, 1)
@@ -19,13 +18,10 @@ _COMPLEXITIES: Final = range(11)
 _RATES_HZ: Final = range(8_000, 48_001)
 
 
-class FakeCodecs:
+class FakeCodecs(FakeCore):
     """The part of `FakeEngine` that takes codec settings."""
 
     _videos: dict[int, FakeVideoOf]
-
-    @abstractmethod
-    def _session(self, number: int) -> FakeSession: ...
 
     def set_codec_options(
         self,

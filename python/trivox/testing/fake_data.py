@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
+from trivox.testing.fake_core import FakeCore
 from trivox.testing.fake_session import find
 
 if TYPE_CHECKING:
-    import itertools
-
     from trivox.media.engine_data import ChannelFacts
     from trivox.testing.fake_session import FakeSession
 
@@ -44,19 +42,10 @@ class FakeDataOf:
     channels: dict[int, FakeChannel] = field(default_factory=dict)
 
 
-class FakeData:
+class FakeData(FakeCore):
     """The part of a FakeEngine that is about data channels; what is sent has arrived."""
 
-    _sessions: dict[int, FakeSession]
-    _numbers: itertools.count[int]
     _datas: dict[int, FakeDataOf]
-
-    @abstractmethod
-    def _session(self, number: int) -> FakeSession: ...
-    @abstractmethod
-    def _emit(
-        self, session: int, kind: EngineEventKind, number: float = 0.0, text: str = ""
-    ) -> None: ...
 
     def accept_channels(self, session: int, accepts: bool) -> None:  # noqa: FBT001 - the engine's
         """Take channels of the far end, or no longer."""

@@ -6,8 +6,6 @@ their session descriptions, so tones, frames and ends arrive at the far session.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
@@ -26,9 +24,7 @@ from trivox.testing.fake_session import (
     FakeSession,
     check_direction,
     check_opening,
-    check_tones,
     describe,
-    find,
     media_port,
     meet,
     write_silence,
@@ -40,9 +36,8 @@ from trivox.testing.fake_trickle import FakeTrickle, ufrag_in
 from trivox.testing.fake_video import FakeVideo, FakeVideoOf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from trivox.media.engine import EngineEvent
     from trivox.media.statistics import KnownReport
 
 _FIRST_PORT: Final = 20_000
@@ -63,10 +58,8 @@ class FakeEngine(
     """A `SteppedEngine` whose sessions connect `set_up` seconds after offer and answer are known."""
 
     def __init__(self, *, now: float = 0.0, set_up: float = 0.0) -> None:
-        self._now = now
+        super().__init__(now)
         self._set_up = set_up
-        self._numbers = itertools.count(1)
-        self._sessions: dict[int, FakeSession] = {}
         self._player = FakePlayer(now=lambda: self._now, at=self._at, emit=self._emit)
         self._ports: dict[int, FakePort] = {}
         self._videos: dict[int, FakeVideoOf] = {}
@@ -76,9 +69,6 @@ class FakeEngine(
         self._rtp_taps: dict[int, FakeTap] = {}
         self._sendings: dict[int, int] = {}
         self._bridges, self._rooms = {}, {}
-        self._events: list[EngineEvent] = []
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = itertools.count()
         self.closed = False
 
     def open_session(
@@ -157,8 +147,7 @@ class FakeEngine(
         self._close_taps(own)
         for port in [number for number, port in self._ports.items() if port.session == session]:
             del self._ports[port]
-        for sending in [number for number, own in self._sendings.items() if own == session]:
-            del self._sendings[sending]
+        self._drop_sendings(session)
 
     def set_muted(self, session: int, muted: bool) -> None:  # noqa: FBT001 - the engine's signature
         """Mute or unmute what is sent."""
@@ -249,42 +238,6 @@ class FakeEngine(
         self._emit(session, EngineEventKind.RECORDING_ENDED, recording)
         return self._now - started
 
-    def send_dtmf(self, session: int, tones: str, duration: float, gap: float) -> int:
-        """Send tones one after the other; the far session reports them."""
-        began, ended = EngineEventKind.DTMF_STARTED, EngineEventKind.DTMF
-        return self._send_tones(session, tones, duration, gap, began, ended)
-
-    def _send_tones(
-        self,
-        session: int,
-        tones: str,
-        duration: float,
-        gap: float,
-        began: EngineEventKind,
-        ended: EngineEventKind,
-    ) -> int:
-        own = self._session(session)
-        check_tones(tones)
-        number = next(self._numbers)
-        self._sendings[number] = session
-        moment = max(self._now, own.dtmf_free)
-        for tone in tones.upper():
-            if tone == ",":
-                moment += 2.0
-                continue
-            self._at(moment, self._tone(number, own, began, tone, 0.0))
-            moment += duration
-            self._at(moment, self._tone(number, own, ended, tone, duration))
-            moment += gap
-        own.dtmf_free = moment
-        self._at(moment, lambda: self._end_sending(number))
-        return number
-
-    def cancel_dtmf(self, session: int, sending: int) -> None:
-        """Send none of the tones that are left."""
-        self._session(session).dtmf_free = self._now
-        self._sendings.pop(sending, None)
-
     def statistics(self, session: int) -> KnownReport:
         """Return what 50 packets a second both ways on a clean line would give."""
         return report_of(self._session(session), self._now)
@@ -303,25 +256,6 @@ class FakeEngine(
             "datagrams_unrouted": 0,
         }
 
-    def drain(self, limit: int) -> list[EngineEvent]:
-        """Take up to `limit` events."""
-        taken, self._events = self._events[:limit], self._events[limit:]
-        return taken
-
-    def next_deadline(self) -> float | None:
-        """Return when something happens next, or None."""
-        if self._events:
-            return self._now
-        return self._due[0][0] if self._due else None
-
-    def advance(self, now: float) -> None:
-        """Let happen what is due by `now`, in order."""
-        while self._due and self._due[0][0] <= now:
-            moment, _, action = heapq.heappop(self._due)
-            self._now = max(self._now, moment)
-            action()
-        self._now = max(self._now, now)
-
     def close(self) -> None:
         """Close all sessions."""
         for session in list(self._sessions):
@@ -337,21 +271,6 @@ class FakeEngine(
         """Let a session hear a key press, without a far session."""
         self._emit(session, EngineEventKind.DTMF_STARTED, text=tone)
         self._emit(session, EngineEventKind.DTMF, duration, tone)
-
-    def _session(self, number: int) -> FakeSession:
-        return find(self._sessions, number, "session")
-
-    def _emit(
-        self, session: int, kind: EngineEventKind, number: float = 0.0, text: str = ""
-    ) -> None:
-        if session in self._sessions:
-            self._events.append((session, int(kind), float(number), text))
-
-    def _emit_room(self, room: int, kind: EngineEventKind, number: float) -> None:
-        self._events.append((room, int(kind), float(number), ""))
-
-    def _at(self, moment: float, action: Callable[[], None]) -> None:
-        heapq.heappush(self._due, (moment, next(self._order), action))
 
     def _connect(self, own: FakeSession) -> None:
         if math.isnan(own.connected):
@@ -372,22 +291,6 @@ class FakeEngine(
 
     def _play(self, session: int, duration: float, place: str) -> int:
         return self._player.play(self._session(session), next(self._numbers), duration, place)
-
-    def _tone(
-        self, sending: int, own: FakeSession, kind: EngineEventKind, tone: str, duration: float
-    ) -> Callable[[], None]:
-        def act() -> None:
-            if sending in self._sendings and not own.is_muted:
-                for far in self._sessions.values():
-                    if far.port == own.remote_port and far.hears(kind):
-                        self._emit(far.number, kind, duration, tone)
-
-        return act
-
-    def _end_sending(self, number: int) -> None:
-        session = self._sendings.pop(number, None)
-        if session is not None:
-            self._emit(session, EngineEventKind.DTMF_SENT, number)
 
 
 def fake_media(*, now: float = 0.0, set_up: float = 0.0) -> tuple[DrivenMedia, FakeEngine]:

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
+from trivox.testing.fake_core import FakeCore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trivox.testing.fake_session import FakeSession
 
 _MOST_RELAYS: Final = 4
 
 
-class FakeGathering:
+class FakeGathering(FakeCore):
     """The part of `FakeEngine` that gathers addresses."""
-
-    @abstractmethod
-    def _session(self, number: int) -> FakeSession: ...
-
-    @abstractmethod
-    def _emit(self, session: int, kind: EngineEventKind, number: float, text: str) -> None: ...
 
     def use_relays_only(self, session: int) -> None:
         """Refuse what the native engine refuses."""

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
+from trivox.testing.fake_core import FakeCore
 from trivox.testing.fake_session import find, write_silence
 
 if TYPE_CHECKING:
-    import itertools
-
     from trivox.media.engine_joining import LaneFigures
-    from trivox.testing.fake_session import FakeSession
 
 _JOINED = "the session is in a bridge or a room: it must leave that first"
 
@@ -28,17 +25,11 @@ class FakeRoom:
     recordings: dict[int, tuple[str, float]] = field(default_factory=dict)
 
 
-class FakeJoining:
+class FakeJoining(FakeCore):
     """The part of a FakeEngine that joins sessions."""
 
-    _sessions: dict[int, FakeSession]
-    _numbers: itertools.count[int]
-    _now: float
     _bridges: dict[int, tuple[int, int]]
     _rooms: dict[int, FakeRoom]
-
-    @abstractmethod
-    def _emit_room(self, room: int, kind: EngineEventKind, number: float) -> None: ...
 
     def open_room(self) -> int:
         """Open a room."""

@@ -171,12 +171,6 @@ def check_audio(rate_hz: int, frame_ms: int, batch: int, ahead: float) -> None:
         raise InvalidArgumentsError("0.02-10 s are queued ahead")
 
 
-def check_tones(tones: str) -> None:
-    """Refuse what is no digit."""
-    if not tones or not set(tones.upper()) <= set("0123456789*#ABCD,"):
-        raise InvalidArgumentsError("tones are 0-9, *, #, A-D and ',' for a pause")
-
-
 def find(table: Mapping[int, _Found], number: int, kind: str) -> _Found:
     """Return what is alive under a number, or raise EngineError."""
     try:

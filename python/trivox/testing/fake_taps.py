@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from trivox.errors import InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
+from trivox.testing.fake_core import FakeCore
 
 if TYPE_CHECKING:
-    import itertools
-    from collections.abc import Callable
-
     from trivox.media.engine_taps import TappedPacket
-    from trivox.testing.fake_session import FakeSession
 
 _STEP: Final = 0.02
 _SAMPLES: Final = 160
@@ -32,22 +29,10 @@ class FakeTap:
     taken: int = 0
 
 
-class FakeTaps:
+class FakeTaps(FakeCore):
     """The part of a FakeEngine that is about received packets."""
 
-    _now: float
-    _numbers: itertools.count[int]
-    _sessions: dict[int, FakeSession]
     _rtp_taps: dict[int, FakeTap]
-
-    @abstractmethod
-    def _session(self, number: int) -> FakeSession: ...
-    @abstractmethod
-    def _emit(
-        self, session: int, kind: EngineEventKind, number: float = 0.0, text: str = ""
-    ) -> None: ...
-    @abstractmethod
-    def _at(self, moment: float, action: Callable[[], None]) -> None: ...
 
     @abstractmethod
     def agreed_codecs(self, session: int) -> list[tuple[str, str, int, int]]:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from trivox.errors import MediaNegotiationError
-
-if TYPE_CHECKING:
-    from trivox.testing.fake_session import FakeSession
+from trivox.testing.fake_core import FakeCore
 
 _UFRAG: Final = "a=ice-ufrag:"
 
 
-class FakeTrickle:
+class FakeTrickle(FakeCore):
     """The part of `FakeEngine` that exchanges fragments."""
-
-    @abstractmethod
-    def _session(self, number: int) -> FakeSession: ...
 
     def trickle(self, session: int, *, is_gathering: bool) -> None:
         """Note that the far end takes fragments."""

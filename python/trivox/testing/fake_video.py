@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
+from trivox.testing.fake_core import FakeCore
 from trivox.testing.fake_session import find
 
 if TYPE_CHECKING:
-    import itertools
     from collections.abc import Sequence
 
     from trivox.testing.fake_session import FakeSession
@@ -39,20 +38,10 @@ class FakeVideoOf:
     lines: dict[int, FakeLine] = field(default_factory=dict)
 
 
-class FakeVideo:
+class FakeVideo(FakeCore):
     """The part of a FakeEngine that is about video: lines are agreed on, frames go nowhere."""
 
-    _sessions: dict[int, FakeSession]
-    _numbers: itertools.count[int]
     _videos: dict[int, FakeVideoOf]
-    _now: float
-
-    @abstractmethod
-    def _session(self, number: int) -> FakeSession: ...
-    @abstractmethod
-    def _emit(
-        self, session: int, kind: EngineEventKind, number: float = 0.0, text: str = ""
-    ) -> None: ...
 
     def prepare_video(self, session: int, codecs: Sequence[str], *, receive: bool) -> None:
         """Choose codecs, and whether offered video is taken."""
