@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from trivox.call._far_changes import CallFarChanges
+from trivox.call._identity import adopt, introduce
 from trivox.call._listening import CallListening
 from trivox.call._media import ICE
 from trivox.call.events import HoldChanged, Originator, StreamEnded
@@ -236,12 +237,12 @@ class CallChanges(CallFarChanges):
     def _tell_ended(self, stream: LocalStream) -> None:
         """Tell those who listen to the call, and those who listen to the stream."""
         is_heard = self._hears(StreamEnded)
-        if is_heard or stream._is_read:  # noqa: SLF001 (shared by the package)
+        if is_heard or stream._is_read:
             common = self._common(Originator.LOCAL, headers_of(None))
             event = StreamEnded(**common, stream=stream, error=None)
             if is_heard:
                 self._emitting().emit(event)
-            stream._tell(event)  # noqa: SLF001 (as above)
+            stream._tell(event)
 
     def _catch_up(self) -> None:
         """Tell the far end of what changed while it could not be told."""
@@ -326,8 +327,11 @@ class CallChanges(CallFarChanges):
 
     def _take_modified(self, body: bytes) -> None:
         assert self._changes is not None, "one of its changes was answered"
+        introduction = self._changes.introduction
+        if introduction is not None:
+            adopt(self._face, introduction)
         try:
-            if body or self._changes.introduction is None:
+            if body or introduction is None:
                 self._leg.take_answer(body, "")
         except (StreamError, EngineError) as error:
             self._refuse_change(StreamUpdateFailedError(str(error), call_id=self.id))
@@ -341,7 +345,8 @@ class CallChanges(CallFarChanges):
         if self._changes is not None:
             self._changes.refuse(error)
 
-    @abstractmethod
-    def _introduce(self, introduction: Introduction) -> None: ...
+    def _introduce(self, introduction: Introduction) -> None:
+        introduce(self._face, introduction)
+
     @abstractmethod
     def _video(self) -> LegVideo: ...

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from trivox.call.streams import LocalStream
+    from trivox.sip.outputs import Headers
 
 _PROVISIONAL = range(101, 200)
 _EARLY = 183
@@ -241,7 +242,7 @@ class CallEarly(CallGathering):
         self._fail(self._farewell.status, str(error), None, Originator.SYSTEM, Trigger.MEDIA_FAILED)
 
     @abstractmethod
-    def _refuse(self, status: int) -> None: ...
+    def _refuse(self, status: int, headers: Headers = (), *, is_untaken: bool = False) -> None: ...
 
     async def _checkpoint_or_leave(self, status: int = 480) -> None:
         try:

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from trivox.call._listening import CallListening
+from trivox.call._messages import take_message
 from trivox.call._upkeep import CallUpkeep
 from trivox.call.codec_info import codecs_of
 from trivox.call.events import (
@@ -30,7 +31,9 @@ from trivox.sip.reason import read_causes_untrusted
 
 if TYPE_CHECKING:
     from trivox._native import Message, SipEvent
+    from trivox.call._redirecting import Redirecting
     from trivox.call._requests import InfoTones, Outcome
+    from trivox.call._transfer import Transfers
     from trivox.sip.outputs import Headers
 
 ACCEPTED = f"{SDP}, {MULTIPART}"
@@ -39,6 +42,7 @@ _WITHOUT_ANSWER: Final = (SendAck, SendCancel)
 # Python 3.11 takes longer to find a member of an enum than all else in a step.
 _REMOTE_ENDED: Final = EndReason.REMOTE_ENDED
 _REMOTE: Final = Originator.REMOTE
+_CONNECTED: Final = Phase.CONNECTED
 _REMOTE_BYE: Final = Trigger.REMOTE_BYE
 _ACKNOWLEDGED: Final = Trigger.ACKNOWLEDGED
 _MEDIA_UP: Final = Trigger.MEDIA_UP
@@ -50,6 +54,8 @@ class CallFacts(CallUpkeep):
     _remote_offer: bytes
     _receipts: dict[int, Outcome[SipResponse]]
     _tones: InfoTones | None
+    _redirections: Redirecting | None
+    _transfers: Transfers | None
 
     @property
     def _signalling_is_over(self) -> bool:
@@ -104,7 +110,7 @@ class CallFacts(CallUpkeep):
             case facts.LocalEnded() | facts.CrossedAnswer():
                 self._step(Trigger.FINISHED)
             case facts.Rejected(status, reason, message):
-                self._take_refusal(status, reason, message)
+                self._redirecting().take_refusal(status, reason, message)
             case facts.TimedOut():
                 self._fail(408, "no response", None, Originator.SYSTEM, Trigger.REFUSED)
             case facts.TransportFailed():
@@ -271,20 +277,20 @@ class CallFacts(CallUpkeep):
             case "INFO":
                 self._take_info(tx, message)
             case "MESSAGE":
-                self._take_message(tx, message)
+                take_message(self._face, tx, message)
             case "REFER" | "NOTIFY":
-                self._take_referral(method, tx, message)
+                self._transferring().take_request(method, tx, message)
             case "OPTIONS":
                 self._respond(tx, 200, headers=(ALLOW, SUPPORTED, ("Accept", ACCEPTED)))
             case _:
                 self._respond(tx, 405, headers=(ALLOW,))
 
     @abstractmethod
-    def _take_message(self, tx: int, message: Message) -> None: ...
-    @abstractmethod
     def _take_info(self, tx: int, message: Message) -> None: ...
     @abstractmethod
-    def _take_referral(self, method: str, tx: int, message: Message) -> None: ...
+    def _redirecting(self) -> Redirecting: ...
+    @abstractmethod
+    def _transferring(self) -> Transfers: ...
 
     def _respond(
         self,
@@ -333,6 +339,8 @@ class CallFacts(CallUpkeep):
     def _end_remotely(
         self, why: EndReason, status: int, message: Message | None, trigger: Trigger
     ) -> None:
+        if why is _REMOTE_ENDED and self._phase is _CONNECTED and self._transfers is not None:
+            why = self._transfers.take_left()
         if self._phase not in LEAVING:
             status, text = _told(message, status)
             self._cause = CallEnd(
@@ -354,6 +362,8 @@ class CallFacts(CallUpkeep):
         self._fail(0, text, None, Originator.SYSTEM, Trigger.MEDIA_FAILED)
 
     def _learn_party(self, message: Message, value: str) -> None:
+        if self._redirections is not None:
+            value = self._redirections.party_of(message, value)
         is_trusted = self._route is not None and self._route.identity.is_trusted
         self._party_untrusted = value_of_party(message, value) if is_trusted else value
 

@@ -236,9 +236,6 @@ class CallListening(CallValues):
             call_id=self.id,
         )
 
-    def _remember_headers(self, message: Message) -> None:
-        self.remote_headers = headers_of(message)
-
 
 def _class_of(event: type[Event] | CallEvent) -> type[Event]:
     return event_class(event, Event, "trivox.Connected")

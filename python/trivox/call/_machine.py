@@ -313,9 +313,9 @@ class CallMachine(CallListening, ABC):
 
 
 _PUBLISHED: Final[dict[Action, Callable[[CallMachine], None]]] = {
-    Action.STOP_RINGING: CallMachine._publish_quiet,  # noqa: SLF001 (its own)
-    Action.RELEASE_MEDIA: CallMachine._publish_released,  # noqa: SLF001
-    Action.CONNECT: CallMachine._publish_connected,  # noqa: SLF001
-    Action.FINISH: CallMachine._publish_end,  # noqa: SLF001
+    Action.STOP_RINGING: CallMachine._publish_quiet,
+    Action.RELEASE_MEDIA: CallMachine._publish_released,
+    Action.CONNECT: CallMachine._publish_connected,
+    Action.FINISH: CallMachine._publish_end,
 }
 """What is told of what a step has done."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 import trio
 
 from trivox.actor.correlation import log_fields
-from trivox.call._identity import CallIdentity
 from trivox.call.argument_rules import checked_names, checked_uri
 from trivox.call.events import EndReason, Originator
 from trivox.call.farewell import Farewell
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trivox._native import Message
+    from trivox.call._core import CallCore
     from trivox.sip.invite_session import InviteSession
 
 _LOGGER = logging.getLogger("trivox.call")
@@ -35,118 +35,119 @@ _MOST_TARGETS = 10
 _NOT_ACCEPTABLE = frozenset({488, 606})
 
 
-class CallRedirecting(CallIdentity):
-    """What a call does with 3xx responses (RFC 3261 §8.1.3.4, §21.3)."""
+async def redirect(call: CallCore, targets: Sequence[str]) -> None:
+    """Send the caller elsewhere: see `Call.redirect`."""
+    uris = checked_names(targets, "targets")
+    if not 0 < len(uris) <= _MOST_TARGETS:
+        raise InvalidArgumentsError(f"redirect() takes 1 to {_MOST_TARGETS} targets")
+    for uri in uris:
+        checked_uri(uri, "targets")
+    call._refuse_direction(CallDirection.INCOMING, "redirect()")
+    call._refuse_ended()
+    call._refuse_phase("an answered call is transferred, not redirected", Phase.IN_CREATED)
+    contacts = [
+        ("Contact", f"<{uri}>" if len(uris) == 1 else f"<{uri}>;q={1 - 0.1 * number:.1f}")
+        for number, uri in enumerate(uris)
+    ]
+    call._leave(EndReason.LOCAL_ENDED, Farewell(302, tuple(contacts)))
+    await trio.lowlevel.checkpoint()
 
-    _redirection: Redirection | None = None
-    _target = ""
-    """Whom a redirection sent us to, once it is asked."""
 
-    async def redirect(self, targets: Sequence[str]) -> None:
-        """Send the caller of an incoming call elsewhere (302); this call is over then.
+@final
+class Redirecting:
+    """What a call of ours does with the responses that refuse it (RFC 3261 §8.1.3.4)."""
 
-        Args:
-            targets: SIP URIs, the most wanted first; at most ten.
+    __slots__ = ("_call", "_redirection", "_target")
 
-        Raises:
-            InvalidArgumentsError, InvalidUriError: There is no target, or one is no URI.
-            CallWrongDirectionError, CallWrongStateError, CallEndedError: As for `reject`.
-        """
-        uris = checked_names(targets, "targets")
-        if not 0 < len(uris) <= _MOST_TARGETS:
-            raise InvalidArgumentsError(f"redirect() takes 1 to {_MOST_TARGETS} targets")
-        for uri in uris:
-            checked_uri(uri, "targets")
-        self._refuse_direction(CallDirection.INCOMING, "redirect()")
-        self._refuse_ended()
-        self._refuse_phase("an answered call is transferred, not redirected", Phase.IN_CREATED)
-        contacts = [
-            ("Contact", f"<{uri}>" if len(uris) == 1 else f"<{uri}>;q={1 - 0.1 * number:.1f}")
-            for number, uri in enumerate(uris)
-        ]
-        self._leave(EndReason.LOCAL_ENDED, Farewell(302, tuple(contacts)))
-        await trio.lowlevel.checkpoint()
+    def __init__(self, call: CallCore) -> None:
+        self._call = call
+        self._redirection: Redirection | None = None
+        self._target = ""
+        """Whom a redirection sent us to, once it is asked."""
 
-    def _learn_party(self, message: Message, value: str) -> None:
-        """Note who answers: after a redirection not whom To names, but whom it has led to."""
-        if self._target and not message.is_request:
-            value = f"<{self._target}>"
-        super()._learn_party(message, value)
+    def party_of(self, message: Message, value: str) -> str:
+        """Return who answers: after a redirection not whom To names, but whom it has led to."""
+        return f"<{self._target}>" if self._target and not message.is_request else value
 
-    def _take_refusal(self, status: int, reason: str, message: Message) -> None:
+    def take_refusal(self, status: int, reason: str, message: Message) -> None:
         """Take the final response that refuses our call: try another target, or let it fail."""
+        call = self._call
         if self._offer_next_kind(status):
             return
         target = self._next_target(status, message) if self._may_be_sent_on(status) else None
         # Whoever was asked may have hung up meanwhile.
-        is_wanted = self._phase is Phase.OUT_INVITING
-        if target is None or self._session is None or not is_wanted:
-            self._fail(status, reason, message, Originator.REMOTE, Trigger.REFUSED)
+        is_wanted = call._phase is Phase.OUT_INVITING
+        if target is None or call._session is None or not is_wanted:
+            call._fail(status, reason, message, Originator.REMOTE, Trigger.REFUSED)
             return
-        self._send_on(self._session, target)
+        self._send_on(call._session, target)
 
     def _send_on(self, refused: InviteSession, target: str) -> None:
         """Try another target in place of one that refused, or that cannot be asked."""
-        self._session = refused.redirected(target)
-        self._host.start_soon(self._follow, target, name=f"redirection of {self.id}")
+        call = self._call
+        call._session = refused.redirected(target)
+        call._host.start_soon(self._follow, target, name=f"redirection of {call.id}")
 
     def _offer_next_kind(self, status: int) -> bool:
         """Offer the next kind of media to a far end that takes none of this one's (488, 606)."""
-        session, route = self._session, self._route
-        is_asked = status in _NOT_ACCEPTABLE and self._phase is Phase.OUT_INVITING
+        call = self._call
+        session, route = call._session, call._route
+        is_asked = status in _NOT_ACCEPTABLE and call._phase is Phase.OUT_INVITING
         # A far end that has answered early knows what it refuses.
-        if not is_asked or not self._kinds_left or self._leg.remote_sdp:
+        if not is_asked or not call._kinds_left or call._leg.remote_sdp:
             return False
         if session is None or route is None:
             return False
-        kind, *others = self._kinds_left
-        self._kinds_left = tuple(others)
-        target = self._target or self.destination
+        kind, *others = call._kinds_left
+        call._kinds_left = tuple(others)
+        target = self._target or call.destination
         try:
-            self._leg.change_transport(self._choice(kind))
-            if self._leg.is_ice and self._host.ice_servers:
-                self._session = session.redirected(target)
-                self._host.start_soon(self._offer_gathered, status, name=f"offer of {self.id}")
+            call._leg.change_transport(call._choice(kind))
+            if call._leg.is_ice and call._host.ice_servers:
+                call._session = session.redirected(target)
+                call._host.start_soon(self._offer_gathered, status, name=f"offer of {call.id}")
                 return True
-            offer = self._leg.offer()
+            offer = call._leg.offer()
         except (StreamError, EngineError):
             return False  # no port is left, say: the refusal stands
-        self._session = session.redirected(target)
-        self._session.use(route.identity)
-        self._carry_out(self._session.invite(offer, SDP))
+        call._session = session.redirected(target)
+        call._session.use(route.identity)
+        call._carry_out(call._session.invite(offer, SDP))
         return True
 
     async def _offer_gathered(self, status: int) -> None:
         """Offer ICE once the servers have said what they know, unless the call is given up."""
-        session, route = self._session, self._route
+        call = self._call
+        session, route = call._session, call._route
         assert session is not None, "an offer of this call was refused"
         assert route is not None, "and it went somewhere"
         try:
-            await self._gather_addresses()
-            offer = self._leg.offer()
+            await call._gather_addresses()
+            offer = call._leg.offer()
         except CallEndedError:
             return
         except (StreamError, EngineError) as error:
-            self._session = None  # it has asked nobody, and would be waited for
-            self._fail(status, str(error), None, Originator.SYSTEM, Trigger.REFUSED)
+            call._session = None  # it has asked nobody, and would be waited for
+            call._fail(status, str(error), None, Originator.SYSTEM, Trigger.REFUSED)
             return
         session.use(route.identity)
-        self._carry_out(session.invite(offer, SDP))
+        call._carry_out(session.invite(offer, SDP))
 
     def _may_be_sent_on(self, status: int) -> bool:
-        is_calling = self._phase is Phase.OUT_INVITING
+        is_calling = self._call._phase is Phase.OUT_INVITING
         return is_calling and (self._redirection is not None or status in FOLLOWED)
 
     def _next_target(self, status: int, message: Message) -> str | None:
         """Return what to call now, if the program allows it and there is something left."""
-        wish = self.settings.redirects
+        call = self._call
+        wish = call.settings.redirects
         if wish == "refuse":
             return None
         if self._redirection is None:
             limit = wish if isinstance(wish, int) else MOST_REDIRECTIONS
-            self._redirection = Redirection(self.destination, limit)
+            self._redirection = Redirection(call.destination, limit)
         if status in FOLLOWED:
-            is_secure = self.destination.lower().startswith("sips:")
+            is_secure = call.destination.lower().startswith("sips:")
             targets = self._redirection.offer(targets_untrusted(message, is_secure=is_secure))
             if targets and (isinstance(wish, int) or self._is_allowed(targets)):
                 self._redirection.take(targets)
@@ -154,42 +155,45 @@ class CallRedirecting(CallIdentity):
 
     def _is_allowed(self, targets: tuple[str, ...]) -> bool:
         """Ask the program; what it raises is a no."""
-        judge = self.settings.redirects
+        call = self._call
+        judge = call.settings.redirects
         assert callable(judge), "a number and a refusal need no judge"
         try:
             return bool(judge(targets))
         except Exception:
-            _LOGGER.exception("call %s: redirects raised", self.id, extra=log_fields(self.id))
+            _LOGGER.exception("call %s: redirects raised", call.id, extra=log_fields(call.id))
             return False
 
     async def _follow(self, target: str) -> None:
         """Resolve the target and call it, or the next one, unless the call is given up meanwhile."""
-        session = self._session
+        call = self._call
+        session = call._session
         try:
-            route = await self._host.route_on(self._face, target)
+            route = await call._host.route_on(call._face, target)
         except (TrivoxError, OSError) as error:
-            if self._session is session and self._phase is Phase.OUT_INVITING:
+            if call._session is session and call._phase is Phase.OUT_INVITING:
                 self._pass_over(error)
             return
-        if session is None or self._session is not session or session.is_over:
+        if session is None or call._session is not session or session.is_over:
             return
-        self._route = route
+        call._route = route
         self._target = target
-        self._leg.screen = partial(self._host.screen, route)
+        call._leg.screen = partial(call._host.screen, route)
         try:
-            offer = b"" if self.settings.delayed_offer else self._leg.offer()
+            offer = b"" if call.settings.delayed_offer else call._leg.offer()
         except (StreamError, EngineError) as error:
             self._pass_over(error)
             return
         session.use(route.identity)
-        self._carry_out(session.invite(offer, SDP))
+        call._carry_out(session.invite(offer, SDP))
 
     def _pass_over(self, error: Exception) -> None:
         """Go on with the next target after one that cannot be asked; fail if it was the last."""
+        call = self._call
         assert self._redirection is not None, "a target was followed"
         target = self._redirection.next(503)
-        if target is None or self._session is None:
-            self._session = None  # it has asked nobody, and would be waited for
-            self._fail(503, str(error), None, Originator.SYSTEM, Trigger.REFUSED)
+        if target is None or call._session is None:
+            call._session = None  # it has asked nobody, and would be waited for
+            call._fail(503, str(error), None, Originator.SYSTEM, Trigger.REFUSED)
             return
-        self._send_on(self._session, target)
+        self._send_on(call._session, target)

@@ -7,6 +7,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar, final
 
 from trivox.actor.receipt import OpenReceipt
+from trivox.call.argument_rules import checked_choice
+from trivox.call.settings import DtmfMethod
 from trivox.errors import InvalidArgumentsError, InvalidDtmfError, SipResponseError
 from trivox.errors.checks import checked_within
 from trivox.media.engine import EngineEventKind
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trivox.actor.receipt import Receipt
+    from trivox.call._core import CallCore
     from trivox.call.media_leg import MediaLeg
     from trivox.call.messages import SipResponse
 
@@ -94,7 +97,26 @@ def tone_of_info(mime_type: str, body: bytes) -> tuple[str, float] | None:
     return None
 
 
-def send_by_engine(
+def send_tones(
+    call: CallCore, tones: str, method: DtmfMethod | None, duration: float, gap: float
+) -> Receipt[None]:
+    """Send keys in the way that is wanted or agreed: see `Call.send_dtmf`."""
+    checked_tones(tones)
+    checked_pace(duration, gap)
+    wanted = call.settings.dtmf_method if method is None else method
+    wanted = checked_choice(wanted, DtmfMethod, "method")
+    call._refuse_unconnected("send_dtmf()")
+    if wanted is DtmfMethod.AUTO:
+        agreed = call._leg.has_telephone_events
+        wanted = DtmfMethod.RFC4733 if agreed else DtmfMethod.INFO
+    if wanted is DtmfMethod.INFO:
+        return call._info_tones().send(tones, duration, gap)
+    as_sound = wanted is DtmfMethod.INBAND
+    ended = call._ended_error
+    return _send_by_engine(call._leg, tones, duration, gap, ended, as_sound=as_sound)
+
+
+def _send_by_engine(
     leg: MediaLeg,
     tones: str,
     duration: float,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import trio
-
-from trivox.actor.receipt import OpenReceipt
+from trivox.call import _identity as identity
+from trivox.call import _messages as messages
+from trivox.call import _redirecting as redirecting
 from trivox.call import _requests as requests
-from trivox.call._early import CallEarly
-from trivox.call.argument_rules import checked_body, checked_choice
-from trivox.call.events import CallEnd, EndReason, Originator
+from trivox.call import _starting as starting
+from trivox.call._core import CallCore
+from trivox.call.argument_rules import checked_body
+from trivox.call.events import EndReason
 from trivox.call.farewell import Farewell
 from trivox.call.header_rules import (
     HeaderArguments,
@@ -20,38 +19,25 @@ from trivox.call.header_rules import (
     checked_mime_type,
     checked_text,
 )
-from trivox.call.messages import SipResponse, reason_of
-from trivox.call.settings import CallSettings, DtmfMethod, RejectMode
-from trivox.call.states import LEAVING, CallDirection, Phase, Trigger
-from trivox.errors import (
-    EngineError,
-    InvalidArgumentsError,
-    RequiredParameterError,
-    StreamError,
-    TrivoxError,
-)
-from trivox.errors.attempt import call_failed
-from trivox.errors.checks import checked_kind
-from trivox.sip.invite_session import InviteSession
-from trivox.sip.offer_answer import OfferState
+from trivox.call.settings import RejectMode
+from trivox.call.states import CallDirection, Phase
+from trivox.errors import InvalidArgumentsError, RequiredParameterError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from trivox.actor.receipt import Receipt
-    from trivox.call._requests import InfoTones
-    from trivox.call.host import Route
-    from trivox.sip.outputs import Headers
+    from trivox.call.call import Call
+    from trivox.call.dispositions import MessageReceipt
+    from trivox.call.events import MessageReceived
+    from trivox.call.messages import SipResponse
+    from trivox.call.settings import CallSettings, DtmfMethod
+    from trivox.call.transfer import TransferResult
 
-_SDP = "application/sdp"
-_REJECTIONS = range(300, 700)
-# Python 3.11 takes longer to find a member of an enum than all else in a step.
-_INCOMING: Final = CallDirection.INCOMING
-_IN_CREATED: Final = Phase.IN_CREATED
-_ANSWER: Final = Trigger.ANSWER
-_ACCEPTED: Final = Trigger.ACCEPTED
-_STABLE: Final = OfferState.STABLE
+_REJECTIONS: Final = range(300, 700)
 
 
-class CallSignalling(CallEarly):
+class CallSignalling(CallCore):
     """What a call says to the far end."""
 
     async def start(self) -> None:
@@ -66,51 +52,7 @@ class CallSignalling(CallEarly):
             AudioStreamRequiredError: Its audio was removed, and `allow_no_audio` is not set.
             CallFailedError: The destination could not be resolved, or media not be opened.
         """
-        self._refuse_direction(CallDirection.OUTGOING, "start()")
-        self._refuse_ended()
-        self._refuse_phase("start() was called already", Phase.OUT_CREATED)
-        self._refuse_no_audio()
-        self._step(Trigger.START)
-        self._host.enter(self._face)
-        try:
-            await trio.lowlevel.checkpoint()
-            route = await self._host.route_to(self._face)
-            self._refuse_ended()
-            # An offer that is to come is answered at once: what it may ask for is gathered before.
-            if not self.settings.delayed_offer or self._may_be_offered_ice:
-                self._route = route
-                self._open_media()
-                await self._gather_addresses()
-            self._invite(route)
-        except (TrivoxError, OSError) as error:
-            if self._phase is Phase.OUT_STARTING:
-                self._fail_setup(error)
-                raise call_failed(503, str(error), call_id=self.id) from error
-            raise
-        except BaseException:
-            self._leave(EndReason.LOCAL_ENDED, Farewell())
-            raise
-
-    def _invite(self, route: Route) -> None:
-        settings = self.settings
-        self._route = route
-        self._leg.screen = partial(self._host.screen, route)
-        offer = b"" if settings.delayed_offer else self._local_description()
-        self._session = InviteSession.outgoing(
-            route.identity,
-            self.destination,
-            call_id=self.sip_call_id,
-            local_tag=self._host.new_id(),
-            cnonce=self._host.new_id(),
-            extra_headers=(*self._packages, *settings.invite_headers),
-            timer=settings.session_timer,
-            reliability=settings.reliability,
-        )
-        self.timings.started = self._now()
-        self._carry_out(self._session.invite(offer, _SDP))
-        self._step(Trigger.SENT)
-        if settings.ring_timeout is not None:
-            self._after("ring", settings.ring_timeout, self._ring_no_longer)
+        await starting.start(self)
 
     async def answer(self, settings: CallSettings | None = None) -> None:
         """Answer an incoming call; returns when the 200 is out, not when connected.
@@ -123,31 +65,7 @@ class CallSignalling(CallEarly):
             CallEndedError: The caller gave up, or the call was ended.
             MediaNegotiationError: The offer has nothing in common with ours; 488 was sent.
         """
-        self._refuse_direction(_INCOMING, "answer()")
-        self._refuse_ended()
-        self._refuse_phase("answer() was called already", _IN_CREATED)
-        if settings is not None:
-            self.settings = checked_kind(settings, CallSettings, "settings")
-            if settings.mute_audio:
-                self.mute_microphone()
-            self._take_settings()
-        self._step(_ANSWER)
-        await self._gather_early()
-        try:
-            body = self._local_description()
-        except (StreamError, EngineError) as error:
-            self._refuse_media(error)
-            raise
-        assert self._session is not None, "an incoming call is born with its session"
-        self.timings.started = self.timings.answered = self._now()
-        if self._session.offer_state is _STABLE:
-            body = b""  # a reliable provisional response brought the answer (RFC 6337 §3.1.1)
-        headers = (*self._packages, *self.settings.invite_headers)
-        self._carry_out(self._session.accept(headers, body, _SDP))
-        if not self._session.is_unanswered:
-            self._step(_ACCEPTED)
-        self._take_place()
-        await self._checkpoint_or_leave()
+        await starting.answer(self, settings)
 
     def reject(
         self, mode: RejectMode | int = RejectMode.DECLINE, headers: HeaderArguments = None
@@ -172,6 +90,18 @@ class CallSignalling(CallEarly):
         self._refuse_phase("an answered call is hung up, not rejected", Phase.IN_CREATED)
         self._leave(EndReason.LOCAL_ENDED, Farewell(status, pairs))
 
+    async def redirect(self, targets: Sequence[str]) -> None:
+        """Send the caller of an incoming call elsewhere (302); this call is over then.
+
+        Args:
+            targets: SIP URIs, the most wanted first; at most ten.
+
+        Raises:
+            InvalidArgumentsError, InvalidUriError: There is no target, or one is no URI.
+            CallWrongDirectionError, CallWrongStateError, CallEndedError: As for `reject`.
+        """
+        await redirecting.redirect(self, targets)
+
     def hangup(self, headers: HeaderArguments = None, *, reason: str | None = None) -> None:
         """End the call, whatever its state; nothing on an ended one. Never waits.
 
@@ -188,35 +118,62 @@ class CallSignalling(CallEarly):
             Farewell(headers=pairs, reason=checked_text(reason or "", "reason")),
         )
 
-    def _leave(
-        self,
-        why: EndReason,
-        farewell: Farewell,
-        originator: Originator = Originator.LOCAL,
-        trigger: Trigger = Trigger.HANGUP,
-    ) -> None:
-        if self._state_now().is_terminal or self._phase in LEAVING:
-            return
-        is_unanswered = self._phase in (Phase.IN_CREATED, Phase.IN_ANSWERING)
-        self._farewell = farewell
-        self._cause = CallEnd(
-            reason=why,
-            originator=originator,
-            sip_code=farewell.status if is_unanswered else 0,
-            sip_reason=reason_of(farewell.status) if is_unanswered else "",
-        )
-        self._step(trigger)
+    @property
+    def replaces(self) -> Call | None:
+        """The call that this incoming one takes the place of when it is answered (RFC 3891)."""
+        return self._replaces
 
-    def _refuse(self, status: int, headers: Headers = (), *, is_untaken: bool = False) -> None:
-        """End the call for the client: nobody took it, its handler left or failed, or it closes."""
-        if self.end is not None:
-            return
-        self._leave(
-            EndReason.LOCAL_ENDED,
-            Farewell(status, headers),
-            Originator.SYSTEM if is_untaken else Originator.LOCAL,
-            Trigger.UNTAKEN if is_untaken else Trigger.HANGUP,
-        )
+    @property
+    def joins(self) -> Call | None:
+        """The call that this incoming one is mixed with when it is answered (RFC 3911)."""
+        return self._joins
+
+    async def transfer(
+        self, target: str | Call, *, headers: HeaderArguments = None
+    ) -> TransferResult:
+        """Hand the far end over to somebody else; returns once that is done and this call has ended.
+
+        Blind: the far end calls `target`. Attended: `target` is another connected call, and the
+        far end takes its place there (Replaces, RFC 3891); that call ends too. While it waits the
+        call goes on; after a refusal as well. Cancelling it does not take the request back.
+
+        Args:
+            target: A SIP URI, a user or number in the account's domain, or a connected call.
+            headers: Of the REFER. `Refer-Sub: false` asks for no report (RFC 4488), `Require: nosub`
+                demands it (RFC 7614).
+
+        Raises:
+            CallTransferFailedError: The far end refused, or did not reach the target.
+            CallTransferTimeoutError: It never told the outcome.
+            CallEndedError: This call ended first.
+            CallWrongStateError: One of the calls is not connected, or a transfer is under way.
+            InvalidUriError, InvalidHeaderError, InvalidArgumentsError: An argument is wrong.
+        """
+        return await self._transferring().transfer(target, headers)
+
+    async def change_identity(
+        self, display_name: str | None = None, *, uri: str | None = None
+    ) -> None:
+        """Tell the far end who it talks to now, after a transfer for instance (RFC 4916).
+
+        Sent by UPDATE where the far end takes it, else by a re-INVITE that changes no media; before
+        the call is connected by UPDATE alone. A far end that knows `from-change` is told in From, a
+        trusted one in P-Asserted-Identity too. Cancelling it unsends nothing.
+
+        Args:
+            display_name: The new name; None: as before, "" for none.
+            uri: The new SIP URI; None: as before.
+
+        Raises:
+            RequiredParameterError: Neither is given.
+            InvalidUriError, InvalidHeaderError: One is of no use.
+            NotSupportedError: The far end knows no `from-change` and is not trusted, or the call
+                withholds its identity from it (`CallSettings.privacy`).
+            CallWrongStateError: There is no dialog yet that takes an UPDATE.
+            StreamUpdateFailedError: The far end refused; it is told nobody else.
+            CallEndedError, CallReconnectingError: The call is not in a state for it.
+        """
+        await identity.change_identity(self, display_name, uri)
 
     def send_dtmf(
         self,
@@ -239,19 +196,7 @@ class CallSignalling(CallEarly):
             InvalidArgumentsError: An unknown method, or more than 1024 tones would wait.
             CallWrongStateError: The call is not connected.
         """
-        requests.checked_tones(tones)
-        requests.checked_pace(duration, gap)
-        wanted = self.settings.dtmf_method if method is None else method
-        wanted = checked_choice(wanted, DtmfMethod, "method")
-        self._refuse_unconnected("send_dtmf()")
-        if wanted is DtmfMethod.AUTO:
-            agreed = self._leg.has_telephone_events
-            wanted = DtmfMethod.RFC4733 if agreed else DtmfMethod.INFO
-        if wanted is DtmfMethod.INFO:
-            return self._info_tones().send(tones, duration, gap)
-        as_sound = wanted is DtmfMethod.INBAND
-        ended = self._ended_error
-        return requests.send_by_engine(self._leg, tones, duration, gap, ended, as_sound=as_sound)
+        return requests.send_tones(self, tones, method, duration, gap)
 
     def send_info(
         self, mime_type: str, body: str | bytes = "", headers: HeaderArguments = None
@@ -297,24 +242,34 @@ class CallSignalling(CallEarly):
         receipt = self._request(method, pairs, data, content_type or "")
         return await receipt.wait()
 
-    @abstractmethod
-    def _take_place(self) -> None: ...
+    def send_message(self, message: str, *, notify: Iterable[str] = ()) -> MessageReceipt:
+        """Send a text message within the call (MESSAGE, RFC 3428).
 
-    @abstractmethod
-    def _info_tones(self) -> InfoTones: ...
+        With `notify` it goes in an envelope (RFC 3862) that asks to be told what becomes of it
+        (IMDN, RFC 5438): a `MessageDispositionReceived` for each word, which names the `message_id`
+        of the receipt.
 
-    def _request(
-        self,
-        method: str,
-        headers: Headers,
-        body: bytes,
-        content_type: str,
-        receipt: OpenReceipt[SipResponse] | None = None,
-    ) -> Receipt[SipResponse]:
-        assert self._session is not None, "a connected call has its session"
-        receipt = receipt or OpenReceipt(judge=requests.judge_response)
-        (transaction,) = self._carry_out(
-            (self._session.request(method, headers, body, content_type),)
-        )
-        self._receipts[transaction] = receipt
-        return receipt
+        Args:
+            message: The text.
+            notify: Of "positive-delivery", "negative-delivery", "processing" and "display".
+
+        Raises:
+            InvalidArgumentsError: It is no str, or longer than 60 000 bytes of UTF-8; or nothing
+                like that can be told.
+            CallWrongStateError: The call is not connected.
+        """
+        return messages.send_message(self, message, notify)
+
+    def send_disposition(self, message: MessageReceived, status: str) -> Receipt[SipResponse]:
+        """Tell the far end what became of a message of its (RFC 5438 §7.2), within the call.
+
+        Args:
+            message: One of this call's that asked for it: `message.wishes`.
+            status: "delivered", "failed", "displayed", "processed" or "stored".
+
+        Raises:
+            InvalidArgumentsError: No such status, the far end did not ask for it, or the message is
+                of another call.
+            CallWrongStateError: The call is not connected.
+        """
+        return messages.send_disposition(self, message, status)

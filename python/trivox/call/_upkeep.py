@@ -6,7 +6,8 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from trivox.call._media import CallMedia
-from trivox.call.states import Trigger
+from trivox.call.messages import headers_of
+from trivox.call.states import CallDirection, Phase, Trigger
 from trivox.sip import events as facts
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ class CallUpkeep(CallMedia):
 
     @abstractmethod
     def _carry_out(self, outputs: tuple[facts.SessionOutput, ...]) -> list[int]: ...
-    @abstractmethod
-    def _take_refusal(self, status: int, reason: str, message: Message) -> None: ...
     @abstractmethod
     def _take_reinvite(self, tx: int, message: Message, body: bytes) -> None: ...
     @abstractmethod
@@ -76,6 +75,14 @@ class CallUpkeep(CallMedia):
                 self._lose("the caller acknowledged no provisional response", Trigger.LOST)
             case facts.SessionExpired():
                 self._lose("the far end did not refresh the session", Trigger.EXPIRED)
+
+    def _remember_headers(self, message: Message) -> None:
+        """Keep the headers, and who sent them: the far end may be another by now (RFC 4916)."""
+        self.remote_headers = headers_of(message)
+        is_known = self._phase is Phase.CONNECTED or self.direction is CallDirection.INCOMING
+        if message.is_request and is_known:
+            self._learn_party(message, message.dialog()[3])
+            self._tell("remote_display_name", "remote_sip_uri")
 
     def _note_party(self, message: Message) -> None:
         """Learn who is there now from a re-INVITE or UPDATE (RFC 4916 §4.5)."""

@@ -72,7 +72,7 @@ class CallValues:
     )
     remote_streams = WatchedValue[frozenset[RemoteStream]](
         first=frozenset(),
-        made=lambda call: call._remote_streams_now(),  # noqa: SLF001 (its own, with video)
+        made=lambda call: call._remote_streams_now(),
     )
     remote_display_name = WatchedValue[str | None](
         first=None, made=lambda call: CallValues._party(call)[0]
@@ -87,7 +87,7 @@ class CallValues:
     media_state = WatchedValue[str](first="new")
     _audio_codec = WatchedValue[CodecInfo | None](
         first=None,
-        made=lambda call: audio_codec_of(call._leg),  # noqa: SLF001 (its own)
+        made=lambda call: audio_codec_of(call._leg),
     )
 
     def __init__(

@@ -52,25 +52,25 @@ class WatchedValue(Generic[T]):
     def __get__(self, holder: Watched | None, owner: type[object]) -> Self | ReadonlyWatchable[T]:
         if holder is None:
             return self
-        watchable = holder._watchables.get(self._name)  # noqa: SLF001 (its own storage)
+        watchable = holder._watchables.get(self._name)
         if watchable is None:
-            watchable = ReadonlyWatchable(self.of(holder), isolation=holder._watch_isolation())  # noqa: SLF001
-            holder._watchables[self._name] = watchable  # noqa: SLF001
-            error = holder._final_error()  # noqa: SLF001
+            watchable = ReadonlyWatchable(self.of(holder), isolation=holder._watch_isolation())
+            holder._watchables[self._name] = watchable
+            error = holder._final_error()
             if error is not None:
                 watchable.observers().close(error)
         return cast("ReadonlyWatchable[T]", watchable)
 
     def of(self, holder: Watched) -> T:
         """Return the present value without making the watchable."""
-        if self._made is not None and self._name not in holder._values:  # noqa: SLF001
+        if self._made is not None and self._name not in holder._values:
             return self._made(holder)
-        value: T = holder._values.get(self._name, self._first)  # noqa: SLF001
+        value: T = holder._values.get(self._name, self._first)
         return value
 
     def set(self, holder: Watched, *, to: T) -> None:
         """Set the value and tell who watches."""
-        holder._values[self._name] = to  # noqa: SLF001
-        watchable = holder._watchables.get(self._name)  # noqa: SLF001
+        holder._values[self._name] = to
+        watchable = holder._watchables.get(self._name)
         if watchable is not None:
             assign(watchable, to)

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
-from trivox.call._redirecting import CallRedirecting
-from trivox.call._requests import RELAY, InfoTones
+from trivox.call._signalling import CallSignalling
 from trivox.call.end_scope import CancelOnEnd
 from trivox.call.events import CallEnd, EndReason, Originator
 from trivox.call.farewell import Farewell
-from trivox.call.media_leg import MediaLeg
 from trivox.call.messages import headers_of
 from trivox.call.origin import CallOrigin, origin_of
 from trivox.call.states import LEAVING, CallDirection, Phase, Trigger
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
     from trivox._native import Message
     from trivox.call.host import AccountFace, CallHost, Route
-    from trivox.call.messages import Headers
     from trivox.call.settings import CallSettings
     from trivox.sip.dialog import Dialog
 
@@ -49,59 +46,14 @@ _IN_CREATED: Final = Phase.IN_CREATED
 
 
 @final
-class Call(CallRedirecting):
+class Call(CallSignalling):
     """One call. Made by `Client.create_call`, `Client.dial`, or by somebody who calls.
 
     Use it as `async with call:`; leaving hangs up. Methods that only change something are plain
     functions and never wait; waiting is a method of its own.
     """
 
-    __slots__ = (
-        "_audio", "_changes", "_farewell", "_first_headers", "_is_taken", "_leg",
-        "_listener_error", "_receipts", "_remote_offer", "_route", "_session",
-        "_session_deadline", "_tones", "_upgrade",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        host: CallHost,
-        *,
-        id: str,  # noqa: A002 (the reference's name)
-        token: int,
-        direction: CallDirection,
-        destination: str,
-        sip_call_id: str,
-        settings: CallSettings,
-        account: AccountFace | None,
-    ) -> None:
-        super().__init__(
-            host,
-            id=id,
-            token=token,
-            direction=direction,
-            destination=destination,
-            sip_call_id=sip_call_id,
-            settings=settings,
-            account=account,
-        )
-        self._leg = MediaLeg(host.media, self, host.start_soon)
-        self._session = None
-        self._session_deadline = None
-        self._route = None
-        self._farewell = Farewell()
-        self._is_taken = False
-        self._remote_offer = b""
-        self._first_headers: Headers | None = None
-        self._audio = None
-        self._changes = None
-        self._upgrade = None
-        self._receipts = {}
-        self._tones = None
-        self._listener_error: Exception | None = None
-        self._take_settings()
-        if settings.mute_audio:
-            self._leg.is_muted = True
-            self._tell(is_microphone_muted=True)
+    __slots__ = ()
 
     @classmethod
     def _incoming(
@@ -150,14 +102,6 @@ class Call(CallRedirecting):
     def __dir__(self) -> list[str]:
         """Name what is a program's business; the rest the client drives."""
         return [name for name in super().__dir__() if _is_public(name)]
-
-    def _remember_headers(self, message: Message) -> None:
-        """Keep the headers, and who sent them: the far end may be another by now (RFC 4916)."""
-        super()._remember_headers(message)
-        is_known = self._phase is Phase.CONNECTED or self.direction is CallDirection.INCOMING
-        if message.is_request and is_known:
-            self._learn_party(message, message.dialog()[3])
-            self._tell("remote_display_name", "remote_sip_uri")
 
     @property
     def origin(self) -> CallOrigin:
@@ -319,66 +263,6 @@ class Call(CallRedirecting):
             error: Raise CallEndedError instead of leaving quietly.
         """
         return CancelOnEnd(self, raises=error)
-
-    # What the parts ask of the whole.
-
-    def _note_negotiated(self) -> None:
-        super()._note_negotiated()
-        leg = self._leg
-        if leg.video is not None:
-            self._settle_video()
-        if leg.data is not None:
-            self._settle_data(leg.data)
-        if leg.is_ice:
-            self._settle_candidates()
-
-    def _begin_media(self) -> None:
-        self._leg.begin_flow()
-        if self.settings.max_duration is not None:
-            self._after("duration", self.settings.max_duration, self._expire)
-        if self.settings.report_stats:
-            self._after("statistics", self.settings.stats_interval, self._report_statistics)
-        if self._audio is not None:
-            self._catch_up()
-            self._go_on()  # what an early dialog could not be asked for
-        super()._begin_media()
-
-    def _release_media(self) -> None:
-        self._leg.release()
-
-    def _settle_requests(self) -> None:
-        if self._upgrade is not None:
-            self._withdraw_upgrade()
-        if self._changes is not None:
-            self._changes.close(self._ended_error())
-            self._changes = None
-        self._audio = None
-        for receipt in self._receipts.values():
-            receipt.fail(self._ended_error())
-        self._receipts.clear()
-        is_referred = self._referral is not None or self._early_referral is not None
-        if self._transfer is not None or is_referred:
-            self._close_transfers(self._ended_error())
-        if self._tones is not None:
-            self._tones.close()
-            self._tones = None
-
-    def _expire(self) -> None:
-        if self._phase is not Phase.CONNECTED:
-            return
-        self._cause = CallEnd(
-            reason=EndReason.LOCAL_ENDED, originator=Originator.SYSTEM, sip_reason="max_duration"
-        )
-        self._step(Trigger.EXPIRED)
-
-    def _info_tones(self) -> InfoTones:
-        if self._tones is None:
-            self._tones = InfoTones(self._send_relay, self._after, self._ended_error)
-        return self._tones
-
-    def _send_relay(self, body: bytes) -> None:
-        if self._phase is Phase.CONNECTED:
-            self._request("INFO", (), body, RELAY)
 
     def _watch_end(self, scope: trio.CancelScope) -> None:
         """Cancel a scope when the call ends; at once if it has."""

@@ -31,9 +31,10 @@ from trivox.sip.transfer_table import ReferralState
 
 if TYPE_CHECKING:
     from trivox._native import Message
-    from trivox.call._transfer import CallTransfer
+    from trivox.call._core import CallCore
     from trivox.call.call import Call
     from trivox.call.messages import SipResponse
+    from trivox.sip.outputs import Headers
     from trivox.sip.refer import ReferTo
     from trivox.sip.transfer import ReferralOutput
 
@@ -49,7 +50,7 @@ class ReferralRequest:
     Settles the NOTIFY requests it sends.
     """
 
-    def __init__(self, call: CallTransfer, asked: ReferTo, tx: int, cseq: int) -> None:
+    def __init__(self, call: CallCore, asked: ReferTo, tx: int, cseq: int) -> None:
         self._call = call
         self._asked = asked
         self._tx = tx
@@ -125,7 +126,7 @@ class ReferralRequest:
         for output in outputs:
             if isinstance(output, ReferAnswer):
                 self._call._withdraw("referral")
-                self._call._answer_in_dialog(self._tx, output.status, output.headers)
+                answer_in_dialog(self._call, self._tx, output.status, output.headers)
             else:
                 sent = self._call._try_request(
                     "NOTIFY", output.headers, output.body, output.content_type, self
@@ -134,7 +135,7 @@ class ReferralRequest:
                     self._machine.handle_lost()
 
 
-def read_referral(call: CallTransfer, tx: int, message: Message) -> ReferralRequest | int:
+def read_referral(call: CallCore, tx: int, message: Message) -> ReferralRequest | int:
     """Read a REFER that came in a call; returns the status to refuse it with, if it is refused."""
     try:
         asked = read_refer_untrusted(message)
@@ -147,7 +148,7 @@ def read_referral(call: CallTransfer, tx: int, message: Message) -> ReferralRequ
     return ReferralRequest(call, asked, tx, message.key()[7])
 
 
-def announce(call: CallTransfer, referral: ReferralRequest, message: Message) -> None:
+def announce(call: CallCore, referral: ReferralRequest, message: Message) -> None:
     """Ask the program, which has 8 s."""
     asked = referral._asked
     call._after("referral", UNDECIDED, referral.expire)
@@ -160,6 +161,15 @@ def announce(call: CallTransfer, referral: ReferralRequest, message: Message) ->
         referred_by=asked.referred_by,
         request=referral,
     )
+
+
+def answer_in_dialog(call: CallCore, tx: int, status: int, headers: Headers = ()) -> None:
+    """Answer a request that refreshes the target, with our Contact (RFC 6665 §8.1.1)."""
+    if call._session is None or call._session.is_over:
+        return
+    assert call._route is not None, "a call that was reached has its route"
+    contact = (("Contact", call._route.identity.contact),) if status < 300 else ()
+    call._respond(tx, status, headers=(*contact, *headers))
 
 
 def _with_headers(settings: CallSettings, asked: ReferTo) -> CallSettings:

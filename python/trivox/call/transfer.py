@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from trivox.actor.receipt import OpenReceipt
-from trivox.call.events import Originator, TransferCompleted, TransferFailed, TransferProgress
+from trivox.call.events import (
+    EndReason,
+    Originator,
+    TransferCompleted,
+    TransferFailed,
+    TransferProgress,
+)
+from trivox.call.farewell import Farewell
+from trivox.call.states import Trigger
 from trivox.errors import (
     CallTransferFailedError,
     CallTransferTimeoutError,
@@ -18,7 +26,7 @@ from trivox.sip.transfer_table import TransferState
 
 if TYPE_CHECKING:
     from trivox._native import Message
-    from trivox.call._transfer import CallTransfer
+    from trivox.call._core import CallCore
     from trivox.call.messages import SipResponse
     from trivox.sip.transfer import TransferChanged
 
@@ -53,9 +61,9 @@ class OutgoingTransfer:
 
     def __init__(
         self,
-        call: CallTransfer,
+        call: CallCore,
         cseq: int,
-        consulted: CallTransfer | None,
+        consulted: CallCore | None,
         *,
         is_silent: bool = False,
     ) -> None:
@@ -66,7 +74,7 @@ class OutgoingTransfer:
         self._is_closed = False
         self._is_silent = is_silent
         if consulted is not None:
-            consulted._consulting = self
+            consulted._transferring().consulting = self
 
     @property
     def is_over(self) -> bool:
@@ -139,9 +147,9 @@ class OutgoingTransfer:
         self.receipt.resolve(TransferResult(status, change.reason, change.is_reported))
         consulted = self._consulted
         self._release()
-        self._call._leave_transferred()
+        leave_transferred(self._call)
         if consulted is not None:
-            consulted._leave_transferred()
+            leave_transferred(consulted)
 
     def _give_up(self, change: TransferChanged) -> None:
         self._release()
@@ -157,5 +165,11 @@ class OutgoingTransfer:
 
     def _release(self) -> None:
         consulted, self._consulted = self._consulted, None
-        if consulted is not None and consulted._consulting is self:
-            consulted._consulting = None
+        theirs = None if consulted is None else consulted._transfers
+        if theirs is not None and theirs.consulting is self:
+            theirs.consulting = None
+
+
+def leave_transferred(call: CallCore) -> None:
+    """Hang up: the far end has somebody else now."""
+    call._leave(EndReason.TRANSFERRED, Farewell(), Originator.REMOTE, Trigger.TRANSFERRED)
