@@ -89,6 +89,7 @@ from trivox.call.recording_events import RecordingBehind, RecordingFailed
 from trivox.call.remote_stream import RemoteStream
 from trivox.call.room_recording import RoomRecording
 from trivox.call.settings import CallSettings, DtmfMethod, RejectMode
+from trivox.call.source_events import HoldMusicFailed
 from trivox.call.states import CallDirection, CallState
 from trivox.call.streams import (
     LocalScreenSharingStream,
@@ -235,6 +236,7 @@ __all__ = [
     "Headers",
     "HistoryEntry",
     "HoldChanged",
+    "HoldMusicFailed",
     "IceServer",
     "IncomingCall",
     "IncomingCalls",

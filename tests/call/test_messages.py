@@ -43,6 +43,7 @@ async def test_a_far_end_is_told_of_delivery_and_display(autojump_clock, pair) -
         here, there = _seen(call), _seen(far)
         sent = call.send_message("grüß dich", notify=["positive-delivery", "display"])
         assert isinstance(sent, MessageReceipt)
+        assert not {"resolve", "fail"} & set(dir(MessageReceipt)), "no business of a program"
         assert (await sent.check()).status == 200
 
         (message,) = there

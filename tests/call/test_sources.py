@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 import wave
 
 import pytest
 import trio
 
 import trivox
+from trivox.call.events import StreamEnded
+from trivox.call.streams import LocalStream
 from trivox.errors import CallEndedError, EngineError, InvalidArgumentsError
 from trivox.media.sources import MixSource, MusicOnHoldSource, SilenceSource, ToneSource
 
@@ -148,17 +151,64 @@ async def test_an_iterable_that_raises_ends_its_playback_and_is_told(
     await pair.run(body)
 
 
-async def test_a_file_that_proves_damaged_raises_with_what_was_heard(autojump_clock, pair) -> None:
-    async def damage(call) -> None:
-        await trio.sleep(2)
-        ((kind, number),) = call._leg._pending
-        call.handle_engine_event(kind, number, "1.500000 the FLAC file is damaged: here")
+DAMAGED = r"after 1\.500 s: the FLAC file is damaged"
 
+
+async def _damage(call) -> None:
+    await trio.sleep(2)
+    ((kind, number),) = call._leg._pending
+    call.handle_engine_event(kind, number, "1.500000 the FLAC file is damaged: here")
+
+
+async def test_a_file_that_proves_damaged_raises_with_what_was_heard(autojump_clock, pair) -> None:
     async def body(call, far) -> None:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(damage, call)
-            with pytest.raises(EngineError, match=r"after 1\.500 s: the FLAC file is damaged"):
+            nursery.start_soon(_damage, call)
+            with pytest.raises(EngineError, match=DAMAGED):
                 await call.play(SilenceSource(10.0))
+
+    await pair.run(body)
+
+
+async def test_a_prompt_that_proves_damaged_raises_and_keeps_keys(autojump_clock, pair) -> None:
+    async def body(call, far) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_damage, call)
+            with pytest.raises(EngineError, match=DAMAGED):
+                await call.collect_dtmf(prompt=SilenceSource(10.0))
+        far.send_dtmf("42#")
+        assert await call.collect_dtmf(prompt=SilenceSource(10.0)) == "42"
+
+    await pair.run(body)
+
+
+async def test_a_stream_that_proves_damaged_ends_with_the_error(autojump_clock, pair) -> None:
+    async def body(call, far) -> None:
+        stream = LocalStream("broken", SilenceSource(10.0))
+        await call.add_stream(stream)
+        async with call.events(StreamEnded) as ended, stream.events() as told:
+            await _damage(call)
+            event = await anext(ended)
+            assert await anext(told) is event
+        assert event.stream is stream
+        assert isinstance(event.error, EngineError)
+        assert re.search(DAMAGED, str(event.error))
+        assert stream not in call.local_streams.value
+
+    await pair.run(body)
+
+
+async def test_music_on_hold_that_proves_damaged_is_told_and_the_hold_goes_on(
+    autojump_clock, pair
+) -> None:
+    async def body(call, far) -> None:
+        await call.hold(music=SilenceSource(10.0))
+        async with call.events(trivox.HoldMusicFailed) as failed:
+            await _damage(call)
+            event = await anext(failed)
+        assert re.search(DAMAGED, str(event.error))
+        assert (call.is_on_hold.value, far.is_remotely_held.value) == (True, True)
+        await call.hold(False)
 
     await pair.run(body)
 

@@ -16,6 +16,7 @@ from trivox.call.events import HoldChanged, Originator, StreamEnded
 from trivox.call.local_audio import LocalAudio
 from trivox.call.messages import headers_of
 from trivox.call.renegotiation import Renegotiation, is_changed_early
+from trivox.call.source_events import HoldMusicFailed
 from trivox.call.states import CallState, Phase
 from trivox.call.streams import LocalStream
 from trivox.call.wish import (
@@ -211,6 +212,7 @@ class CallChanges(CallFarChanges):
                 self._leg,
                 self._own_stream(),
                 self._end_stream,
+                self._tell_music_failed,
                 self._video,
                 receives=self.settings.receive_audio,
             )
@@ -221,11 +223,14 @@ class CallChanges(CallFarChanges):
             self._changes = Renegotiation(self, self._local_audio())
         return self._changes
 
-    def _end_stream(self, stream: LocalStream) -> None:
-        """Let go of a stream that was closed or has come to its end."""
+    def _tell_music_failed(self, error: EngineError) -> None:
+        self._emit(HoldMusicFailed, Originator.LOCAL, error=error)
+
+    def _end_stream(self, stream: LocalStream, error: EngineError | None = None) -> None:
+        """Let go of a stream that was closed or has come to its end, or broke."""
         if self._state_now().is_terminal:
             return
-        self._tell_ended(stream)
+        self._tell_ended(stream, error)
         if self._phase is Phase.CONNECTED and not self._renegotiation().is_idle:
             # What is under way goes by the streams that are left.
             self._renegotiation().ask(Remove(self.id, stream, is_closed=True))
@@ -234,12 +239,12 @@ class CallChanges(CallFarChanges):
         self._change_now(Remove(self.id, stream, is_closed=True))
         self._catch_up()
 
-    def _tell_ended(self, stream: LocalStream) -> None:
+    def _tell_ended(self, stream: LocalStream, error: EngineError | None) -> None:
         """Tell those who listen to the call, and those who listen to the stream."""
         is_heard = self._hears(StreamEnded)
         if is_heard or stream._is_read:
             common = self._common(Originator.LOCAL, headers_of(None))
-            event = StreamEnded(**common, stream=stream, error=None)
+            event = StreamEnded(**common, stream=stream, error=error)
             if is_heard:
                 self._emitting().emit(event)
             stream._tell(event)

@@ -14,7 +14,7 @@ from trivox.call._listening import CallListening
 from trivox.call._machine import CallMachine
 from trivox.call.audio_events import LevelReport, VoiceActivity
 from trivox.call.events import DtmfReceived, FirstRtpReceived, Originator, StatsReport
-from trivox.call.playback import Played, begin_playback, play_out
+from trivox.call.playback import Played, begin_playback, failure_of, play_out
 from trivox.call.quality import QualityIssueCleared, QualityIssueRaised, read_issue
 from trivox.call.recording import Recording
 from trivox.call.recording_events import RecordingBehind, RecordingFailed
@@ -187,6 +187,7 @@ class CallMedia(CallMachine):
             InvalidArgumentsError: A limit or the terminators are of no use.
             CallEndedError: The call ended first.
             CallFailedError: The call was never established.
+            EngineError: The prompt cannot be read, or proved damaged before a key went down.
         """
         checked_entry(max_digits, terminators, first_timeout, inter_digit_timeout)
         await self._wait_flowing()
@@ -219,6 +220,9 @@ class CallMedia(CallMachine):
         finally:
             if not pending.is_done and leg.is_open:
                 leg.sessions.stop_playback(leg.session, number)
+        failure = failure_of(pending.text)
+        if failure is not None and leg.digits.is_empty:
+            raise failure
 
     async def _wait_flowing(self) -> None:
         """Wait until media flows, then let the operation begin."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from trivox.call._requests import judge_response
 from trivox.call.argument_rules import checked_body
 from trivox.call.dispositions import (
-    MessageReceipt,
+    OpenMessageReceipt,
     asking_envelope,
     checked_status,
     checked_wishes,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from trivox._native import Message
     from trivox.actor.receipt import Receipt
     from trivox.call._core import CallCore
+    from trivox.call.dispositions import MessageReceipt
     from trivox.call.messages import SipResponse
 
 _TEXT: Final = "text/plain;charset=utf-8"
@@ -36,7 +37,7 @@ def send_message(call: CallCore, message: str, notify: Iterable[str]) -> Message
     body = checked_body(checked_kind(message, str, "message"))
     wishes = checked_wishes(notify)
     call._refuse_unconnected("send_message()")
-    receipt = MessageReceipt(judge=judge_response)
+    receipt = OpenMessageReceipt(judge=judge_response)
     receipt.message_id = call._host.new_id() if wishes else ""
     if wishes:
         body = asking_envelope(

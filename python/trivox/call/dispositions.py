@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
-from trivox.actor.receipt import OpenReceipt
+from trivox.actor.receipt import OpenReceipt, Receipt
 from trivox.call.header_rules import checked_text
 from trivox.call.messages import SipResponse
 from trivox.errors import InvalidArgumentsError, ParseError
@@ -22,13 +22,19 @@ if TYPE_CHECKING:
 _PLAIN: Final = "text/plain"
 
 
-@final
-class MessageReceipt(OpenReceipt[SipResponse]):
+class MessageReceipt(Receipt[SipResponse]):
     """The outcome of a message within a call; `message_id` is how notifications name it."""
 
     __slots__ = ("message_id",)
     message_id: str
     """Empty where no notification was asked for."""
+
+
+@final
+class OpenMessageReceipt(MessageReceipt, OpenReceipt[SipResponse]):
+    """The side that settles it."""
+
+    __slots__ = ()
 
 
 @final

@@ -36,6 +36,7 @@ from trivox.call.events import (
 )
 from trivox.call.quality import QualityIssueCleared, QualityIssueRaised
 from trivox.call.recording_events import RecordingBehind, RecordingFailed
+from trivox.call.source_events import HoldMusicFailed
 from trivox.call.tone_events import AnswererDetected, ToneDetected
 
 
@@ -57,6 +58,7 @@ class CallEvent(Enum):
     INFO_RECEIVED = InfoReceived
     DTMF_RECEIVED = DtmfReceived
     HOLD_CHANGED = HoldChanged
+    HOLD_MUSIC_FAILED = HoldMusicFailed
     STREAM_ENDED = StreamEnded
     CALL_UPGRADE = CallUpgrade
     DATA_CHANNEL_OPENED = DataChannelOpened

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, final
 
-from trivox.call.playback import begin_playback
+from trivox.call.playback import begin_playback, failure_of
 from trivox.call.wish import MediaWish
 from trivox.errors import EngineError
 from trivox.media.engine import EngineEventKind
@@ -30,7 +30,8 @@ class LocalAudio:
     Args:
         leg: The call's media.
         own: The stream the call has of its own, fed by `play` and `audio().send`.
-        ended: Told of a stream that has ended by itself, or was closed.
+        ended: Told of a stream that has ended by itself, or was closed, and what broke, if anything.
+        music_failed: Told of music on hold that has broken off.
         video: Gives the call's video, made when it is asked for.
         receives: Whether the far end's audio is wanted.
     """
@@ -39,7 +40,8 @@ class LocalAudio:
         self,
         leg: MediaLeg,
         own: LocalStream,
-        ended: Callable[[LocalStream], None],
+        ended: Callable[[LocalStream, EngineError | None], None],
+        music_failed: Callable[[EngineError], None],
         video: Callable[[], LegVideo],
         *,
         receives: bool,
@@ -47,6 +49,7 @@ class LocalAudio:
         self._leg: Final = leg
         self._own: Final = own
         self._ended = ended
+        self._music_failed = music_failed
         self._video: Final = video
         self._playing: dict[LocalStream, int] = {}
         self._music: int | None = None
@@ -78,7 +81,7 @@ class LocalAudio:
         number = begin_playback(leg, sound, "beside")
         self._playing[stream] = number
         pending = leg.expect(EngineEventKind.PLAYBACK_ENDED, number)
-        pending.on_done = lambda: self._note_played_out(stream, number)
+        pending.on_done = lambda: self._note_played_out(stream, number, failure_of(pending.text))
 
     def close(self, stream: LocalStream) -> None:
         """Stop playing a stream."""
@@ -116,7 +119,9 @@ class LocalAudio:
         if isinstance(music, FileSource):
             music = replace(music, loop=True)
         leg = self._leg
-        self._music = begin_playback(leg, music, "hold")
+        number = self._music = begin_playback(leg, music, "hold")
+        pending = leg.expect(EngineEventKind.PLAYBACK_ENDED, number)
+        pending.on_done = lambda: self._note_music_over(number, failure_of(pending.text))
 
     def close_music(self) -> None:
         """Stop the music."""
@@ -159,12 +164,18 @@ class LocalAudio:
 
     def handle_stream_closed(self, stream: LocalStream) -> None:
         """Stop sending a stream that its owner has closed."""
-        self._ended(stream)
+        self._ended(stream, None)
 
-    def _note_played_out(self, stream: LocalStream, number: int) -> None:
+    def _note_played_out(
+        self, stream: LocalStream, number: int, failure: EngineError | None
+    ) -> None:
         if self._playing.get(stream) == number and self._leg.is_open:
             del self._playing[stream]
-            self._ended(stream)
+            self._ended(stream, failure)
+
+    def _note_music_over(self, number: int, failure: EngineError | None) -> None:
+        if failure is not None and self._music == number and self._leg.is_open:
+            self._music_failed(failure)
 
     def _mix(self) -> None:
         if self._leg.is_open:

@@ -48,7 +48,15 @@ async def play_out(
             leg.sessions.stop_playback(leg.session, number)
     if text is None:
         raise ended()
-    seconds, _, error = text.partition(" ")
-    if error:
-        raise EngineError(f"the source failed after {float(seconds):.3f} s: {error}")
-    return Played(float(seconds or 0.0))
+    failure = failure_of(text)
+    if failure is not None:
+        raise failure
+    return Played(float(text.partition(" ")[0] or 0.0))
+
+
+def failure_of(text: str | None) -> EngineError | None:
+    """Return why a playback broke off, by what the engine told of its end; None if it did not."""
+    seconds, _, error = (text or "").partition(" ")
+    return (
+        EngineError(f"the source failed after {float(seconds):.3f} s: {error}") if error else None
+    )

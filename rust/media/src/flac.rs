@@ -3,8 +3,11 @@
 //! The frames are decoded by `claxon`; what lies before them is walked through here, so that
 //! pictures and comments of any size cost nothing.
 
+mod seek;
+
 use claxon::frame::FrameReader;
 use claxon::input::BufferedReader;
+use seek::{Place, frame_before_untrusted};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -50,12 +53,15 @@ impl From<claxon::Error> for FlacError {
 struct StreamInfo {
     rate_hz: u32,
     bits: u32,
+    /// Samples of each frame but the last; 0 where they differ, or it does not say.
+    block_samples: u16,
     /// None where it was not known when the header was written.
     samples: Option<u64>,
 }
 
 impl StreamInfo {
     fn parse_untrusted(block: &[u8; STREAM_INFO]) -> Result<Self, FlacError> {
+        let (least, most) = ([block[0], block[1]], [block[2], block[3]]);
         let packed = block[10..18].iter();
         let packed = packed.fold(0_u64, |sum, octet| sum << 8 | u64::from(*octet));
         let rate_hz = (packed >> 44) as u32;
@@ -66,6 +72,11 @@ impl StreamInfo {
         Ok(Self {
             rate_hz,
             bits: (packed >> 36 & 31) as u32 + 1,
+            block_samples: if least == most {
+                u16::from_be_bytes(most)
+            } else {
+                0
+            },
             samples: (samples > 0).then_some(samples),
         })
     }
@@ -83,6 +94,8 @@ pub struct FlacReader {
     /// Samples decoded, skipped ones included.
     position: u64,
     skip_to: u64,
+    /// The file is not where `skip_to` wants it yet.
+    is_sought: bool,
     ready: VecDeque<i16>,
     is_over: bool,
 }
@@ -119,6 +132,7 @@ impl FlacReader {
             scratch: Vec::new(),
             position: 0,
             skip_to: 0,
+            is_sought: false,
             ready: VecDeque::new(),
             is_over: false,
         })
@@ -136,25 +150,45 @@ impl FlacReader {
         self.info.samples.unwrap_or(0) as f64 / f64::from(self.info.rate_hz)
     }
 
-    /// Moves to a time, by decoding what lies before; beyond the end is the end.
-    pub fn seek(&mut self, seconds: f64) -> Result<(), FlacError> {
-        (&*self.file).seek(SeekFrom::Start(self.frames_begin))?;
-        self.frames = FrameReader::new(BufferedReader::new(Arc::clone(&self.file)));
+    /// Moves to a time, which the next read looks for; beyond the end is the end.
+    pub fn seek(&mut self, seconds: f64) {
         self.ready.clear();
-        (self.position, self.is_over) = (0, false);
         self.skip_to = (seconds.max(0.0) * f64::from(self.info.rate_hz)) as u64;
+        (self.is_sought, self.is_over) = (true, false);
+    }
+
+    /// Goes to a frame before the time that is sought.
+    fn approach_untrusted(&mut self) -> Result<(), FlacError> {
+        let begin = Place {
+            octet: self.frames_begin,
+            sample: 0,
+        };
+        let found = match self.skip_to {
+            0 => begin,
+            sample => frame_before_untrusted(&self.file, self.info, begin, sample)?,
+        };
+        (&*self.file).seek(SeekFrom::Start(found.octet))?;
+        self.frames = FrameReader::new(BufferedReader::new(Arc::clone(&self.file)));
+        self.position = found.sample;
         Ok(())
     }
 
     /// Appends up to `count` samples, the mean of the channels, and returns how many; fewer mean
-    /// the end. A file that ends within a frame ends before it.
+    /// the end. A file that ends within a frame ends before it; what was decoded before an error
+    /// is appended all the same.
     pub fn read_mono(&mut self, count: usize, samples: &mut Vec<i16>) -> Result<usize, FlacError> {
-        while self.ready.len() < count && !self.is_over {
-            self.is_over = !self.read_frame_untrusted()?;
+        if std::mem::take(&mut self.is_sought) {
+            self.approach_untrusted()?;
+        }
+        let mut result = Ok(());
+        while self.ready.len() < count && !self.is_over && result.is_ok() {
+            result = self
+                .read_frame_untrusted()
+                .map(|is_more| self.is_over = !is_more);
         }
         let given = count.min(self.ready.len());
         samples.extend(self.ready.drain(..given));
-        Ok(given)
+        result.map(|()| given)
     }
 
     /// Decodes the next frame; false at the end.

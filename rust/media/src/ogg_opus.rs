@@ -2,6 +2,7 @@
 
 mod encoder;
 mod reader;
+mod seek;
 mod writer;
 
 pub(crate) use encoder::VoiceEncoder;

@@ -1,5 +1,6 @@
 //! Reads Ogg Opus as mono, 48 kHz.
 
+use super::seek::page_before_untrusted;
 use super::{Head, OggError, RATE_HZ};
 use ogg::{Packet, PacketReader};
 use opusic_c::{Channels, SampleRate};
@@ -11,11 +12,14 @@ use std::path::Path;
 const LONGEST: usize = 5_760;
 /// Decoded before a place that is sought, so that the decoder has settled (RFC 7845 §4.6).
 const PRE_ROLL: u64 = 3_840;
+/// Less than this is read from the start.
+const NEAR: u64 = 5 * RATE_HZ as u64;
 /// A page has at most this many octets (RFC 3533 §6), so the last one begins in here.
-const LAST_PAGE: u64 = 65_307;
+pub(super) const LAST_PAGE: u64 = 65_307;
 
 /// Reads an Ogg Opus file from the start to the end, block by block.
 pub struct OggOpusReader {
+    file: File,
     packets: PacketReader<BufReader<File>>,
     serial: u32,
     head: Head,
@@ -26,6 +30,8 @@ pub struct OggOpusReader {
     position: u64,
     /// Up to where decoded samples are dropped.
     skip_to: u64,
+    /// The file is not where `skip_to` wants it yet.
+    is_sought: bool,
     ready: Vec<i16>,
     is_over: bool,
 }
@@ -45,7 +51,7 @@ impl OggOpusReader {
         let mut file = File::open(path)?;
         let end = last_position_untrusted(&mut file)?;
         file.seek(SeekFrom::Start(0))?;
-        let mut packets = PacketReader::new(BufReader::new(file));
+        let mut packets = PacketReader::new(BufReader::new(file.try_clone()?));
         let first = packets.read_packet()?.ok_or(OggError::NotOpus)?;
         let head = Head::parse_untrusted(&first.data).ok_or(OggError::NotOpus)?;
         let mut decoder = opusic_c::Decoder::new(Channels::Mono, SampleRate::Hz48000)
@@ -54,6 +60,7 @@ impl OggOpusReader {
             .set_gain(i32::from(head.gain))
             .map_err(|error| OggError::Codec(error.message()))?;
         let mut reader = Self {
+            file,
             packets,
             serial: first.stream_serial(),
             head,
@@ -61,6 +68,7 @@ impl OggOpusReader {
             end,
             position: 0,
             skip_to: u64::from(head.pre_skip),
+            is_sought: false,
             ready: Vec::new(),
             is_over: false,
         };
@@ -78,34 +86,60 @@ impl OggOpusReader {
         samples as f64 / f64::from(RATE_HZ)
     }
 
-    /// Moves to a time; beyond the end is the end.
-    pub fn seek(&mut self, seconds: f64) -> Result<(), OggError> {
+    /// Moves to a time, which the next read looks for; beyond the end is the end.
+    pub fn seek(&mut self, seconds: f64) {
         let wanted = (seconds.max(0.0) * f64::from(RATE_HZ)) as u64;
-        self.packets.seek_bytes(SeekFrom::Start(0))?;
-        self.packets.delete_unread_packets();
+        self.ready.clear();
+        self.skip_to = wanted.saturating_add(u64::from(self.head.pre_skip));
+        (self.is_sought, self.is_over) = (true, false);
+    }
+
+    /// Goes to a page before the time that is sought, and to the packet behind it.
+    fn approach_untrusted(&mut self) -> Result<(), OggError> {
         self.decoder
             .reset()
             .map_err(|error| OggError::Codec(error.message()))?;
-        self.ready.clear();
-        (self.position, self.is_over) = (0, false);
-        self.skip_to = wanted.saturating_add(u64::from(self.head.pre_skip));
-        for _headers in 0..2 {
-            self.next_packet_untrusted()?;
+        let settled = self.skip_to.saturating_sub(PRE_ROLL);
+        let found = match settled {
+            0..NEAR => 0,
+            position => page_before_untrusted(&self.file, self.serial, position)?,
+        };
+        self.packets.seek_bytes(SeekFrom::Start(found))?;
+        self.packets.delete_unread_packets();
+        self.position = 0;
+        if found == 0 {
+            for _headers in 0..2 {
+                self.next_packet_untrusted()?;
+            }
+            return Ok(());
         }
+        // Where a page ends is known, and not where it begins.
+        while let Some(packet) = self.next_packet_untrusted()? {
+            if packet.last_in_page() && packet.absgp_page() != u64::MAX {
+                self.position = packet.absgp_page();
+                return Ok(());
+            }
+        }
+        self.is_over = true;
         Ok(())
     }
 
-    /// Appends up to `count` samples and returns how many; fewer mean the end.
+    /// Appends up to `count` samples and returns how many; fewer mean the end. What was decoded
+    /// before an error is appended all the same.
     pub fn read_mono(&mut self, count: usize, samples: &mut Vec<i16>) -> Result<usize, OggError> {
-        while self.ready.len() < count && !self.is_over {
-            match self.next_packet_untrusted()? {
+        if std::mem::take(&mut self.is_sought) {
+            self.approach_untrusted()?;
+        }
+        let mut result = Ok(());
+        while self.ready.len() < count && !self.is_over && result.is_ok() {
+            result = self.next_packet_untrusted().map(|packet| match packet {
                 Some(packet) => self.take_untrusted(&packet.data),
                 None => self.is_over = true,
-            }
+            });
         }
         let given = count.min(self.ready.len());
         samples.extend(self.ready.drain(..given));
-        Ok(given)
+        result.map(|()| given)
     }
 
     fn next_packet_untrusted(&mut self) -> Result<Option<Packet>, OggError> {

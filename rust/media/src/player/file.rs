@@ -53,8 +53,14 @@ impl Reader {
     fn seek(&mut self, seconds: f64) -> Result<(), SourceError> {
         match self {
             Self::Wav(wav) => Ok(wav.seek(seconds)?),
-            Self::Ogg(ogg) => Ok(ogg.seek(seconds)?),
-            Self::Flac(flac) => Ok(flac.seek(seconds)?),
+            Self::Ogg(ogg) => {
+                ogg.seek(seconds);
+                Ok(())
+            }
+            Self::Flac(flac) => {
+                flac.seek(seconds);
+                Ok(())
+            }
         }
     }
 

@@ -83,6 +83,14 @@ impl State {
         true
     }
 
+    /// How it has ended.
+    fn verdict(&self) -> Result<(), SourceError> {
+        match &self.error {
+            Some(text) => Err(SourceError::Part(text.clone())),
+            None => Ok(()),
+        }
+    }
+
     /// A frame at a rate, and its number: that of the newest where an older one was not made so.
     fn samples(&mut self, number: u64, rate_hz: u32) -> (u64, Arc<[i16]>) {
         if number < self.newest() {
@@ -183,8 +191,7 @@ impl ShareReader {
             None => state.next,
         };
         if wanted >= state.next && !state.make() {
-            let error = state.error.clone();
-            return error.map_or(Ok(()), |text| Err(SourceError::Shared(text)));
+            return state.verdict();
         }
         let (number, frame) = state.samples(wanted, rate_hz);
         let index = (number - state.oldest()) as usize;
@@ -192,6 +199,10 @@ impl ShareReader {
         samples.extend_from_slice(&frame[..count]);
         self.position = Some(number + 1);
         self.given = Some(number);
+        // What is shorter is the last of it, and nobody asks again.
+        if count < frame.len() {
+            return state.verdict();
+        }
         Ok(())
     }
 

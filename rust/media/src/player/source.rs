@@ -40,9 +40,9 @@ pub enum SourceError {
         /// Length of the file.
         seconds: f64,
     },
-    /// One that is shared could not be read on.
+    /// One that is shared, or a part of a mix, could not be read on.
     #[error("{0}")]
-    Shared(String),
+    Part(String),
 }
 
 /// A source of audio for [`Player`](super::Player).
@@ -93,10 +93,7 @@ impl Source {
                 feed.read(count, samples);
                 Ok(())
             }
-            Self::Mix(parts) => {
-                parts.read(rate_hz, count, samples);
-                Ok(())
-            }
+            Self::Mix(parts) => parts.read(rate_hz, count, samples),
             Self::Shared(shared) => shared.read(rate_hz, samples),
             Self::Silence(silence) => {
                 let wanted = (silence.left * f64::from(rate_hz)).round() as usize;
