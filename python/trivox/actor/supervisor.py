@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, final
 
 import trio
 
+from trivox.actor.nursery import PlainNursery
+
 if TYPE_CHECKING:
     import contextvars
     from collections.abc import Awaitable, Callable
@@ -28,7 +30,7 @@ class Supervisor:
     __slots__ = ("_manager", "_nursery", "_scope")
 
     def __init__(self) -> None:
-        self._manager = trio.open_nursery(strict_exception_groups=True)
+        self._manager = PlainNursery()
         self._nursery: trio.Nursery | None = None
         self._scope = trio.CancelScope(shield=True)
 
@@ -47,20 +49,7 @@ class Supervisor:
     ) -> bool:
         """Stop what still runs and let the one error there is come out as itself."""
         self.stop()
-        only: BaseException
-        try:
-            return bool(await self._manager.__aexit__(kind, error, traceback))
-        except BaseExceptionGroup as group:
-            if len(group.exceptions) != 1:
-                raise
-            only = group.exceptions[0]
-        if only is error or _is_copy(only, error):
-            return False
-        context = only.__context__
-        try:
-            raise only
-        finally:
-            only.__context__ = context
+        return await self._manager.__aexit__(kind, error, traceback)
 
     def start_soon(
         self,
@@ -104,16 +93,6 @@ class Supervisor:
                 raise
             failure = group.exceptions[0]
         raise failure
-
-
-def _is_copy(found: BaseException, error: BaseException | None) -> bool:
-    """Whether one is the group the other was before Trio split cancellations off it."""
-    return (
-        isinstance(found, BaseExceptionGroup)
-        and isinstance(error, BaseExceptionGroup)
-        and found.message == error.message
-        and [*map(id, found.exceptions)] == [*map(id, error.exceptions)]
-    )
 
 
 @trio.lowlevel.enable_ki_protection

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, final
 
 import trio
 
+from trivox.actor.nursery import PlainNursery
 from trivox.actor.supervisor import Supervisor
 from trivox.client.client import Client
 from trivox.client.config import ClientConfig, build
-from trivox.client.nursery import PlainNursery
 from trivox.errors import InvalidArgumentsError, TransportError
 from trivox.media.native_engine import LiveMedia
 

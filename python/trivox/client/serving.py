@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 
 from trivox.actor.correlation import call_id, log_fields
+from trivox.actor.nursery import PlainNursery
 from trivox.call.call import Call
 from trivox.call.client_events import HandlerFailed
-from trivox.client.nursery import PlainNursery
 from trivox.errors import (
     CallEndedError,
     CallError,

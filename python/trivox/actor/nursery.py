@@ -37,10 +37,20 @@ class PlainNursery:
             if len(group.exceptions) != 1:
                 raise
             only = group.exceptions[0]
-        if only is value:
+        if only is value or _is_copy(only, value):
             return False
         context = only.__context__
         try:
             raise only
         finally:
             only.__context__ = context
+
+
+def _is_copy(found: BaseException, error: BaseException | None) -> bool:
+    """Whether one is the group the other was before Trio split cancellations off it."""
+    return (
+        isinstance(found, BaseExceptionGroup)
+        and isinstance(error, BaseExceptionGroup)
+        and found.message == error.message
+        and [*map(id, found.exceptions)] == [*map(id, error.exceptions)]
+    )
