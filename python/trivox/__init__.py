@@ -108,6 +108,7 @@ from trivox.client.config import AccountConfig, ClientConfig
 from trivox.client.credentials import Credentials
 from trivox.client.event_names import ClientEventName
 from trivox.client.opening import open_client, serve_calls
+from trivox.client.registration_events import RegistrationFailed
 from trivox.client.states import ClientState
 from trivox.client.streams import StreamManager
 from trivox.client.subscription import Notification, Subscription, SubscriptionEnd
@@ -290,6 +291,7 @@ __all__ = [
     "RegInfo",
     "RegisteredAddress",
     "RegisteredContact",
+    "RegistrationFailed",
     "RegistrationInfo",
     "RegistrationState",
     "RejectMode",

@@ -241,7 +241,7 @@ def test_registrar_that_keeps_raising_the_interval_is_given_up(account) -> None:
     assert fact.state is S.FAILED
 
 
-@pytest.mark.parametrize("status", [300, 403, 404, 603])
+@pytest.mark.parametrize("status", [300, 400, 403, 404, 405, 420, 603])
 def test_refusal_is_not_tried_again(account, status) -> None:
     account.register()
 
@@ -309,7 +309,7 @@ def test_failed_refresh_keeps_the_binding_while_it_lasts(registered) -> None:
 
     [fact] = registered.hears(503, 420.0)
 
-    assert (fact.state, fact.retry_after) == (S.REGISTERED, 22.5)
+    assert (fact.state, fact.retry_after, fact.expires) == (S.REGISTERED, 22.5, 180.0)
     assert registered.machine.next_deadline() == 442.5
 
 
@@ -319,6 +319,64 @@ def test_refresh_that_fails_until_the_binding_is_gone_has_failed(registered) -> 
     [fact] = registered.hears(503, 590.0)
 
     assert fact.state is S.FAILED
+
+
+@pytest.mark.parametrize(
+    "status", [400, 402, 405, 406, 413, 415, 416, 420, 421, 439, 481, 494, 499]
+)
+def test_a_refusal_of_what_was_granted_before_is_tried_again(registered, status) -> None:
+    """RFC 5626 §4.5: with growing pauses. RFC 3261 §21.4 is about a request that is wrong."""
+    now, waits, states = 420.0, [], []
+    for _ in range(9):
+        registered.carry(registered.machine.handle_timeout(now))
+        *_, fact = registered.hears(status, now, reason="No")
+        waits.append(fact.retry_after)
+        states.append(fact.state)
+        now = registered.machine.next_deadline()
+
+    assert (fact.status, fact.reason) == (status, "No")
+    assert waits == [0.75 * wait for wait in (30, 60, 120, 240, 480, 960, 1800, 1800, 1800)]
+    assert states == [*[S.REGISTERED] * 3, *[S.FAILED] * 6]
+
+    registered.carry(registered.machine.handle_timeout(now))
+    [done] = registered.hears(200, now, more=(("Expires", "600"),))
+    assert (done.state, done.expires) == (S.REGISTERED, 600.0)
+
+
+@pytest.mark.parametrize("status", [302, 401, 403, 404, 407, 410, 423, 600, 603])
+def test_what_cannot_become_right_is_given_up_also_by_who_was_registered(
+    registered, status
+) -> None:
+    """RFC 3261 §21.4.4, §21.4.5, §21.4.11, §22.2, §10.2.8."""
+    registered.carry(registered.machine.handle_timeout(420.0))
+
+    [fact] = registered.hears(status, 420.0)
+
+    assert (fact.state, fact.retry_after) == (S.FAILED, None)
+    assert registered.machine.next_deadline() is None
+
+
+def test_who_is_given_up_or_unregisters_begins_anew(registered) -> None:
+    registered.carry(registered.machine.handle_timeout(420.0))
+    registered.hears(403, 420.0)
+    registered.register(600, 500.0)
+    [first] = registered.hears(400, 500.0)
+    registered.register(600, 510.0)
+    registered.hears(200, 510.0)
+    registered.carry(registered.machine.unregister(520.0))
+    registered.hears(200, 520.0)
+    registered.register(600, 530.0)
+    [second] = registered.hears(400, 530.0)
+
+    assert [(fact.state, fact.retry_after) for fact in (first, second)] == [(S.FAILED, None)] * 2
+
+
+def test_retry_after_of_a_refused_refresh_is_respected(registered) -> None:
+    registered.carry(registered.machine.handle_timeout(420.0))
+
+    [fact] = registered.hears(400, 420.0, more=(("Retry-After", "100"),))
+
+    assert (fact.state, fact.retry_after, fact.expires) == (S.REGISTERED, 100.0, 180.0)
 
 
 def test_unregister_removes_our_binding_only(registered, far_end) -> None:

@@ -12,6 +12,7 @@ from trivox._native import Uri
 from trivox.actor.correlation import log_fields
 from trivox.actor.watchable import ReadonlyWatchable, assign
 from trivox.client.credentials import AccountSecrets
+from trivox.client.registration_events import RegistrationFailed
 from trivox.client.registration_flow import BOUND, FlowHost, RegistrationFlow
 from trivox.errors import AuthenticationError, InvalidUriError, RegistrationError, TransportError
 from trivox.errors.checks import checked_kind, checked_number
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from trivox.call.call import Call
+    from trivox.call.client_events import ClientEvent
     from trivox.call.settings import CallSettings
     from trivox.client.config import AccountConfig
     from trivox.client.dialling import Dialling
@@ -64,6 +66,10 @@ class AccountHost(FlowHost, Protocol):
         self, destination: str, settings: CallSettings | None, *, account: Account | None
     ) -> Dialling:
         """Call from an account."""
+        ...
+
+    def tell(self, event: ClientEvent) -> None:
+        """Tell the program."""
         ...
 
 
@@ -284,6 +290,27 @@ class Account:
             assign(self._expires_at, None)
         assign(self._registration, state)
         self._parked.unpark_all()
+        self._tell_failure(change)
+
+    def _tell_failure(self, change: RegistrationChanged) -> None:
+        """Tell the program of a REGISTER that failed; not that the client is closed."""
+        wait = change.retry_after
+        is_final = change.state is RegistrationState.FAILED and change.status > 0
+        if wait is None and not is_final:
+            return
+        what = f"{change.status} {change.reason}" if change.status else change.reason
+        then = "given up" if wait is None else f"again in {wait:.0f} s"
+        _LOGGER.warning("%s: REGISTER failed: %s, %s", self.uri, what, then, extra=log_fields())
+        self._host.tell(
+            RegistrationFailed(
+                at=self._host.now(),
+                account=self,
+                sip_code=change.status,
+                reason=change.reason,
+                retry_after=wait,
+                is_registered=self._registration.value in BOUND,
+            )
+        )
 
 
 def account_of(given: Account | None, accounts: Mapping[str, Account]) -> Account | None:

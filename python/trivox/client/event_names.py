@@ -11,6 +11,7 @@ from trivox.call.client_events import (
     IncomingMessage,
     ListenerFailed,
 )
+from trivox.client.registration_events import RegistrationFailed
 from trivox.client.watcher import SubscriptionRequested
 
 
@@ -21,5 +22,6 @@ class ClientEventName(Enum):
     INCOMING_MESSAGE = IncomingMessage
     DISPOSITION_RECEIVED = DispositionReceived
     SUBSCRIPTION_REQUESTED = SubscriptionRequested
+    REGISTRATION_FAILED = RegistrationFailed
     LISTENER_FAILED = ListenerFailed
     HANDLER_FAILED = HandlerFailed

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from trivox.actor.listeners import StartSoon
     from trivox.call.call import Call
+    from trivox.call.client_events import ClientEvent
     from trivox.call.host import Route
     from trivox.call.settings import CallSettings
     from trivox.client.account import Account
@@ -139,6 +140,10 @@ class Registering:
     ) -> Dialling:
         """Call from an account."""
         return self._wiring.owner.dial(destination, settings, account=account)
+
+    def tell(self, event: ClientEvent) -> None:
+        """Tell the program."""
+        self._wiring.owner._emit(event)
 
     def _tell_heard(self, flow: int) -> None:
         for heard, _ in tuple(self._watched.get(flow, {}).values()):

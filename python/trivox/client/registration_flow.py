@@ -243,7 +243,7 @@ class RegistrationFlow:
 
     def _take_change(self, change: RegistrationChanged) -> None:
         self.last = change
-        if change.state is RegistrationState.REGISTERED and change.expires:
+        if change.state is RegistrationState.REGISTERED and change.retry_after is None:
             self.granted = change
             self._keep_open()
         if change.state in (RegistrationState.UNREGISTERED, RegistrationState.FAILED):

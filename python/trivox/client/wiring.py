@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trivox.actor.listeners import StartSoon
     from trivox.actor.supervisor import Supervisor
     from trivox.call.call import Call
+    from trivox.call.client_events import ClientEvent
     from trivox.call.host import Route
     from trivox.call.ice_servers import IcePlaces, IceServer
     from trivox.call.settings import CallSettings
@@ -64,6 +65,10 @@ class Owner(Protocol):
 
     def _leave(self, call: Call) -> None:
         """Drop an ended call from `calls`."""
+        ...
+
+    def _emit(self, event: ClientEvent) -> None:
+        """Tell listeners and subscriptions."""
         ...
 
     def _isolation_for(self, call: Call) -> Isolation:

@@ -17,6 +17,7 @@ from trivox.sip.registration_table import (
     RegistrationAction,
     RegistrationEvent,
     RegistrationState,
+    may_pass,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class RegistrationChanged:
         state: The new one.
         status: Of the response that caused it; 0 for none (command, Timer F, lost flow).
         reason: Its phrase, or what happened in words.
-        expires: Seconds the binding holds, when registered; else 0.
+        expires: Seconds the binding holds from now, when registered; else 0.
         retry_after: Seconds until the next try, when one is scheduled after a failure; else None.
         service_route: Route values that our requests are to pass (RFC 3608), when registered.
         gruu: Our public GRUU, a URI for this device (RFC 5627); empty for none.
@@ -139,6 +140,8 @@ class Registration:
         self._raises = 0
         self._failures = 0
         self._bound_until = float("-inf")
+        self._was_registered = False
+        """Whether what we ask for was granted before, since we began to ask."""
         self._deadline: float | None = None
 
     @property
@@ -208,7 +211,7 @@ class Registration:
             self._raises += 1
             self._expires = self._wanted = int(least)
             return self._step(RegistrationEvent.TOO_BRIEF, given)
-        if status in (408, 480) or 500 <= status < 600:
+        if may_pass(status, was_registered=self._was_registered):
             return self._failed(given)
         return self._step(RegistrationEvent.REFUSED, given)
 
@@ -270,11 +273,12 @@ class Registration:
             RegistrationEvent.FAILED_WHILE_BOUND,
             RegistrationEvent.FLOW_LOST,
         )
+        is_bound = event is RegistrationEvent.FAILED_WHILE_BOUND
         return RegistrationChanged(
             self._state,
             given.status,
             given.reason,
-            given.expires,
+            self._bound_until - given.now if is_bound else given.expires,
             self._deadline - given.now if is_retried and self._deadline is not None else None,
         )
 
@@ -309,6 +313,7 @@ class Registration:
                 return (self._send(),)
             case RegistrationAction.SCHEDULE_REFRESH:
                 self._failures = 0
+                self._was_registered = True
                 self._bound_until = given.now + given.expires
                 self._deadline = given.now + given.expires * (0.5 + 0.4 * self.jitter)
             case RegistrationAction.SCHEDULE_RETRY:
@@ -317,6 +322,7 @@ class Registration:
             case _:  # CLEAR
                 self._deadline = None
                 self._failures = 0
+                self._was_registered = False
         return ()
 
     def _start(self, expires: int) -> SendRequest:

@@ -31,11 +31,11 @@ class RegistrationEvent(StrEnum):
     TOO_BRIEF = "too_brief"
     """423 with a Min-Expires above what we asked for."""
     REFUSED = "refused"
-    """A final response that would come again."""
+    """A final response that would come again (`may_pass`)."""
     FAILED_WHILE_BOUND = "failed_while_bound"
     """A failure that may pass, and the old binding outlives the next try."""
     FAILED = "failed"
-    """A failure that may pass: 408, 480, 5xx, Timer F, a lost flow."""
+    """A failure that may pass (`may_pass`), Timer F, a lost flow."""
     EARLIER_FINISHED = "earlier_finished"
     """The REGISTER that was out when we chose to unregister has its final response."""
     FLOW_LOST = "flow_lost"
@@ -53,6 +53,30 @@ class RegistrationAction(StrEnum):
     SCHEDULE_REFRESH = "schedule_refresh"
     SCHEDULE_RETRY = "schedule_retry"
     CLEAR = "clear"
+
+
+_PASSING: Final = frozenset({408, 480})
+_LASTING: Final = frozenset(
+    {
+        *(401, 407),  # our credentials: tried again they would lock the user out (§22.2)
+        403,  # "the request SHOULD NOT be repeated" (§21.4.4)
+        404,  # the user does not exist, definitively (§21.4.5)
+        410,  # nor will it again (§21.4.11)
+        423,  # no interval was found that both take (§10.2.8)
+    }
+)
+
+
+def may_pass(status: int, *, was_registered: bool) -> bool:
+    """Tell whether a REGISTER that was refused so is worth another try, after a pause.
+
+    DEVIATION: by RFC 3261 §21.4 a request is not repeated unchanged after a 4xx. But one that was
+    granted before cannot have become wrong by itself: it is a registrar or a proxy in trouble that
+    says 400, 405 or 420 to it, and phones that stayed away then would be gone until somebody came.
+    """
+    if status in _PASSING or 500 <= status < 600:
+        return True
+    return was_registered and 400 <= status < 500 and status not in _LASTING
 
 
 S, E, A = RegistrationState, RegistrationEvent, RegistrationAction
