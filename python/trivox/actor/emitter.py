@@ -43,12 +43,7 @@ class Emitter(Generic[E]):
         overflowed: Callable[[E], None] | None = None,
     ) -> None:
         self.listeners: Listeners[E] = Listeners(
-            isolation=isolation,
-            start_soon=start_soon,
-            context=context,
-            limit=limit,
-            droppable=droppable,
-            overflowed=overflowed,
+            isolation, start_soon, context, limit, droppable, overflowed
         )
         self._subscriptions: list[weakref.ref[EventSubscription[E]]] = []
         self._waits: dict[EventWait[E], None] = {}

@@ -63,7 +63,6 @@ class Listeners(Generic[E]):
 
     def __init__(
         self,
-        *,
         isolation: Isolation,
         start_soon: StartSoon,
         context: contextvars.Context | None = None,

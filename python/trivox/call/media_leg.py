@@ -109,6 +109,8 @@ class MediaLeg:
         """The transport is connected."""
         self.is_flowing = False
         """Early or agreed media runs: what waits to begin may begin."""
+        self.is_open = False
+        """The engine has a session for this call."""
         self.is_released = False
         self._digits: Digits | None = None
         self.video: LegVideo | None = None
@@ -142,11 +144,6 @@ class MediaLeg:
         return self._digits
 
     @property
-    def is_open(self) -> bool:
-        """True while the engine has a session for this call."""
-        return self._session is not None and not self.is_released
-
-    @property
     def has_telephone_events(self) -> bool:
         """True when RFC 4733 is agreed (both descriptions name it)."""
         name = "telephone-event"
@@ -172,6 +169,7 @@ class MediaLeg:
             ptime_ms=round(settings.packet_time * 1000),
             accepts=choice.accepts,
         )
+        self.is_open = True
         if settings.relay_only:
             self.sessions.use_relays_only(self._session)
         if settings.ice_lite:
@@ -328,7 +326,7 @@ class MediaLeg:
             self._end_readers()
             self._finish_pending()
         self.is_released = True
-        self.is_flowing = False
+        self.is_open = self.is_flowing = False
         self.trickling = None
         if self._session is not None:
             self.sessions.close_session(self._session)

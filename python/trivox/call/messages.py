@@ -25,7 +25,7 @@ class Headers(Mapping[str, str]):
     __slots__ = ("_message", "_pairs", "_read")
 
     def __init__(
-        self, pairs: Iterable[tuple[str, str]] = (), *, message: Message | None = None
+        self, pairs: Iterable[tuple[str, str]] = (), message: Message | None = None
     ) -> None:
         self._pairs = tuple(pairs)
         self._message = message
@@ -67,7 +67,7 @@ _NONE: Final = Headers()
 
 def headers_of(message: Message | None) -> Headers:
     """Return the headers of a message; none for None."""
-    return Headers(message=message) if message is not None else _NONE
+    return Headers((), message) if message is not None else _NONE
 
 
 @final

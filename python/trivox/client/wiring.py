@@ -100,6 +100,13 @@ class Owner(Protocol):
 class Wiring:
     """The `CallHost` of a client's calls."""
 
+    advertised: str
+    """Host told to others in place of the local one."""
+    ice_servers: tuple[IceServer, ...]
+    """Where addresses for ICE are asked."""
+    start_soon: StartSoon
+    """Starts a task in the supervisor; there from `open` on."""
+
     def __init__(
         self,
         owner: Owner,
@@ -112,7 +119,7 @@ class Wiring:
     ) -> None:
         config = owner.config
         self.owner = owner
-        self._supervisor: Supervisor | None = None
+        self.advertised, self.ice_servers = config.advertised or "", config.ice_servers
         self.media = media
         self.context = contextvars.copy_context()
         self.timers = Timers()
@@ -152,7 +159,7 @@ class Wiring:
 
     async def open(self, supervisor: Supervisor) -> None:
         """Start what runs under the supervisor. Raises OSError, InvalidUriError."""
-        self._supervisor = supervisor
+        self.start_soon = supervisor.start_soon
         self.exchange.open(self.endpoint, supervisor.start_soon)
         config = self.owner.config
         config.door.apply(
@@ -184,11 +191,6 @@ class Wiring:
     # CallHost
 
     @property
-    def advertised(self) -> str:
-        """Host told to others in place of the local one."""
-        return self.owner.config.advertised or ""
-
-    @property
     def hangup_timeout(self) -> float:
         """Seconds leaving a call waits for its end."""
         return self.owner.config.hangup_timeout
@@ -197,12 +199,6 @@ class Wiring:
     def retry_after(self) -> Headers:
         """The Retry-After header of our 503s."""
         return (("Retry-After", str(self.owner.config.retry_after)),)
-
-    @property
-    def start_soon(self) -> StartSoon:
-        """Starts a task in the supervisor."""
-        assert self._supervisor is not None, "calls are made inside `async with open_client`"
-        return self._supervisor.start_soon
 
     def written_at(self) -> str:
         """Return the present, for people to read."""
@@ -247,11 +243,6 @@ class Wiring:
         """Return a received description without addresses that media must not be sent to."""
         targets = self.endpoint.hops.filter
         return targets.screen(sdp, source=route.destination[0], local_host=route.local_host)
-
-    @property
-    def ice_servers(self) -> tuple[IceServer, ...]:
-        """Where addresses for ICE are asked."""
-        return self.owner.config.ice_servers
 
     async def find_servers(self, servers: tuple[IceServer, ...]) -> IcePlaces:
         """Resolve the names of servers."""

@@ -31,7 +31,8 @@ class DrivenMedia:
         self._engine: Final = engine
         self._dispatcher: Final = Dispatcher(engine.drain)
         self._moved = trio.Event()
-        self._sessions: Final = cast("MediaSessions", _Watched(engine, self._wake))
+        self.sessions: Final = cast("MediaSessions", _Watched(engine, self._wake))
+        """The engine's sessions; a command on them wakes the task."""
         self._is_closed = False
         self._turn: Final = trio.Lock()
 
@@ -39,11 +40,6 @@ class DrivenMedia:
     def engine(self) -> SteppedEngine:
         """The engine itself, for what only tests ask of it (`set_link`)."""
         return self._engine
-
-    @property
-    def sessions(self) -> MediaSessions:
-        """The engine's sessions; a command on them wakes the task."""
-        return self._sessions
 
     def attach(self, session: int, sink: EngineEventSink) -> None:
         """Give the events of a session to `sink` from now on."""

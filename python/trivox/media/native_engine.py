@@ -52,13 +52,10 @@ class LiveMedia:
         self, *, seed: bytes, threads: int = 1, port_range: tuple[int, int] = (0, 0)
     ) -> None:
         self._engine: Final = MediaEngine(seed=seed, threads=threads, port_range=port_range)
+        self.sessions: Final[MediaSessions] = self._engine
+        """The engine's sessions."""
         self._dispatcher: Final = Dispatcher(self._engine.drain)
         self._is_closed = False
-
-    @property
-    def sessions(self) -> MediaSessions:
-        """The engine's sessions."""
-        return self._engine
 
     def attach(self, session: int, sink: EngineEventSink) -> None:
         """Give the events of a session to `sink` from now on."""

@@ -32,13 +32,13 @@ class Dialog:
 
     __slots__ = (
         "_contact",
-        "_local",
-        "_local_cseq",
-        "_remote",
         "_remote_cseq",
         "call_id",
         "is_new_party",
+        "local_cseq",
+        "local_party",
         "local_tag",
+        "remote_party",
         "remote_tag",
         "remote_target",
         "route_set",
@@ -60,8 +60,8 @@ class Dialog:
 
         Args:
             call_id: Call-ID.
-            local: Our tag, and the From value of our requests.
-            remote: Their tag, and the To value of our requests.
+            local: Our tag, and who we are: the From of our requests, with its tag.
+            remote: Their tag, and who they are: the To of our requests.
             remote_target: Where requests go: the URI of their Contact.
             route_set: Route values, nearest hop first.
             local_cseq: Number of our last request.
@@ -71,11 +71,11 @@ class Dialog:
         self.call_id = call_id
         self.is_new_party = False
         """Whether the last INVITE or UPDATE named another party in From than the one before."""
-        self.local_tag, self._local = local
-        self.remote_tag, self._remote = remote
+        self.local_tag, self.local_party = local
+        self.remote_tag, self.remote_party = remote
         self.remote_target = remote_target
         self.route_set = route_set
-        self._local_cseq = local_cseq
+        self.local_cseq = local_cseq
         self._remote_cseq = remote_cseq
         self._contact = contact
 
@@ -122,24 +122,9 @@ class Dialog:
             contact=contact,
         )
 
-    @property
-    def local_cseq(self) -> int:
-        """Number of our last request."""
-        return self._local_cseq
-
-    @property
-    def remote_party(self) -> str:
-        """Who the far end is: its From, or the To of its answer."""
-        return self._remote
-
-    @property
-    def local_party(self) -> str:
-        """Who we are: the From of our requests, with its tag."""
-        return self._local
-
     def speak_as(self, party: str) -> None:
         """Name another party in the From of our requests from now on (RFC 4916 §4.4.1)."""
-        self._local = party if ";tag=" in party else f"{party};tag={self.local_tag}"
+        self.local_party = party if ";tag=" in party else f"{party};tag={self.local_tag}"
 
     def confirm(self, response: Message) -> None:
         """Take route set and target anew from the 2xx (RFC 3261 §13.2.2.4)."""
@@ -165,9 +150,9 @@ class Dialog:
         if request.method in _REFRESHES_TARGET:
             self.remote_target = request.contact_uri or self.remote_target
             if request.method in _CHANGES_PARTY:
-                value = request.header("From") or self._remote
-                self.is_new_party = value != self._remote
-                self._remote = value
+                value = request.header("From") or self.remote_party
+                self.is_new_party = value != self.remote_party
+                self.remote_party = value
         return True
 
     def request(
@@ -179,9 +164,9 @@ class Dialog:
         content_type: str = "",
     ) -> SendRequest:
         """Return the next request in the dialog, with a CSeq of its own (RFC 3261 §12.2.1.1)."""
-        self._local_cseq += 1
+        self.local_cseq += 1
         uri, routes = self._routing()
-        common = self._headers(method, self._local_cseq, routes)
+        common = self._headers(method, self.local_cseq, routes)
         if method in _REFRESHES_TARGET:
             common += (("Contact", self._contact),)
         return SendRequest(
@@ -213,8 +198,8 @@ class Dialog:
         return (
             *(("Route", route) for route in routes),
             MAX_FORWARDS,
-            ("From", self._local),
-            ("To", self._remote),
+            ("From", self.local_party),
+            ("To", self.remote_party),
             ("Call-ID", self.call_id),
             ("CSeq", f"{cseq} {method}"),
         )

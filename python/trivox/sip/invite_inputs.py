@@ -62,13 +62,18 @@ def next_deadline(leg: InviteLeg) -> float | None:
     """Return when something is due."""
     if leg.sender is not None and leg.sender.is_ready and not leg.updates:
         return leg.now
-    timer = leg.timer.deadline if leg.state is _CONFIRMED else None
-    if leg.lost is not None and leg.state is _CONFIRMED:
-        timer = leg.lost[0] if timer is None else min(timer, leg.lost[0])
-    change = leg.modification.deadline if leg.modification is not None else None
-    if timer is None or change is None:
-        return change if timer is None else timer
-    return min(timer, change)
+    due = leg.modification.deadline if leg.modification is not None else None
+    if leg.state is _CONFIRMED:
+        due = _sooner(due, leg.timer.deadline)
+        if leg.lost is not None:
+            due = _sooner(due, leg.lost[0])
+    return due
+
+
+def _sooner(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 def _take_event(leg: InviteLeg, event: SipEvent) -> Outputs:
@@ -142,7 +147,7 @@ def _take_failure(leg: InviteLeg, tx: int, *, is_timeout: bool) -> Outputs:
 
 def _take_request(leg: InviteLeg, tx: int, message: Message) -> Outputs:
     """Take a request of theirs in a dialog of this session."""
-    given = Given(tx, message=message)
+    given = Given(tx, 0, "", message)
     tag = message.from_tag
     dialog = leg.find(tag)
     if dialog is None:
@@ -176,7 +181,7 @@ def _take_request(leg: InviteLeg, tx: int, message: Message) -> Outputs:
 def _take_acknowledgement(leg: InviteLeg, tx: int, message: Message | None) -> Outputs:
     """Take the ACK for a 2xx of ours."""
     if tx == leg.tx:
-        return step(leg, _RECEIVED_ACK, Given(tx, message=message))
+        return step(leg, _RECEIVED_ACK, Given(tx, 0, "", message))
     if leg.reinvites.pop(tx, None) is None:
         return ()
     leg.offer_answer.step(OfferEvent.RECEIVED_ACK)

@@ -112,19 +112,13 @@ class InviteSession(InviteFacts):
             reliability: Of our provisional responses.
         """
         dialog = Dialog.from_request(request, local_tag=local_tag, contact=contact)
+        digest = identity.digest if identity is not None else None
+        # One by one: keywords would be put into a dict first, for each call that comes.
         leg = InviteLeg(
-            call_id=dialog.call_id,
-            local_tag=local_tag,
-            contact=contact,
-            cnonce=cnonce,
-            digest=identity.digest if identity is not None else None,
-            state=_INCOMING,
-            timer=SessionTimer(timer),
-            reliability=reliability,
-            identity=identity,
-            tx=tx,
-            dialog=dialog,
+            dialog.call_id, local_tag, contact, cnonce, digest, _INCOMING, SessionTimer(timer)
         )
+        leg.reliability, leg.identity = reliability, identity
+        leg.tx, leg.dialog = tx, dialog
         leg.requests[tx] = request
         leg.remote_invite_cseq = request.cseq
         leg.learn(request)

@@ -125,20 +125,16 @@ OFFER_IGNORED: Final[Ignored[OfferEvent, OfferState]] = {
 class OfferAnswer:
     """Follow the exchange of one dialog; step it with every message that could carry a description."""
 
-    __slots__ = ("_state",)
+    __slots__ = ("state",)
 
     def __init__(self, state: OfferState = OfferState.STABLE) -> None:
-        self._state = state
-
-    @property
-    def state(self) -> OfferState:
+        self.state = state
         """Where the exchange stands."""
-        return self._state
 
     def step(self, event: OfferEvent) -> OfferMeaning:
         """Take a message and return what it means; NOTHING for one that cannot take part."""
-        go = OFFER_TABLE[self._state].get(event)
+        go = OFFER_TABLE[self.state].get(event)
         if go is None:
             return OfferMeaning.NOTHING
-        self._state = go.state
+        self.state = go.state
         return go.actions[0]

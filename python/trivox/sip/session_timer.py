@@ -216,7 +216,7 @@ class SessionTimer:
 
     def restart(self, now: float) -> None:
         """Count from now on: the ACK of the 2xx that agreed is here."""
-        if self.is_on:
+        if self.state is not _OFF:
             self._step(E.AGREED_LOCAL if self.state is S.LOCAL else E.AGREED_REMOTE, now)
 
     def can_raise(self, response: Message) -> bool:
