@@ -156,7 +156,7 @@ impl Call {
         let figures = self.session.statistics().into_iter();
         let numbers = figures.filter_map(|(name, value)| match value {
             Value::Number(number) => Some((name, number)),
-            Value::Text(_) => None,
+            Value::Word(_) | Value::Address(_) => None,
         });
         numbers.collect()
     }

@@ -224,11 +224,22 @@ pub(super) fn dtls_role(theirs: Author<'_>, established: Option<bool>) -> Result
 
 /// Which transport an offer asks for: "plain", "sdes", "dtls" or "ice".
 pub fn detect(sdp: &str) -> &'static str {
+    if !speaks_of_keys(sdp) {
+        return TransportKind::Plain.as_str();
+    }
     let kind = Description::parse_untrusted(sdp).ok().and_then(|offer| {
         let mut audio = audio_of(&offer);
         audio.find_map(|media| kinds_of(&offer, media).first().copied())
     });
     kind.unwrap_or(TransportKind::Plain).as_str()
+}
+
+/// Whether a description can have a line that is not bare RTP: it is read for that only then.
+fn speaks_of_keys(sdp: &str) -> bool {
+    let text = sdp.to_ascii_uppercase();
+    ["SAVP", "FINGERPRINT", "CRYPTO"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 fn audio_of(description: &Description) -> impl Iterator<Item = &Media> {

@@ -15,7 +15,9 @@ pub enum Value {
     /// A number; seconds, shares and counts.
     Number(f64),
     /// A word.
-    Text(String),
+    Word(&'static str),
+    /// Where media leaves from or goes to; its text is made for who looks.
+    Address(SocketAddr),
 }
 
 impl Session {
@@ -83,21 +85,21 @@ impl Session {
         if let Some(data) = &self.data {
             number("refused_data", data.refused() as f64);
         }
-        report.extend(self.words().map(|(name, word)| (name, Value::Text(word))));
+        report.extend(self.words());
         report
     }
 
     /// What it speaks and how it travels.
-    fn words(&self) -> [(&'static str, String); 7] {
+    fn words(&self) -> [(&'static str, Value); 7] {
         let facts = self.transport.as_ref().map(Transport::facts);
         let facts = facts.unwrap_or_default();
-        let address = |at: Option<SocketAddr>| at.map_or(String::new(), |at| at.to_string());
+        let address = |at: Option<SocketAddr>| at.map_or(Value::Word(""), Value::Address);
         let transport = self.transport.as_ref().map_or("", Transport::name);
         let codec = self.codec.map_or("", |codec| codec.name());
         [
-            ("codec", codec.to_owned()),
-            ("ice_state", self.ice_state.to_owned()),
-            ("transport", transport.to_owned()),
+            ("codec", Value::Word(codec)),
+            ("ice_state", Value::Word(self.ice_state)),
+            ("transport", Value::Word(transport)),
             (
                 "local_address",
                 address(facts.route.map(|(local, _)| local)),
@@ -108,11 +110,11 @@ impl Session {
             ),
             (
                 "srtp_profile",
-                facts.suite.map_or("", Suite::as_str).to_owned(),
+                Value::Word(facts.suite.map_or("", Suite::as_str)),
             ),
             (
                 "dtls_state",
-                facts.dtls.map_or("", DtlsState::as_str).to_owned(),
+                Value::Word(facts.dtls.map_or("", DtlsState::as_str)),
             ),
         ]
     }

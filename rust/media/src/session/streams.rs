@@ -16,13 +16,11 @@ pub type Figures = Vec<(&'static str, Value)>;
 struct Stream(Figures);
 
 impl Stream {
-    fn new(kind: &str, direction: &str, codec: &str, line: u64) -> Self {
-        let word = |text: &str| Value::Text(text.to_owned());
-        let mut stream = Self(vec![
-            ("kind", word(kind)),
-            ("direction", word(direction)),
-            ("codec", word(codec)),
-        ]);
+    fn new(kind: &'static str, direction: &'static str, codec: &'static str, line: u64) -> Self {
+        let mut stream = Self(Vec::with_capacity(16));
+        for (name, word) in [("kind", kind), ("direction", direction), ("codec", codec)] {
+            stream.0.push((name, Value::Word(word)));
+        }
         stream.number("line", line as f64);
         stream
     }

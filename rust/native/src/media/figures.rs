@@ -24,7 +24,8 @@ impl Figures {
 fn object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     match value {
         Value::Number(number) => Ok(number.into_pyobject(py)?.into_any()),
-        Value::Text(text) => Ok(text.into_pyobject(py)?.into_any()),
+        Value::Word(word) => Ok(word.into_pyobject(py)?.into_any()),
+        Value::Address(address) => Ok(address.to_string().into_pyobject(py)?.into_any()),
     }
 }
 

@@ -72,7 +72,8 @@ impl HeaderName {
         while rows != 0 {
             let (kind, long, compact) = TABLE[rows.trailing_zeros() as usize];
             let form = if name.len() == 1 { compact } else { long };
-            if name.eq_ignore_ascii_case(form.as_bytes()) {
+            // As it is spelt by nearly all, which is compared many bytes at a time.
+            if name == form.as_bytes() || name.eq_ignore_ascii_case(form.as_bytes()) {
                 return kind;
             }
             rows &= rows - 1;
