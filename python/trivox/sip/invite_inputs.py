@@ -79,14 +79,15 @@ def _sooner(one: float | None, other: float | None) -> float | None:
 def _take_event(leg: InviteLeg, event: SipEvent) -> Outputs:
     kind, _, tx, _, status, message, _, _ = event
     match kind:
-        case _native.EVENT_RESPONSE if message is not None:
-            return _take_response(leg, tx, status, message)
+        # First what every call has.
         case _native.EVENT_REQUEST if message is not None:
             return _take_request(leg, tx, message)
-        case _native.EVENT_TIMEOUT | _native.EVENT_TRANSPORT_ERROR:
-            return _take_failure(leg, tx, is_timeout=kind == _native.EVENT_TIMEOUT)
         case _native.EVENT_ACK:
             return _take_acknowledgement(leg, tx, message)
+        case _native.EVENT_RESPONSE if message is not None:
+            return _take_response(leg, tx, status, message)
+        case _native.EVENT_TIMEOUT | _native.EVENT_TRANSPORT_ERROR:
+            return _take_failure(leg, tx, is_timeout=kind == _native.EVENT_TIMEOUT)
         case _native.EVENT_ACK_TIMEOUT if tx == leg.tx or tx in leg.reinvites:
             return step(leg, InviteEvent.ACK_TIMED_OUT, Given(tx))
         case _native.EVENT_CANCEL:
