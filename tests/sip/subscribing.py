@@ -16,11 +16,11 @@ class Watching:
 
     def __init__(self, identity, far_end, **wish) -> None:
         self.far_end = far_end
-        wish = {"accept": (KIND,), "target": "sip:box@example.com"} | wish
+        usual = {"event": EventName("message-summary"), "target": "sip:box@example.com"}
+        wish = {"accept": (KIND,), **usual} | wish
         self.machine = Subscriber(
             Wish(
                 identity=identity,
-                event=EventName("message-summary"),
                 call_id="call-1",
                 local_tag="us",
                 cnonce="c",

@@ -32,7 +32,7 @@ def test_another_from_is_for_who_knows_from_change(caller, far_end, supported, e
     """RFC 4916 §4.4.1."""
     session = _answered(caller, far_end, *(("Supported", value) for value in supported))
 
-    assert session.can_rename is expected
+    assert session.can_rename is session.supports("from-change") is expected
 
 
 def test_update_names_another_party_and_so_does_all_that_follows(called, far_end) -> None:

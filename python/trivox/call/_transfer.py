@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING, Final, final
 
 from trivox.call.events import EndReason, Originator, Replaced, TransferRequested
 from trivox.call.header_rules import HeaderArguments, checked_headers
-from trivox.call.referral import announce, answer_in_dialog, read_referral
+from trivox.call.referral import WayInside, announce, answer_in_dialog, read_referral
 from trivox.call.states import CallState, Phase
 from trivox.call.transfer import OutgoingTransfer, TransferResult, leave_transferred
 from trivox.errors import InvalidArgumentsError
 from trivox.sip.event_headers import read_event_untrusted
-from trivox.sip.refer import refer_to
-from trivox.sip.replaces import DialogName
+from trivox.sip.refer import is_gruu_untrusted, refer_to
+from trivox.sip.replaces import TARGET_DIALOG, DialogName
 from trivox.sip.transfer import PACKAGE
 
 if TYPE_CHECKING:
     from trivox._native import Message
     from trivox.call._core import CallCore
     from trivox.call.call import Call
-    from trivox.call.referral import ReferralRequest
+    from trivox.call.referral import ReferralRequest, ReferralWay
+    from trivox.sip.invite_session import InviteSession
     from trivox.sip.outputs import Headers
 
 _ALLOW_EVENTS = ("Allow-Events", PACKAGE)
@@ -37,7 +38,7 @@ class Transfers:
         self._call = call
         self._outgoing: OutgoingTransfer | None = None
         self._referral: ReferralRequest | None = None
-        self._early: tuple[int, Message] | None = None
+        self._early: tuple[ReferralWay, Message] | None = None
         """A REFER that has overtaken the ACK, or the media: it waits for them."""
         self.consulting: OutgoingTransfer | None = None
         """The transfer that hands this call's far end to another."""
@@ -54,11 +55,16 @@ class Transfers:
         assert call._session is not None, "a connected call has its session"
         assert call._session.dialog is not None, "a connected call has its dialog"
         assert call._route is not None, "a connected call has its route"
-        cseq, is_silent = call._session.dialog.local_cseq + 1, _asks_for_nothing(pairs)
+        is_silent = _asks_for_nothing(pairs)
+        is_beside = not is_silent and _takes_beside(call._session)
+        cseq = 1 if is_beside else call._session.dialog.local_cseq + 1
         transfer = OutgoingTransfer(call, cseq, consulted, is_silent=is_silent)
         self._outgoing = transfer
         own = (("Refer-To", value), ("Referred-By", call._route.identity.address))
-        call._try_request("REFER", (*own, *pairs), b"", "", transfer)
+        if is_beside:
+            call._host.refer_beside(call._face, transfer, (*own, *pairs))
+        else:
+            call._try_request("REFER", (*own, *pairs), b"", "", transfer)
         result = await transfer.receipt.wait()
         await call._face.wait_ended()
         return result
@@ -80,25 +86,29 @@ class Transfers:
 
     def take_request(self, method: str, tx: int, message: Message) -> None:
         """Take a REFER, or a NOTIFY about one of ours."""
-        call = self._call
         if method == "NOTIFY":
             self._take_notify(tx, message)
-            return
+        else:
+            self.consider(WayInside(self._call, tx), message)
+
+    def consider(self, way: ReferralWay, message: Message) -> None:
+        """Take a REFER that came within the dialog, or beside it and named it (RFC 4538)."""
+        call = self._call
         if self._is_referred or self._early is not None:
-            call._respond(tx, 491)
+            way.refuse(491)
             return
         if call._phase in _NEARLY_CONNECTED:
             # Our 2xx was acknowledged before it was sent: only the ACK is late or lost.
-            self._early = tx, message
+            self._early = way, message
             return
         if call._phase is not Phase.CONNECTED:
-            call._respond(tx, 491)
+            way.refuse(491)
             return
-        referral = read_referral(call, tx, message)
+        referral = read_referral(call, way, message)
         if isinstance(referral, int):
-            call._respond(tx, referral)
+            way.refuse(referral)
         elif call._emitter is None or not call._emitter.wants(TransferRequested):
-            call._respond(tx, 603)
+            way.refuse(603)
         else:
             self._referral = referral
             announce(call, referral, message)
@@ -111,7 +121,7 @@ class Transfers:
     def _take_early(self) -> None:
         assert self._early is not None, "it has waited for the ACK"
         early, self._early = self._early, None
-        self.take_request("REFER", *early)
+        self.consider(*early)
 
     @property
     def _is_referred(self) -> bool:
@@ -146,7 +156,17 @@ class Transfers:
         if self._referral is not None:
             self._referral.close()
         if self._early is not None:
-            self._call._respond(self._early[0], 481)
+            self._early[0].refuse(481)
+
+
+def _takes_beside(session: InviteSession) -> bool:
+    """Whether a REFER with a subscription goes out of the dialog (RFC 7647 §4).
+
+    To a GRUU it must. A far end that has one and does not know Target-Dialog could not tell which
+    call is meant; it is older than that rule and is asked within.
+    """
+    is_gruu = session.dialog is not None and is_gruu_untrusted(session.dialog.remote_target)
+    return is_gruu and session.supports(TARGET_DIALOG)
 
 
 def take_place(call: CallCore) -> None:

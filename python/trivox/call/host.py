@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trivox.call.ice_servers import IcePlaces, IceServer
     from trivox.call.settings import CallSettings
     from trivox.call.trace import TraceRecord
+    from trivox.call.transfer import OutgoingTransfer
     from trivox.media.engine import Media
     from trivox.net.target import Target
     from trivox.net.transport import Address
@@ -125,8 +126,25 @@ class CallHost(Protocol):
         """Return the URI of a destination within the call's account. Raises InvalidUriError."""
         ...
 
-    def refer(self, call: Call, target: str, settings: CallSettings) -> Call:
-        """Make, but not start, the call that the far end of `call` asks for."""
+    def refer(
+        self,
+        call: Call,
+        target: str,
+        settings: CallSettings,
+        named_by: tuple[int, Address] | None = None,
+    ) -> Call:
+        """Make, but not start, the call that the far end of `call` asks for.
+
+        Args:
+            call: The call it is about.
+            target: Where the new one goes.
+            settings: Of the new one.
+            named_by: Flow and source of a REFER beside the call; None: it came within.
+        """
+        ...
+
+    def refer_beside(self, call: Call, transfer: OutgoingTransfer, headers: Headers) -> None:
+        """Send the REFER of a transfer out of the dialog, and settle it (RFC 7647 §4)."""
         ...
 
     def leave(self, call: Call) -> None:

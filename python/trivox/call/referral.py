@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, Protocol, final
 
 from trivox.call.events import (
     Connected,
@@ -34,13 +34,69 @@ if TYPE_CHECKING:
     from trivox.call._core import CallCore
     from trivox.call.call import Call
     from trivox.call.messages import SipResponse
+    from trivox.net.transport import Address
     from trivox.sip.outputs import Headers
     from trivox.sip.refer import ReferTo
-    from trivox.sip.transfer import ReferralOutput
+    from trivox.sip.transfer import ReferNotify, ReferralOutput
 
 UNDECIDED: Final = 8.0
 """Seconds a program has for its yes; then 603. Well inside the 32 s its REFER lives (§17.1.2)."""
 _REFUSALS: Final = range(300, 700)
+
+
+class ReferralWay(Protocol):
+    """How a REFER is answered and reported on."""
+
+    @property
+    def is_beside(self) -> bool:
+        """It came out of the dialog and makes one of its own, which outlives the call.
+
+        There one NOTIFY after the other goes out by itself.
+        """
+        ...
+
+    @property
+    def named_by(self) -> tuple[int, Address] | None:
+        """Flow and source of what named the target; None: as the call's own messages."""
+        ...
+
+    def accept(self, headers: Headers, *, is_told: bool) -> None:
+        """Answer 200; the first NOTIFY follows if anything is to be told."""
+        ...
+
+    def refuse(self, status: int) -> None:
+        """Answer with a refusal."""
+        ...
+
+    def notify(self, notify: ReferNotify, request: ReferralRequest) -> bool:
+        """Send a NOTIFY, whose fate `request` is told; False when nobody is there any more."""
+        ...
+
+
+@final
+class WayInside:
+    """The dialog of the call itself, for a REFER that came there."""
+
+    is_beside = False
+    named_by = None
+
+    def __init__(self, call: CallCore, tx: int) -> None:
+        self._call = call
+        self._tx = tx
+
+    def accept(self, headers: Headers, *, is_told: bool) -> None:
+        """Answer with our Contact, as it refreshes the target."""
+        answer_in_dialog(self._call, self._tx, 200, headers)
+
+    def refuse(self, status: int) -> None:
+        """Answer with a refusal."""
+        self._call._respond(self._tx, status)
+
+    def notify(self, notify: ReferNotify, request: ReferralRequest) -> bool:
+        """Send a NOTIFY in the dialog."""
+        return self._call._try_request(
+            "NOTIFY", notify.headers, notify.body, notify.content_type, request
+        )
 
 
 @final
@@ -50,10 +106,10 @@ class ReferralRequest:
     Settles the NOTIFY requests it sends.
     """
 
-    def __init__(self, call: CallCore, asked: ReferTo, tx: int, cseq: int) -> None:
+    def __init__(self, call: CallCore, asked: ReferTo, way: ReferralWay, cseq: int) -> None:
         self._call = call
         self._asked = asked
-        self._tx = tx
+        self._way = way
         self._machine = Referral(asked, cseq)
 
     @property
@@ -68,7 +124,8 @@ class ReferralRequest:
         base = (
             call.settings if settings is None else checked_kind(settings, CallSettings, "settings")
         )
-        new_call = call._host.refer(call._face, asked.uri, _with_headers(base, asked))
+        headers, named_by = _with_headers(base, asked), self._way.named_by
+        new_call = call._host.refer(call._face, asked.uri, headers, named_by)
         new_call.add_event_listener(Event, self._follow)
         self._carry_out(self._machine.accept())
         call._host.start_soon(_start, new_call, name=f"referred call {new_call.id}")
@@ -86,8 +143,11 @@ class ReferralRequest:
         self._carry_out(self._machine.reject(603))
 
     def close(self) -> None:
-        """Report no more: the call it came in is over."""
-        self._carry_out(self._machine.handle_lost())
+        """Take that the call is over: what came within it is reported on no more."""
+        if not self._way.is_beside:
+            self._carry_out(self._machine.handle_lost())
+        elif self._machine.state is ReferralState.OFFERED:
+            self._carry_out(self._machine.reject(481))
 
     def resolve(self, response: SipResponse, /) -> None:
         """Take the final response to a NOTIFY."""
@@ -126,16 +186,17 @@ class ReferralRequest:
         for output in outputs:
             if isinstance(output, ReferAnswer):
                 self._call._withdraw("referral")
-                answer_in_dialog(self._call, self._tx, output.status, output.headers)
-            else:
-                sent = self._call._try_request(
-                    "NOTIFY", output.headers, output.body, output.content_type, self
-                )
-                if not sent:
-                    self._machine.handle_lost()
+                if output.status >= 300:
+                    self._way.refuse(output.status)
+                else:
+                    self._way.accept(output.headers, is_told=self._asked.wants_notifications)
+            elif not self._way.notify(output, self):
+                self._machine.handle_lost()
+            elif self._way.is_beside:
+                self._carry_out(self._machine.handle_notified(200))
 
 
-def read_referral(call: CallCore, tx: int, message: Message) -> ReferralRequest | int:
+def read_referral(call: CallCore, way: ReferralWay, message: Message) -> ReferralRequest | int:
     """Read a REFER that came in a call; returns the status to refuse it with, if it is refused."""
     try:
         asked = read_refer_untrusted(message)
@@ -145,7 +206,7 @@ def read_referral(call: CallCore, tx: int, message: Message) -> ReferralRequest 
         return 400
     if asked.method.upper() != "INVITE":
         return 403
-    return ReferralRequest(call, asked, tx, message.key()[7])
+    return ReferralRequest(call, asked, way, message.key()[7])
 
 
 def announce(call: CallCore, referral: ReferralRequest, message: Message) -> None:

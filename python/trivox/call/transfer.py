@@ -25,6 +25,8 @@ from trivox.sip.transfer import Transfer
 from trivox.sip.transfer_table import TransferState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trivox._native import Message
     from trivox.call._core import CallCore
     from trivox.call.messages import SipResponse
@@ -73,6 +75,8 @@ class OutgoingTransfer:
         self._machine = Transfer(cseq)
         self._is_closed = False
         self._is_silent = is_silent
+        self.on_over: Callable[[], None] | None = None
+        """Called once when nothing more has to be heard of it."""
         if consulted is not None:
             consulted._transferring().consulting = self
 
@@ -168,6 +172,9 @@ class OutgoingTransfer:
         theirs = None if consulted is None else consulted._transfers
         if theirs is not None and theirs.consulting is self:
             theirs.consulting = None
+        on_over, self.on_over = self.on_over, None
+        if on_over is not None:
+            on_over()
 
 
 def leave_transferred(call: CallCore) -> None:

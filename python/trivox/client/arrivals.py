@@ -12,6 +12,7 @@ from trivox.client.exchange import vet
 from trivox.client.incoming_messages import message_event_untrusted
 from trivox.client.mixing import Mixing
 from trivox.client.outside import ACCEPTED
+from trivox.client.referrals import Referrals
 from trivox.client.replacing import named_call
 from trivox.client.subscriptions import Subscriptions
 from trivox.client.takers import Takers
@@ -49,6 +50,7 @@ class Arrivals:
         self.takers = Takers()
         self.subscriptions = Subscriptions(wiring, client.config.max_subscriptions)
         self.watchers = Watchers(client, wiring)
+        self.referrals = Referrals(client, wiring)
         self.attribution = Attribution(client.accounts, wiring.endpoint)
         seed = wiring.registering.seed
         self.admission = Admission(client.config, client.accounts, wiring.endpoint, seed=seed)
@@ -57,6 +59,7 @@ class Arrivals:
         self._is_shut = False
         self._wiring = wiring
         wiring.take_request = self.take
+        wiring.subscriptions = self.subscriptions
 
     @property
     def retry_after(self) -> Headers:
@@ -105,8 +108,7 @@ class Arrivals:
             case "SUBSCRIBE":
                 self._take_subscribe(event, request)
             case "REFER":
-                # A call is referred within its dialog: nobody here follows a stranger.
-                self._respond(tx, 403, "Forbidden")
+                self._take_refer(event, request)
             case _:
                 self._take_other(event)
 
@@ -223,6 +225,13 @@ class Arrivals:
         refusal = self.watchers.take(event, request, account)
         if refusal is not None:
             self._respond(tx, *refusal)
+
+    def _take_refer(self, event: SipEvent, request: Message) -> None:
+        """Take a REFER beside the dialog of a call (RFC 4538); what names none is forbidden."""
+        account = self.attribution.account_of(request, event[7], event[6])
+        refusal = self.referrals.take(request, event, account)
+        if refusal is not None:
+            self._respond(event[2], *refusal)
 
     def _refusal(self, request: Message) -> tuple[int, str, Headers] | None:
         """Return why a new call cannot be taken; None when it can."""

@@ -150,11 +150,15 @@ class Routes:
         if account is not None:
             is_trusted = account.is_trusted_at(source, partial(self._endpoint.peer_names, number))
             known = (account, account.secrets.digest, is_trusted)
-        key = (number, source, local, uri, known)
+        gruu = _gruu_at(account, number)
+        key = (number, source, local, uri, known, gruu)
         route = self._known.get(key)
         if route is None:
             user, is_secure = _user_of(uri), is_sips(uri)
             route = self._route(flow, source, account, None, (), user=user, is_secure=is_secure)
+            if gruu:
+                identity = dataclasses.replace(route.identity, contact=f"<{gruu}>")
+                route = dataclasses.replace(route, identity=identity)
             if len(self._known) >= _MOST_ROUTES:
                 self._known.clear()
             self._known[key] = route
@@ -200,6 +204,15 @@ class Routes:
             events=(*config.event_packages, "refer"),
         )
         return Route(flow.id, peer, local, identity, is_secure=is_secure)
+
+
+def _gruu_at(account: Account | None, number: int) -> str:
+    """Return the device's own URI where it is reached by the flow it was granted on (§4.3)."""
+    own = account.flow if account is not None else None
+    if account is None or own is None or own.in_use is None or own.in_use.flow != number:
+        return ""
+    is_hidden = hides(account.config.settings.privacy)
+    return (own.granted.temporary_gruu if is_hidden else own.granted.gruu) or ""
 
 
 def _user_of(uri: str) -> str:

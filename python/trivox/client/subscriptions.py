@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trivox.actor.listeners import StartSoon
     from trivox.call.host import Route, Timer
     from trivox.client.account import Account
+    from trivox.client.exchange import TokenOwner
     from trivox.client.wiring import Wiring
     from trivox.sip.outputs import Forget, Headers, Remember, SendRequest, SendResponse
 
@@ -88,7 +89,7 @@ class Subscriptions:
         self._wiring = wiring
         self._limit = limit
         self._all: set[Subscription] = set()
-        self._by_dialog: dict[Dialog, Subscription] = {}
+        self._by_dialog: dict[Dialog, TokenOwner] = {}
 
     def __len__(self) -> int:
         """How many there are."""
@@ -98,7 +99,15 @@ class Subscriptions:
         """Make one. Raises InvalidArgumentsError when there are too many."""
         return Subscription(self, asked)
 
-    def find(self, notify: Message) -> Subscription | None:
+    def expect(self, dialog: Dialog, owner: TokenOwner) -> None:
+        """Expect the NOTIFYs of a subscription that a REFER makes."""
+        self._by_dialog[dialog] = owner
+
+    def expect_no_more(self, dialog: Dialog) -> None:
+        """Take that no further one will come."""
+        self._by_dialog.pop(dialog, None)
+
+    def find(self, notify: Message) -> TokenOwner | None:
         """Return the subscription of a NOTIFY that no token claims: of the first, or of a fork."""
         _, _, call_id, _, to_tag, *_ = notify.key()
         return self._by_dialog.get((call_id, to_tag))

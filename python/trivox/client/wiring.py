@@ -10,6 +10,7 @@ from trivox.client._messaging import written_at
 from trivox.client.exchange import Exchange
 from trivox.client.ice_places import find_servers
 from trivox.client.identifiers import Identifiers
+from trivox.client.referring import refer_beside
 from trivox.client.registering import Registering
 from trivox.client.routes import Routes
 from trivox.client.targets import target_of
@@ -33,14 +34,16 @@ if TYPE_CHECKING:
     from trivox.call.ice_servers import IcePlaces, IceServer
     from trivox.call.settings import CallSettings
     from trivox.call.trace import TraceRecord
+    from trivox.call.transfer import OutgoingTransfer
     from trivox.client.account import Account
     from trivox.client.config import ClientConfig
     from trivox.client.dialling import Dialling
+    from trivox.client.subscriptions import Subscriptions
     from trivox.client.timers import Deadline
     from trivox.media.engine import Media
     from trivox.net.dns_records import Dns
     from trivox.net.tracing import TraceHook
-    from trivox.net.transport import SocketFactory
+    from trivox.net.transport import Address, SocketFactory
     from trivox.sip.outputs import Headers, SendAck, SendCancel
 
 _MOST_SERVERS: Final = 4096
@@ -106,6 +109,8 @@ class Wiring:
     """Where addresses for ICE are asked."""
     start_soon: StartSoon
     """Starts a task in the supervisor; there from `open` on."""
+    subscriptions: Subscriptions
+    """Who gets which NOTIFY; set by who takes requests."""
 
     def __init__(
         self,
@@ -268,11 +273,24 @@ class Wiring:
         """Return the URI of a destination within the call's account."""
         return target_of(destination, self._account_of(call))
 
-    def refer(self, call: Call, target: str, settings: CallSettings) -> Call:
+    def refer(
+        self,
+        call: Call,
+        target: str,
+        settings: CallSettings,
+        named_by: tuple[int, Address] | None = None,
+    ) -> Call:
         """Make the call that the far end of `call` asks for."""
         new_call = self.owner.create_call(target, settings, account=self._account_of(call))
-        new_call._named_by = self.exchange.hop_of(call)
+        new_call._named_by = named_by or self.exchange.hop_of(call)
         return new_call
+
+    def refer_beside(self, call: Call, transfer: OutgoingTransfer, headers: Headers) -> None:
+        """Send a REFER out of the dialog of the call it is about."""
+        account, desk = self._account_of(call), self.subscriptions
+        self.start_soon(
+            refer_beside, self, desk, call, account, transfer, headers, name=f"REFER of {call.id}"
+        )
 
     def _account_of(self, call: Call) -> Account | None:
         return self.owner.accounts.get(call.account.uri) if call.account else None

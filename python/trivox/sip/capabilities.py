@@ -13,8 +13,10 @@ ALLOWED: Final = (
 ALLOW: Final = ("Allow", ALLOWED)
 OPTION_TAGS: Final = (
     *("100rel", "timer", "replaces", "norefersub", "from-change", "ice", "join", "trickle-ice"),
+    "tdialog",
 )
-"""Extensions a far end may require: RFC 3262, RFC 4028, RFC 3891, RFC 4488, RFC 4916, RFC 5768, RFC 3911, RFC 8840."""
+"""Extensions a far end may require: RFC 3262, RFC 4028, RFC 3891, RFC 4488, RFC 4916, RFC 5768, RFC 3911, RFC 8840,
+RFC 4538."""
 SUPPORTED: Final = ("Supported", ", ".join(OPTION_TAGS))
 _UNDERSTOOD: Final = frozenset({*OPTION_TAGS, "nosub"})
 """`nosub` makes sense in a Require only (RFC 7614 §4.3)."""

@@ -15,8 +15,7 @@ TAG: Final = "from-change"
 
 def can_rename(leg: InviteLeg) -> bool:
     """Whether the far end takes another From than before (RFC 4916 §4.4.1)."""
-    values = (value for line in leg.remote_supported for value in line.split(","))
-    return any(value.strip().lower() == TAG for value in values)
+    return leg.supports(TAG)
 
 
 def early_tag(leg: InviteLeg) -> str | None:

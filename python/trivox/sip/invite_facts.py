@@ -87,6 +87,10 @@ class InviteFacts:
         """Whether the far end takes another `party` than before (`from-change`, RFC 4916)."""
         return can_rename(self._leg)
 
+    def supports(self, tag: str) -> bool:
+        """Whether the far end says that it supports an extension (its Supported, as told last)."""
+        return self._leg.supports(tag)
+
     @property
     def early_tag(self) -> str | None:
         """The `to_tag` for an UPDATE before the 2xx; None while there can be none."""

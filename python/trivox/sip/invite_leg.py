@@ -310,6 +310,11 @@ class InviteLeg:
         methods = self.remote_allow.split(",")
         return any(method.strip() == "UPDATE" for method in methods)
 
+    def supports(self, tag: str) -> bool:
+        """Whether the far end says that it supports an extension."""
+        tags = (value for line in self.remote_supported for value in line.split(","))
+        return any(value.strip().lower() == tag for value in tags)
+
     @property
     def dialog_now(self) -> Dialog:
         """The dialog that counts, where there must be one."""

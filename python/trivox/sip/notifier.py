@@ -23,9 +23,11 @@ from trivox.sip.subscription_table import (
 if TYPE_CHECKING:
     from trivox._native import Message, SipEvent
     from trivox.sip.identity import LocalIdentity
+    from trivox.sip.outputs import Headers
 
 USUAL_EXPIRES: Final = 3600
 """Seconds a subscription lasts that asks for no time of its own."""
+_REFER: Final = EventName("refer")
 _REASONS: Final = {200: "OK", 403: "Forbidden", 489: "Bad Event", 603: "Decline"}
 
 
@@ -90,17 +92,18 @@ class Notifier:
         cnonce: str,
         most_expires: int = USUAL_EXPIRES,
     ) -> None:
-        """Take the SUBSCRIBE.
+        """Take the SUBSCRIBE, or the REFER that makes a subscription beside (RFC 7647 §4).
 
         Args:
-            request: The SUBSCRIBE, valid, with an Event and without To tag.
+            request: The SUBSCRIBE, valid, with an Event and without To tag; or the REFER.
             tx: Its server transaction.
             identity: Contact and credentials of our NOTIFYs.
             local_tag: A fresh tag.
             cnonce: A fresh token nobody has seen, for digest answers.
             most_expires: Seconds granted at most.
         """
-        event = read_event_untrusted(request)
+        self._is_referred = request.method == "REFER"
+        event = _REFER if self._is_referred else read_event_untrusted(request)
         assert event is not None, "the owner has looked at the Event"
         self.event: Final[EventName] = event
         self._identity = identity
@@ -156,6 +159,11 @@ class Notifier:
         """End it with a last NOTIFY; one that is not answered yet is refused with 603."""
         given = _Given(now, self._tx, 603, reason, retry_after)
         return self._step(NotifierEvent.TERMINATE, given)
+
+    def conclude(self, publication: Publication, now: float) -> Outputs:
+        """Tell the last state there will be, and end it with that (RFC 3515 §2.4.7)."""
+        self._publication = publication
+        return self.terminate("noresource", now)
 
     def sent(self, tx: int) -> None:
         """Take the transaction of the last `SendRequest`."""
@@ -251,7 +259,10 @@ class Notifier:
                 contact = ("Contact", self._identity.contact)
                 is_told = action is NotifierAction.SEND_ACCEPTED
                 status, phrase = (200, "OK") if is_told else (204, "No Notification")
-                headers = (contact, expires, ALLOW, SUPPORTED)
+                headers: Headers = (contact, expires, ALLOW, SUPPORTED)
+                if self._is_referred and given.tx == self._tx:
+                    # How long it lasts is told by its first NOTIFY (RFC 3515 §2.4.4).
+                    headers = (contact, ALLOW, SUPPORTED)
                 return (self._response(given.tx, status, phrase, headers),)
             case NotifierAction.SEND_REFUSAL:
                 phrase = _REASONS.get(given.status, "Refused")

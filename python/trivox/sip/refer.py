@@ -84,6 +84,14 @@ def _referrer_untrusted(request: Message) -> str | None:
     return NameAddr.parse(value).uri if value else None
 
 
+def is_gruu_untrusted(uri: str) -> bool:
+    """Whether a Contact reaches just this device also out of its dialogs (RFC 5627 §3.1)."""
+    try:
+        return "gr" in Uri.parse(uri).parameters
+    except ParseError:
+        return False
+
+
 def refer_to(uri: str, replaces: DialogName | None = None) -> str:
     """Return the value of Refer-To, with the dialog a new call is to replace (RFC 5589 §7)."""
     if replaces is None:

@@ -1,15 +1,18 @@
-"""The headers that name another dialog: Replaces (RFC 3891) and Join (RFC 3911)."""
+"""The headers that name another dialog: Replaces, Join, Target-Dialog (RFC 3891, 3911, 4538)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, final
+from typing import TYPE_CHECKING, Final, Self, final
 
 from trivox.errors import ParseError
 
 if TYPE_CHECKING:
     from trivox._native import Message
     from trivox.sip.dialog import Dialog
+
+TARGET_DIALOG: Final = "tdialog"
+"""Option tag of who knows Target-Dialog (RFC 4538 §8)."""
 
 
 @final
@@ -41,21 +44,19 @@ class DialogName:
 
     @classmethod
     def parse_untrusted(cls, value: str) -> Self:
-        """Read a header's value. Raises ParseError."""
-        call_id, *fields = (field.strip() for field in value.split(";"))
-        tags: dict[str, str] = {}
-        is_early_only = False
-        for field in fields:
-            name, _, content = field.partition("=")
-            key = name.strip().lower()
-            if key in tags:
-                raise ParseError(f"{key} stands twice")
-            if key in ("to-tag", "from-tag"):
-                tags[key] = content.strip()
-            is_early_only = is_early_only or key == "early-only"
-        if not call_id or not tags.get("to-tag") or not tags.get("from-tag"):
-            raise ParseError("a dialog is named by its Call-ID, to-tag and from-tag")
-        return cls(call_id, tags["to-tag"], tags["from-tag"], is_early_only)
+        """Read the value of Replaces or Join. Raises ParseError."""
+        call_id, fields = _read_untrusted(value, "to-tag", "from-tag")
+        return cls(call_id, fields["to-tag"], fields["from-tag"], "early-only" in fields)
+
+    @classmethod
+    def parse_target_untrusted(cls, value: str) -> Self:
+        """Read the value of Target-Dialog. Raises ParseError."""
+        call_id, fields = _read_untrusted(value, "local-tag", "remote-tag")
+        return cls(call_id, fields["local-tag"], fields["remote-tag"])
+
+    def as_target(self) -> str:
+        """Return the value of Target-Dialog: its tags are named as the receiver sees them (§3)."""
+        return f"{self.call_id};remote-tag={self.from_tag};local-tag={self.to_tag}"
 
     def is_of(self, dialog: Dialog) -> bool:
         """Whether that dialog of ours is meant (RFC 3891 §3)."""
@@ -80,3 +81,30 @@ def dialog_named_untrusted(request: Message) -> tuple[str, DialogName] | None:
         raise ParseError("one INVITE can name one dialog")
     (name, value) = found[0]
     return name, DialogName.parse_untrusted(value)
+
+
+def target_dialog_untrusted(request: Message) -> DialogName | None:
+    """Return the dialog that a request beside it is about; None for none (RFC 4538 §7).
+
+    Raises:
+        ParseError: It cannot be read, or there are several: to be answered 400.
+    """
+    values = request.headers("Target-Dialog")
+    if len(values) > 1:
+        raise ParseError("one request is about one dialog")
+    return DialogName.parse_target_untrusted(values[0]) if values else None
+
+
+def _read_untrusted(value: str, own: str, other: str) -> tuple[str, dict[str, str]]:
+    """Return the Call-ID and the parameters of a dialog's name, both tags among them."""
+    call_id, *fields = (field.strip() for field in value.split(";"))
+    found: dict[str, str] = {}
+    for field in fields:
+        name, _, content = field.partition("=")
+        key = name.strip().lower()
+        if key in found:
+            raise ParseError(f"{key} stands twice")
+        found[key] = content.strip()
+    if not call_id or not found.get(own) or not found.get(other):
+        raise ParseError(f"a dialog is named by its Call-ID, {own} and {other}")
+    return call_id, found

@@ -132,7 +132,7 @@ class Subscriber:
         event = read_event_untrusted(notify)
         if event is None or event.package != self._wish.event.package:
             return 489, "Bad Event"
-        if event != self._wish.event:
+        if event != self._wish.event and self._wish.method == "SUBSCRIBE":
             return 481, "Call/Transaction Does Not Exist"
         kind = without_parameters(notify.header("Content-Type") or "")
         if notify.body and self._wish.accept and kind not in self._wish.accept:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Final, final
 from trivox.sip.capabilities import ALLOW, SUPPORTED
 from trivox.sip.dialog import MAX_FORWARDS, Dialog, content
 from trivox.sip.digest import CHALLENGE_HEADER, Authorizer
-from trivox.sip.event_headers import EventName, StateHeader, seconds_untrusted
+from trivox.sip.event_headers import (
+    EventName,
+    StateHeader,
+    read_event_untrusted,
+    seconds_untrusted,
+)
 from trivox.sip.invite_leg import forget, remember
 from trivox.sip.outputs import Forget, Remember, SendRequest
 from trivox.sip.subscription_table import (
@@ -53,6 +58,7 @@ class Wish:
         headers: Go into every SUBSCRIBE.
         body: Of the first SUBSCRIBE, a filter.
         content_type: Its type.
+        method: What asks for it: SUBSCRIBE, or REFER, which subscribes to its outcome (RFC 3515).
     """
 
     identity: LocalIdentity
@@ -67,6 +73,7 @@ class Wish:
     headers: Headers = ()
     body: bytes = field(default=b"", repr=False)
     content_type: str = ""
+    method: str = "SUBSCRIBE"
 
 
 @final
@@ -112,6 +119,7 @@ class SubscriptionUsage:
         "_dialog",
         "_ends_at",
         "_etag",
+        "_event",
         "_expires",
         "_granted",
         "_is_known",
@@ -132,6 +140,7 @@ class SubscriptionUsage:
         self._tx = 0
         self._raises = 0
         self._etag = ""
+        self._event = wish.event
         self._expires = wish.expires
         self._granted: float | None = None
         self._refresh_at: float | None = None
@@ -225,6 +234,8 @@ class SubscriptionUsage:
         elif not self._dialog.receive(notify):
             return None
         self._etag = (notify.header("SIP-ETag") or "").strip()
+        # That of a REFER may have an id of the notifier's choice (RFC 3515 §2.4.6).
+        self._event = read_event_untrusted(notify) or self._event
         event = _NOTIFIED.get(header.state, SubscriptionEvent.NOTIFIED_ACTIVE)
         given = _Given(now, 0, header.reason, header.retry_after, header.expires)
         return self._made() + self._step(event, given)
@@ -318,15 +329,14 @@ class SubscriptionUsage:
         wish, identity = self._wish, self._wish.identity
         accept = (("Accept", ", ".join(wish.accept)),) if wish.accept else ()
         agent = (("User-Agent", identity.user_agent),) if identity.user_agent else ()
-        own: Headers = (
-            ("Event", str(wish.event)),
-            ("Expires", str(self._expires)),
-            *accept,
-            ALLOW,
-            SUPPORTED,
-            *agent,
-            *wish.headers,
-        )
+        own: Headers = (*accept, ALLOW, SUPPORTED, *agent)
+        event: Headers = (("Event", str(self._event)), ("Expires", str(self._expires)))
+        if wish.method == "SUBSCRIBE":
+            own = (*event, *own, *wish.headers)
+        elif self._dialog is None:
+            own += wish.headers
+        else:
+            own = event + own  # what the REFER said is said
         if self._dialog is not None:
             uri = self._dialog.remote_target
             answer = self._authorizer.headers("SUBSCRIBE", uri, b"")
@@ -341,10 +351,10 @@ class SubscriptionUsage:
             ("From", f"{identity.address};tag={wish.local_tag}"),
             ("To", f"<{wish.target}>"),
             ("Call-ID", wish.call_id),
-            ("CSeq", f"{self._cseq} SUBSCRIBE"),
+            ("CSeq", f"{self._cseq} {wish.method}"),
             ("Contact", identity.contact),
             *own,
-            *self._authorizer.headers("SUBSCRIBE", wish.target, wish.body),
+            *self._authorizer.headers(wish.method, wish.target, wish.body),
             *content(wish.body, wish.content_type),
         )
-        return SendRequest("SUBSCRIBE", wish.target, headers, wish.body, identity.routes)
+        return SendRequest(wish.method, wish.target, headers, wish.body, identity.routes)

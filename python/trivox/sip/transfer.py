@@ -176,6 +176,7 @@ class ReferNotify:
     headers: Headers = field(repr=False)
     body: bytes
     content_type: str = SIPFRAG
+    is_last: bool = False
 
 
 ReferralOutput = ReferAnswer | ReferNotify
@@ -268,4 +269,4 @@ class Referral:
         if status < 200:
             state = f"active;expires={SUBSCRIBED:.0f}"
         headers = (("Event", f"{PACKAGE};id={self._cseq}"), ("Subscription-State", state))
-        return (ReferNotify(headers, sipfrag(status, reason)),)
+        return (ReferNotify(headers, sipfrag(status, reason), is_last=status >= 200),)
