@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
+from trivox.call._paths import FLOW, lose_path, regain_path
 from trivox.call.events import EarlyMediaStarted, Event
 from trivox.errors import CallReconnectingError, MediaNegotiationError, StreamAlreadySendingError
 from trivox.media.sources import ToneSource
@@ -102,14 +103,14 @@ async def test_early_media_goes_with_a_caller_who_gives_up(autojump_clock, world
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_play_until_ended, call)
             await trio.sleep(1)
-            call._begin_reconnecting("flow")
+            lose_path(call, FLOW)
             with pytest.raises(CallReconnectingError):
                 await call.progress(183)
             with pytest.raises(CallReconnectingError):
                 call.audio()
             with pytest.raises(CallReconnectingError):
                 await call.play(ToneSource())
-            call._end_reconnecting("flow")
+            regain_path(call, FLOW)
             call.hangup()
         assert own.engine.counts()["sessions"] == 0
 

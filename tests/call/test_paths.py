@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import assert_checkpoints
 
+from trivox.call import _offers
 from trivox.call.states import CallState
 from trivox.errors import CallWrongStateError, NotSupportedError, StreamUpdateFailedError
 from trivox.media.engine import EngineEventKind
@@ -48,7 +49,10 @@ async def test_a_restart_the_far_end_refuses_leaves_all_as_it_was(
     autojump_clock, pair, monkeypatch
 ) -> None:
     async def body(call, far) -> None:
-        monkeypatch.setattr(far, "_take_reinvite", lambda tx, *_: far._respond(tx, 488))
+        def refuse(_, tx, *__) -> None:
+            far._respond(tx, 488)
+
+        monkeypatch.setattr(_offers, "take_reinvite", refuse)
         with pytest.raises(StreamUpdateFailedError, match="488"):
             await call.restart_ice()
 
@@ -107,7 +111,7 @@ async def test_the_called_side_waits_for_the_caller_and_then_looks_itself(
 
 @pytest.mark.parametrize(("is_callers", "first"), [(True, 2.0), (False, 6.0)])
 async def test_a_lost_path_is_looked_for_four_times_ever_more_seldom(
-    autojump_clock, pair, is_callers, first
+    autojump_clock, pair, is_callers, first, monkeypatch
 ) -> None:
     offers: list[float] = []
 
@@ -115,11 +119,12 @@ async def test_a_lost_path_is_looked_for_four_times_ever_more_seldom(
         side, other = (call, far) if is_callers else (far, call)
         began = trio.current_time()
 
-        def refused(tx, *_) -> None:
+        def refused(asked, tx, *_) -> None:
+            assert asked is other
             offers.append(trio.current_time() - began)
             other._respond(tx, 488)
 
-        other._take_reinvite = refused
+        monkeypatch.setattr(_offers, "take_reinvite", refused)
         lose_path(pair, side)
         await trio.sleep(600)
         assert side.state.value is CallState.RECONNECTING

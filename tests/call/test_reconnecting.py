@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
+from trivox.call._paths import FLOW, lose_path
 from trivox.call.events import EndReason, Event
 from trivox.call.states import CallState
 from trivox.errors import CallReconnectingError
@@ -138,7 +139,7 @@ async def test_what_comes_while_reconnecting_is_taken_as_before(autojump_clock, 
         assert call.state.value is CallState.DISCONNECTING
 
         arrived = await arriving(client, far)
-        arrived._begin_reconnecting("flow")
+        lose_path(arrived, FLOW)
         await arrived.answer()
         ok = await far.expect(200)
         far.acknowledge(ok)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
+from trivox.call._far_changes import ACCEPTED
 from trivox.call._listening import CallListening
 from trivox.call._messages import take_message
+from trivox.call._offers import take_change
 from trivox.call._upkeep import CallUpkeep
+from trivox.call._wishes import emit_hold
 from trivox.call.codec_info import codecs_of
 from trivox.call.events import (
     CallEnd,
@@ -24,19 +27,18 @@ from trivox.call.sdp import is_holding
 from trivox.call.states import LEAVING, Phase, Trigger
 from trivox.errors import ConnectionTimeoutError, EngineError, StreamError, TransportError
 from trivox.sip import events as facts
-from trivox.sip.bodies import MULTIPART, SDP
 from trivox.sip.capabilities import ALLOW, SUPPORTED
 from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
 from trivox.sip.reason import read_causes_untrusted
 
 if TYPE_CHECKING:
     from trivox._native import Message, SipEvent
+    from trivox.call._describing import BranchOffers
     from trivox.call._redirecting import Redirecting
     from trivox.call._requests import InfoTones, Outcome
     from trivox.call._transfer import Transfers
     from trivox.sip.outputs import Headers
 
-ACCEPTED = f"{SDP}, {MULTIPART}"
 _WITHOUT_ANSWER: Final = (SendAck, SendCancel)
 """Their transaction is the INVITE's: `isinstance` takes a tuple in half the time of a union."""
 # Python 3.11 takes longer to find a member of an enum than all else in a step.
@@ -54,6 +56,7 @@ class CallFacts(CallUpkeep):
     _remote_offer: bytes
     _receipts: dict[int, Outcome[SipResponse]]
     _tones: InfoTones | None
+    _branches: BranchOffers | None
     _redirections: Redirecting | None
     _transfers: Transfers | None
 
@@ -133,7 +136,7 @@ class CallFacts(CallUpkeep):
             case facts.ResponseReceived(tx, _, status, message):
                 self._take_response(tx, status, message)
             case _:
-                self._take_change(fact)
+                take_change(self._face, fact)
 
     def _take_progress(self, fact: facts.Progress) -> None:
         if self.timings.progressed is None:
@@ -159,7 +162,7 @@ class CallFacts(CallUpkeep):
         """Let the media of a provisional answer be heard; a bad one is passed over."""
         try:
             if fact.is_offer:
-                answer = self._answer_to(fact.body, fact.to_tag)
+                answer = self._branching().answer_to(fact.body, fact.to_tag)
                 assert self._session is not None, "its own session told it"
                 self._carry_out(self._session.acknowledge_progress(fact.to_tag, answer))
                 self._leg.begin_flow()
@@ -176,7 +179,7 @@ class CallFacts(CallUpkeep):
         """Answer the offer of a 2xx in its ACK (RFC 3261 §13.2.2.4)."""
         assert self._session is not None, "its own session told it"
         try:
-            answer = self._answer_to(fact.body, fact.to_tag)
+            answer = self._branching().answer_to(fact.body, fact.to_tag)
         except (StreamError, EngineError) as error:
             self._fail_media(str(error))
             return False
@@ -184,9 +187,7 @@ class CallFacts(CallUpkeep):
         return True
 
     @abstractmethod
-    def _answer_to(self, offer: bytes, branch: str) -> bytes: ...
-    @abstractmethod
-    def _go_by_offer_of(self, branch: str) -> None: ...
+    def _branching(self) -> BranchOffers: ...
 
     def _stop_ringing(self) -> None:
         if CallListening.is_ringing.of(self):
@@ -214,7 +215,8 @@ class CallFacts(CallUpkeep):
             except (StreamError, EngineError) as error:
                 self._fail_media(str(error))
                 return
-        self._go_by_offer_of(fact.to_tag)
+        if self._branches is not None:
+            self._branches.go_by(fact.to_tag)
         self._note_negotiated()
         if self._leg.is_up:
             self._step(Trigger.MEDIA_UP)
@@ -259,12 +261,7 @@ class CallFacts(CallUpkeep):
         is_held = is_holding(sdp)
         if is_held != CallListening.is_remotely_held.of(self):
             self._tell(is_remotely_held=is_held)
-            self._emit_hold(Originator.REMOTE)
-
-    @abstractmethod
-    def _emit_hold(self, originator: Originator) -> None: ...
-    @abstractmethod
-    def _take_change(self, fact: facts.SessionFact) -> None: ...
+            emit_hold(self._face, Originator.REMOTE)
 
     def _take_cancel(self, message: Message | None) -> None:
         causes = read_causes_untrusted(message.headers("Reason")) if message is not None else ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from trivox.actor.correlation import log_fields
 from trivox.call._listening import CallListening
-from trivox.call._values import CAN_RECONNECT
+from trivox.call._video import remove_line
 from trivox.call.events import (
     CallEnd,
     Connected,
@@ -17,8 +17,6 @@ from trivox.call.events import (
     EndReason,
     Failed,
     Originator,
-    Reconnected,
-    Reconnecting,
     RemoteMediaAdded,
     RemoteMediaRemoved,
     StopRinging,
@@ -41,9 +39,6 @@ if TYPE_CHECKING:
     from trivox.call.host import Route
 
 _LOGGER = logging.getLogger("trivox.call")
-_FLOW: Final = "flow"
-FLOW_GRACE: Final = 32.0
-"""Seconds a call waits in RECONNECTING for the far end's connection: 64·T1, as a request does."""
 # Python 3.11 takes longer to find a member of an enum than all else in a step.
 _END_SIGNALLING: Final = Action.END_SIGNALLING
 _RELEASE_MEDIA: Final = Action.RELEASE_MEDIA
@@ -238,47 +233,6 @@ class CallMachine(CallListening, ABC):
         self._cause = CallEnd(reason=reason, originator=Originator.SYSTEM, sip_reason=text)
         self._step(trigger)
 
-    def _begin_reconnecting(self, cause: str) -> None:
-        """Note that a path is lost, the media's ("ice") or signalling's ("flow")."""
-        if self._phase not in CAN_RECONNECT:
-            return
-        is_first = not self._lost_paths
-        self._lost_paths |= {cause}
-        if is_first:
-            self._tell("state")
-            self._emit(Reconnecting, Originator.SYSTEM, cause=cause)
-
-    def _end_reconnecting(self, cause: str) -> None:
-        """Note that a path is back; the call is in its old state again when none is lost."""
-        if cause not in self._lost_paths:
-            return
-        self._lost_paths -= {cause}
-        if self._phase in CAN_RECONNECT and not self._lost_paths:
-            self._tell("state")
-            self._emit(Reconnected, Originator.SYSTEM, cause=cause)
-            self._go_on()
-
-    @property
-    def _has_lost_flow(self) -> bool:
-        """Whether the far end's connection is gone, which only the far end can open anew."""
-        return _FLOW in self._lost_paths
-
-    def _note_flow_lost(self) -> None:
-        """Wait for the far end to come back by another connection, at most `FLOW_GRACE`."""
-        self._begin_reconnecting(_FLOW)
-        if self._has_lost_flow:
-            self._after(_FLOW, FLOW_GRACE, self._give_up_flow)
-
-    def _note_flow_back(self) -> None:
-        """Go on where the call was: a message of its dialog came by a live connection."""
-        self._withdraw(_FLOW)
-        self._end_reconnecting(_FLOW)
-
-    def _give_up_flow(self) -> None:
-        if self._phase in CAN_RECONNECT:
-            self._farewell.status = 480
-            self._lose("the far end did not connect again", Trigger.LOST)
-
     def _refuse_reconnecting(self, what: str) -> None:
         """Raise CallReconnectingError while a path is lost."""
         if self._lost_paths and self._state_now() is CallState.RECONNECTING:
@@ -300,6 +254,8 @@ class CallMachine(CallListening, ABC):
             self._note_remote_stream(RemoteMediaAdded)
 
     def _remove_remote_stream(self) -> None:
+        for line in tuple(self._remote_videos):
+            remove_line(self._face, line)
         if self._has_remote_stream:
             self._has_remote_stream = False
             self._note_remote_stream(RemoteMediaRemoved)

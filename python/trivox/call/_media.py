@@ -1,55 +1,37 @@
-"""The media side of a call's face: play, record, listen, mute, keys, figures."""
+"""The media side of a call's face: sound, streams, pictures, data, hold, figures."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from functools import partial
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import trio
-
-from trivox.call._digits import INBAND, RFC4733, checked_entry
-from trivox.call._listening import CallListening
-from trivox.call._machine import CallMachine
-from trivox.call.audio_events import LevelReport, VoiceActivity
-from trivox.call.events import DtmfReceived, FirstRtpReceived, Originator, StatsReport
-from trivox.call.playback import Played, begin_playback, failure_of, play_out
-from trivox.call.quality import QualityIssueCleared, QualityIssueRaised, read_issue
+from trivox.call import _data as data
+from trivox.call import _paths as paths
+from trivox.call import _sound as sound
+from trivox.call import _wishes as wishes
+from trivox.call._core import CallCore
+from trivox.call._video import choose_layer, share_no_longer, share_screen
+from trivox.call.data_channel import ChannelOptions
 from trivox.call.recording import Recording
-from trivox.call.recording_events import RecordingBehind, RecordingFailed
-from trivox.call.states import Phase, Trigger
-from trivox.call.tone_events import AnswererDetected, ToneDetected, read_answerer, read_tone
 from trivox.errors import InvalidArgumentsError
-from trivox.media.engine import EngineEventKind
-from trivox.media.port import AudioPort
-from trivox.media.sources import FileSource
+from trivox.media.video import LayerChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
     from os import PathLike
     from typing import Literal
 
-    from trivox.call.media_leg import MediaLeg
-    from trivox.call.quality import QualityIssue, QualityLevel
+    from trivox.call.data_channel import DataChannel
+    from trivox.call.playback import Played
     from trivox.call.remote_stream import RemoteStream
+    from trivox.call.streams import LocalScreenSharingStream, LocalStream
+    from trivox.media.port import AudioPort
     from trivox.media.sources import AudioSource
     from trivox.media.statistics import StatisticsReport, StatisticsSample
 
-# Python 3.11 takes longer to find a member of an enum than all else in a step.
-_MEDIA_UP: Final = Trigger.MEDIA_UP
-ICE: Final = "ice"
-"""The path of a call's media, among those that can be lost."""
-_ICE_GRACE = 2.0
-"""Seconds an ICE path may be away before the call says so."""
 
-
-class CallMedia(CallMachine):
-    """What a call does with sound."""
-
-    _leg: MediaLeg
-    quality_issues: Mapping[QualityIssue, QualityLevel] = MappingProxyType({})
-    """What is wrong with the media now, as `QualityIssueRaised` told."""
+class CallMedia(CallCore):
+    """What a call does with sound, pictures and data."""
 
     async def play(
         self, source: AudioSource | str | PathLike[str], *, loop: bool = False
@@ -68,12 +50,7 @@ class CallMedia(CallMachine):
             CallFailedError: The call was never established.
             EngineError: The file cannot be read, or proved damaged while it was played.
         """
-        if loop:
-            path = source.path if isinstance(source, FileSource) else source
-            if isinstance(path, str) or hasattr(path, "__fspath__"):
-                source = FileSource(path, loop=True)
-        await self._wait_flowing()
-        return await play_out(self._leg, source, self._ended_error)
+        return await sound.play(self, source, loop=loop)
 
     def recording(
         self,
@@ -108,7 +85,7 @@ class CallMedia(CallMachine):
                     f"{video!r} is no video of this call: see remote_streams"
                 )
             line = video.home[1]
-        return Recording(self._leg, path, side, format, self._wait_flowing, line)
+        return Recording(self._leg, path, side, format, partial(sound.wait_flowing, self), line)
 
     def audio(
         self, *, rate: int = 16_000, frame: float = 0.02, batch: int = 1, ahead: float = 0.2
@@ -125,39 +102,7 @@ class CallMedia(CallMachine):
             CallWrongStateError: There is no media session yet: start or answer first.
             CallEndedError: The call is over.
         """
-        self._refuse_ended()
-        self._refuse_reconnecting("audio()")
-        if not self._leg.is_open:
-            raise self._wrong_state(
-                "audio() needs a started or answered call: start() or answer() first"
-            )
-        leg = self._leg
-        port = AudioPort(
-            leg.sessions, leg.session, rate=rate, frame=frame, batch=batch, ahead=ahead
-        )
-        leg.add_port(port)
-        return port
-
-    def mute_microphone(self) -> None:
-        """Send silence from now on. Local only; idempotent."""
-        self._mute(is_muted=True)
-
-    def unmute_microphone(self) -> None:
-        """Send what is played again. Idempotent."""
-        self._mute(is_muted=False)
-
-    def toggle_microphone(self) -> bool:
-        """Mute or unmute and return the new muted state."""
-        self._mute(is_muted=not self._leg.is_muted)
-        return self._leg.is_muted
-
-    def statistics(self) -> StatisticsReport:
-        """Return the figures of the call's media; the last ones after its end."""
-        return self._leg.statistics()
-
-    def statistics_history(self) -> tuple[StatisticsSample, ...]:
-        """Return one sample a second for the last 300 seconds, oldest first; also after the end."""
-        return self._leg.history()
+        return sound.open_audio(self, rate=rate, frame=frame, batch=batch, ahead=ahead)
 
     async def collect_dtmf(
         self,
@@ -189,182 +134,218 @@ class CallMedia(CallMachine):
             CallFailedError: The call was never established.
             EngineError: The prompt cannot be read, or proved damaged before a key went down.
         """
-        checked_entry(max_digits, terminators, first_timeout, inter_digit_timeout)
-        await self._wait_flowing()
-        digits = self._leg.digits
-        if flush:
-            digits.flush()
-        if prompt is not None and digits.is_empty:
-            await self._prompt(prompt)
-        while True:
-            entry = digits.complete(max_digits, terminators)
-            if entry is not None:
-                return entry
-            self._refuse_ended()
-            with trio.move_on_after(
-                first_timeout if digits.is_empty else inter_digit_timeout
-            ) as limit:
-                await digits.wait_moved()
-            if limit.cancelled_caught:
-                return digits.take_all()
-
-    async def _prompt(self, source: AudioSource | str | PathLike[str]) -> None:
-        """Play until played out or a key goes down."""
-        leg = self._leg
-        number = begin_playback(leg, source)
-        pending = leg.expect(EngineEventKind.PLAYBACK_ENDED, number)
-        pending.on_done = leg.digits.wake
-        try:
-            while leg.digits.is_empty and not pending.is_done:
-                await leg.digits.wait_moved()
-        finally:
-            if not pending.is_done and leg.is_open:
-                leg.sessions.stop_playback(leg.session, number)
-        failure = failure_of(pending.text)
-        if failure is not None and leg.digits.is_empty:
-            raise failure
-
-    async def _wait_flowing(self) -> None:
-        """Wait until media flows, then let the operation begin."""
-        if self._phase in (Phase.OUT_CREATED, Phase.IN_CREATED) and not self._leg.is_open:
-            raise self._wrong_state(
-                "media needs a started or answered call: start() or answer() first"
-            )
-        self._refuse_ended()
-        self._refuse_reconnecting("media")
-        await trio.lowlevel.checkpoint()
-        while not self._leg.is_flowing:
-            self._refuse_ended()
-            await self._leg.wait_moved()
-        self._refuse_ended()
-
-    def _mute(self, *, is_muted: bool) -> None:
-        self._refuse_ended()
-        self._leg.mute(is_muted=is_muted)
-        CallListening.is_microphone_muted.set(self, to=is_muted)
-
-    def handle_engine_event(self, kind: int, number: float, text: str) -> None:
-        """Take an event of this call's media session; the engine's drain task calls it."""
-        leg = self._leg
-        if leg.handle(kind, number, text) or leg.is_released:
-            return
-        match kind:
-            case EngineEventKind.CONNECTED:
-                leg.is_up = True
-                self._tell(media_state="connected")
-                self._step(_MEDIA_UP)
-            case EngineEventKind.FAILED:
-                self._tell(media_state="failed")
-                self._fail_media(text)
-            case EngineEventKind.ICE_STATE:
-                self._take_ice_state(text)
-            case EngineEventKind.FIRST_RTP:
-                self.timings.first_rtp = self._now()
-                self._emit(FirstRtpReceived, Originator.REMOTE, stream=self._remote_stream)
-            case EngineEventKind.DTMF_STARTED:
-                leg.digits.note_key_down(RFC4733)
-            case EngineEventKind.DTMF:
-                self._take_digit(text, number, RFC4733)
-            case EngineEventKind.MEDIA_TIMEOUT:
-                self._note_silence(number)
-            case EngineEventKind.QUALITY_RAISED | EngineEventKind.QUALITY_CLEARED:
-                self._note_quality(number, text)
-            case _:
-                self._tell_heard(kind, number, text)
-
-    @abstractmethod
-    def _take_lost_relay(self, text: str) -> None: ...
-
-    def _tell_recording(self, kind: int, number: float, text: str) -> None:
-        """Take what a full or a slow disk has done to a recording."""
-        recording = self._leg.recording(number)
-        if recording is None:
-            return
-        path = recording.path
-        if kind == EngineEventKind.RECORDING_FAILED:
-            recording.error = text
-            self._emit(RecordingFailed, Originator.SYSTEM, path=path, error=text)
-        else:
-            recording.lost_blocks = lost = int(text)
-            self._emit(RecordingBehind, Originator.SYSTEM, path=path, lost_blocks=lost)
-
-    def _tell_heard(self, kind: int, number: float, text: str) -> None:
-        """Take what a detector or a recording has told of."""
-        match kind:
-            case EngineEventKind.RECORDING_FAILED | EngineEventKind.RECORDING_BEHIND:
-                self._tell_recording(kind, number, text)
-            case EngineEventKind.INBAND_DTMF_STARTED:
-                self._leg.digits.note_key_down(INBAND)
-            case EngineEventKind.INBAND_DTMF:
-                self._take_digit(text, number, INBAND)
-            case EngineEventKind.TONE_HEARD:
-                tone, frequencies = read_tone(text)
-                self._emit(ToneDetected, Originator.REMOTE, tone=tone, frequencies=frequencies)
-            case EngineEventKind.ANSWERER_TOLD:
-                who, cause, words = read_answerer(text)
-                self._emit(
-                    AnswererDetected,
-                    Originator.REMOTE,
-                    answerer=who,
-                    cause=cause,
-                    greeting=number,
-                    words=words,
-                )
-            case EngineEventKind.VOICE_ACTIVITY:
-                self._emit(
-                    VoiceActivity,
-                    Originator.REMOTE,
-                    is_speaking=text == "start",
-                    duration=number,
-                )
-            case EngineEventKind.RELAY_LOST:
-                self._take_lost_relay(text)
-            case EngineEventKind.LEVEL:
-                sent = float(text)
-                self._emit(LevelReport, Originator.SYSTEM, received_dbov=number, sent_dbov=sent)
-
-    def _take_digit(self, tone: str, duration: float, method: str) -> None:
-        if self._leg.digits.take(tone, method, self._now()):
-            self._emit(DtmfReceived, Originator.REMOTE, tone=tone, duration=duration, method=method)
-
-    def _note_silence(self, seconds: float) -> None:
-        limit = self.settings.media_timeout
-        is_held = CallListening.is_remotely_held.of(self) or CallListening.is_on_hold.of(self)
-        if limit is not None and seconds >= limit and not is_held:
-            self._lose("no media was received", Trigger.MEDIA_TIMEOUT)
-
-    def _note_quality(self, value: float, text: str) -> None:
-        kind, level, threshold = read_issue(text)
-        issues = {known: held for known, held in self.quality_issues.items() if known != kind}
-        if level is None:
-            self.quality_issues = MappingProxyType(issues)
-            self._emit(
-                QualityIssueCleared,
-                Originator.SYSTEM,
-                kind=kind,
-                value=value,
-                threshold=threshold,
-            )
-            return
-        self.quality_issues = MappingProxyType({**issues, kind: level})
-        self._emit(
-            QualityIssueRaised,
-            Originator.SYSTEM,
-            kind=kind,
-            level=level,
-            value=value,
-            threshold=threshold,
+        return await sound.collect_dtmf(
+            self,
+            max_digits=max_digits,
+            terminators=terminators,
+            first_timeout=first_timeout,
+            inter_digit_timeout=inter_digit_timeout,
+            prompt=prompt,
+            flush=flush,
         )
 
-    def _take_ice_state(self, state: str) -> None:
-        CallListening.ice_state.set(self, to=state)
-        if state == "disconnected":
-            self._after("ice", _ICE_GRACE, partial(self._begin_reconnecting, ICE))
-        elif state == "connected":
-            self._withdraw("ice")
-            self._end_reconnecting(ICE)
+    def mute_microphone(self) -> None:
+        """Send silence from now on. Local only; idempotent."""
+        sound.mute(self, is_muted=True)
 
-    def _report_statistics(self) -> None:
-        if self._leg.is_open:
-            self._emit(StatsReport, Originator.SYSTEM, report=self._leg.statistics())
-            self._after("statistics", self.settings.stats_interval, self._report_statistics)
+    def unmute_microphone(self) -> None:
+        """Send what is played again. Idempotent."""
+        sound.mute(self, is_muted=False)
+
+    def toggle_microphone(self) -> bool:
+        """Mute or unmute and return the new muted state."""
+        sound.mute(self, is_muted=not self._leg.is_muted)
+        return self._leg.is_muted
+
+    async def hold(
+        self,
+        enable: bool = True,  # noqa: FBT001, FBT002 (the reference's signature)
+        *,
+        music: AudioSource | str | PathLike[str] | None = None,
+    ) -> None:
+        """Put the far end on hold, or take it off; returns when it has agreed.
+
+        A held party hears `music`, or silence, and is not heard. What else plays in the call runs
+        on unheard. RTCP goes on both ways. Cancelling it unsends nothing: it is completed in the
+        background, and `is_on_hold` shows what came of it.
+
+        Args:
+            enable: False takes the call off hold.
+            music: What the held party hears; a file is repeated.
+
+        Raises:
+            CallOnHoldError, CallNotOnHoldError: It is so already.
+            CallWrongStateError: The call is not connected; CallReconnectingError: not now.
+            StreamUpdateFailedError: The far end refused; all is as before.
+            EngineError: The music cannot be read.
+        """
+        if music is not None and not enable:
+            raise InvalidArgumentsError("music is played on hold: leave it out of hold(False)")
+        await (wishes.hold(self, music) if enable else wishes.resume(self))
+
+    async def add_stream(self, stream: LocalStream) -> None:
+        """Send a stream too; returns when it is sent.
+
+        Audio is mixed with what is sent already, and the far end asked only if that was nothing.
+        Video has a line of its own; adding it turns on receiving video too. Before the call is connected the
+        stream is only noted. Cancelling it unsends nothing: it is completed in the background.
+
+        Raises:
+            StreamTypeMismatchError: It is of a screen: start_screen_sharing() sends those.
+            CallOnHoldError: The far end is on hold.
+            InactiveStreamError: The stream is closed.
+            StreamAlreadySendingError: The call sends it already.
+            StreamUpdateFailedError: The far end refused; all is as before.
+            CallEndedError, CallReconnectingError: The call is not in a state for it.
+        """
+        await wishes.add_stream(self, stream)
+
+    async def remove_stream(self, stream: LocalStream) -> None:
+        """Send a stream no longer; it stays open. Returns when it is no longer sent.
+
+        The far end is asked only if nothing else is sent. Cancelling it unsends nothing.
+
+        Raises:
+            StreamNotSendingError: The call does not send it.
+            CallOnHoldError, StreamUpdateFailedError, CallEndedError, CallReconnectingError: As for
+                `add_stream`.
+        """
+        await wishes.remove_stream(self, stream)
+
+    async def replace_stream(self, stream: LocalStream, old_stream: LocalStream) -> None:
+        """Send `stream` in place of `old_stream`, without asking the far end.
+
+        Args:
+            stream: The new one. It comes first.
+            old_stream: The one that is sent; it stays open.
+
+        Raises:
+            StreamTypeMismatchError: They are not of one kind.
+            StreamNotSendingError: The call does not send `old_stream`.
+            CallOnHoldError, InactiveStreamError, StreamAlreadySendingError, CallEndedError,
+                CallReconnectingError: As for `add_stream`.
+            EngineError: What the new stream plays cannot be read.
+        """
+        await wishes.replace_stream(self, stream, old_stream)
+
+    async def start_screen_sharing(self, streams: Sequence[LocalScreenSharingStream]) -> None:
+        """Share a screen on a video line of its own (`a=content:slides`); returns when it is sent.
+
+        Cancelling it unsends nothing: it is completed in the background.
+
+        Args:
+            streams: What `client.streams.create_screen_sharing_stream` made: the picture, and
+                perhaps sound, which is mixed with the rest.
+
+        Raises:
+            InvalidArgumentsError: There are none.
+            StreamTypeMismatchError: One is no stream of a screen.
+            StreamAlreadySendingError: A screen is shared already.
+            CallOnHoldError, InactiveStreamError, StreamUpdateFailedError, CallWrongStateError,
+                CallEndedError, CallReconnectingError: As for `add_stream`.
+        """
+        await share_screen(self, streams)
+
+    async def stop_screen_sharing(self) -> None:
+        """Share the screen no longer; the streams stay open.
+
+        Raises:
+            StreamNotSendingError: No screen is shared.
+            CallOnHoldError, StreamUpdateFailedError, CallWrongStateError, CallEndedError,
+                CallReconnectingError: As for `remove_stream`.
+        """
+        await share_no_longer(self)
+
+    def choose_video_layer(
+        self,
+        stream: LocalStream,
+        layer: str = "",
+        *,
+        max_bitrate: int | None = None,
+        max_height: int | None = None,
+    ) -> None:
+        """Choose the simulcast layer of a sent stream whose source is another call's.
+
+        It is changed at the next key frame, which is asked for; see `LayerChoice`.
+
+        Args:
+            stream: The stream that is sent in this call.
+            layer: The layer's name (`a=rid`); "": the largest within the bounds.
+            max_bitrate: None with more bits a second.
+            max_height: None with higher pictures.
+
+        Raises:
+            InvalidArgumentsError: A bound is below 1.
+            StreamNotSendingError: The call does not send it.
+            EngineError: It passes on nothing of another call.
+        """
+        choose_layer(self, stream, LayerChoice(layer, max_bitrate, max_height))
+
+    def create_data_channel(
+        self,
+        label: str,
+        *,
+        protocol: str = "",
+        ordered: bool = True,
+        max_retransmits: int | None = None,
+        max_packet_lifetime: float | None = None,
+        id: int | None = None,  # noqa: A002 (as browsers call it)
+    ) -> DataChannel:
+        """Make a data channel to the far end, and return it before it is open.
+
+        Made before the call starts, it goes into the first offer; later the far end is asked, unless
+        it has agreed on such a line before. The channel tells when it is open, or that it is over
+        because the far end takes none. It needs ICE: `media="webrtc"`, or an offer of that kind.
+
+        Args:
+            label: Its name for the far end, up to 1024 bytes of UTF-8.
+            protocol: What is spoken on it, for the far end to read; as long.
+            ordered: Deliver messages in the order they were sent in.
+            max_retransmits: Send a lost message again so often and no more; None: no limit.
+            max_packet_lifetime: Try to deliver a message for so many seconds; None: no limit.
+            id: The channel's id, 0 to 1023, where both ends make the same channel and nothing is
+                said of it on the wire ("negotiated" in browsers); None: it is announced.
+
+        Raises:
+            InvalidArgumentsError: A limit, the id or a name is of no use.
+            EngineError: The call has no ICE, or 64 channels.
+            CallEndedError: The call is over.
+        """
+        self._refuse_ended()
+        options = ChannelOptions(
+            label=label,
+            protocol=protocol,
+            ordered=ordered,
+            max_retransmits=max_retransmits,
+            max_packet_lifetime=max_packet_lifetime,
+            id=id,
+        )
+        return data.create_channel(self, options)
+
+    @property
+    def data_channels(self) -> tuple[DataChannel, ...]:
+        """The data channels that are not over, oldest first."""
+        return () if self._leg.data is None else self._leg.data.channels
+
+    async def restart_ice(self) -> None:
+        """Look for a media path anew (RFC 8445 §9); returns when the far end has agreed.
+
+        Media goes on over the old path until a new one is found. It happens by itself when a path
+        has been silent for 10 seconds: from the caller's side, and from the other 4 seconds later.
+        There are four such attempts at most for one lost path, 4, 8 and 16 seconds apart.
+        Cancelling it unsends nothing.
+
+        Raises:
+            NotSupportedError: The media of this call do not travel by ICE.
+            CallWrongStateError: The call is not connected.
+            StreamUpdateFailedError: The far end refused; all is as before.
+        """
+        await paths.restart_ice(self)
+
+    def statistics(self) -> StatisticsReport:
+        """Return the figures of the call's media; the last ones after its end."""
+        return self._leg.statistics()
+
+    def statistics_history(self) -> tuple[StatisticsSample, ...]:
+        """Return one sample a second for the last 300 seconds, oldest first; also after the end."""
+        return self._leg.history()

@@ -1,16 +1,25 @@
-"""The face of a call for the paths its media take: ICE begun anew, by the program or by itself."""
+"""The paths of a call, its media's and its signalling's: what is done when one is lost."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from trivox.call._data import CallData
-from trivox.call._media import ICE
-from trivox.call.states import CallDirection, Phase
+from trivox.call._values import CAN_RECONNECT
+from trivox.call.events import Originator, Reconnected, Reconnecting
+from trivox.call.states import CallDirection, Phase, Trigger
 from trivox.call.wish import RestartIce
 from trivox.errors import NotSupportedError
 
+if TYPE_CHECKING:
+    from trivox.call._core import CallCore
+
+ICE: Final = "ice"
+"""The path of a call's media, among those that can be lost."""
+FLOW: Final = "flow"
+"""The path of its signalling: the connection that only the far end can open."""
+FLOW_GRACE: Final = 32.0
+"""Seconds a call waits in RECONNECTING for the far end's connection: 64·T1, as a request does."""
 _RESTART: Final = "ice restart"
 _PATIENCE: Final = 4.0
 """Seconds the called side waits for the caller to look for a path, and before a second attempt."""
@@ -18,45 +27,71 @@ _MOST_RESTARTS: Final = 4
 """Attempts for one lost path, each after twice the pause before; the engine gives up after 30 s."""
 
 
-class CallPaths(CallData):
-    """What a call does about a media path."""
+async def restart_ice(call: CallCore) -> None:
+    """Look for a media path anew: see `Call.restart_ice`."""
+    call._refuse_ended()
+    if call._phase is not Phase.CONNECTED:
+        raise call._wrong_state("restart_ice() needs a connected call")
+    if not call._leg.is_ice:
+        raise NotSupportedError(
+            "there is no ICE in this call: its media take the one path its SDP names",
+            call_id=call.id,
+        )
+    await call._renegotiation().ask(RestartIce()).wait()
 
-    async def restart_ice(self) -> None:
-        """Look for a media path anew (RFC 8445 §9); returns when the far end has agreed.
 
-        Media goes on over the old path until a new one is found. It happens by itself when a path
-        has been silent for 10 seconds: from the caller's side, and from the other 4 seconds later.
-        There are four such attempts at most for one lost path, 4, 8 and 16 seconds apart.
-        Cancelling it unsends nothing.
+def lose_path(call: CallCore, cause: str) -> None:
+    """Note that a path is lost; one of ICE is looked for anew, by the caller first."""
+    if call._phase in CAN_RECONNECT:
+        is_first = not call._lost_paths
+        call._lost_paths |= {cause}
+        if is_first:
+            call._tell("state")
+            call._emit(Reconnecting, Originator.SYSTEM, cause=cause)
+    if cause == ICE and call._leg.is_ice:
+        is_ours = call.direction is CallDirection.OUTGOING
+        _plan_restart(call, 0, 0.0 if is_ours else _PATIENCE)
 
-        Raises:
-            NotSupportedError: The media of this call do not travel by ICE.
-            CallWrongStateError: The call is not connected.
-            StreamUpdateFailedError: The far end refused; all is as before.
-        """
-        self._refuse_ended()
-        if self._phase is not Phase.CONNECTED:
-            raise self._wrong_state("restart_ice() needs a connected call")
-        if not self._leg.is_ice:
-            raise NotSupportedError(
-                "there is no ICE in this call: its media take the one path its SDP names",
-                call_id=self.id,
-            )
-        await self._renegotiation().ask(RestartIce()).wait()
 
-    def _begin_reconnecting(self, cause: str) -> None:
-        super()._begin_reconnecting(cause)
-        if cause == ICE and self._leg.is_ice:
-            is_ours = self.direction is CallDirection.OUTGOING
-            self._plan_restart(0, 0.0 if is_ours else _PATIENCE)
+def regain_path(call: CallCore, cause: str) -> None:
+    """Note that a path is back; the call is in its old state again when none is lost."""
+    if cause not in call._lost_paths:
+        return
+    call._lost_paths -= {cause}
+    if call._phase in CAN_RECONNECT and not call._lost_paths:
+        call._tell("state")
+        call._emit(Reconnected, Originator.SYSTEM, cause=cause)
+        call._go_on()
 
-    def _plan_restart(self, attempts: int, pause: float) -> None:
-        self._after(_RESTART, pause, partial(self._restart_lost_path, attempts + 1))
 
-    def _restart_lost_path(self, attempt: int) -> None:
-        if ICE not in self._lost_paths or self._phase is not Phase.CONNECTED:
-            return
-        if self._renegotiation().is_idle:
-            self._renegotiation().ask(RestartIce())
-        if attempt < _MOST_RESTARTS:
-            self._plan_restart(attempt, _PATIENCE * 2 ** (attempt - 1))
+def _plan_restart(call: CallCore, attempts: int, pause: float) -> None:
+    call._after(_RESTART, pause, partial(_restart_lost_path, call, attempts + 1))
+
+
+def _restart_lost_path(call: CallCore, attempt: int) -> None:
+    if ICE not in call._lost_paths or call._phase is not Phase.CONNECTED:
+        return
+    if call._renegotiation().is_idle:
+        call._renegotiation().ask(RestartIce())
+    if attempt < _MOST_RESTARTS:
+        _plan_restart(call, attempt, _PATIENCE * 2 ** (attempt - 1))
+
+
+def note_flow_lost(call: CallCore) -> None:
+    """Wait for the far end to come back by another connection, at most `FLOW_GRACE`."""
+    lose_path(call, FLOW)
+    if FLOW in call._lost_paths:
+        # Only the far end can open it anew.
+        call._after(FLOW, FLOW_GRACE, partial(_give_up_flow, call))
+
+
+def note_flow_back(call: CallCore) -> None:
+    """Go on where the call was: a message of its dialog came by a live connection."""
+    call._withdraw(FLOW)
+    regain_path(call, FLOW)
+
+
+def _give_up_flow(call: CallCore) -> None:
+    if call._phase in CAN_RECONNECT:
+        call._farewell.status = 480
+        call._lose("the far end did not connect again", Trigger.LOST)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, final
 import trio
 
 from trivox.actor.correlation import log_fields
+from trivox.call._describing import choice_of, offered_kinds
 from trivox.call.argument_rules import checked_names, checked_uri
 from trivox.call.events import EndReason, Originator
 from trivox.call.farewell import Farewell
@@ -57,13 +58,16 @@ async def redirect(call: CallCore, targets: Sequence[str]) -> None:
 class Redirecting:
     """What a call of ours does with the responses that refuse it (RFC 3261 §8.1.3.4)."""
 
-    __slots__ = ("_call", "_redirection", "_target")
+    __slots__ = ("_call", "_kinds_left", "_redirection", "_target")
 
     def __init__(self, call: CallCore) -> None:
         self._call = call
         self._redirection: Redirection | None = None
         self._target = ""
         """Whom a redirection sent us to, once it is asked."""
+        # A far end that is to make the offer refuses none of ours.
+        self._kinds_left = () if call.settings.delayed_offer else offered_kinds(call)[1:]
+        """Kinds of media to be offered yet, should the far end refuse what is offered now."""
 
     def party_of(self, message: Message, value: str) -> str:
         """Return who answers: after a redirection not whom To names, but whom it has led to."""
@@ -94,15 +98,15 @@ class Redirecting:
         session, route = call._session, call._route
         is_asked = status in _NOT_ACCEPTABLE and call._phase is Phase.OUT_INVITING
         # A far end that has answered early knows what it refuses.
-        if not is_asked or not call._kinds_left or call._leg.remote_sdp:
+        if not is_asked or not self._kinds_left or call._leg.remote_sdp:
             return False
         if session is None or route is None:
             return False
-        kind, *others = call._kinds_left
-        call._kinds_left = tuple(others)
+        kind, *others = self._kinds_left
+        self._kinds_left = tuple(others)
         target = self._target or call.destination
         try:
-            call._leg.change_transport(call._choice(kind))
+            call._leg.change_transport(choice_of(call, kind))
             if call._leg.is_ice and call._host.ice_servers:
                 call._session = session.redirected(target)
                 call._host.start_soon(self._offer_gathered, status, name=f"offer of {call.id}")

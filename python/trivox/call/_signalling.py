@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from trivox.call import _early as early
 from trivox.call import _identity as identity
 from trivox.call import _messages as messages
 from trivox.call import _redirecting as redirecting
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from trivox.call.events import MessageReceived
     from trivox.call.messages import SipResponse
     from trivox.call.settings import CallSettings, DtmfMethod
+    from trivox.call.streams import LocalStream
     from trivox.call.transfer import TransferResult
 
 _REJECTIONS: Final = range(300, 700)
@@ -53,6 +55,41 @@ class CallSignalling(CallCore):
             CallFailedError: The destination could not be resolved, or media not be opened.
         """
         await starting.start(self)
+
+    async def progress(
+        self,
+        code: int = 180,
+        *,
+        streams: Iterable[LocalStream] = (),
+        reliable: bool | None = None,
+        headers: HeaderArguments = None,
+    ) -> None:
+        """Tell the caller how it goes, before answering: 180 rings at the far end.
+
+        183, and any code with `streams`, opens early media: the response carries the answer to the
+        caller's offer, media flows both ways before `answer()`, and `play`, `recording`, `audio`
+        and `collect_dtmf` begin. An INVITE without offer has no early media: 183 goes without.
+
+        If cancelled, the call is refused with 480.
+
+        Args:
+            code: 101 to 199.
+            streams: Local streams to send from now on, beside the call's own.
+            reliable: Whether the caller acknowledges it (RFC 3262); None: as `settings` say. One
+                goes out after the other; a caller that stays silent for 32 s is refused with 504.
+            headers: Headers of the response.
+
+        Raises:
+            InvalidArgumentsError: The code is not 101 to 199, or a stream is none.
+            NotSupportedError: It is to be reliable and the caller does not know how.
+            CallWrongDirectionError, CallWrongStateError, CallEndedError: As for `answer`.
+            CallReconnectingError: The caller's connection is gone.
+            MediaNegotiationError: The offer has nothing in common with ours; 488 was sent. Or
+                there is none, and so no early media for `streams`.
+            StreamTypeMismatchError, InactiveStreamError, StreamAlreadySendingError: As for
+                `add_stream`.
+        """
+        await early.progress(self, code, streams, headers, reliable=reliable)
 
     async def answer(self, settings: CallSettings | None = None) -> None:
         """Answer an incoming call; returns when the 200 is out, not when connected.

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from trivox.call._describing import (
+    gather_early,
+    local_description,
+    may_be_offered_ice,
+    open_media,
+    refuse_media,
+    refuse_no_audio,
+)
+from trivox.call._sound import mute
 from trivox.call._transfer import take_place
+from trivox.call._wishes import take_settings
 from trivox.call.events import EndReason
 from trivox.call.farewell import Farewell
 from trivox.call.settings import CallSettings
@@ -36,7 +46,7 @@ async def start(call: CallCore) -> None:
     call._refuse_direction(CallDirection.OUTGOING, "start()")
     call._refuse_ended()
     call._refuse_phase("start() was called already", Phase.OUT_CREATED)
-    call._refuse_no_audio()
+    refuse_no_audio(call)
     call._step(Trigger.START)
     call._host.enter(call._face)
     try:
@@ -44,9 +54,9 @@ async def start(call: CallCore) -> None:
         route = await call._host.route_to(call._face)
         call._refuse_ended()
         # An offer that is to come is answered at once: what it may ask for is gathered before.
-        if not call.settings.delayed_offer or call._may_be_offered_ice:
+        if not call.settings.delayed_offer or may_be_offered_ice(call):
             call._route = route
-            call._open_media()
+            open_media(call)
             await call._gather_addresses()
         _invite(call, route)
     except (TrivoxError, OSError) as error:
@@ -63,7 +73,7 @@ def _invite(call: CallCore, route: Route) -> None:
     settings = call.settings
     call._route = route
     call._leg.screen = partial(call._host.screen, route)
-    offer = b"" if settings.delayed_offer else call._local_description()
+    offer = b"" if settings.delayed_offer else local_description(call)
     call._session = InviteSession.outgoing(
         route.identity,
         call.destination,
@@ -89,14 +99,14 @@ async def answer(call: CallCore, settings: CallSettings | None) -> None:
     if settings is not None:
         call.settings = checked_kind(settings, CallSettings, "settings")
         if settings.mute_audio:
-            call._mute(is_muted=True)
-        call._take_settings()
+            mute(call, is_muted=True)
+        take_settings(call)
     call._step(_ANSWER)
-    await call._gather_early()
+    await gather_early(call)
     try:
-        body = call._local_description()
+        body = local_description(call)
     except (StreamError, EngineError) as error:
-        call._refuse_media(error)
+        refuse_media(call, error)
         raise
     assert call._session is not None, "an incoming call is born with its session"
     call.timings.started = call.timings.answered = call._now()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from trivox.call import _requests as requests
-from trivox.call._paths import CallPaths
+from trivox.call._describing import offered_kinds
+from trivox.call._engine_events import take_digit
+from trivox.call._facts import CallFacts
 from trivox.call.events import InfoReceived, Originator
 from trivox.call.states import CallDirection
 from trivox.call.trickling import Trickling
@@ -25,14 +26,10 @@ _TRICKLES: Final = re.compile(rb"^a=ice-options:[^\r\n]*\btrickle\b", re.MULTILI
 _INCOMING: Final = CallDirection.INCOMING
 
 
-class CallTrickle(CallPaths):
+class CallTrickle(CallFacts):
     """What a call does about INFO requests, and about candidates that its descriptions lack."""
 
     _first_headers: ReceivedHeaders | None
-
-    @property
-    @abstractmethod
-    def _offered_kinds(self) -> tuple[str, ...]: ...
 
     @property
     def _packages(self) -> Headers:
@@ -45,7 +42,9 @@ class CallTrickle(CallPaths):
         if self.direction is _INCOMING and self._remote_offer:
             is_offered = kind in _ANY_ICE and _ICE_OFFER in self._remote_offer
             return self._leg.is_ice if self._leg.is_open else is_offered
-        return "webrtc" in self._offered_kinds or (self.settings.delayed_offer and kind == "auto")
+        return "webrtc" in offered_kinds(self._face) or (
+            self.settings.delayed_offer and kind == "auto"
+        )
 
     def _take_info(self, tx: int, message: Message) -> None:
         package = message.headers("Info-Package")
@@ -55,7 +54,7 @@ class CallTrickle(CallPaths):
         mime_type = message.header("Content-Type") or ""
         tone = requests.tone_of_info(mime_type, message.body)
         if tone is not None:
-            self._take_digit(tone[0], tone[1], "info")
+            take_digit(self._face, tone[0], tone[1], "info")
             return
         self._emit(
             InfoReceived,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
-from trivox.call._media import CallMedia
+from trivox.call._far_changes import take_reinvite
+from trivox.call._machine import CallMachine
 from trivox.call.messages import headers_of
 from trivox.call.states import CallDirection, Phase, Trigger
 from trivox.sip import events as facts
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _SESSION: Final = "session"
 
 
-class CallUpkeep(CallMedia):
+class CallUpkeep(CallMachine):
     """Wakes the session when it asks for it, and answers what the far end only refreshes."""
 
     _session: InviteSession | None
@@ -26,8 +27,6 @@ class CallUpkeep(CallMedia):
 
     @abstractmethod
     def _carry_out(self, outputs: tuple[facts.SessionOutput, ...]) -> list[int]: ...
-    @abstractmethod
-    def _take_reinvite(self, tx: int, message: Message, body: bytes) -> None: ...
     @abstractmethod
     def _take_late_answer(self, body: bytes) -> bool: ...
     @abstractmethod
@@ -98,7 +97,7 @@ class CallUpkeep(CallMedia):
     def _take_update(self, tx: int, message: Message, body: bytes) -> None:
         """Answer an UPDATE: with an offer as a re-INVITE, without one at once (RFC 3311 §5.2)."""
         if message.body:
-            self._take_reinvite(tx, message, body)
+            take_reinvite(self._face, tx, message, body)
         else:
             self._remember_headers(message)
             self._note_party(message)

@@ -18,6 +18,7 @@ from trivox.call.timings import CallTimings
 
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Mapping
 
     import trio
 
@@ -51,14 +52,47 @@ class CallValues:
 
     # Python looks an attribute up slowly where an object has more than thirty; a call has fifty.
     __slots__ = (
-        "_cause", "_context", "_emitter", "_end_scopes", "_has_remote_stream", "_host",
-        "_is_publishing", "_is_stepping", "_isolation", "_lost_paths", "_made_own_stream", "_now",
-        "_party_untrusted", "_phase", "_publications", "_seq", "_timers", "_triggers",
-        "_until_connected", "_until_ended", "_values", "_was_ringing", "_watchables", "account",
-        "destination", "direction", "end", "id", "remote_headers", "settings", "sip_call_id",
-        "timings", "token", "trace", "user_data",
+        "_cause",
+        "_context",
+        "_emitter",
+        "_end_scopes",
+        "_has_remote_stream",
+        "_host",
+        "_is_publishing",
+        "_is_stepping",
+        "_isolation",
+        "_lost_paths",
+        "_made_own_stream",
+        "_now",
+        "_party_untrusted",
+        "_phase",
+        "_publications",
+        "_remote_videos",
+        "_seq",
+        "_timers",
+        "_triggers",
+        "_until_connected",
+        "_until_ended",
+        "_values",
+        "_was_ringing",
+        "_watchables",
+        "account",
+        "destination",
+        "direction",
+        "end",
+        "id",
+        "quality_issues",
+        "remote_headers",
+        "settings",
+        "sip_call_id",
+        "timings",
+        "token",
+        "trace",
+        "user_data",
     )  # fmt: skip
     _leg: MediaLeg
+    _remote_videos: Mapping[int, RemoteStream]
+    """What the far end sends, by the engine's lines; never changed, only replaced."""
 
     state = WatchedValue[CallState](
         first=CallState.CREATED, made=lambda call: CallValues._state_now(call)
@@ -174,7 +208,8 @@ class CallValues:
         return RemoteStream(f"{self.id}/remote-audio", owner, _leg=self._leg)
 
     def _remote_streams_now(self) -> frozenset[RemoteStream]:
-        return frozenset({self._remote_stream} if self._has_remote_stream else ())
+        audio = (self._remote_stream,) if self._has_remote_stream else ()
+        return frozenset((*audio, *self._remote_videos.values()))
 
     def _tell(self, *made: str, **values: object) -> None:
         """Set values and tell who watches them, and those named, which are made from the call."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
+from trivox.call._sound import wait_flowing
 from trivox.call.joining import refuse_joined
 from trivox.errors import InvalidArgumentsError
 
@@ -83,7 +84,7 @@ class Bridge:
         assert self._number is None, "a bridge is entered once"
         refuse_joined(self.one, self.other)
         for call in (self.one, self.other):
-            await call._wait_flowing()  # noqa: SLF001 (shared by the package)
+            await wait_flowing(call)
         # One of them may have ended, or been joined by another task, while the second was awaited.
         self.one._refuse_ended()  # noqa: SLF001 (as above)
         refuse_joined(self.one, self.other)

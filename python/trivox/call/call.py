@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
+from trivox.call._media import CallMedia
 from trivox.call._signalling import CallSignalling
 from trivox.call.end_scope import CancelOnEnd
 from trivox.call.events import CallEnd, EndReason, Originator
@@ -46,7 +47,7 @@ _IN_CREATED: Final = Phase.IN_CREATED
 
 
 @final
-class Call(CallSignalling):
+class Call(CallSignalling, CallMedia):
     """One call. Made by `Client.create_call`, `Client.dial`, or by somebody who calls.
 
     Use it as `async with call:`; leaving hangs up. Methods that only change something are plain

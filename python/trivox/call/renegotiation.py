@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 class Line(Protocol):
     """The call, seen from its changes."""
 
-    def _may_offer(self, *, mends_path: bool) -> bool:
+    def may_offer(self, *, mends_path: bool) -> bool:
         """Whether an offer may go out now (RFC 3261 §14.1), or one that looks for a path."""
         ...
 
-    def _go_on_soon(self) -> None:
+    def go_on_soon(self) -> None:
         """Call `Renegotiation.go_on` when this turn is over."""
         ...
 
-    def _send_offer(self, direction: str, *, restarts_ice: bool) -> None:
+    def send_offer(self, direction: str, *, restarts_ice: bool) -> None:
         """Send a re-INVITE that offers this direction, and a new ICE generation if asked for."""
         ...
 
-    def _introduce(self, introduction: Introduction) -> None:
+    def introduce(self, introduction: Introduction) -> None:
         """Tell the far end who is here now, without a change of the media."""
         ...
 
-    def _publish(self, before: MediaWish, after: MediaWish) -> None:
+    def publish(self, before: MediaWish, after: MediaWish) -> None:
         """Tell everybody what is in force now."""
         ...
 
@@ -81,27 +81,27 @@ class Renegotiation:
         else:
             self._waiting.append(change)
         if not self._running:
-            self._line._go_on_soon()
+            self._line.go_on_soon()
         return change.receipt
 
     def go_on(self) -> None:
         """Begin what waits, if it may begin; call it whenever that may have changed."""
         if self._running or self.is_backing_off or not self._waiting:
             return
-        if not self._line._may_offer(mends_path=self._waiting[0].mends_path):
+        if not self._line.may_offer(mends_path=self._waiting[0].mends_path):
             return
         self._running, self._wish = self._next_batch()
         if not self._running:
             return
         first = self._running[0]
         if isinstance(first, Introduce):
-            self._line._introduce(first.introduction)
+            self._line.introduce(first.introduction)
             return
         restarts_ice = self._wish.ice_restarts != self._audio.wish.ice_restarts
         if self._wish.asked == self._audio.told and not restarts_ice:
             self.accept()
         else:
-            self._line._send_offer(self._wish.direction, restarts_ice=restarts_ice)
+            self._line.send_offer(self._wish.direction, restarts_ice=restarts_ice)
 
     def accept(self) -> None:
         """Put in force what was offered."""
@@ -109,7 +109,7 @@ class Renegotiation:
         if isinstance(done[0], Introduce):
             done[0].receipt.resolve(None)
             if self._waiting:
-                self._line._go_on_soon()
+                self._line.go_on_soon()
             return
         before = self._audio.wish
         refused = self._audio.refused(self._wish)
@@ -120,7 +120,7 @@ class Renegotiation:
         # A stream may have been closed while the far end was asked.
         wish = self._audio.without_closed(told)
         self._audio.agree(wish)
-        self._line._publish(before, wish)
+        self._line.publish(before, wish)
         for change in done:
             if isinstance(change, Add) and change.stream in refused:
                 text = f"the far end does not take {change.stream.id}"
@@ -128,7 +128,7 @@ class Renegotiation:
             else:
                 change.receipt.resolve(None)
         if self._waiting:
-            self._line._go_on_soon()
+            self._line.go_on_soon()
 
     def refuse(self, error: Exception) -> None:
         """Leave all as it was."""
@@ -137,7 +137,7 @@ class Renegotiation:
             change.discard(self._audio)
             change.receipt.fail(error)
         if self._waiting:
-            self._line._go_on_soon()
+            self._line.go_on_soon()
 
     def back_off(self) -> None:
         """Put what was offered back to the front: offers have crossed (491)."""

@@ -15,6 +15,7 @@ from trivox._native import (
     EVENT_TRANSPORT_ERROR,
     NameAddr,
 )
+from trivox.call._paths import note_flow_back, note_flow_lost
 from trivox.call.call import Call
 from trivox.call.states import CallState
 from trivox.client.failover import Failover
@@ -192,7 +193,7 @@ class Exchange:
         for token, (flow, _) in tuple(self._hops.items()):
             owner = self._owners.get(token)
             if flow in lost and isinstance(owner, Call) and self._is_cut_off(owner):
-                owner._note_flow_lost()
+                note_flow_lost(owner)
 
     def _is_cut_off(self, call: Call) -> bool:
         """Whether a call without its connection has no other way: no route we could open."""
@@ -214,7 +215,7 @@ class Exchange:
                 self._hops[owner.token] = (flow, source)
                 self._tenants.move(owner.token, flow)
                 if owner._lost_paths:
-                    owner._note_flow_back()
+                    note_flow_back(owner)
             owner.handle_sip(event, now)
             # Settled as it ended, as a rule; one that owed a message then is so now.
             if owner.end is not None and owner.token in self._owners:
