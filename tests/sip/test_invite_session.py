@@ -453,6 +453,24 @@ def test_requests_of_an_early_dialog(caller, far_end) -> None:
     assert (bye.status, glare.status, stranger.status) == (481, 491, 481)
 
 
+@pytest.mark.parametrize("status", [200, 481])
+def test_our_requests_in_early_dialogs_are_those_of_their_branches(caller, far_end, status) -> None:
+    """RFC 3261 §12.2.1.1; a branch that has lost the dialog is not the call (RFC 5057 §5.1)."""
+    caller.carry(caller.session.invite(b"offer"))
+    tx, invite = caller.last
+    for tag in ("a", "b"):
+        contact = f"<sip:{tag}@192.0.2.2>"
+        caller.hears(far_end.answers(tx, far_end.response(invite, 180, tag=tag, contact=contact)))
+    caller.carry((caller.session.request("INFO", to_tag="b"),))
+    info_tx, info = caller.last
+    [told] = caller.hears(far_end.answers(info_tx, far_end.response(info, status, tag="b")))
+
+    assert (info.method, info.uri) == ("INFO", "sip:b@192.0.2.2")
+    assert far_end.header(info, "To").endswith(";tag=b")
+    assert (told.tx, told.status) == (info_tx, status)
+    assert caller.session.state is S.PROCEEDING
+
+
 def test_requests_are_refused_while_giving_up(caller, far_end) -> None:
     caller.carry(caller.session.invite(b"offer"))
     tx, invite = caller.last

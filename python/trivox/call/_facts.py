@@ -145,6 +145,7 @@ class CallFacts(CallUpkeep):
             return
         self._step(Trigger.PROGRESS)
         self._remember_headers(fact.message)
+        self._note_branch(fact)
         if fact.body and self._take_preview(fact):
             self._stop_ringing()
             if not CallListening.has_early_media.of(self):
@@ -188,6 +189,8 @@ class CallFacts(CallUpkeep):
 
     @abstractmethod
     def _branching(self) -> BranchOffers: ...
+    @abstractmethod
+    def _note_branch(self, fact: facts.Progress) -> None: ...
 
     def _stop_ringing(self) -> None:
         if CallListening.is_ringing.of(self):

@@ -37,27 +37,38 @@ class CallGathering(CallTrickle):
         if self.settings.ice_lite and self._remote_offer:
             # A lite agent has host candidates only (RFC 8445 §5.2).
             return
+        if self._leg.trickling is not None and self._leg.trickling.gathered is not None:
+            await self._leg.trickling.gathered.wait()  # it has begun, for an offer before
+            self._refuse_ended()
+            return
         if not servers or not self._leg.is_ice or self._leg.local_sdp:
             return
-        if self._answers_by_fragments():
-            self._trickling().begin(is_gathering=True)
-            self._host.start_soon(self._gather_late, name=f"candidates of {self.id}")
+        is_first_offer = self._offers_by_fragments()
+        if is_first_offer or self._answers_by_fragments():
+            trickling = self._trickling()
+            trickling.is_first_offer = is_first_offer
+            gathered = trickling.begin_gathering()
+            self._host.start_soon(self._gather_late, gathered, name=f"candidates of {self.id}")
             return
         said = await self._ask_servers()
         self._refuse_ended()
         self._warn((said,) if said else ())
 
-    async def _gather_late(self) -> None:
+    async def _gather_late(self, gathered: trio.Event) -> None:
         """Ask the servers while the call goes on; what they say goes by fragments."""
+        trickling = self._trickling()
         try:
             said = await self._ask_servers()
         except CallEndedError:
             return
         except (StreamError, EngineError) as error:
             said = str(error)
-            if self._leg.is_open:
-                self._trickling().end_gathering()
+            trickling.end_gathering()
+        finally:
+            gathered.set()
         self._warn((said,) if said else ())
+        if self.settings.relay_only and not trickling.has_candidates and self._leg.is_open:
+            self._fail_media(f"the call goes by relays only, and there is none: {said}")
 
     async def _ask_servers(self) -> str:
         """Ask, and return what could not be had. Raises CallEndedError, EngineError."""

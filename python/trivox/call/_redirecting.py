@@ -22,6 +22,7 @@ from trivox.errors import (
     TrivoxError,
 )
 from trivox.sip.bodies import SDP
+from trivox.sip.info_packages import TRICKLE, packages_untrusted
 from trivox.sip.redirection import FOLLOWED, MOST_REDIRECTIONS, Redirection, targets_untrusted
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger("trivox.call")
 _MOST_TARGETS = 10
 _NOT_ACCEPTABLE = frozenset({488, 606})
+_BAD_EXTENSION = 420
 
 
 async def redirect(call: CallCore, targets: Sequence[str]) -> None:
@@ -58,12 +60,12 @@ async def redirect(call: CallCore, targets: Sequence[str]) -> None:
 class Redirecting:
     """What a call of ours does with the responses that refuse it (RFC 3261 §8.1.3.4)."""
 
-    __slots__ = ("_call", "_kinds_left", "_redirection", "_target")
+    __slots__ = ("_call", "_kinds_left", "_redirection", "target")
 
     def __init__(self, call: CallCore) -> None:
         self._call = call
         self._redirection: Redirection | None = None
-        self._target = ""
+        self.target = ""
         """Whom a redirection sent us to, once it is asked."""
         # A far end that is to make the offer refuses none of ours.
         self._kinds_left = () if call.settings.delayed_offer else offered_kinds(call)[1:]
@@ -71,12 +73,12 @@ class Redirecting:
 
     def party_of(self, message: Message, value: str) -> str:
         """Return who answers: after a redirection not whom To names, but whom it has led to."""
-        return f"<{self._target}>" if self._target and not message.is_request else value
+        return f"<{self.target}>" if self.target and not message.is_request else value
 
     def take_refusal(self, status: int, reason: str, message: Message) -> None:
         """Take the final response that refuses our call: try another target, or let it fail."""
         call = self._call
-        if self._offer_next_kind(status):
+        if self._offer_all(status, message) or self._offer_next_kind(status):
             return
         target = self._next_target(status, message) if self._may_be_sent_on(status) else None
         # Whoever was asked may have hung up meanwhile.
@@ -92,6 +94,22 @@ class Redirecting:
         call._session = refused.redirected(target)
         call._host.start_soon(self._follow, target, name=f"redirection of {call.id}")
 
+    def _offer_all(self, status: int, message: Message) -> bool:
+        """Offer all candidates to a far end that takes none later (RFC 3261 §8.1.3.5)."""
+        call, session = self._call, self._call._session
+        trickling = call._leg.trickling
+        is_asked = status == _BAD_EXTENSION and call._phase is Phase.OUT_INVITING
+        if session is None or trickling is None or not trickling.is_first_offer or not is_asked:
+            return False
+        unknown = packages_untrusted(message.headers("Unsupported"))
+        if unknown and TRICKLE not in unknown:
+            return False
+        call._remember_capability(takes=False)
+        trickling.give_up()
+        call._session = session.redirected(call._target_uri)
+        call._host.start_soon(self._offer_gathered, status, name=f"offer of {call.id}")
+        return True
+
     def _offer_next_kind(self, status: int) -> bool:
         """Offer the next kind of media to a far end that takes none of this one's (488, 606)."""
         call = self._call
@@ -104,7 +122,9 @@ class Redirecting:
             return False
         kind, *others = self._kinds_left
         self._kinds_left = tuple(others)
-        target = self._target or call.destination
+        target = call._target_uri
+        if call._leg.trickling is not None:
+            call._leg.trickling.give_up()
         try:
             call._leg.change_transport(choice_of(call, kind))
             if call._leg.is_ice and call._host.ice_servers:
@@ -115,7 +135,7 @@ class Redirecting:
         except (StreamError, EngineError):
             return False  # no port is left, say: the refusal stands
         call._session = session.redirected(target)
-        call._session.use(route.identity)
+        call._session.use(route.identity, call._invite_headers)
         call._carry_out(call._session.invite(offer, SDP))
         return True
 
@@ -134,7 +154,7 @@ class Redirecting:
             call._session = None  # it has asked nobody, and would be waited for
             call._fail(status, str(error), None, Originator.SYSTEM, Trigger.REFUSED)
             return
-        session.use(route.identity)
+        session.use(route.identity, call._invite_headers)
         call._carry_out(session.invite(offer, SDP))
 
     def _may_be_sent_on(self, status: int) -> bool:
@@ -181,7 +201,7 @@ class Redirecting:
         if session is None or call._session is not session or session.is_over:
             return
         call._route = route
-        self._target = target
+        self.target = target
         call._leg.screen = partial(call._host.screen, route)
         try:
             offer = b"" if call.settings.delayed_offer else call._leg.offer()

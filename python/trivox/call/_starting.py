@@ -80,7 +80,7 @@ def _invite(call: CallCore, route: Route) -> None:
         call_id=call.sip_call_id,
         local_tag=call._host.new_id(),
         cnonce=call._host.new_id(),
-        extra_headers=(*call._packages, *settings.invite_headers),
+        extra_headers=call._invite_headers,
         timer=settings.session_timer,
         reliability=settings.reliability,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from trivox.call import _requests as requests
@@ -10,20 +10,24 @@ from trivox.call._describing import offered_kinds
 from trivox.call._engine_events import take_digit
 from trivox.call._facts import CallFacts
 from trivox.call.events import InfoReceived, Originator
-from trivox.call.states import CallDirection
+from trivox.call.sdp import fragment_of, is_trickling
+from trivox.call.states import CallDirection, Phase
 from trivox.call.trickling import Trickling
+from trivox.errors import EngineError, StreamError
 from trivox.sip import info_packages as packages
 
 if TYPE_CHECKING:
     from trivox._native import Message
     from trivox.call.messages import Headers as ReceivedHeaders
+    from trivox.call.telling import Telling
+    from trivox.sip.events import Progress
     from trivox.sip.outputs import Headers
 
 _ANY_ICE: Final = ("auto", "webrtc")
 _ICE_OFFER: Final = b"a=ice-ufrag:"
-_TRICKLES: Final = re.compile(rb"^a=ice-options:[^\r\n]*\btrickle\b", re.MULTILINE)
 # Python 3.11 takes longer to find a member of an enum than all else in a step.
 _INCOMING: Final = CallDirection.INCOMING
+_OUTGOING: Final = CallDirection.OUTGOING
 
 
 class CallTrickle(CallFacts):
@@ -35,6 +39,14 @@ class CallTrickle(CallFacts):
     def _packages(self) -> Headers:
         """What an INVITE of ours, or our answer to one, says of the INFO requests we take."""
         return packages.TAKES_TRICKLE if self._may_go_by_ice else ()
+
+    @property
+    def _invite_headers(self) -> Headers:
+        """What an INVITE of ours has beside who we are; it is asked when its offer is known."""
+        trickling = self._leg.trickling
+        is_bound = trickling is not None and trickling.is_first_offer
+        requires = packages.REQUIRES_TRICKLE if is_bound else ()
+        return (*self._packages, *requires, *self.settings.invite_headers)
 
     @property
     def _may_go_by_ice(self) -> bool:
@@ -90,7 +102,9 @@ class CallTrickle(CallFacts):
 
     def _trickling(self) -> Trickling:
         if self._leg.trickling is None:
-            self._leg.trickling = Trickling(self._leg, self._send_fragment, self._may_trickle)
+            self._leg.trickling = Trickling(
+                self._leg, self._send_fragment, self._may_trickle, self._offer_rest_soon
+            )
         return self._leg.trickling
 
     @property
@@ -106,24 +120,109 @@ class CallTrickle(CallFacts):
         offer = self._remote_offer
         if not offer or self.direction is not CallDirection.INCOMING or self.settings.relay_only:
             return False
-        return bool(_TRICKLES.search(offer)) and self._takes_fragments
+        return is_trickling(offer) and self._takes_fragments
 
-    def _may_trickle(self) -> bool:
+    def _offers_by_fragments(self) -> bool:
+        """Whether our first offer need not wait: the far end is known to take the rest later."""
+        settings = self.settings
+        if self.direction is not _OUTGOING or settings.delayed_offer:
+            return False
+        if settings.trickle != "auto":
+            return settings.trickle == "full"
+        return self._host.trickle_memory.knows(self._account_uri, self._target_uri)
+
+    @property
+    def _account_uri(self) -> str:
+        return self.account.uri if self.account is not None else ""
+
+    @property
+    def _target_uri(self) -> str:
+        """Whom a call of ours asks: its destination, or where a redirection has led it."""
+        sent_on = self._redirections
+        return (sent_on.target if sent_on is not None else "") or self.destination
+
+    def _may_trickle(self, tag: str) -> bool:
         """Whether an INFO of ours would find its dialog at the far end (RFC 8840 §4.3)."""
         session = self._session
-        if session is None or session.dialog is None or session.is_over:
+        if session is None or session.is_over:
             return False
+        if tag:  # who has called knows each dialog by its first response
+            return any(dialog.remote_tag == tag for dialog in session.dialogs)
         return session.is_acknowledged or self._trickling().has_heard
 
-    def _send_fragment(self, fragment: str) -> None:
+    def _send_fragment(self, fragment: str, telling: Telling) -> None:
         assert self._session is not None, "fragments are sent in a dialog"
         request = self._session.request(
-            "INFO", packages.FRAGMENT_HEADERS, fragment.encode(), packages.FRAGMENT
+            "INFO",
+            packages.FRAGMENT_HEADERS,
+            fragment.encode(),
+            packages.FRAGMENT,
+            to_tag=telling.tag,
         )
         (transaction,) = self._carry_out((request,))
-        self._receipts[transaction] = self._trickling()
+        self._receipts[transaction] = telling
+
+    def _note_branch(self, fact: Progress) -> None:
+        """Tell an early dialog of our call what it lacks of our candidates (RFC 8840 §4.3)."""
+        if not fact.to_tag or not self._leg.is_ice or not self._leg.local_sdp:
+            return
+        if packages.TRICKLE in packages.packages_untrusted(fact.message.headers("Recv-Info")):
+            trickling = self._trickling()
+            # An answer by itself is repeated there until a request shows that it has come.
+            is_awaited = bool(fact.body) or trickling.is_first_offer
+            trickling.tell(
+                fact.to_tag,
+                known=fragment_of(self._leg.local_sdp),
+                is_confirmed=fact.is_reliable or not is_awaited,
+            )
 
     def _settle_candidates(self) -> None:
         """Note that candidates found later, as after the loss of a relay, are welcome."""
-        if self._host.ice_servers and self._takes_fragments and not self._trickling().has_begun:
-            self._trickling().begin(is_gathering=False)
+        session = self._session
+        dialog = session.dialog if session is not None else None
+        if dialog is None:
+            return
+        is_ours = self.direction is _OUTGOING
+        tag = dialog.remote_tag if is_ours else ""
+        if is_ours and self._leg.trickling is not None:
+            self._leg.trickling.settle(tag)
+        takes = self._takes_fragments
+        self._remember_capability(takes=takes)
+        if takes and self._host.ice_servers:
+            trickling = self._trickling()
+            if not trickling.has_begun:
+                trickling.begin()
+            trickling.tell(tag, known=fragment_of(self._leg.local_sdp) if is_ours else "")
+        self._offer_rest_soon()
+
+    def _remember_capability(self, *, takes: bool) -> None:
+        """Note for calls to come whether this far end takes fragments (RFC 8840 §5)."""
+        memory, account = self._host.trickle_memory, self._account_uri
+        is_ours = self.direction is _OUTGOING
+        uri = self._target_uri if is_ours else self._party()[1] or ""
+        if takes:
+            memory.learn(account, uri, self.remote_headers)
+        else:
+            memory.forget(account, uri)
+
+    def _offer_rest_soon(self) -> None:
+        """Offer all candidates to a far end that was to take them later, and does not."""
+        trickling, session = self._leg.trickling, self._session
+        if trickling is None or not trickling.is_first_offer or trickling.is_agreed:
+            return
+        if session is None or session.dialog is None:
+            return  # another branch may take them
+        trickling.is_first_offer = False
+        self._host.start_soon(self._offer_rest, name=f"candidates of {self.id}")
+
+    async def _offer_rest(self) -> None:
+        """Offer them by a re-INVITE, unless a path was found without (RFC 8838 §4, §9)."""
+        trickling = self._leg.trickling
+        if trickling is None or trickling.gathered is None:
+            return
+        await trickling.gathered.wait()
+        session = self._session
+        if session is None or self._phase is not Phase.ESTABLISHING or session.is_modifying:
+            return
+        with suppress(StreamError, EngineError):  # without a way to offer it, ICE ends the call
+            self._carry_out(session.modify(self._leg.offer(restarts_ice=True)))

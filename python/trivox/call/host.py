@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from trivox.call.settings import CallSettings
     from trivox.call.trace import TraceRecord
     from trivox.call.transfer import OutgoingTransfer
+    from trivox.call.trickle_memory import TrickleMemory
     from trivox.media.engine import Media
     from trivox.net.target import Target
     from trivox.net.transport import Address
@@ -69,6 +70,11 @@ class CallHost(Protocol):
     @property
     def ice_servers(self) -> tuple[IceServer, ...]:
         """Where addresses for ICE are asked."""
+        ...
+
+    @property
+    def trickle_memory(self) -> TrickleMemory:
+        """Who is known to take candidates after an offer."""
         ...
 
     async def find_servers(self, servers: tuple[IceServer, ...]) -> IcePlaces:

@@ -1,11 +1,14 @@
-"""The two things signalling wants to know from a session description."""
+"""The few things signalling wants to know from a session description."""
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from trivox.media.native_engine import detect_hold, detect_video
 
+_OF_FRAGMENTS: Final = ("a=ice-ufrag:", "a=ice-pwd:", "a=candidate:", "a=end-of-candidates")
+_TRICKLES: Final = re.compile(rb"^a=ice-options:[^\r\n]*\btrickle\b", re.MULTILINE)
 _HOLD_MARKS: Final = (b"a=sendonly", b"a=inactive", b"0.0.0.0", b"IP6 ::", b"b=")
 
 
@@ -26,6 +29,31 @@ def is_offering_video(offer: bytes, remote: str, local: str = "") -> bool:
         return False
     text = offer.decode(errors="replace")
     return _origin(text) != _origin(remote) and detect_video(text, remote, local)
+
+
+def is_trickling(description: bytes) -> bool:
+    """Tell whether who wrote it takes candidates later (RFC 8838 §3)."""
+    return bool(_TRICKLES.search(description))
+
+
+def fragment_of(description: str) -> str:
+    """Return what a description of ours says of candidates, as an INFO repeats it (RFC 8840 §9).
+
+    Each line that has some is a pseudo line there, known by its mid.
+    """
+    first, *sections = re.split(r"^(?=m=)", description, flags=re.MULTILINE)
+    lines = _told(first)
+    for section in sections:
+        told = _told(section)
+        if told:
+            kind = section.removeprefix("m=").split(maxsplit=1)[0]
+            mids = (line for line in section.splitlines() if line.startswith("a=mid:"))
+            lines += [f"m={kind} 9 RTP/AVP 0", *mids, *told]
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+def _told(section: str) -> list[str]:
+    return [line for line in section.splitlines() if line.startswith(_OF_FRAGMENTS)]
 
 
 def _origin(description: str) -> str:

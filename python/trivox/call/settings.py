@@ -30,6 +30,10 @@ ReliableKind = Literal["never", "supported", "required"]
 VideoUpgrade = Literal["ask", "accept", "reject"]
 """What becomes of an offer of video during a call: ask by CallUpgrade, or answer it at once."""
 
+TrickleMode = Literal["auto", "full", "half"]
+"""When a first offer of ours goes out without the candidates that servers are yet to tell."""
+
+_TRICKLE_MODES: Final = ("auto", "full", "half")
 _VIDEO_UPGRADES: Final = ("ask", "accept", "reject")
 DEFAULT_OFFERED_MEDIA: Final = ("rtp",)
 _MOST_CUSTOM_DATA_BYTES: Final = 200
@@ -84,6 +88,9 @@ class CallSettings:
             only, and tell the far end no address of ours (RFC 8828 §5.2).
         ice_lite: Answer offers by ICE as a lite agent (RFC 8445 §2.5), which lets the far end do all
             checks: for programs whose own addresses every far end can reach. No server is asked.
+        trickle: Whether a first offer by ICE of ours waits for its addresses at the client's
+            `ice_servers` (RFC 8838): "half" waits; "full" does not, and sends them after it by INFO;
+            "auto" is "full" towards a far end that is known to take them later.
         dtmf_method: The default of `Call.send_dtmf`.
         streams: Local streams to send from the start, beside the call's own.
         delayed_offer: Let the far end make the offer of an outgoing call: its INVITE has none, and our
@@ -130,6 +137,7 @@ class CallSettings:
     offered_media: tuple[str, ...] | None = None
     relay_only: bool = False
     ice_lite: bool = False
+    trickle: TrickleMode = "auto"
     dtmf_method: DtmfMethod = DtmfMethod.AUTO
     streams: tuple[LocalStream, ...] = ()
     delayed_offer: bool = False
@@ -177,6 +185,7 @@ class CallSettings:
             object.__setattr__(self, "preferred_video_codec", preferred)
         _check_name(self.video_upgrade, "video_upgrade", _VIDEO_UPGRADES)
         _check_name(self.media, "media", MEDIA_KINDS)
+        _check_name(self.trickle, "trickle", _TRICKLE_MODES)
         self._check_offered_media()
         if self.relay_only and self.ice_lite:
             raise InvalidArgumentsError(

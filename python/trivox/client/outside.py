@@ -161,6 +161,10 @@ async def ask_outside(
     wiring.exchange.enter(token, request)
     try:
         request.begin()
-        return await request.wait()
+        response = await request.wait()
     finally:
         wiring.exchange.release(token)
+    if method == "OPTIONS" and response.is_success:
+        known_as = account.uri if account is not None else ""
+        wiring.trickle_memory.learn(known_as, target, response.headers)
+    return response

@@ -6,6 +6,7 @@ import contextvars
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol, final
 
+from trivox.call.trickle_memory import TrickleMemory
 from trivox.client._messaging import written_at
 from trivox.client.exchange import Exchange
 from trivox.client.ice_places import find_servers
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 _MOST_SERVERS: Final = 4096
 """Addresses of servers without a limit; what the DNS says of a trunk may change with each answer."""
+_OF_BRANCHES: Final = ("BYE", "INFO")
 _UNTRACED: Final[deque[TraceRecord]] = deque(maxlen=0)
 """What calls keep of their messages where none are kept."""
 
@@ -136,6 +138,7 @@ class Wiring:
             linger=64 * config.t1,
         )
         self.now = self.exchange.now
+        self.trickle_memory = TrickleMemory(self.now)
         self._sockets = sockets or SystemSockets()
         self._tracer = Tracer(trace) if config.keep_trace else None
         self.endpoint = Endpoint(
@@ -239,9 +242,9 @@ class Wiring:
         """Hand a message to the call's flow."""
         route = call._route
         assert route is not None, "a call that sends has its route"
-        # Also before there is a dialog of the call, a BYE is within that of a branch.
-        is_bye = isinstance(output, SendRequest) and output.method == "BYE"
-        is_inside = call._has_dialog or is_bye
+        # Also before there is a dialog of the call, these are within that of a branch.
+        is_of_branch = isinstance(output, SendRequest) and output.method in _OF_BRANCHES
+        is_inside = call._has_dialog or is_of_branch
         return self.exchange.send(call.token, route, output, in_dialog=is_inside)
 
     def screen(self, route: Route, sdp: str) -> str:

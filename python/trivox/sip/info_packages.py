@@ -18,6 +18,8 @@ FRAGMENT: Final = "application/trickle-ice-sdpfrag"
 RECV_INFO: Final = "Recv-Info"
 TAKES_TRICKLE: Final[Headers] = ((RECV_INFO, TRICKLE),)
 """Goes into an INVITE, its responses, and the refusal of another package."""
+REQUIRES_TRICKLE: Final[Headers] = (("Require", TRICKLE),)
+"""Goes into an INVITE whose offer lacks candidates (RFC 8840 §5.2)."""
 FRAGMENT_HEADERS: Final[Headers] = (
     ("Info-Package", TRICKLE),
     ("Content-Disposition", "Info-Package"),

@@ -259,7 +259,8 @@ def _finished(leg: InviteLeg, given: Given, request: ClientRequest) -> Outputs:
             told = (
                 events.ResponseReceived(request.first_tx, request.method, status, given.message),
             )
-    if status not in (408, 481):
+    # A branch that has lost, or may yet, is not the call.
+    if status not in (408, 481) or request.dialog is not leg.dialog:
         return told
     if given.message is not None and status == 481 and leg.state is _CONFIRMED:
         # As a rule its BYE crossed our request; should it be lost, ours is due (RFC 5407 §3.1).

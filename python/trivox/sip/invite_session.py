@@ -134,9 +134,11 @@ class InviteSession(InviteFacts):
         """
         return InviteSession(leg_for(self._leg, target))
 
-    def use(self, identity: LocalIdentity) -> None:
-        """Take the identity of the flow to another target."""
+    def use(self, identity: LocalIdentity, extra_headers: Headers | None = None) -> None:
+        """Take the identity of the flow to another target, and what its INVITE has in addition."""
         self._leg.use(identity)
+        if extra_headers is not None:
+            self._leg.extra_headers = extra_headers
 
     def invite(self, body: bytes = b"", content_type: str = SDP) -> Outputs:
         """Send the INVITE; without body the far end makes the offer (RFC 3261 §13.2.1)."""
@@ -215,22 +217,30 @@ class InviteSession(InviteFacts):
         return step(self._leg, InviteEvent.END, given)
 
     def request(
-        self, method: str, headers: Headers = (), body: bytes = b"", content_type: str = ""
+        self,
+        method: str,
+        headers: Headers = (),
+        body: bytes = b"",
+        content_type: str = "",
+        *,
+        to_tag: str = "",
     ) -> SendRequest:
         """Return another request in the dialog (INFO, MESSAGE, OPTIONS); not INVITE, ACK, BYE.
 
-        `ResponseReceived` follows. A challenge is answered inside.
+        As caller it may go into the early dialog of `to_tag` before the 2xx. `ResponseReceived`
+        follows. A challenge is answered inside.
 
         Raises:
             CallWrongStateError: There is no dialog, or it has ended.
         """
         leg = self._leg
         ended = (InviteState.ENDING, InviteState.TERMINATED)
-        if leg.dialog is None or self._leg.state in ended:
+        dialog = leg.dialog or leg.early.get(to_tag)
+        if dialog is None or self._leg.state in ended:
             raise CallWrongStateError(
                 f"{method} needs a dialog", state=self._leg.state, allowed=(InviteState.CONFIRMED,)
             )
-        request = leg.new_request(Purpose.REQUEST, method, leg.dialog)
+        request = leg.new_request(Purpose.REQUEST, method, dialog)
         request.headers, request.body, request.content_type = headers, body, content_type
         return leg.send(request)
 

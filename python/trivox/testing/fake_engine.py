@@ -55,11 +55,15 @@ class FakeEngine(
     FakeTrickle,
     FakeVideo,
 ):
-    """A `SteppedEngine` whose sessions connect `set_up` seconds after offer and answer are known."""
+    """A `SteppedEngine` whose sessions connect `set_up` seconds after offer and answer are known.
 
-    def __init__(self, *, now: float = 0.0, set_up: float = 0.0) -> None:
+    Servers answer `gathering` seconds after they were asked.
+    """
+
+    def __init__(self, *, now: float = 0.0, set_up: float = 0.0, gathering: float = 0.0) -> None:
         super().__init__(now)
         self._set_up = set_up
+        self._gathering = gathering
         self._player = FakePlayer(now=lambda: self._now, at=self._at, emit=self._emit)
         self._ports: dict[int, FakePort] = {}
         self._videos: dict[int, FakeVideoOf] = {}
@@ -293,7 +297,9 @@ class FakeEngine(
         return self._player.play(self._session(session), next(self._numbers), duration, place)
 
 
-def fake_media(*, now: float = 0.0, set_up: float = 0.0) -> tuple[DrivenMedia, FakeEngine]:
+def fake_media(
+    *, now: float = 0.0, set_up: float = 0.0, gathering: float = 0.0
+) -> tuple[DrivenMedia, FakeEngine]:
     """Make a `Media` on a FakeEngine that starts at `now`, and the engine to steer it by."""
-    engine = FakeEngine(now=now, set_up=set_up)
+    engine = FakeEngine(now=now, set_up=set_up, gathering=gathering)
     return DrivenMedia(engine), engine

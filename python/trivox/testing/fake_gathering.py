@@ -1,4 +1,4 @@
-"""The servers of the fake engine: every one of them answers at once."""
+"""The servers of the fake engine: every one of them answers, all at the same time."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ _MOST_RELAYS: Final = 4
 
 class FakeGathering(FakeCore):
     """The part of `FakeEngine` that gathers addresses."""
+
+    _gathering: float
 
     def use_relays_only(self, session: int) -> None:
         """Refuse what the native engine refuses."""
@@ -48,8 +50,18 @@ class FakeGathering(FakeCore):
         if len(relays) > _MOST_RELAYS:
             raise InvalidArgumentsError(f"a call uses {_MOST_RELAYS} relays at most")
         own = self._session(session)
+        if self._gathering:
+            own.is_gathering = True
+            self._at(self._now + self._gathering, lambda: self._gathered(session, len(relays)))
+        else:
+            self._gathered(session, len(relays))
+
+    def _gathered(self, session: int, relays: int) -> None:
+        own = self._sessions.get(session)
+        if own is None:
+            return
         own.is_gathering = False
         if own.trickles:
-            for _ in relays:
+            for _ in range(relays):
                 self._emit(session, EngineEventKind.LOCAL_CANDIDATES, 0.0, "")
-        self._emit(session, EngineEventKind.GATHERED, 0.0, f"{len(relays)} ")
+        self._emit(session, EngineEventKind.GATHERED, 0.0, f"{relays} ")

@@ -1,6 +1,6 @@
 //! A session's descriptions: sockets in, offers and answers out, what is agreed put to use.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
 use super::Session;
@@ -11,6 +11,9 @@ use super::send::SendSettings;
 use super::transports::open_transport;
 use crate::MediaError;
 use crate::transport::{IceDescription, IceTransport, Transport};
+
+/// The address of a description that knows none yet: port 9 of no host.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9);
 
 /// An offer of the peer that we have not answered: nothing of it is in force.
 pub(super) struct PendingOffer {
@@ -186,7 +189,10 @@ impl Session {
             Transport::Ice(ice) => ice.gathered().first().map(|one| one.address),
             _ => None,
         };
-        gathered.or(self.last_relayed()).ok_or_else(|| {
+        let known = gathered.or(self.last_relayed());
+        // Who takes candidates later is told of no address for now (RFC 8840 §4.1.1).
+        let nowhere = (!self.has_all_candidates()).then_some(NOWHERE);
+        known.or(nowhere).ok_or_else(|| {
             MediaError::State(
                 "the call goes by relays only, and there is none: gather addresses first, and \
                  look at what gathering says about the ice_servers"

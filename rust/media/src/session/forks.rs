@@ -1,5 +1,5 @@
 //! The transports of early dialogs that are not heard at the moment (RFC 3261 §19.3 "forking").
-use crate::transport::Transport;
+use crate::transport::{IceTransport, Transport};
 
 /// More than a call rings at; the oldest gives way.
 const MOST_ASIDE: usize = 8;
@@ -54,6 +54,17 @@ impl Forks {
         is_wanted: impl FnOnce(&Transport) -> bool,
     ) -> Option<Transport> {
         self.offered.take_if(|transport| is_wanted(transport))
+    }
+
+    /// Those by ICE: what is gathered while another is heard is theirs too.
+    pub(super) fn ices(&mut self) -> impl Iterator<Item = &mut IceTransport> {
+        let aside = self.aside.iter_mut().map(|(_, transport)| transport);
+        aside
+            .chain(&mut self.offered)
+            .filter_map(|transport| match transport {
+                Transport::Ice(ice) => Some(&mut **ice),
+                _ => None,
+            })
     }
 
     /// Lets go of all but the one in use: the call is answered.

@@ -335,6 +335,7 @@ impl Session {
                 if let Some(Transport::Ice(ice)) = &mut self.transport {
                     ice.lose_gathered(relayed);
                 }
+                self.forks.ices().for_each(|ice| ice.lose_gathered(relayed));
                 self.emit(EventKind::RelayLost, 0.0, text);
                 self.drain_transport(now);
             }
@@ -346,7 +347,9 @@ impl Session {
         if let Some(Transport::Ice(ice)) = &mut self.transport
             && !ice.gathered().contains(&candidate)
         {
-            match (ice.add_gathered(candidate), &mut self.relays) {
+            let all = std::iter::once(&mut **ice).chain(self.forks.ices());
+            let added = all.map(|ice| ice.add_gathered(candidate.clone()));
+            match (added.fold(Ok(()), Result::and), &mut self.relays) {
                 (Err(error), Some(own)) => own.failures.push(error.to_string()),
                 _ => self.tell_candidate(),
             }
