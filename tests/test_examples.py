@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import wave
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -117,6 +118,61 @@ async def test_ivr_plays_the_choice_of_the_digit(tmp_path):
     with wave.open(str(recording)) as file:
         seconds = file.getnframes() / file.getframerate()
     assert heard_hz(recording, 0, seconds - 0.6, 0.4) == pytest.approx(900, abs=8)
+
+
+async def test_dialer_calls_everybody_and_notes_the_keys(tmp_path):
+    message = write_tone(tmp_path / "message.wav", 700, 0.5)
+
+    async def callee(call: trivox.Call) -> None:
+        match call.destination.removeprefix("sip:").partition("@")[0]:
+            case "busy":
+                call.reject(trivox.RejectMode.BUSY)
+            case "short":
+                await call.answer()
+            case _:
+                await call.answer()
+                await call.wait_connected()
+                call.send_dtmf("1")
+                await call.wait_ended()
+
+    async with serving(callee) as (caller, address):
+        people = [address.replace("example", who) for who in ("busy", "keen", "short")]
+        dialer = example("dialer").Dialer(caller, message, at_once=2, per_second=20, settings=RTP)
+        rows = await dialer.run([*people, people[0]])
+
+    busy, keen, short = people
+    assert rows == [(busy, "486 Busy Here", ""), (keen, "answered", "1"), (short, "hung up", "")]
+
+
+async def test_dialer_writes_what_it_was_told(tmp_path):
+    message, results = write_tone(tmp_path / "message.wav", 700, 0.3), tmp_path / "results.csv"
+
+    async def busy(call: trivox.Call) -> None:
+        call.reject(trivox.RejectMode.BUSY)
+
+    async with serving(busy) as (_, address):
+        await example("dialer").call_all([address], str(message), str(results))
+
+    assert results.read_text().strip() == f"{address},486 Busy Here,"
+
+
+async def test_load_test_counts_what_came_of_each_call():
+    echo = example("echo").echo
+    full = itertools.cycle((False, False, True))
+
+    async def sometimes(call: trivox.Call) -> None:
+        if next(full):
+            call.reject(trivox.RejectMode.BUSY)
+        else:
+            await echo(call)
+
+    async with serving(sometimes) as (_, address):
+        result = await example("load_test").run(address, 6, 20.0, 1.0)
+
+    assert len(result.setups) == len(result.losses) == 4
+    assert result.failures.total() == 2
+    assert not result.is_good
+    assert "4 calls were good, 2 were not" in str(result)
 
 
 async def test_recorder_keeps_both_sides(tmp_path):
