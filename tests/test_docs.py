@@ -91,3 +91,10 @@ def test_the_readme_leads_to_every_page() -> None:
     pages = {page.name for page in (ROOT / "docs").glob("*.md")}
 
     assert pages == {page for page in pages if f"(docs/{page})" in readme}
+
+
+def test_each_public_name_has_its_row() -> None:
+    page = (ROOT / "docs" / "names.md").read_text()
+    named = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+
+    assert sorted(named) == sorted(trivox.__all__)

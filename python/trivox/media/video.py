@@ -190,10 +190,11 @@ VideoSource: TypeAlias = VideoFileSource | EncodedVideoSource | RemoteVideoSourc
 @final
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """One encoded picture as the far end sent it.
+    """One encoded picture as the far end sent it, or the sound of one packet.
 
     Attributes:
-        codec: "VP8", "VP9", "H264" with start codes, or "AV1" with sizes (its low-overhead format).
+        codec: "VP8", "VP9", "H264" with start codes, or "AV1" with sizes (its low-overhead format);
+            of sound as in `RtpPacket`.
         pts: Seconds since the first frame.
         is_key: It can be decoded alone.
         data: The frame.
