@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from trivox.sip.table import Go, Ignored, Table
 
@@ -99,9 +98,8 @@ TIMER_IGNORED: Final[Ignored[TimerEvent, TimerState]] = {
 }
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class TimerOffer:
+# One is made for each call: a frozen dataclass takes several times as long.
+class TimerOffer(NamedTuple):
     """What we ask for.
 
     Attributes:
