@@ -11,6 +11,7 @@ import trio
 
 from trivox._native import Message
 from trivox.actor.isolation import ListenerErrorPolicy
+from trivox.call._endings import end_remotely
 from trivox.call.client_events import HandlerFailed
 from trivox.call.events import Connected, Disconnected, DtmfReceived, EndReason
 from trivox.call.states import CallState, Trigger
@@ -489,7 +490,7 @@ async def test_a_wait_for_the_connection_sees_one_that_is_over_at_once(
     async with world().with_far_end() as (client, far):
         call = client.create_call(FAR_URI)
         gone = (EndReason.REMOTE_ENDED, 0, None, Trigger.REMOTE_BYE)
-        call.on(Connected, lambda _: call._end_remotely(*gone))
+        call.on(Connected, lambda _: end_remotely(call, *gone))
         await call.start()
         invite = await far.expect("INVITE")
 

@@ -2,57 +2,71 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-import trio
-
-from trivox.actor.receipt import OpenReceipt
-from trivox.call import _requests as requests
-from trivox.call._data import settle_data
+from trivox.actor.correlation import log_fields
 from trivox.call._describing import BranchOffers
-from trivox.call._engine_events import report_statistics, take_engine_event
-from trivox.call._far_changes import withdraw_upgrade
-from trivox.call._gathering import CallGathering
+from trivox.call._endings import end_signalling
+from trivox.call._engine_events import take_engine_event
+from trivox.call._facts import take_fact
 from trivox.call._offers import OfferLine
+from trivox.call._parts import begin_media
+from trivox.call._publishing import PUBLISHED, note_end
 from trivox.call._redirecting import Redirecting
 from trivox.call._transfer import Transfers
-from trivox.call._video import settle_video
-from trivox.call._wishes import catch_up, end_stream, take_settings, tell_music_failed
+from trivox.call._upkeep import keep_deadline
+from trivox.call._values import CallValues
+from trivox.call._wishes import end_stream, take_settings, tell_music_failed
 from trivox.call.data_events import DataChannelOpened
-from trivox.call.events import CallEnd, EndReason, Originator
+from trivox.call.events import Originator
 from trivox.call.farewell import Farewell
+from trivox.call.ice_servers import IcePlaces
 from trivox.call.leg_data import LegData
 from trivox.call.leg_video import LegVideo
 from trivox.call.local_audio import LocalAudio
 from trivox.call.media_leg import MediaLeg
 from trivox.call.messages import SipResponse, reason_of
 from trivox.call.renegotiation import Renegotiation
-from trivox.call.states import LEAVING, CallState, Phase, Trigger
-from trivox.errors import CallInternalError, CallWrongDirectionError, CallWrongStateError
+from trivox.call.states import IGNORED, TABLE, Action, CallState, Phase, Trigger
+from trivox.errors import CallInternalError, CallWrongDirectionError
+from trivox.sip.outputs import Forget, SendAck, SendCancel, SendRequest, SendResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from trivox.actor.receipt import Receipt
+    from trivox._native import SipEvent
+    from trivox.call._requests import InfoTones, Outcome
     from trivox.call.call import Call
     from trivox.call.data_channel import DataChannel
     from trivox.call.events import Event
-    from trivox.call.host import AccountFace, CallHost
+    from trivox.call.host import AccountFace, CallHost, Route
     from trivox.call.messages import Headers as ReceivedHeaders
     from trivox.call.quality import QualityIssue, QualityLevel
     from trivox.call.settings import CallSettings
     from trivox.call.states import CallDirection
     from trivox.call.upgrade import UpgradeRequest
     from trivox.net.transport import Address
+    from trivox.sip import events as facts
+    from trivox.sip.invite_session import InviteSession
     from trivox.sip.outputs import Headers
 
 
+_NO_PLACES: Final = IcePlaces()
+_LOGGER: Final = logging.getLogger("trivox.call")
+_WITHOUT_ANSWER: Final = (SendAck, SendCancel)
+"""Their transaction is the INVITE's: `isinstance` takes a tuple in half the time of a union."""
+# Python 3.11 takes longer to find a member of an enum than all else in a step.
+_END_SIGNALLING: Final = Action.END_SIGNALLING
+_RELEASE_MEDIA: Final = Action.RELEASE_MEDIA
+_CONNECT: Final = Action.CONNECT
+_FINISH: Final = Action.FINISH
 _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
-class CallCore(CallGathering):
+class CallCore(CallValues):
     """A call without its face: what its parts see of it, and of each other.
 
     A part is a module of functions, or an object where it has something to remember; that is made
@@ -60,10 +74,10 @@ class CallCore(CallGathering):
     """
 
     __slots__ = (
-        "_audio", "_branches", "_changes", "_farewell", "_first_headers", "_is_taken", "_joins", "_leg",
-        "_listener_error", "_named_by", "_receipts", "_redirections", "_remote_offer", "_remote_videos",
-        "_replaces", "_route", "_session", "_session_deadline", "_tones", "_transfers",
-        "_upgrade", "quality_issues",
+        "_audio", "_branches", "_changes", "_farewell", "_first_headers", "_is_taken", "_joins",
+        "_leg", "_listener_error", "_named_by", "_places", "_receipts", "_redirections",
+        "_remote_offer", "_remote_videos", "_replaces", "_route", "_session",
+        "_session_deadline", "_tones", "_transfers", "_upgrade", "quality_issues",
     )  # fmt: skip
 
     def __init__(
@@ -89,9 +103,9 @@ class CallCore(CallGathering):
             account=account,
         )
         self._leg = MediaLeg(host.media, self, host.start_soon)
-        self._session = None
-        self._session_deadline = None
-        self._route = None
+        self._session: InviteSession | None = None
+        self._session_deadline: float | None = None
+        self._route: Route | None = None
         self._farewell = Farewell()
         self._is_taken = False
         self._remote_offer = b""
@@ -100,9 +114,11 @@ class CallCore(CallGathering):
         """Flow and source of the message that named this call's target; None: the program did."""
         self._replaces: Call | None = None
         self._joins: Call | None = None
-        self._receipts = {}
+        self._receipts: dict[int, Outcome[SipResponse]] = {}
         self._forget_parts()
         self._remote_videos = _NOTHING
+        self._places = _NO_PLACES
+        """Where servers for ICE were found."""
         self.quality_issues: Mapping[QualityIssue, QualityLevel] = _NOTHING
         """What is wrong with the media now, as `QualityIssueRaised` told."""
         self._listener_error: Exception | None = None
@@ -119,7 +135,7 @@ class CallCore(CallGathering):
         self._branches: BranchOffers | None = None
         self._redirections: Redirecting | None = None
         self._transfers: Transfers | None = None
-        self._tones: requests.InfoTones | None = None
+        self._tones: InfoTones | None = None
 
     # Parts, made at the first need.
 
@@ -169,52 +185,140 @@ class CallCore(CallGathering):
             self._transfers = Transfers(self)
         return self._transfers
 
-    def _info_tones(self) -> requests.InfoTones:
-        if self._tones is None:
-            self._tones = requests.InfoTones(self._send_relay, self._after, self._ended_error)
-        return self._tones
+    # Steps through the table of `trivox.call.states`.
 
-    # Requests within the dialog.
+    def _step(self, trigger: Trigger) -> None:
+        """Take a trigger; one raised within a step waits until that step is complete."""
+        if self._is_stepping or self._triggers:
+            self._triggers.append(trigger)
+            if self._is_stepping:
+                return
+        else:
+            self._take(trigger)
+        while self._triggers:
+            self._take(self._triggers.pop(0))
 
-    def _request(
-        self,
-        method: str,
-        headers: Headers,
-        body: bytes,
-        content_type: str,
-        receipt: OpenReceipt[SipResponse] | None = None,
-    ) -> Receipt[SipResponse]:
-        assert self._session is not None, "a connected call has its session"
-        receipt = receipt or OpenReceipt(judge=requests.judge_response)
-        (transaction,) = self._carry_out(
-            (self._session.request(method, headers, body, content_type),)
-        )
-        self._receipts[transaction] = receipt
-        return receipt
+    def _take(self, trigger: Trigger) -> None:
+        go = TABLE[self._phase].get(trigger)
+        if go is None:
+            if trigger not in IGNORED[self._phase]:
+                _LOGGER.error(
+                    "call %s: %s in %s is in no table",
+                    self.id,
+                    trigger,
+                    self._phase,
+                    extra=log_fields(self.id),
+                )
+            return
+        self._phase = go.to
+        if go.actions:
+            self._act(go.actions)
+        if self._watchables:
+            self._tell("state")
+        if go.actions:
+            self._publications += go.actions
+            self._publish_all()
+            self._wake()
 
-    def _try_request(
-        self,
-        method: str,
-        headers: Headers,
-        body: bytes,
-        content_type: str,
-        outcome: requests.Outcome[SipResponse],
-    ) -> bool:
-        """Send a request in the dialog; False when there is none any more."""
-        assert self._session is not None, "a call that is connected or was has its session"
+    def _act(self, actions: tuple[Action, ...]) -> None:
+        """Do what belongs to a step itself; what it sets off is taken after it."""
+        self._is_stepping = True
         try:
-            request = self._session.request(method, headers, body, content_type)
-        except CallWrongStateError:
-            return False
-        (transaction,) = self._carry_out((request,))
-        self._receipts[transaction] = outcome
-        return True
+            if _END_SIGNALLING in actions:
+                end_signalling(self)
+            if _RELEASE_MEDIA in actions:
+                self._leg.release()
+            if _CONNECT in actions:
+                self.timings.connected = self._now()
+                begin_media(self)
+        finally:
+            self._is_stepping = False
+        if _FINISH in actions:
+            note_end(self)
 
-    def _send_relay(self, body: bytes) -> None:
-        if self._phase is Phase.CONNECTED:
-            self._request("INFO", (), body, requests.RELAY)
+    def _wake(self) -> None:
+        """Wake who waits for what has happened; each looks for itself."""
+        if self._until_connected is not None:
+            self._until_connected.unpark_all()
+        if self._until_ended is not None and self.end is not None:
+            self._until_ended.set()
+
+    def _publish_all(self) -> None:
+        """Tell of each step in turn: what a listener sets off is told after what it heard of."""
+        if self._is_publishing:
+            return
+        self._is_publishing = True
+        try:
+            while self._publications:
+                publish = PUBLISHED.get(self._publications.pop(0))
+                if publish is not None:
+                    publish(self)
+        finally:
+            self._is_publishing = False
+
+    def _after(self, name: str, seconds: float, act: Callable[[], None]) -> None:
+        """Act after so many seconds, unless the call ends or it is withdrawn before."""
+        self._withdraw(name)
+        self._timers[name] = self._host.call_at(self._now() + seconds, act)
+
+    def _withdraw(self, name: str) -> None:
+        timer = self._timers.pop(name, None)
+        if timer is not None:
+            timer.cancel()
+
+    # The way to its session.
+
+    def handle_sip(self, event: SipEvent, now: float) -> None:
+        """Take one event that carries this call's token; the client's drain calls it."""
+        assert self._session is not None, "a call without session has no token at the core"
+        self._carry_out(self._session.handle(event, now))
+        if self._leg.trickling is not None:
+            self._leg.trickling.go_on()  # what it waited for may have been this
+
+    def _carry_out(self, outputs: tuple[facts.SessionOutput, ...]) -> list[int]:
+        """Do what the session asks, then take what it tells; returns the transactions begun."""
+        begun = []
+        told: list[facts.SessionFact] = []
+        for output in outputs:
+            if isinstance(output, SendResponse):
+                self._host.respond(output, token=self.token)
+            elif isinstance(output, Forget):
+                self._host.forget(output)
+            elif isinstance(output, SendRequest):
+                transaction = self._host.send(self._face, output)
+                assert self._session is not None, "its own session asked for it"
+                self._session.sent(transaction)
+                begun.append(transaction)
+            elif isinstance(output, _WITHOUT_ANSWER):
+                self._host.send(self._face, output)
+            else:
+                told.append(output)
+        for fact in told:
+            take_fact(self, fact)
+        keep_deadline(self)
+        return begun
+
+    def _respond(
+        self,
+        tx: int,
+        status: int,
+        *,
+        headers: Headers = (),
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> None:
+        assert self._session is not None, "its own session told of the request"
+        response = self._session.respond(
+            tx, status, reason_of(status), headers=headers, body=body, content_type=content_type
+        )
+        self._carry_out((response,))
 
     # What is refused to the program.
+
+    def _refuse_reconnecting(self, what: str) -> None:
+        """Raise CallReconnectingError while a path is lost."""
+        if self._lost_paths and self._state_now() is CallState.RECONNECTING:
+            raise self._reconnecting(what)
 
     def _refuse_unconnected(self, what: str) -> None:
         self._refuse_ended()
@@ -233,58 +337,9 @@ class CallCore(CallGathering):
         if self._phase is not needed:
             raise self._wrong_state(message)
 
-    # How it ends.
-
-    async def _checkpoint_or_leave(self, status: int = 480) -> None:
-        try:
-            await trio.lowlevel.checkpoint()
-        except BaseException:
-            self._refuse(status)
-            raise
-
-    def _leave(
-        self,
-        why: EndReason,
-        farewell: Farewell,
-        originator: Originator = Originator.LOCAL,
-        trigger: Trigger = Trigger.HANGUP,
-    ) -> None:
-        if self._state_now().is_terminal or self._phase in LEAVING:
-            return
-        is_unanswered = self._phase in (Phase.IN_CREATED, Phase.IN_ANSWERING)
-        self._farewell = farewell
-        self._cause = CallEnd(
-            reason=why,
-            originator=originator,
-            sip_code=farewell.status if is_unanswered else 0,
-            sip_reason=reason_of(farewell.status) if is_unanswered else "",
-        )
-        self._step(trigger)
-
-    def _refuse(self, status: int, headers: Headers = (), *, is_untaken: bool = False) -> None:
-        """End the call for the client: nobody took it, its handler left or failed, or it closes."""
-        if self.end is not None:
-            return
-        self._leave(
-            EndReason.LOCAL_ENDED,
-            Farewell(status, headers),
-            Originator.SYSTEM if is_untaken else Originator.LOCAL,
-            Trigger.UNTAKEN if is_untaken else Trigger.HANGUP,
-        )
-
-    def _expire(self) -> None:
-        if self._phase is not Phase.CONNECTED:
-            return
-        self._cause = CallEnd(
-            reason=EndReason.LOCAL_ENDED, originator=Originator.SYSTEM, sip_reason="max_duration"
-        )
-        self._step(Trigger.EXPIRED)
-
     def _has_listener(self, kind: type[Event]) -> bool:
         """Whether somebody listens to, subscribed to or waits for such events."""
         return self._emitter is not None and self._emitter.wants(kind)
-
-    # What the steps of a call ask of its parts, in their order.
 
     def handle_engine_event(self, kind: int, number: float, text: str) -> None:
         """Take an event of this call's media session; the engine's drain task calls it."""
@@ -293,44 +348,3 @@ class CallCore(CallGathering):
     def _go_on(self) -> None:
         if self._changes is not None:
             self._changes.go_on()
-
-    def _note_negotiated(self) -> None:
-        super()._note_negotiated()
-        leg = self._leg
-        if leg.video is not None:
-            settle_video(self)
-        if leg.data is not None:
-            settle_data(self)
-        if leg.is_ice:
-            self._settle_candidates()
-
-    def _begin_media(self) -> None:
-        self._leg.begin_flow()
-        if self.settings.max_duration is not None:
-            self._after("duration", self.settings.max_duration, self._expire)
-        if self.settings.report_stats:
-            self._after(
-                "statistics", self.settings.stats_interval, partial(report_statistics, self)
-            )
-        if self._audio is not None:
-            catch_up(self)
-            self._go_on()  # what an early dialog could not be asked for
-        if self._transfers is not None:
-            self._transfers.take_overtaken()
-
-    def _release_media(self) -> None:
-        self._leg.release()
-
-    def _settle_requests(self) -> None:
-        if self._upgrade is not None:
-            withdraw_upgrade(self)
-        if self._changes is not None:
-            self._changes.close(self._ended_error())
-        for receipt in self._receipts.values():
-            receipt.fail(self._ended_error())
-        self._receipts.clear()
-        if self._transfers is not None:
-            self._transfers.close(self._ended_error())
-        if self._tones is not None:
-            self._tones.close()
-        self._forget_parts()

@@ -10,8 +10,10 @@ import trio
 
 from trivox.actor.correlation import log_fields
 from trivox.call._data import prepare_data
+from trivox.call._endings import fail, refuse
+from trivox.call._gathering import gather_addresses
+from trivox.call._kinds import choice_of, may_be_offered_ice, offered_kinds
 from trivox.call.events import Originator
-from trivox.call.settings import DEFAULT_OFFERED_MEDIA
 from trivox.call.states import Trigger
 from trivox.call.transports import TransportChoice, choice_for_answer, choice_for_offer
 from trivox.errors import (
@@ -75,38 +77,16 @@ def _open_leg(call: CallCore, choice: TransportChoice, *, widest: str = "") -> N
     )
 
 
-def offered_kinds(call: CallCore) -> tuple[str, ...]:
-    """Return the kinds of media our offers have, the first one first."""
-    if call.settings.media != "auto":
-        return (call.settings.media,)
-    if call.settings.offered_media is not None:
-        return call.settings.offered_media
-    of_account = call.account.offered_media if call.account is not None else None
-    return of_account or DEFAULT_OFFERED_MEDIA
-
-
-def choice_of(call: CallCore, kind: str) -> TransportChoice:
-    """Return the transport that offers this kind of media."""
-    return choice_for_offer(kind, is_open=call.settings.media == "auto")
-
-
-def may_be_offered_ice(call: CallCore) -> bool:
-    """Whether ICE may be asked of us by a far end that makes the offer of our call."""
-    if call.settings.media == "auto":
-        return bool(call._host.ice_servers)
-    return call.settings.media == "webrtc"
-
-
 async def gather_early(call: CallCore) -> None:
     """Gather addresses for an incoming call; refuse it when that cannot be, or is cancelled."""
     try:
         open_media(call)
-        await call._gather_addresses()
+        await gather_addresses(call)
     except (StreamError, EngineError) as error:
         refuse_media(call, error)
         raise
     except trio.Cancelled:
-        call._refuse(480)
+        refuse(call, 480)
         raise
 
 
@@ -124,7 +104,7 @@ def refuse_media(call: CallCore, error: Exception) -> None:
         # Others may have room, or we a moment later (RFC 3261 §21.5.4).
         call._farewell.status, call._farewell.headers = 503, call._host.retry_after
         _LOGGER.warning("call %s refused: %s", call.id, error, extra=log_fields(call.id))
-    call._fail(call._farewell.status, str(error), None, Originator.SYSTEM, Trigger.MEDIA_FAILED)
+    fail(call, call._farewell.status, str(error), None, Originator.SYSTEM, Trigger.MEDIA_FAILED)
 
 
 @final

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from trivox.call._describing import gather_early, local_description, refuse_media
+from trivox.call._endings import checkpoint_or_leave
+from trivox.call._negotiated import note_negotiated
+from trivox.call._publishing import add_remote_stream
+from trivox.call._trickle import own_packages
 from trivox.call._values import CallValues
 from trivox.call._wishes import add_now
 from trivox.call.events import EarlyMediaStarted, Originator
@@ -50,7 +54,7 @@ async def progress(
         call._session.provisional(
             code,
             reason_of(code),
-            (*call._packages, *pairs),
+            (*own_packages(call), *pairs),
             body,
             SDP,
             is_reliable=reliable,
@@ -60,7 +64,7 @@ async def progress(
         _begin(call)
     if call.timings.progressed is None:
         call.timings.progressed = call._now()
-    await call._checkpoint_or_leave(480)
+    await checkpoint_or_leave(call)
 
 
 def _description(call: CallCore, code: int, streams: tuple[LocalStream, ...]) -> bytes:
@@ -83,8 +87,8 @@ def _description(call: CallCore, code: int, streams: tuple[LocalStream, ...]) ->
 def _begin(call: CallCore) -> None:
     """Let media flow before the call is answered."""
     if not CallValues.has_early_media.of(call):
-        call._note_negotiated()
+        note_negotiated(call)
         call._tell(has_early_media=True)
-        call._add_remote_stream()
+        add_remote_stream(call)
         call._emit(EarlyMediaStarted, Originator.LOCAL, stream=call._remote_stream)
         call._leg.begin_flow()

@@ -7,6 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from trivox.call._digits import INBAND, RFC4733
+from trivox.call._endings import fail_media, lose
+from trivox.call._gathering import take_lost_relay
 from trivox.call._paths import ICE, lose_path, regain_path
 from trivox.call._values import CallValues
 from trivox.call._video import add_line, remove_line, settle_video
@@ -51,7 +53,7 @@ def _take_connected(call: CallCore, _: float, __: str) -> None:
 
 def _take_failed(call: CallCore, _: float, text: str) -> None:
     call._tell(media_state="failed")
-    call._fail_media(text)
+    fail_media(call, text)
 
 
 def _take_first_packet(call: CallCore, _: float, __: str) -> None:
@@ -110,7 +112,7 @@ def _note_silence(call: CallCore, seconds: float, _: str) -> None:
     limit = call.settings.media_timeout
     is_held = CallValues.is_remotely_held.of(call) or CallValues.is_on_hold.of(call)
     if limit is not None and seconds >= limit and not is_held:
-        call._lose("no media was received", Trigger.MEDIA_TIMEOUT)
+        lose(call, "no media was received", Trigger.MEDIA_TIMEOUT)
 
 
 def _note_quality(call: CallCore, value: float, text: str) -> None:
@@ -170,7 +172,7 @@ _TAKEN: Final[dict[int, Callable[[CallCore, float, str], None]]] = {
     EngineEventKind.TONE_HEARD: _tell_tone,
     EngineEventKind.ANSWERER_TOLD: _tell_answerer,
     EngineEventKind.VOICE_ACTIVITY: _tell_voice,
-    EngineEventKind.RELAY_LOST: lambda call, _, text: call._take_lost_relay(text),
+    EngineEventKind.RELAY_LOST: lambda call, _, text: take_lost_relay(call, text),
     EngineEventKind.LEVEL: _tell_level,
 }
 """What a call does with each kind of event that is not for a playback, a port or a line."""

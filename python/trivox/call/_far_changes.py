@@ -6,6 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from trivox.call._data import prepare_data
+from trivox.call._negotiated import note_negotiated
+from trivox.call._party import note_party, remember_headers
 from trivox.call._wishes import add_now
 from trivox.call.events import CallUpgrade, Originator
 from trivox.call.sdp import is_offering_video
@@ -31,8 +33,8 @@ def take_reinvite(call: CallCore, tx: int, message: Message, body: bytes) -> Non
     if message.body and not body:
         call._respond(tx, 415, headers=(("Accept", ACCEPTED),))
         return
-    call._remember_headers(message)
-    call._note_party(message)
+    remember_headers(call, message)
+    note_party(call, message)
     is_wanted = call.settings.receive_video or call.settings.video_upgrade == "accept"
     if is_wanted and is_offering_video(body, ""):
         _accept(call, None)
@@ -99,7 +101,7 @@ def _answer(call: CallCore, tx: int, body: bytes) -> None:
         return
     call._respond(tx, 200, body=answer, content_type=SDP)
     if body:
-        call._note_negotiated()
+        note_negotiated(call)
 
 
 def _accept(call: CallCore, stream: LocalStream | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from trivox.call._requests import judge_response
+from trivox.call._requests import judge_response, send_in_dialog
 from trivox.call.argument_rules import checked_body
 from trivox.call.dispositions import (
     OpenMessageReceipt,
@@ -48,7 +48,7 @@ def send_message(call: CallCore, message: str, notify: Iterable[str]) -> Message
             parties=_both_parties(call),
             sent_at=call._host.written_at(),
         )
-    call._request("MESSAGE", (), body, CPIM_TYPE if wishes else _TEXT, receipt)
+    send_in_dialog(call, "MESSAGE", (), body, CPIM_TYPE if wishes else _TEXT, receipt)
     return receipt
 
 
@@ -67,7 +67,7 @@ def send_disposition(call: CallCore, message: MessageReceived, status: str) -> R
         parties=_both_parties(call),
         message_id=call._host.new_id(),
     )
-    return call._request("MESSAGE", (), body, CPIM_TYPE)
+    return send_in_dialog(call, "MESSAGE", (), body, CPIM_TYPE)
 
 
 def take_message(call: CallCore, tx: int, message: Message) -> None:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final, final
 
 from trivox.call._far_changes import take_reinvite, withdraw_upgrade
 from trivox.call._identity import adopt, introduce
+from trivox.call._negotiated import note_negotiated
 from trivox.call._paths import ICE
+from trivox.call._upkeep import take_upkeep
 from trivox.call._wishes import catch_up, publish
 from trivox.call.states import Phase
 from trivox.errors import EngineError, StreamError, StreamUpdateFailedError
@@ -75,7 +77,7 @@ def take_change(call: CallCore, fact: facts.SessionFact) -> None:
         case facts.ModificationAnswered(_, body, _) if is_ours:
             _take_modified(call, body)
         case facts.ModificationAnswered():
-            call._take_upkeep(fact)
+            take_upkeep(call, fact)
             call._go_on()
         case facts.ModificationRefused(status, reason, _):
             text = f"the far end refused the change: {status} {reason}".rstrip()
@@ -89,7 +91,7 @@ def take_change(call: CallCore, fact: facts.SessionFact) -> None:
             call._changes.is_backing_off = False
             call._changes.go_on()
         case _:
-            call._take_upkeep(fact)
+            take_upkeep(call, fact)
 
 
 def _take_modified(call: CallCore, body: bytes) -> None:
@@ -104,7 +106,7 @@ def _take_modified(call: CallCore, body: bytes) -> None:
         _refuse(call, StreamUpdateFailedError(str(error), call_id=call.id))
         return
     call._changes.accept()
-    call._note_negotiated()
+    note_negotiated(call)
     catch_up(call)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from trivox.call._endings import lose
 from trivox.call._values import CAN_RECONNECT
 from trivox.call.events import Originator, Reconnected, Reconnecting
 from trivox.call.states import CallDirection, Phase, Trigger
@@ -94,4 +95,4 @@ def note_flow_back(call: CallCore) -> None:
 def _give_up_flow(call: CallCore) -> None:
     if call._phase in CAN_RECONNECT:
         call._farewell.status = 480
-        call._lose("the far end did not connect again", Trigger.LOST)
+        lose(call, "the far end did not connect again", Trigger.LOST)

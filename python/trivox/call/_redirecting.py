@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, final
 import trio
 
 from trivox.actor.correlation import log_fields
-from trivox.call._describing import choice_of, offered_kinds
+from trivox.call._endings import fail, leave
+from trivox.call._gathering import gather_addresses
+from trivox.call._kinds import choice_of, offered_kinds
+from trivox.call._trickle import invite_headers, remember_capability, target_uri
 from trivox.call.argument_rules import checked_names, checked_uri
 from trivox.call.events import EndReason, Originator
 from trivox.call.farewell import Farewell
@@ -52,7 +55,7 @@ async def redirect(call: CallCore, targets: Sequence[str]) -> None:
         ("Contact", f"<{uri}>" if len(uris) == 1 else f"<{uri}>;q={1 - 0.1 * number:.1f}")
         for number, uri in enumerate(uris)
     ]
-    call._leave(EndReason.LOCAL_ENDED, Farewell(302, tuple(contacts)))
+    leave(call, EndReason.LOCAL_ENDED, Farewell(302, tuple(contacts)))
     await trio.lowlevel.checkpoint()
 
 
@@ -84,7 +87,7 @@ class Redirecting:
         # Whoever was asked may have hung up meanwhile.
         is_wanted = call._phase is Phase.OUT_INVITING
         if target is None or call._session is None or not is_wanted:
-            call._fail(status, reason, message, Originator.REMOTE, Trigger.REFUSED)
+            fail(call, status, reason, message, Originator.REMOTE, Trigger.REFUSED)
             return
         self._send_on(call._session, target)
 
@@ -104,9 +107,9 @@ class Redirecting:
         unknown = packages_untrusted(message.headers("Unsupported"))
         if unknown and TRICKLE not in unknown:
             return False
-        call._remember_capability(takes=False)
+        remember_capability(call, takes=False)
         trickling.give_up()
-        call._session = session.redirected(call._target_uri)
+        call._session = session.redirected(target_uri(call))
         call._host.start_soon(self._offer_gathered, status, name=f"offer of {call.id}")
         return True
 
@@ -122,7 +125,7 @@ class Redirecting:
             return False
         kind, *others = self._kinds_left
         self._kinds_left = tuple(others)
-        target = call._target_uri
+        target = target_uri(call)
         if call._leg.trickling is not None:
             call._leg.trickling.give_up()
         try:
@@ -135,7 +138,7 @@ class Redirecting:
         except (StreamError, EngineError):
             return False  # no port is left, say: the refusal stands
         call._session = session.redirected(target)
-        call._session.use(route.identity, call._invite_headers)
+        call._session.use(route.identity, invite_headers(call))
         call._carry_out(call._session.invite(offer, SDP))
         return True
 
@@ -146,15 +149,15 @@ class Redirecting:
         assert session is not None, "an offer of this call was refused"
         assert route is not None, "and it went somewhere"
         try:
-            await call._gather_addresses()
+            await gather_addresses(call)
             offer = call._leg.offer()
         except CallEndedError:
             return
         except (StreamError, EngineError) as error:
             call._session = None  # it has asked nobody, and would be waited for
-            call._fail(status, str(error), None, Originator.SYSTEM, Trigger.REFUSED)
+            fail(call, status, str(error), None, Originator.SYSTEM, Trigger.REFUSED)
             return
-        session.use(route.identity, call._invite_headers)
+        session.use(route.identity, invite_headers(call))
         call._carry_out(session.invite(offer, SDP))
 
     def _may_be_sent_on(self, status: int) -> bool:
@@ -218,6 +221,6 @@ class Redirecting:
         target = self._redirection.next(503)
         if target is None or call._session is None:
             call._session = None  # it has asked nobody, and would be waited for
-            call._fail(503, str(error), None, Originator.SYSTEM, Trigger.REFUSED)
+            fail(call, 503, str(error), None, Originator.SYSTEM, Trigger.REFUSED)
             return
         self._send_on(call._session, target)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar, final
 
 from trivox.actor.receipt import OpenReceipt
 from trivox.call.argument_rules import checked_choice
 from trivox.call.settings import DtmfMethod
-from trivox.errors import InvalidArgumentsError, InvalidDtmfError, SipResponseError
+from trivox.call.states import Phase
+from trivox.errors import (
+    CallWrongStateError,
+    InvalidArgumentsError,
+    InvalidDtmfError,
+    SipResponseError,
+)
 from trivox.errors.checks import checked_within
 from trivox.media.engine import EngineEventKind
 
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
     from trivox.call._core import CallCore
     from trivox.call.media_leg import MediaLeg
     from trivox.call.messages import SipResponse
+    from trivox.sip.outputs import Headers
 
 T_contra = TypeVar("T_contra", contravariant=True)
 
@@ -110,7 +118,7 @@ def send_tones(
         agreed = call._leg.has_telephone_events
         wanted = DtmfMethod.RFC4733 if agreed else DtmfMethod.INFO
     if wanted is DtmfMethod.INFO:
-        return call._info_tones().send(tones, duration, gap)
+        return _info_tones(call).send(tones, duration, gap)
     as_sound = wanted is DtmfMethod.INBAND
     ended = call._ended_error
     return _send_by_engine(call._leg, tones, duration, gap, ended, as_sound=as_sound)
@@ -210,3 +218,50 @@ class InfoTones:
                     ahead.pop()
         self._queue = deque(ahead)
         receipt.resolve(None)
+
+
+def send_in_dialog(
+    call: CallCore,
+    method: str,
+    headers: Headers,
+    body: bytes,
+    content_type: str,
+    receipt: OpenReceipt[SipResponse] | None = None,
+) -> Receipt[SipResponse]:
+    """Send a request within the dialog of a connected call."""
+    assert call._session is not None, "a connected call has its session"
+    receipt = receipt or OpenReceipt(judge=judge_response)
+    (transaction,) = call._carry_out((call._session.request(method, headers, body, content_type),))
+    call._receipts[transaction] = receipt
+    return receipt
+
+
+def try_in_dialog(
+    call: CallCore,
+    method: str,
+    headers: Headers,
+    body: bytes,
+    content_type: str,
+    outcome: Outcome[SipResponse],
+) -> bool:
+    """Send a request in the dialog; False when there is none any more."""
+    assert call._session is not None, "a call that is connected or was has its session"
+    try:
+        request = call._session.request(method, headers, body, content_type)
+    except CallWrongStateError:
+        return False
+    (transaction,) = call._carry_out((request,))
+    call._receipts[transaction] = outcome
+    return True
+
+
+def send_relay(call: CallCore, body: bytes) -> None:
+    """Send one key by INFO, if the call is connected still."""
+    if call._phase is Phase.CONNECTED:
+        send_in_dialog(call, "INFO", (), body, RELAY)
+
+
+def _info_tones(call: CallCore) -> InfoTones:
+    if call._tones is None:
+        call._tones = InfoTones(partial(send_relay, call), call._after, call._ended_error)
+    return call._tones

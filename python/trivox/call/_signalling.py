@@ -11,6 +11,8 @@ from trivox.call import _redirecting as redirecting
 from trivox.call import _requests as requests
 from trivox.call import _starting as starting
 from trivox.call._core import CallCore
+from trivox.call._endings import leave
+from trivox.call._requests import send_in_dialog
 from trivox.call.argument_rules import checked_body
 from trivox.call.events import EndReason
 from trivox.call.farewell import Farewell
@@ -125,7 +127,7 @@ class CallSignalling(CallCore):
         self._refuse_direction(CallDirection.INCOMING, "reject()")
         self._refuse_ended()
         self._refuse_phase("an answered call is hung up, not rejected", Phase.IN_CREATED)
-        self._leave(EndReason.LOCAL_ENDED, Farewell(status, pairs))
+        leave(self, EndReason.LOCAL_ENDED, Farewell(status, pairs))
 
     async def redirect(self, targets: Sequence[str]) -> None:
         """Send the caller of an incoming call elsewhere (302); this call is over then.
@@ -150,7 +152,8 @@ class CallSignalling(CallCore):
             reason: Value of its Reason header (RFC 3326), such as `SIP;cause=200`.
         """
         pairs = checked_headers(headers)
-        self._leave(
+        leave(
+            self,
             EndReason.LOCAL_ENDED,
             Farewell(headers=pairs, reason=checked_text(reason or "", "reason")),
         )
@@ -248,7 +251,7 @@ class CallSignalling(CallCore):
         pairs = checked_headers(headers)
         data = checked_body(body)
         self._refuse_unconnected("send_info()")
-        return self._request("INFO", pairs, data, mime_type)
+        return send_in_dialog(self, "INFO", pairs, data, mime_type)
 
     async def send_request(
         self,
@@ -276,7 +279,7 @@ class CallSignalling(CallCore):
         elif data:
             raise RequiredParameterError("a body needs its content_type")
         self._refuse_unconnected("send_request()")
-        receipt = self._request(method, pairs, data, content_type or "")
+        receipt = send_in_dialog(self, method, pairs, data, content_type or "")
         return await receipt.wait()
 
     def send_message(self, message: str, *, notify: Iterable[str] = ()) -> MessageReceipt:

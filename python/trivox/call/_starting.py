@@ -10,13 +10,16 @@ import trio
 from trivox.call._describing import (
     gather_early,
     local_description,
-    may_be_offered_ice,
     open_media,
     refuse_media,
     refuse_no_audio,
 )
+from trivox.call._endings import checkpoint_or_leave, fail_setup, leave, ring_no_longer
+from trivox.call._gathering import gather_addresses
+from trivox.call._kinds import may_be_offered_ice
 from trivox.call._sound import mute
 from trivox.call._transfer import take_place
+from trivox.call._trickle import invite_headers, own_packages
 from trivox.call._wishes import take_settings
 from trivox.call.events import EndReason
 from trivox.call.farewell import Farewell
@@ -57,15 +60,15 @@ async def start(call: CallCore) -> None:
         if not call.settings.delayed_offer or may_be_offered_ice(call):
             call._route = route
             open_media(call)
-            await call._gather_addresses()
+            await gather_addresses(call)
         _invite(call, route)
     except (TrivoxError, OSError) as error:
         if call._phase is Phase.OUT_STARTING:
-            call._fail_setup(error)
+            fail_setup(call, error)
             raise call_failed(503, str(error), call_id=call.id) from error
         raise
     except BaseException:
-        call._leave(EndReason.LOCAL_ENDED, Farewell())
+        leave(call, EndReason.LOCAL_ENDED, Farewell())
         raise
 
 
@@ -80,7 +83,7 @@ def _invite(call: CallCore, route: Route) -> None:
         call_id=call.sip_call_id,
         local_tag=call._host.new_id(),
         cnonce=call._host.new_id(),
-        extra_headers=call._invite_headers,
+        extra_headers=invite_headers(call),
         timer=settings.session_timer,
         reliability=settings.reliability,
     )
@@ -88,7 +91,7 @@ def _invite(call: CallCore, route: Route) -> None:
     call._carry_out(call._session.invite(offer, SDP))
     call._step(Trigger.SENT)
     if settings.ring_timeout is not None:
-        call._after("ring", settings.ring_timeout, call._ring_no_longer)
+        call._after("ring", settings.ring_timeout, partial(ring_no_longer, call))
 
 
 async def answer(call: CallCore, settings: CallSettings | None) -> None:
@@ -112,9 +115,9 @@ async def answer(call: CallCore, settings: CallSettings | None) -> None:
     call.timings.started = call.timings.answered = call._now()
     if call._session.offer_state is _STABLE:
         body = b""  # a reliable provisional response brought the answer (RFC 6337 §3.1.1)
-    headers = (*call._packages, *call.settings.invite_headers)
+    headers = (*own_packages(call), *call.settings.invite_headers)
     call._carry_out(call._session.accept(headers, body, SDP))
     if not call._session.is_unanswered:
         call._step(_ACCEPTED)
     take_place(call)
-    await call._checkpoint_or_leave()
+    await checkpoint_or_leave(call)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
+from trivox.call._requests import try_in_dialog
 from trivox.call.events import EndReason, Originator, Replaced, TransferRequested
 from trivox.call.header_rules import HeaderArguments, checked_headers
 from trivox.call.referral import WayInside, announce, answer_in_dialog, read_referral
@@ -64,7 +65,7 @@ class Transfers:
         if is_beside:
             call._host.refer_beside(call._face, transfer, (*own, *pairs))
         else:
-            call._try_request("REFER", (*own, *pairs), b"", "", transfer)
+            try_in_dialog(call, "REFER", (*own, *pairs), b"", "", transfer)
         result = await transfer.receipt.wait()
         await call._face.wait_ended()
         return result

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
+from trivox.call._endings import lose, refuse
+from trivox.call._listening import CallListening
 from trivox.call._media import CallMedia
+from trivox.call._party import learn_party
 from trivox.call._signalling import CallSignalling
 from trivox.call.end_scope import CancelOnEnd
 from trivox.call.events import CallEnd, EndReason, Originator
@@ -47,7 +50,7 @@ _IN_CREATED: Final = Phase.IN_CREATED
 
 
 @final
-class Call(CallSignalling, CallMedia):
+class Call(CallSignalling, CallMedia, CallListening):
     """One call. Made by `Client.create_call`, `Client.dial`, or by somebody who calls.
 
     Use it as `async with call:`; leaving hangs up. Methods that only change something are plain
@@ -97,7 +100,7 @@ class Call(CallSignalling, CallMedia):
         call.remote_headers = headers_of(request)
         call._first_headers = call.remote_headers
         assert session.dialog is not None, "the callee's session is born with its dialog"
-        call._learn_party(request, session.dialog.remote_party)
+        learn_party(call, request, session.dialog.remote_party)
         return call
 
     def __dir__(self) -> list[str]:
@@ -113,6 +116,15 @@ class Call(CallSignalling, CallMedia):
         """
         is_trusted = self._route is not None and self._route.identity.is_trusted
         return origin_of(self._first_headers or self.remote_headers, is_trusted=is_trusted)
+
+    @property
+    def _signalling_is_over(self) -> bool:
+        """True when no message of this call is owed or expected any more."""
+        return self._session is None or self._session.is_over
+
+    def abandon(self) -> None:
+        """End, in whatever state: the client is closed, and no message will come."""
+        lose(self, "the client was closed", Trigger.LOST)
 
     @property
     def _invite_transaction(self) -> int:
@@ -161,7 +173,7 @@ class Call(CallSignalling, CallMedia):
 
     def _give_up_waiting(self) -> None:
         if self._phase is Phase.IN_CREATED and self.timings.progressed is None:
-            self._refuse(RETURNED, is_untaken=True)
+            refuse(self, RETURNED, is_untaken=True)
 
     async def wait_connected(self) -> None:
         """Wait until the call is connected. Cancelling it has no effect on the call.
@@ -240,11 +252,11 @@ class Call(CallSignalling, CallMedia):
         cancellation.
         """
         if error is None:
-            self._refuse(RETURNED)
+            refuse(self, RETURNED)
         elif isinstance(error, Exception):
-            self._refuse(RAISED)
+            refuse(self, RAISED)
         else:
-            self._refuse(CANCELLED, self._host.retry_after)
+            refuse(self, CANCELLED, self._host.retry_after)
 
     def _fail_by_listener(self, error: Exception) -> None:
         """Hang up because a listener raised, under FAIL_CALL."""

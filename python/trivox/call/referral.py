@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Final, Protocol, final
 
+from trivox.call._requests import try_in_dialog
 from trivox.call.events import (
     Connected,
     Disconnected,
@@ -94,8 +95,8 @@ class WayInside:
 
     def notify(self, notify: ReferNotify, request: ReferralRequest) -> bool:
         """Send a NOTIFY in the dialog."""
-        return self._call._try_request(
-            "NOTIFY", notify.headers, notify.body, notify.content_type, request
+        return try_in_dialog(
+            self._call, "NOTIFY", notify.headers, notify.body, notify.content_type, request
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from trivox.actor.receipt import OpenReceipt
+from trivox.call._endings import leave
 from trivox.call.events import (
     EndReason,
     Originator,
@@ -179,4 +180,4 @@ class OutgoingTransfer:
 
 def leave_transferred(call: CallCore) -> None:
     """Hang up: the far end has somebody else now."""
-    call._leave(EndReason.TRANSFERRED, Farewell(), Originator.REMOTE, Trigger.TRANSFERRED)
+    leave(call, EndReason.TRANSFERRED, Farewell(), Originator.REMOTE, Trigger.TRANSFERRED)

@@ -12,6 +12,7 @@ import trio
 from trivox.actor.emitter import Emitter
 from trivox.actor.isolation import Isolation
 from trivox.actor.watchable import ReadonlyWatchable, assign
+from trivox.call._endings import refuse
 from trivox.call._requests import checked_method
 from trivox.call.argument_rules import checked_body
 from trivox.call.call import Call
@@ -267,7 +268,7 @@ class Client(ClientSubscribing, ClientMessaging, ClientJoining, ClientListening)
         with trio.move_on_after(grace):
             await self._wait_empty()
         for call in tuple(self._calls.values()):
-            call._refuse(503, self._arrivals.retry_after)
+            refuse(call, 503, self._arrivals.retry_after)
         await self._wait_empty()
 
     def reload_certificates(self) -> None:
@@ -333,7 +334,7 @@ class Client(ClientSubscribing, ClientMessaging, ClientJoining, ClientListening)
         self._arrivals.subscriptions.close()
         self._arrivals.watchers.close()
         for call in tuple(self._calls.values()):
-            call._refuse(503, self._arrivals.retry_after)
+            refuse(call, 503, self._arrivals.retry_after)
         for account in self._accounts.values():
             account._begin_unregistering()
         with trio.move_on_after(self.config.shutdown_grace, shield=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from trivox._native import EVENT_REQUEST, EVENT_RESPONSE, EVENT_TIMEOUT
+from trivox.call._requests import try_in_dialog
 from trivox.call.messages import SipResponse
 from trivox.errors import ConnectionTimeoutError, TransportError, TrivoxError
 from trivox.sip.event_headers import EventName
@@ -58,7 +59,7 @@ async def refer_beside(
     except (TrivoxError, OSError):
         if not transfer.is_over:
             # A GRUU that only its owner can reach: the way the call itself goes is left.
-            call._try_request("REFER", headers, b"", "", transfer)
+            try_in_dialog(call, "REFER", headers, b"", "", transfer)
         return
     if transfer.is_over:
         return  # the call has ended meanwhile

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, final
 
 import trio
 
+from trivox.call._endings import refuse
 from trivox.call.states import CallState
 from trivox.errors.checks import checked_whole
 from trivox.iterators import ClosableIterator
@@ -147,7 +148,7 @@ class IncomingCalls(ClosableIterator["Call"]):
             if self._takers:
                 self._takers.offer(call)
             else:
-                call._refuse(503, call._host.retry_after)
+                refuse(call, 503, call._host.retry_after)
         self._parked.unpark_all()
 
     async def __anext__(self) -> Call:
