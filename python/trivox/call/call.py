@@ -1,8 +1,8 @@
 """A call: placed or answered, talked on, and hung up whatever happens.
 
-Its parts by idea: `_values`, `_listening` (listeners), `_machine` (steps), `_media` (sound), `_facts`
-(what signalling tells), `_signalling` (what is said) and `_transfer`. A call is stepped synchronously by the
-client's drain; its only task is the program's own.
+Its face has three bases, `_signalling` (what is said), `_media` (what is heard and seen) and `_listening`
+(what is told); what they do is in the parts that `_core` holds together. A call is stepped synchronously
+by the client's drain; its only task is the program's own.
 """
 
 from __future__ import annotations
@@ -34,10 +34,7 @@ if TYPE_CHECKING:
     from trivox.call.settings import CallSettings
     from trivox.sip.dialog import Dialog
 
-_DRIVEN: Final = frozenset(
-    {"abandon", "handle_engine_event", "handle_sip", "may_offer", "offer", "introduce", "publish"}
-    | {"soon", "token"}
-)
+_DRIVEN: Final = frozenset({"abandon", "handle_engine_event", "handle_sip", "token"})
 """What other parts of trivox call without an underscore."""
 RETURNED: Final = 480
 """A handler returned without answering (RFC 3261 §21.4.18)."""
