@@ -25,12 +25,19 @@ OWN_URI = "sip:bot@10.0.0.1:5060"
 CALLS = 100
 
 
-async def test_leaving_the_block_hangs_up_and_waits_for_the_end(autojump_clock, world) -> None:
-    async def handler(call) -> None:
-        await call.answer()
-        await call.wait_ended()
+async def stay(call) -> None:
+    await call.answer()
+    await call.wait_ended()
 
-    async with world().with_server(handler) as (client, uri):
+
+async def leave_after_a_second(call) -> None:
+    await call.answer()
+    await call.wait_connected()
+    await trio.sleep(1)
+
+
+async def test_leaving_the_block_hangs_up_and_waits_for_the_end(autojump_clock, world) -> None:
+    async with world().with_server(stay) as (client, uri):
         async with client.dial(uri) as call:
             assert call.state.value is CallState.CONNECTED
 
@@ -69,11 +76,7 @@ async def test_leaving_waits_at_most_the_hangup_timeout(autojump_clock, world) -
 async def test_hangup_works_in_a_listener_a_finally_and_a_cancelled_scope(
     autojump_clock, world
 ) -> None:
-    async def handler(call) -> None:
-        await call.answer()
-        await call.wait_ended()
-
-    async with world().with_server(handler) as (client, uri):
+    async with world().with_server(stay) as (client, uri):
         one = client.create_call(uri)
         one.on(Connected, lambda event: event.call.hangup())
         await one.start()
@@ -196,16 +199,12 @@ async def test_missing_media_is_no_failure_of_the_handler(autojump_clock, world)
 async def test_a_listener_error_under_fail_call_comes_out_of_the_block(
     autojump_clock, world
 ) -> None:
-    async def handler(call) -> None:
-        await call.answer()
-        await call.wait_ended()
-
     def listener(event) -> None:
         raise ZeroDivisionError
 
     own = world()
     async with own.client("10.0.0.3", listener_errors=ListenerErrorPolicy.FAIL_CALL) as client:
-        async with own.with_server(handler) as (_, uri):
+        async with own.with_server(stay) as (_, uri):
             call = client.create_call(uri)
             call.on(Connected, listener)
             with pytest.raises(ZeroDivisionError):
@@ -215,12 +214,7 @@ async def test_a_listener_error_under_fail_call_comes_out_of_the_block(
 
 
 async def test_cancel_on_end_leaves_quietly_or_raises_as_asked(autojump_clock, world) -> None:
-    async def handler(call) -> None:
-        await call.answer()
-        await call.wait_connected()
-        await trio.sleep(1)
-
-    async with world().with_server(handler) as (client, uri):
+    async with world().with_server(leave_after_a_second) as (client, uri):
         async with client.dial(uri) as call:
             async with call.cancel_on_end():
                 await trio.sleep_forever()
@@ -232,12 +226,7 @@ async def test_cancel_on_end_leaves_quietly_or_raises_as_asked(autojump_clock, w
 
 
 async def test_cancel_on_end_takes_the_news_of_the_end_as_the_end(autojump_clock, world) -> None:
-    async def handler(call) -> None:
-        await call.answer()
-        await call.wait_connected()
-        await trio.sleep(1)
-
-    async with world().with_server(handler) as (client, uri):
+    async with world().with_server(leave_after_a_second) as (client, uri):
         async with client.dial(uri) as call:
             async with call.cancel_on_end(), trio.open_nursery() as nursery:
                 nursery.start_soon(call.wait_event, DtmfReceived)
@@ -254,12 +243,7 @@ async def test_cancel_on_end_takes_the_news_of_the_end_as_the_end(autojump_clock
 
 
 async def test_cancel_on_end_takes_a_closed_port_as_the_end(autojump_clock, world) -> None:
-    async def handler(call) -> None:
-        await call.answer()
-        await call.wait_connected()
-        await trio.sleep(1)
-
-    async with world().with_server(handler) as (client, uri):
+    async with world().with_server(leave_after_a_second) as (client, uri):
         async with client.dial(uri) as call:
             async with call.cancel_on_end():
                 audio = call.audio(rate=8000)
@@ -273,11 +257,7 @@ async def test_cancel_on_end_takes_a_closed_port_as_the_end(autojump_clock, worl
 async def test_waits_are_not_lost_for_a_state_that_lives_less_than_a_turn(
     autojump_clock, world
 ) -> None:
-    async def handler(call) -> None:
-        await call.answer()
-        await call.wait_ended()
-
-    async with world().with_server(handler) as (client, uri):
+    async with world().with_server(stay) as (client, uri):
         call = client.create_call(uri)
         call.on(Connected, lambda event: event.call.hangup())
         seen = []
@@ -419,11 +399,7 @@ async def test_drain_refuses_new_calls_and_waits_for_the_others(autojump_clock, 
 async def test_an_ended_call_is_collected_without_the_cycle_collector(
     autojump_clock, world
 ) -> None:
-    async def handler(call) -> None:
-        await call.answer()
-        await call.wait_ended()
-
-    async with world().with_server(handler) as (client, uri):
+    async with world().with_server(stay) as (client, uri):
         gc.collect()
         gc.disable()
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .ports import free_port
+from .program import running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -91,21 +91,6 @@ async def open_coturn(
         more += f"\nalternate-server=127.0.0.1:{alternate}"
     config.write_text(CONFIG.format(**values, stale_nonce=stale_nonce, more=more))
     path = folder / "coturn.log"
-    with path.open("wb") as log:
-        async with trio.open_nursery() as nursery:
-            process = await nursery.start(
-                lambda task_status: trio.run_process(
-                    ["turnserver", "-c", str(config)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=folder,
-                    check=False,
-                    task_status=task_status,
-                )
-            )
-            try:
-                await _answering(port, process, path)
-                yield Coturn(port, tls_port, process, path)
-            finally:
-                nursery.cancel_scope.cancel()
+    async with running(["turnserver", "-c", str(config)], path) as process:
+        await _answering(port, process, path)
+        yield Coturn(port, tls_port, process, path)

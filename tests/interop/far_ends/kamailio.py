@@ -13,6 +13,7 @@ import trio
 import trustme
 
 from .ports import free_port
+from .program import running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -115,27 +116,14 @@ async def open_kamailio(
         for name in ("udp", "tcp", "tls", "ws", "wss")
     }
     ca = _certify(folder)
-    with (folder / "kamailio.log").open("wb") as log:
-        async with trio.open_nursery() as nursery:
-            process = await nursery.start(
-                lambda task_status: trio.run_process(
-                    _command(folder, ports, algorithm, relay),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=folder,
-                    check=False,
-                    # On SIGTERM it ends its children too.
-                    deliver_cancel=lambda process: _end(process),
-                    task_status=task_status,
-                )
-            )
-            await _answering(folder, process)
-            yield Kamailio(ports, ca, f"unix:{folder}/control")
-            nursery.cancel_scope.cancel()
+    command = _command(folder, ports, algorithm, relay)
+    async with running(command, folder / "kamailio.log", end=_end) as process:
+        await _answering(folder, process)
+        yield Kamailio(ports, ca, f"unix:{folder}/control")
 
 
 async def _end(process: trio.Process) -> None:
+    """End it by SIGTERM, on which it ends its children too."""
     process.terminate()
     with trio.move_on_after(10):
         await process.wait()

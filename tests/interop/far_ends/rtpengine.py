@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 
 from .ports import free_port
+from .program import running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -121,25 +121,10 @@ async def open_rtpengine(folder: Path) -> AsyncIterator[Rtpengine]:
         f"--pidfile={folder}/rtpengine.pid",
     ]  # fmt: skip
     path = folder / "rtpengine.log"
-    with path.open("wb") as log:
-        async with trio.open_nursery() as nursery:
-            process = await nursery.start(
-                lambda task_status: trio.run_process(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=folder,
-                    check=False,
-                    task_status=task_status,
-                )
-            )
-            try:
-                rtpengine = Rtpengine(port)
-                with trio.fail_after(30):
-                    answer = await rtpengine.command("ping")
-                assert process.poll() is None, path.read_text()[-2000:]
-                assert answer == {"result": "pong"}
-                yield rtpengine
-            finally:
-                nursery.cancel_scope.cancel()
+    async with running(command, path) as process:
+        rtpengine = Rtpengine(port)
+        with trio.fail_after(30):
+            answer = await rtpengine.command("ping")
+        assert process.poll() is None, path.read_text()[-2000:]
+        assert answer == {"result": "pong"}
+        yield rtpengine
