@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,7 +11,9 @@ import trio.testing
 from trio.testing import assert_checkpoints
 
 from trivox.call.data_events import DataChannelOpened
+from trivox.call.media_leg import MediaLeg
 from trivox.call.settings import CallSettings
+from trivox.call.states import CallState
 from trivox.errors import CallEndedError, EngineError, InvalidArgumentsError
 from trivox.media.native_engine import driven_media
 
@@ -166,6 +169,39 @@ async def test_a_far_end_that_takes_none_ends_the_channel(autojump_clock) -> Non
         later = call.create_data_channel("again")
         with pytest.raises(trio.BrokenResourceError, match="takes no data channels"):
             await later.wait_open()
+
+
+def without_bundle(monkeypatch, method: str) -> None:
+    """Let one side describe each line by itself, as who knows no BUNDLE does."""
+    described = getattr(MediaLeg, method)
+
+    def apart(self, *args, **options) -> bytes:
+        return re.sub(rb"a=group:BUNDLE[^\r]*\r\n", b"", described(self, *args, **options))
+
+    monkeypatch.setattr(MediaLeg, method, apart)
+
+
+async def test_an_answer_that_does_not_bundle_ends_the_channel(autojump_clock, monkeypatch) -> None:
+    """RFC 9143 §7.3.3: a line that was offered in the bundle alone has no way outside of it."""
+    without_bundle(monkeypatch, "answer")
+    async with two() as (call, channel, _, _):
+        with pytest.raises(trio.BrokenResourceError, match="takes no data channels"):
+            await channel.wait_open()
+        assert call.state.value is CallState.CONNECTED
+
+
+async def test_an_offer_that_does_not_bundle_has_its_channels_refused(
+    autojump_clock, monkeypatch, caplog
+) -> None:
+    """The program that would take them is told why it gets none."""
+    without_bundle(monkeypatch, "offer")
+    async with two() as (_, channel, theirs, _):
+        with pytest.raises(trio.BrokenResourceError, match="takes no data channels"):
+            await channel.wait_open()
+        refused = theirs._leg.local_sdp
+
+    assert "m=application 0 " in refused
+    assert "data channels are refused: they are taken over ICE, in the bundle" in caplog.text
 
 
 async def test_a_call_without_ice_has_no_way_for_data(autojump_clock) -> None:

@@ -59,6 +59,33 @@ async def test_both_sides_by_relays_only_hear_each_other(page, run_dir, tmp_path
     assert_tone(tmp_path / "handler.wav", 440, from_s=1, seconds=2)
 
 
+async def test_an_offer_without_any_address_reaches_a_browser(page, run_dir, tmp_path):
+    """RFC 8840: all the browser learns of us is in fragments that follow the offer."""
+    settings = trivox.CallSettings(media="webrtc", relay_only=True, trickle="full")
+    async with (
+        open_coturn(run_dir) as coturn,
+        house(page, None, ice_servers=server(coturn.port), library="jssip", trickle=True) as (
+            browser,
+            client,
+            own,
+        ),
+    ):
+        call = client.create_call(uri_of("alice", own), settings)
+        await call.start()
+        offer = call._leg.local_sdp
+        with trio.fail_after(PATIENCE):
+            async with call, call.recording(str(tmp_path / "caller.wav")):
+                await call.wait_connected()
+                while call.statistics().packets_received < 150:
+                    await trio.sleep(0.1)
+        info = await browser.noted("info", PATIENCE)
+
+    assert addresses_in(offer) == []
+    assert "c=IN IP4 0.0.0.0\r\n" in offer
+    assert " typ relay " in info["body"]
+    assert_tone(tmp_path / "caller.wav", 440, from_s=1, seconds=1)
+
+
 async def test_a_caller_by_relays_reaches_a_browser_that_is_not(page, run_dir, tmp_path):
     async with (
         open_coturn(run_dir, stale_nonce=60) as coturn,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Final
 
+from trivox.actor.correlation import log_fields
 from trivox.call.data_events import DataChannelOpened
+from trivox.call.sdp import is_refusing_data
 from trivox.call.wish import OfferData
 
 if TYPE_CHECKING:
     from trivox.call._core import CallCore
     from trivox.call.data_channel import ChannelOptions, DataChannel
+
+_LOGGER: Final = logging.getLogger("trivox.call")
 
 
 def create_channel(call: CallCore, options: ChannelOptions) -> DataChannel:
@@ -28,7 +33,15 @@ def prepare_data(call: CallCore) -> None:
 
 def settle_data(call: CallCore) -> None:
     """Offer a line, after a negotiation, for channels that have found none in it."""
-    call._data().is_offered = False
+    data, leg = call._data(), call._leg
+    data.is_offered = False
+    if data.accepts and is_refusing_data(leg.local_sdp, leg.remote_sdp):
+        _LOGGER.warning(
+            "call %s: the far end's data channels are refused: they are taken over ICE, in the "
+            "bundle of the audio (a=group:BUNDLE)",
+            call.id,
+            extra=log_fields(call.id),
+        )
     _offer_line(call)
 
 

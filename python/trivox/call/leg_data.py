@@ -43,7 +43,8 @@ class LegData:
         self._waiting: list[DataChannel] = []
         """Created before there was a session."""
         self._low: Final = trio.lowlevel.ParkingLot()
-        self._accepts = False
+        self.accepts = False
+        """Whether channels of the far end are taken."""
         self.is_offered = False
         """The offer that is out has a line for channels that wait."""
 
@@ -66,8 +67,8 @@ class LegData:
         """Take channels of the far end or not, and open those that wait for the session."""
         if not self._leg.is_open:
             return
-        if accepts != self._accepts:
-            self._accepts = accepts
+        if accepts != self.accepts:
+            self.accepts = accepts
             self._leg.sessions.accept_channels(self._leg.session, accepts)
         waiting, self._waiting = self._waiting, []
         for channel in waiting:

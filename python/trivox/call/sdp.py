@@ -8,6 +8,7 @@ from typing import Final
 from trivox.media.native_engine import detect_hold, detect_video
 
 _OF_FRAGMENTS: Final = ("a=ice-ufrag:", "a=ice-pwd:", "a=candidate:", "a=end-of-candidates")
+_DATA: Final = re.compile(r"^m=application (\d+) .*?(?=^m=|\Z)", re.MULTILINE | re.DOTALL)
 _TRICKLES: Final = re.compile(rb"^a=ice-options:[^\r\n]*\btrickle\b", re.MULTILINE)
 _HOLD_MARKS: Final = (b"a=sendonly", b"a=inactive", b"0.0.0.0", b"IP6 ::", b"b=")
 
@@ -50,6 +51,19 @@ def fragment_of(description: str) -> str:
             mids = (line for line in section.splitlines() if line.startswith("a=mid:"))
             lines += [f"m={kind} 9 RTP/AVP 0", *mids, *told]
     return "".join(f"{line}\r\n" for line in lines)
+
+
+def is_refusing_data(local: str, remote: str) -> bool:
+    """Tell whether our answer refuses a line for data that the far end has offered."""
+    own, theirs = _DATA.search(local), _DATA.search(remote)
+    if own is None or theirs is None:
+        return False
+    return _is_refused(own) and not _is_refused(theirs)
+
+
+def _is_refused(line: re.Match[str]) -> bool:
+    """Whether a line has no port, and not because it is in the bundle alone (RFC 9143 §6)."""
+    return line[1] == "0" and "a=bundle-only" not in line[0]
 
 
 def _told(section: str) -> list[str]:

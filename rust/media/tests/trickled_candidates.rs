@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)] // The origin of virtual time; helpers.
 
 mod browser;
+mod turn_server;
 mod wire;
 
 use std::net::SocketAddr;
@@ -13,8 +14,11 @@ use trivox_media::codec::CodecKind;
 use trivox_media::event::EventKind;
 use trivox_media::random::Random;
 use trivox_media::session::offer_answer::DescriptionKind;
+use trivox_media::session::relays::RelayAt;
 use trivox_media::session::{Session, SessionSettings, TransportKind};
+use trivox_media::transport::relay::RelayCredentials;
 use trivox_media::transport::{IceTransport, Identity, RemoteIce, Transmit, Trickled};
+use turn_server::{RELAYED, TurnServer};
 use wire::remote_of;
 
 const NEAR: &str = "10.0.0.1:1000";
@@ -290,4 +294,75 @@ fn what_is_about_another_line_of_the_call_is_passed_over() {
     session.tick(call.now + Duration::from_secs(1));
 
     assert_eq!(session.poll_transmit(), None);
+}
+
+fn relay() -> RelayAt {
+    RelayAt {
+        local: at("10.0.0.1:3000"),
+        server: at("198.51.100.1:3478"),
+        name: "relay".to_owned(),
+        credentials: RelayCredentials {
+            username: "ann".to_owned(),
+            password: "secret".to_owned(),
+        },
+        is_stream: false,
+    }
+}
+
+/// RFC 8840 §4.3: a branch that is not heard at the moment may win.
+#[test]
+fn a_relay_found_while_another_branch_is_heard_is_every_branchs() {
+    let now = Instant::now();
+    let mut caller = session(now);
+    caller.trickle(true);
+    let offer = caller.create_offer(now, false).unwrap();
+    caller
+        .gather(now, vec![relay()], &[], Vec::new(), Duration::from_secs(5))
+        .unwrap();
+    let [first, second] = [(); 2].map(|()| {
+        let mut callee = session(now);
+        let offered = callee.set_remote(now, &offer, DescriptionKind::Offer, "");
+        offered.unwrap();
+        callee.create_answer(now).unwrap()
+    });
+    for (tag, answer) in [("a", &first), ("b", &second)] {
+        let heard = caller.set_remote(now, answer, DescriptionKind::Provisional, tag);
+        heard.unwrap();
+    }
+    let mut server = TurnServer::new(now, "ann", "secret");
+    while let Some(Transmit { local, to, data }) = caller.poll_transmit() {
+        if to == relay().server
+            && let Some(said) = server.take(now, &data)
+        {
+            caller.input(now, local, to, &said);
+        }
+    }
+    let won = caller.set_remote(now, &first, DescriptionKind::Answer, "a");
+    won.unwrap();
+
+    let relayed: SocketAddr = RELAYED.parse().unwrap();
+    let relayed = format!("{} {} typ relay", relayed.ip(), relayed.port());
+    let offer = caller.create_offer(now, false).unwrap();
+    assert!(offer.contains(&relayed), "{offer}");
+}
+
+/// RFC 8840 §4.1.1: port 9 of no address stands for what is not known yet.
+#[test]
+fn an_offer_without_candidates_names_no_address() {
+    let now = Instant::now();
+    let made = |trickles: bool| {
+        let mut caller = session(now);
+        caller.attach(now, &[]).unwrap();
+        if trickles {
+            caller.trickle(true);
+        }
+        caller.create_offer(now, false)
+    };
+
+    let offer = made(true).unwrap();
+    assert!(offer.contains("c=IN IP4 0.0.0.0\r\n"), "{offer}");
+    assert!(offer.contains("m=audio 9 "), "{offer}");
+    assert!(!offer.contains("a=candidate:"), "{offer}");
+    assert!(!offer.contains("a=rtcp:"), "{offer}");
+    assert!(made(false).is_err());
 }

@@ -66,7 +66,7 @@ function outcome(ask) {
 }
 
 export const jssip = {
-  start({ ws, uri, password, answerHz, refuse, rings, relay, bundles = true }) {
+  start({ ws, uri, password, answerHz, refuse, rings, relay, bundles = true, trickle = false }) {
     if (relay) {
       const { port, username, credential } = relay;
       const server = { urls: `turn:127.0.0.1:${port}?transport=udp`, username, credential };
@@ -90,7 +90,10 @@ export const jssip = {
       }
       note("incoming", { from: String(made.remote_identity.uri) });
       if (refuse) made.terminate({ status_code: refuse });
-      else if (!rings) made.answer({ mediaStream: await toneStream(answerHz ?? 440), pcConfig });
+      else if (!rings) {
+        const extraHeaders = trickle ? ["Recv-Info: trickle-ice", "Supported: trickle-ice"] : [];
+        made.answer({ mediaStream: await toneStream(answerHz ?? 440), pcConfig, extraHeaders });
+      }
     });
     agent.start();
   },
