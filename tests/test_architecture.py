@@ -95,6 +95,7 @@ def test_the_wall_clock_times_nothing():
 
     assert [name(p) for p in sources if read.search(p.read_text())] == [
         "python/trivox/client/_messaging.py",  # tells people when a message was written
+        "python/trivox/client/load_filters.py",  # a filter stands between two dates (RFC 7200)
         "python/trivox/observe/pcapng.py",  # only says how its reader may put our times into a day
     ]
 

@@ -107,6 +107,7 @@ from trivox.client.client import Client, ClientStatistics
 from trivox.client.config import AccountConfig, ClientConfig
 from trivox.client.credentials import Credentials
 from trivox.client.event_names import ClientEventName
+from trivox.client.load_filters import ObeyedFilters
 from trivox.client.opening import open_client, serve_calls
 from trivox.client.registration_events import RegistrationFailed
 from trivox.client.states import ClientState
@@ -156,6 +157,7 @@ from trivox.sip.conference_info import ConferenceEndpoint, ConferenceInfo, Confe
 from trivox.sip.dialog_info import DialogEntry, DialogInfo
 from trivox.sip.event_packages import ReferredStatus
 from trivox.sip.imdn import Disposition
+from trivox.sip.load_control import CallIdentity, LoadControl, LoadIdentity, LoadRule
 from trivox.sip.message_summary import MessageCounts, MessageSummary
 from trivox.sip.party import AlertInfo, Diversion, HistoryEntry, Party
 from trivox.sip.reg_info import RegInfo, RegisteredAddress, RegisteredContact
@@ -182,6 +184,7 @@ __all__ = [
     "CallDirection",
     "CallEnd",
     "CallEvent",
+    "CallIdentity",
     "CallOrigin",
     "CallSettings",
     "CallState",
@@ -252,6 +255,9 @@ __all__ = [
     "ListenerFailed",
     "ListenerHandle",
     "ListenerOptions",
+    "LoadControl",
+    "LoadIdentity",
+    "LoadRule",
     "LocalScreenSharingStream",
     "LocalStream",
     "Mark",
@@ -267,6 +273,7 @@ __all__ = [
     "MusicOnHoldSource",
     "Notification",
     "NotifierState",
+    "ObeyedFilters",
     "OpusSettings",
     "Originator",
     "Overflow",

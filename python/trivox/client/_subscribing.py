@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trivox.call.argument_rules import checked_names
 from trivox.client.account import account_of
+from trivox.client.load_filters import ObeyedFilters
 from trivox.client.subscriptions import asked_for
+from trivox.sip.load_control import LOAD_CONTROL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from trivox.client.account import Account
     from trivox.client.arrivals import Arrivals
     from trivox.client.subscription import Subscription
+    from trivox.client.wiring import Wiring
 
 
 class ClientSubscribing:
@@ -21,6 +25,7 @@ class ClientSubscribing:
 
     _accounts: dict[str, Account]
     _arrivals: Arrivals
+    _wiring: Wiring
 
     def subscribe(
         self,
@@ -64,3 +69,25 @@ class ClientSubscribing:
             content_type=content_type,
         )
         return self._arrivals.subscriptions.new(asked)
+
+    def obey_load_filters(
+        self, uri: str, *, exempt: Iterable[str] = (), account: Account | None = None
+    ) -> ObeyedFilters:
+        """Send less where a server asks for it: `async with client.obey_load_filters(uri):`.
+
+        Entering subscribes to the server's filters (`load-control`, RFC 7200). While inside, what
+        they do not accept of calls, messages, subscriptions and other requests outside of dialogs
+        is not sent and raises HeldBackError, a call fails with 503. Leaving drops them.
+
+        Args:
+            uri: Of the server.
+            exempt: URIs, users or numbers that are never held back, such as those of emergencies.
+            account: As whom; None: the first account, if there is any.
+
+        Raises:
+            InvalidArgumentsError, InvalidUriError: An argument is wrong.
+        """
+        subscription = self.subscribe(uri, LOAD_CONTROL, account=account)
+        wiring = self._wiring
+        spared = checked_names(exempt, "exempt")
+        return ObeyedFilters(wiring.routes.filters, subscription, wiring.start_soon, tuple(spared))

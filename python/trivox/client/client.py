@@ -62,7 +62,8 @@ E = TypeVar("E", bound=ClientEvent)
 class ClientStatistics:
     """Figures of a client: live calls, timers, tokens, and what its sockets and engine count.
 
-    `refused_by_identity` are calls that were one too many for who made them.
+    `refused_by_identity` are calls that were one too many for who made them, `held_back` requests
+    of ours that load filters did not let out.
     """
 
     calls: int
@@ -71,6 +72,7 @@ class ClientStatistics:
     engine: Mapping[str, int]
     sip: EndpointStatistics
     refused_by_identity: int = 0
+    held_back: int = 0
 
 
 @final
@@ -289,6 +291,7 @@ class Client(ClientSubscribing, ClientMessaging, ClientJoining, ClientListening)
             engine=wiring.media.sessions.counts(),
             sip=wiring.endpoint.statistics(),
             refused_by_identity=self._arrivals.quota.refused,
+            held_back=self._wiring.routes.filters.held_back,
         )
 
     # For the other modules of this package.

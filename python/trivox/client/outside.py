@@ -146,7 +146,7 @@ async def ask_outside(
         TransportError: It could not be sent.
     """
     await trio.lowlevel.checkpoint()
-    route = await wiring.routes.towards(target, account, named_by=named_by)
+    route = await wiring.routes.towards(target, account, named_by=named_by, method=method)
     token = wiring.exchange.new_token()
     request = OutsideRequest(
         route.identity,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trivox.call.settings import CallSettings
     from trivox.client.account import Account
     from trivox.client.config import ClientConfig
+    from trivox.client.load_filters import LoadFilters
     from trivox.client.registration_flow import RegistrationFlow
     from trivox.net.endpoint import Endpoint
     from trivox.net.target import Target
@@ -39,10 +40,12 @@ class Routes:
     Args:
         endpoint: Has the flows and resolves names.
         config: The client's.
+        filters: Hold back what others asked us to.
     """
 
-    def __init__(self, endpoint: Endpoint, config: ClientConfig) -> None:
+    def __init__(self, endpoint: Endpoint, config: ClientConfig, filters: LoadFilters) -> None:
         self._endpoint = endpoint
+        self.filters = filters
         self._config = config
         self._known: dict[tuple[object, ...], Route] = {}
         self.learned: Callable[[Iterable[str]], None] = lambda _: None
@@ -55,6 +58,8 @@ class Routes:
         account: Account | None,
         settings: CallSettings | None = None,
         named_by: tuple[int, Address] | None = None,
+        *,
+        method: str = "",
     ) -> Route:
         """Resolve where a request to `target` goes, and who we are there.
 
@@ -63,7 +68,23 @@ class Routes:
             account: As whom.
             settings: Of the call.
             named_by: Flow and source of the message that named the target; None: the program did.
+            method: Of what begins something, and load filters may hold back; empty: nothing does.
+
+        Raises:
+            HeldBackError: A load filter holds it back.
         """
+        route = await self._towards(target, account, settings, named_by)
+        if method and self.filters.followed:
+            self.filters.check(method, target, route)
+        return route
+
+    async def _towards(
+        self,
+        target: str,
+        account: Account | None,
+        settings: CallSettings | None,
+        named_by: tuple[int, Address] | None,
+    ) -> Route:
         if self.is_closed:
             raise ConnectionInterruptedError(IS_CLOSED)
         config = self._config

@@ -45,8 +45,8 @@ class Notification:
     """What one NOTIFY told.
 
     Attributes:
-        value: MessageSummary, DialogInfo, RegInfo, ConferenceInfo or ReferredStatus, by the type of
-            the body; None for an empty body, another type, or one that cannot be read.
+        value: MessageSummary, DialogInfo, RegInfo, ConferenceInfo, LoadControl or ReferredStatus, by
+            the type of the body; None for an empty body, another type, or one that cannot be read.
         body: The octets.
         content_type: Their type.
         state: Of the subscription, as the notifier put it: "active", "pending" or "terminated".

@@ -13,6 +13,7 @@ from trivox.errors import InvalidArgumentsError, RequiredParameterError
 from trivox.errors.checks import checked_kind, checked_number
 from trivox.sip.event_headers import EventName
 from trivox.sip.event_packages import CONTENT_TYPES
+from trivox.sip.load_control import LOAD_CONTROL
 from trivox.sip.subscription import Wish
 
 if TYPE_CHECKING:
@@ -139,7 +140,9 @@ class Subscriptions:
 
     async def route(self, asked: Asked) -> Route:
         """Resolve where it goes."""
-        return await self._wiring.routes.towards(asked.target, asked.account)
+        # What asks for filters is not held back by them.
+        method = "" if asked.event.package == LOAD_CONTROL else "SUBSCRIBE"
+        return await self._wiring.routes.towards(asked.target, asked.account, method=method)
 
     def wish(self, asked: Asked, route: Route) -> Wish:
         """Return what is asked for, with fresh names."""

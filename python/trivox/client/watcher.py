@@ -75,7 +75,7 @@ class Watcher:
         """Tell a new state; of several that come faster than they are answered the newest.
 
         Args:
-            value: A MessageSummary, DialogInfo, RegInfo or ConferenceInfo, or a body.
+            value: A MessageSummary, DialogInfo, RegInfo, ConferenceInfo or LoadControl, or a body.
             content_type: Of a body; None: that of the package.
 
         Raises:
@@ -122,7 +122,7 @@ class Watcher:
             if not hasattr(value, "to_body"):
                 raise InvalidArgumentsError(
                     f"{type(value).__name__} cannot be told: give a MessageSummary, a DialogInfo, "
-                    "a RegInfo, a ConferenceInfo or a body"
+                    "a RegInfo, a ConferenceInfo, a LoadControl or a body"
                 )
             return Publication(value.to_body(), kind or usual or "")
         body = checked_body(value)

@@ -11,6 +11,7 @@ from trivox.client._messaging import written_at
 from trivox.client.exchange import Exchange
 from trivox.client.ice_places import find_servers
 from trivox.client.identifiers import Identifiers
+from trivox.client.load_filters import LoadFilters
 from trivox.client.referring import refer_beside
 from trivox.client.registering import Registering
 from trivox.client.routes import Routes
@@ -158,7 +159,7 @@ class Wiring:
             origins=config.origins,
             targets=TargetFilter(is_on=config.filter_targets, allowed=config.allowed_networks),
         )
-        self.routes = Routes(self.endpoint, config)
+        self.routes = Routes(self.endpoint, config, LoadFilters(self.now, self.new_id.fraction))
         self.routes.learned = self.exempt
         self._servers: dict[str, None] = {}
         self.respond = self.endpoint.respond
@@ -265,7 +266,9 @@ class Wiring:
     async def route_to(self, call: Call) -> Route:
         """Resolve an outgoing call's destination."""
         account = self._account_of(call)
-        return await self.routes.towards(call.destination, account, call.settings, call._named_by)
+        return await self.routes.towards(
+            call.destination, account, call.settings, call._named_by, method="INVITE"
+        )
 
     async def route_on(self, call: Call, target: str) -> Route:
         """Resolve a target that the far end of a call has named."""

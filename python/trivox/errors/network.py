@@ -29,6 +29,27 @@ class ConnectionInternalError(TransportError):
     """The transport failed inside trivox."""
 
 
+class HeldBackError(
+    TransportError, advice="try later, or somewhere else: the server asked for fewer requests"
+):
+    """A load filter that the program obeys holds a request back (RFC 7200); it was not sent.
+
+    `.rule` is the filter's name, `.alternative` the URI it sends such requests to, or empty.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        rule: str = "",
+        alternative: str = "",
+        call_id: str | None = None,
+    ) -> None:
+        super().__init__(message or "a load filter holds it back", call_id=call_id)
+        self.rule = rule
+        self.alternative = alternative
+
+
 class AuthenticationError(TrivoxError, advice="check the user, password and realm of the account"):
     """The credentials were refused, or there are none for that realm."""
 

@@ -9,6 +9,7 @@ from trivox.errors import ParseError
 from trivox.sip.conference_info import CONFERENCE, CONFERENCE_TYPE, ConferenceInfo
 from trivox.sip.dialog_info import DIALOG, DIALOG_TYPE, DialogInfo
 from trivox.sip.header_values import without_parameters
+from trivox.sip.load_control import LOAD_CONTROL, LOAD_CONTROL_TYPE, LoadControl
 from trivox.sip.message_summary import MESSAGE_SUMMARY, MESSAGE_SUMMARY_TYPE, MessageSummary
 from trivox.sip.refer import SIPFRAG, read_sipfrag_untrusted
 from trivox.sip.reg_info import REG, REG_TYPE, RegInfo
@@ -34,11 +35,11 @@ class ReferredStatus:
         return cls(*told)
 
 
-EventValue = MessageSummary | DialogInfo | RegInfo | ConferenceInfo | ReferredStatus
+EventValue = MessageSummary | DialogInfo | RegInfo | ConferenceInfo | ReferredStatus | LoadControl
 
 
 class Publishable(Protocol):
-    """A value that can be told: MessageSummary, DialogInfo, RegInfo, ConferenceInfo."""
+    """A value that can be told: MessageSummary, DialogInfo, RegInfo, ConferenceInfo, LoadControl."""
 
     def to_body(self) -> bytes:
         """Return the body of a NOTIFY that tells it."""
@@ -50,6 +51,7 @@ CONTENT_TYPES: Final[Mapping[str, str]] = {
     DIALOG: DIALOG_TYPE,
     REG: REG_TYPE,
     CONFERENCE: CONFERENCE_TYPE,
+    LOAD_CONTROL: LOAD_CONTROL_TYPE,
     "refer": SIPFRAG,
 }
 """The type of body that a package uses unless another is asked for."""
@@ -59,6 +61,7 @@ _READERS: Final[Mapping[str, Callable[[bytes], EventValue]]] = {
     DIALOG_TYPE: DialogInfo.parse_untrusted,
     REG_TYPE: RegInfo.parse_untrusted,
     CONFERENCE_TYPE: ConferenceInfo.parse_untrusted,
+    LOAD_CONTROL_TYPE: LoadControl.parse_untrusted,
     SIPFRAG: ReferredStatus.parse_untrusted,
 }
 

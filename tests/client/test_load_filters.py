@@ -1,0 +1,195 @@
+"""Clients that obey the load filters of a server, which is a client too (RFC 7200)."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+import trivox
+from trivox import CallIdentity, LoadControl, LoadIdentity, LoadRule
+from trivox.client import load_filters
+from trivox.errors import (
+    CallFailedError,
+    HeldBackError,
+    InvalidArgumentsError,
+    SubscriptionError,
+)
+
+SERVER = "10.0.0.2"
+EDGE = f"sip:edge@{SERVER}:5060;transport=udp"
+CALLEE = f"sip:bob@{SERVER}:5060;transport=udp"
+OTHER = f"sip:carol@{SERVER}:5060;transport=udp"
+
+
+def to(uri: str) -> tuple[CallIdentity, ...]:
+    return (CallIdentity(callees=(LoadIdentity(uri=uri),)),)
+
+
+NOTHING_TO_BOB = LoadRule(id="bob", calls=to(CALLEE), percent=0.0)
+
+
+@asynccontextmanager
+async def told(world, *rules: LoadRule, **wish):
+    """A client that obeys the filters of another, and the other's watchers."""
+    stage, watchers = world(), []
+
+    def accept(event: trivox.SubscriptionRequested) -> None:
+        watchers.append(event.accept(LoadControl(rules=rules)))
+
+    async with (
+        stage.client(keep_trace=True) as one,
+        stage.client(SERVER, event_packages=["load-control"]) as server,
+        trio.open_nursery() as nursery,
+    ):
+        server.on(trivox.SubscriptionRequested, accept)
+        await nursery.start(server.serve, _answer)
+        async with one.obey_load_filters(EDGE, **wish) as filters:
+            await trio.sleep(1)
+            yield one, filters, watchers
+        nursery.cancel_scope.cancel()
+
+
+async def _answer(call: trivox.Call) -> None:
+    await call.answer()
+    await call.wait_ended()
+
+
+async def is_let_out(client, uri: str = CALLEE) -> bool:
+    """Call somebody, who answers everybody."""
+    try:
+        async with client.dial(uri):
+            return True
+    except CallFailedError as error:
+        if not isinstance(error.__cause__, HeldBackError):
+            raise
+        return False
+
+
+async def test_what_a_filter_names_is_held_back(autojump_clock, world) -> None:
+    """RFC 7200 §4.8: the call fails here, and nothing of it is sent."""
+    async with told(world, NOTHING_TO_BOB) as (one, filters, _):
+        events = []
+        call = one.create_call(CALLEE)
+        call.on(trivox.Failed, events.append)
+        with pytest.raises(CallFailedError, match="held back by the load filter 'bob'") as caught:
+            await call.start()
+
+        assert isinstance(caught.value.__cause__, HeldBackError)
+        assert (events[0].code, call.end.sip_code) == (503, 503)
+        assert not call.trace
+        assert await is_let_out(one, OTHER)
+        assert filters.rules == (NOTHING_TO_BOB,)
+        assert (filters.held_back, one.statistics().held_back) == (1, 1)
+
+
+async def test_leaving_drops_the_filters(autojump_clock, world) -> None:
+    async with told(world, NOTHING_TO_BOB) as (one, filters, watchers):
+        await filters.__aexit__(None, None, None)
+
+        assert await is_let_out(one)
+        assert filters.rules == ()
+        assert watchers[0].state.value is trivox.NotifierState.OVER
+
+
+async def test_a_server_changes_what_it_asks_for(autojump_clock, world) -> None:
+    """RFC 7200 §4.11: a partial document changes what it names."""
+    async with told(world, NOTHING_TO_BOB) as (one, _, watchers):
+        assert not await is_let_out(one)
+        more = LoadRule(id="bob", calls=to(CALLEE), percent=100.0)
+        watchers[0].notify(LoadControl(version=1, is_full=False, rules=(more,)))
+        await trio.sleep(1)
+
+        assert await is_let_out(one)
+
+
+async def test_calls_leave_at_the_rate_of_the_filter(autojump_clock, world) -> None:
+    """RFC 7200 §5.4."""
+    async with told(world, LoadRule(id="1", methods=("INVITE",), rate=1.0)) as (one, _, _):
+        outcomes = []
+        for _ in range(4):
+            outcomes.append(await is_let_out(one))
+            await trio.sleep(0.45)
+
+    assert outcomes == [True, False, False, True]
+
+
+async def test_who_is_exempt_is_never_held_back(autojump_clock, world) -> None:
+    everything = LoadRule(id="all", percent=0.0)
+    async with told(world, everything, exempt=["112", OTHER]) as (one, filters, _):
+        assert await is_let_out(one, f"sip:112@{SERVER}:5060;transport=udp")
+        assert await is_let_out(one, OTHER)
+        assert not await is_let_out(one, CALLEE)
+        assert filters.held_back == 1
+
+
+async def test_other_requests_are_held_back_too(autojump_clock, world) -> None:
+    """RFC 7200 §5.3.2: all that begin something, but for what asks for the filters."""
+    redirect = {"alternative": "redirect", "alternative_target": "sip:later@x"}
+    async with told(world, LoadRule(id="all", percent=0.0, **redirect)) as (one, _, watchers):
+        with pytest.raises(HeldBackError) as caught:
+            await one.request("OPTIONS", CALLEE)
+        with pytest.raises(HeldBackError):
+            await one.subscribe(CALLEE, "message-summary").__aenter__()
+        watchers[0].terminate("deactivated")
+        await trio.sleep(1)
+
+        assert (caught.value.rule, caught.value.alternative) == ("all", "sip:later@x")
+        assert len(watchers) == 2  # begun anew
+        assert not await is_let_out(one)
+
+
+async def test_filters_end_with_their_subscription(autojump_clock, world) -> None:
+    """RFC 6665 §4.1.3: "noresource" is for good."""
+    async with told(world, NOTHING_TO_BOB) as (one, filters, watchers):
+        watchers[0].terminate("noresource")
+        await trio.sleep(1)
+
+        assert filters.rules == ()
+        assert await is_let_out(one)
+
+
+async def test_a_filter_holds_while_it_is_valid(autojump_clock, world, monkeypatch) -> None:
+    """RFC 7200 §5.3.4: by the clock of the system."""
+    begin, end = 1_893_456_000.0, 1_893_459_600.0
+    rule = LoadRule(id="new year", percent=0.0, validity=((begin, end),))
+    async with told(world, rule) as (one, _, _):
+        monkeypatch.setattr(load_filters, "present", lambda: begin)
+        assert not await is_let_out(one)
+        monkeypatch.setattr(load_filters, "present", lambda: end)
+        assert await is_let_out(one)
+
+
+async def test_a_next_hop_is_known_by_its_address(autojump_clock, world) -> None:
+    """RFC 7200 §5.3.3: a rule of another server is none of this one's."""
+    ours = LoadRule(id="ours", entity=EDGE, calls=to(CALLEE), percent=0.0)
+    theirs = LoadRule(id="theirs", entity="sip:10.0.0.9", percent=0.0)
+    async with told(world, ours, theirs) as (one, _, _):
+        assert not await is_let_out(one)
+        assert await is_let_out(one, OTHER)
+
+
+async def test_a_server_without_filters_is_told_on_entering(autojump_clock, world) -> None:
+    stage = world()
+    async with stage.client() as one, stage.client(SERVER):
+        with pytest.raises(SubscriptionError) as caught:
+            await one.obey_load_filters(EDGE).__aenter__()
+
+        assert caught.value.sip_code == 489
+        assert one._wiring.routes.filters.followed == []
+
+
+async def test_one_text_is_no_list_of_exemptions(autojump_clock, world) -> None:
+    async with world().client() as one:
+        with pytest.raises(InvalidArgumentsError, match="exempt"):
+            one.obey_load_filters(EDGE, exempt="112")
+
+
+async def test_a_body_that_cannot_be_read_changes_nothing(autojump_clock, world) -> None:
+    async with told(world, NOTHING_TO_BOB) as (one, filters, watchers):
+        watchers[0].notify(b"<!DOCTYPE ruleset><ruleset version='9'/>")
+        await trio.sleep(1)
+
+        assert filters.rules == (NOTHING_TO_BOB,)
+        assert not await is_let_out(one)
