@@ -2,7 +2,7 @@
 
 `open_client` gives a `Client`, which places calls (`dial`) and takes them (`serve`); `serve_calls`
 is a server in one line. Layers, from the bottom: `_native`, `sip`, `net`/`media`/`actor`, `call`,
-`client`/`switchboard`, and on top of them `testing` and `cli`.
+`client`/`switchboard`, `observe`, and on top of them `testing` and `cli`.
 """
 
 from trivox import errors

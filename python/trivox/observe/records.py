@@ -78,11 +78,11 @@ class MessageRecord:
         """What it is, in a few words: "INVITE +sdp", "180 Ringing (INVITE)"."""
         head = self.head
         first = head.partition("\r\n")[0]
-        body = "sdp" in _found(_CONTENT_TYPE, head).lower() and " +sdp"
+        body = " +sdp" if "sdp" in _found(_CONTENT_TYPE, head).lower() else ""
         if first.startswith("SIP/2.0 "):
             method = _found(_CSEQ, head).rpartition(" ")[2]
-            return printable(f"{first[8:]} ({method}){body or ''}")
-        return printable(f"{first.partition(' ')[0]}{body or ''}")
+            return printable(f"{first[8:]} ({method}){body}")
+        return printable(f"{first.partition(' ')[0]}{body}")
 
 
 class Traced(Protocol):
