@@ -274,12 +274,14 @@ class SipCore:
         max_forwards: int,
         server: int,
         now: float,
+        replaced: Sequence[tuple[str, str]] = ...,
     ) -> int:
         """Forward a request as a stateful proxy (RFC 3261 §16.6): new branch on top of its Via stack.
 
         `routes` replaces the Route set, `record_route` ('' for none) is put on top of Record-Route. `server`
         is the server transaction it belongs to (0 for an ACK, which is forwarded statelessly and returns 0).
-        Its 2xx is passed up and neither repeated nor acknowledged (RFC 6026 §7).
+        Its 2xx is passed up and neither repeated nor acknowledged (RFC 6026 §7). The headers of `replaced` are
+        left out, by any spelling of their names, and stand there with these values instead, if not empty.
         """
     def forward_response(self, server: int, message: Message, now: float) -> bool:
         """Send a response upstream without its top Via, through the server transaction."""

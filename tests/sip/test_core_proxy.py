@@ -69,7 +69,9 @@ class Network:
         assert event[5] is not None
         return client, event[2], event[5]
 
-    def forward(self, message: Message, server: int) -> int:
+    def forward(
+        self, message: Message, server: int, replaced: tuple[tuple[str, str], ...] = ()
+    ) -> int:
         return self.cores[PROXY].forward(
             message,
             "sip:bob@192.0.2.3",
@@ -81,6 +83,7 @@ class Network:
             max_forwards=69,
             server=server,
             now=self.now,
+            replaced=replaced,
         )
 
     def respond(self, status: int) -> Message:
@@ -129,6 +132,31 @@ def test_forwarded_request_has_a_new_top_via_and_replaced_routes(network: Networ
     assert message.headers("Record-Route") == ["<sip:192.0.2.2;lr>"]
     assert (message.header("Max-Forwards"), message.header("X-Kept")) == ("69", "a  b")
     assert message.validate() is None
+
+
+def test_headers_are_replaced_by_any_spelling_of_their_names(network: Network) -> None:
+    _, server, invite = network.call()
+    given = invite.raw.replace(b"X-Kept:", b"s: one\r\nSUBJECT: two\r\nx-own: three\r\nX-Kept:")
+    network.forward(Message.parse(given), server, (("Subject", ""), ("X-Own", "a"), ("X-Own", "b")))
+    network.settle()
+
+    message = network.events[BOB][0][5]
+
+    assert message is not None
+    assert (message.headers("Subject"), message.headers("X-Own")) == ([], ["a", "b"])
+    assert message.header("X-Kept") == "a  b"
+
+
+@pytest.mark.parametrize(
+    "replaced", [("X", "a\r\nY: b"), ("X Y", "a"), ("Via", "SIP/2.0/UDP a")], ids=str
+)
+def test_what_is_put_into_a_forwarded_request_is_checked(
+    network: Network, replaced: tuple[str, str]
+) -> None:
+    _, server, invite = network.call()
+
+    with pytest.raises(InvalidHeaderError):
+        network.forward(invite, server, (replaced,))
 
 
 def test_forwarded_2xx_is_neither_repeated_nor_acknowledged_by_the_proxy(network: Network) -> None:

@@ -30,6 +30,7 @@ class Phone:
         self.socket = link.host(host).bind_datagram((host, 5060))
         self.digest = DigestClient(name, USERS.get(name, "wrong"), realms=[DOMAIN])
         self.inbox = []
+        self.party = ""  # From, where it is not the user's own address
 
     @property
     def contact(self):
@@ -72,7 +73,7 @@ class Phone:
         lines = [
             f"{method} {uri} SIP/2.0",
             f"Via: SIP/2.0/UDP {self.host}:5060;branch=z9hG4bK{branch or number}",
-            f"From: <sip:{self.name}@{DOMAIN}>;tag={self.name}{tag}",
+            f"From: {self.party or f'<sip:{self.name}@{DOMAIN}>'};tag={self.name}{tag}",
             f"To: {to or f'<{uri}>'}",
             f"Call-ID: {call_id or f'call-{number}'}",
             f"CSeq: {cseq} {method}",

@@ -384,7 +384,7 @@ async def test_who_cannot_be_reached_is_told(board, phones, autojump_clock, uri,
     [
         (f"sip:bob@{DOMAIN}", ("Max-Forwards: 0",), 483),
         (f"sip:bob@{DOMAIN}", ("Proxy-Require: gin, other",), 420),
-        (f"sip:bob@{DOMAIN}", ("Privacy: id;critical", "Proxy-Require: privacy"), 420),
+        (f"sip:bob@{DOMAIN}", ("Privacy: header;critical", "Proxy-Require: privacy"), 500),
         ("tel:+15550100", (), 416),
         (f"sip:{DOMAIN}", (), 405),
         (f"sip:bob@{DOMAIN}", ("Max-Forwards: many",), 400),

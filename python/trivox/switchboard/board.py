@@ -24,6 +24,7 @@ from trivox.switchboard.gruu import Gruus
 from trivox.switchboard.identity import Identity, Refusal, Request, refuse_bad_input
 from trivox.switchboard.location import LocationTable
 from trivox.switchboard.pages import PageFolder
+from trivox.switchboard.privacy import PrivacyService
 from trivox.switchboard.proxy import Proxy
 from trivox.switchboard.registrar import Registrar
 from trivox.switchboard.targets import Targets
@@ -94,6 +95,7 @@ class Switchboard:
         timer_c: float,
         guests: bool,
         door: DoorLimits,
+        privacy: PrivacyService,
     ) -> None:
         self._door = door
         self._quota = door.quota()
@@ -109,6 +111,7 @@ class Switchboard:
             targets,
             timer_c=timer_c,
             guests=guests,
+            privacy=privacy,
             quota=self._quota,
             call_time=door.identity_call_time,
         )
@@ -293,6 +296,7 @@ def open_switchboard(
     door: DoorLimits | None = None,
     advertised: str | None = None,
     guests: bool = False,
+    trusted: Sequence[str] = (),
     timer_c: float = _TIMER_C,
     trace: TraceHook | None = None,
     sockets: SocketFactory | None = None,
@@ -312,14 +316,16 @@ def open_switchboard(
         door: How many new requests are let in.
         advertised: Host, or host:port, that peers are told in place of our own.
         guests: Let callers of other domains reach the users without a password.
+        trusted: Networks, "10.1.0.0/16", of phones that are told which user has proved to call
+            (P-Asserted-Identity, RFC 3325), and keep that to themselves where it is asked for.
         timer_c: Seconds an INVITE may ring before it is cancelled (RFC 3261 §16.6).
         trace: Sees every message in and out.
         sockets: Where sockets come from; the system by default.
         seed: Random bytes for tags, nonces and tokens; drawn when None.
 
     Raises:
-        InvalidArgumentsError: There is nothing to listen on, a user or password is of no use, or
-            `pages` is no folder.
+        InvalidArgumentsError: There is nothing to listen on, a user, password or network is of no
+            use, or `pages` is no folder.
         InvalidUriError, NotSupportedError: An address is none we can listen on.
     """
     if not isinstance(listen, Sequence) or not listen or isinstance(listen, str | bytes):
@@ -344,7 +350,10 @@ def open_switchboard(
     )
     identity = Identity(domain or ("localhost" if is_wildcard(host) else host), users or {}, seed)
     door = door or DoorLimits()
-    relay.board = Switchboard(endpoint, identity, timer_c=timer_c, guests=guests, door=door)
+    privacy = PrivacyService(identity.domain, trusted)
+    relay.board = Switchboard(
+        endpoint, identity, timer_c=timer_c, guests=guests, door=door, privacy=privacy
+    )
     return SwitchboardManager(endpoint, relay.board)
 
 

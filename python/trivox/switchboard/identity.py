@@ -60,6 +60,8 @@ class Refusal:
 
     status: int
     headers: Headers = ()
+    reason: str = ""
+    """In place of the status's own phrase."""
 
 
 @final
@@ -128,7 +130,7 @@ class Identity:
         return SendResponse(
             request.tx,
             refusal.status,
-            REASONS[refusal.status],
+            refusal.reason or REASONS[refusal.status],
             refusal.headers,
             b"",
             self.tag(request.message),

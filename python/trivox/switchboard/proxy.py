@@ -16,6 +16,7 @@ from trivox.sip.outputs import Headers, SendCancel, SendResponse
 from trivox.switchboard.flow_token import FlowTokens, Hop
 from trivox.switchboard.identity import Refusal, Request, address_of_untrusted, unsupported
 from trivox.switchboard.live_calls import LiveCalls
+from trivox.switchboard.privacy import OPTION_TAG
 from trivox.switchboard.response_context import (
     Answer,
     CancelBranch,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from trivox.sip.quota import Quota
     from trivox.switchboard.identity import Identity
     from trivox.switchboard.live_calls import Dialog
+    from trivox.switchboard.privacy import PrivacyService
     from trivox.switchboard.targets import Target, Targets
 
 _DIALOG_METHODS: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
@@ -76,6 +78,7 @@ class Proxy:
         *,
         timer_c: float,
         guests: bool,
+        privacy: PrivacyService,
         quota: Quota,
         call_time: float,
     ) -> None:
@@ -83,6 +86,7 @@ class Proxy:
 
         A call counts for its user until it ends, or nothing was seen of it for `call_time` seconds.
         """
+        self._privacy = privacy
         self._quota = quota
         self._calls = LiveCalls(quota, call_time)
         self._endpoint = endpoint
@@ -126,7 +130,7 @@ class Proxy:
         if isinstance(targets, Refusal):
             return targets
         rest = routes.rest if is_inside else ()
-        refusal = self._fork(request, key, targets, rest, hops - 1)
+        refusal = self._fork(request, key, targets, rest, hops - 1, user)
         if refusal is None and self._quota.counts_live:
             self._note_call(request, user, routes.hop if is_inside else None)
         return refusal
@@ -219,7 +223,8 @@ class Proxy:
             return Refusal(483)
         if key in self._live and self._has_passed_here(message):
             return Refusal(482)
-        return unsupported(message, "Proxy-Require", frozenset())
+        refusal = unsupported(message, "Proxy-Require", frozenset({OPTION_TAG}))
+        return refusal or self._privacy.refusal(message)
 
     def _has_passed_here(self, message: Message) -> bool:
         for via in message.values("Via"):
@@ -257,6 +262,7 @@ class Proxy:
         targets: list[Target],
         routes: tuple[str, ...],
         hops: int,
+        user: str,
     ) -> Refusal | None:
         message = request.message
         is_invite = message.method == "INVITE"
@@ -270,9 +276,8 @@ class Proxy:
                 came_by = Hop(request.flow, request.source)
                 leaves_by = Hop(target.flow.id, target.destination)
                 record_route = self._tokens.record_route(came_by, leaves_by)
-            tx = self._forward(
-                message, target, target.path + routes, record_route, hops, request.tx
-            )
+            route = target.path + routes
+            tx = self._forward(message, target, route, record_route, hops, request.tx, user)
             if tx:
                 transaction.responses.add(tx)
                 transaction.hops[tx] = Hop(target.flow.id, target.destination)
@@ -293,6 +298,7 @@ class Proxy:
         record_route: str,
         hops: int,
         server: int,
+        user: str = "",
     ) -> int:
         endpoint = self._endpoint
         local = endpoint.local_address(target.flow, target.destination)
@@ -309,6 +315,7 @@ class Proxy:
                 max_forwards=hops,
                 server=server,
                 now=endpoint.now(),
+                replaced=self._privacy.replaced(message, user, target.destination[0]),
             )
         except InvalidHeaderError:
             return 0

@@ -286,7 +286,7 @@ impl SipCore {
     }
 
     #[pyo3(signature = (message, uri, flow, destination, sent_by, *, routes, record_route,
-        max_forwards, server, now))]
+        max_forwards, server, now, replaced=Vec::new()))]
     fn forward(
         &self,
         message: &Bound<'_, Message>,
@@ -299,7 +299,9 @@ impl SipCore {
         max_forwards: u32,
         server: u64,
         now: f64,
+        replaced: Vec<(String, Octets)>,
     ) -> PyResult<u64> {
+        let replaced = replaced.into_iter().map(|(name, value)| (name, value.0));
         let forward = Forward {
             uri: &uri.0,
             flow,
@@ -309,6 +311,7 @@ impl SipCore {
             record_route: &record_route.0,
             max_forwards,
             server,
+            replaced: replaced.collect(),
         };
         self.lock()
             .command(now, |core| core.forward(&message.get().0, &forward, now))

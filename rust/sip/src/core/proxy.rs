@@ -1,5 +1,5 @@
 //! Commands of a stateful proxy (RFC 3261 §16).
-use super::act::Material;
+use super::act::{Material, RESERVED};
 use super::receive::input_of;
 use super::{Forward, SipCore};
 use crate::error::InvalidHeader;
@@ -77,7 +77,11 @@ impl SipCore {
                 HeaderName::Route,
                 HeaderName::ContentLength,
             ],
+            &forward.replaced,
         );
+        let put = |(_, value): &&(String, Vec<u8>)| !value.is_empty();
+        let put: Vec<_> = forward.replaced.iter().filter(put).cloned().collect();
+        out.headers(&put, &RESERVED)?;
         Ok(out.finish(message.body()))
     }
 
@@ -143,6 +147,7 @@ fn build_upstream(message: &Message) -> Option<Vec<u8>> {
         &mut out,
         message,
         &[HeaderName::Via, HeaderName::ContentLength],
+        &[],
     );
     Some(out.finish(message.body()))
 }
@@ -150,10 +155,22 @@ fn build_upstream(message: &Message) -> Option<Vec<u8>> {
 /// What only a member of a trust domain may say of somebody, and our users are none (RFC 3325 §5).
 const ASSERTIONS: [&[u8]; 2] = [b"P-Asserted-Identity", b"P-Preferred-Identity"];
 
-fn copy_rest(out: &mut Builder, message: &Message, except: &[HeaderName]) {
+fn copy_rest(
+    out: &mut Builder,
+    message: &Message,
+    except: &[HeaderName],
+    replaced: &[(String, Vec<u8>)],
+) {
+    let replaced: Vec<_> = replaced
+        .iter()
+        .map(|(name, _)| (HeaderName::classify(name.as_bytes()), name.as_bytes()))
+        .chain(ASSERTIONS.map(|name| (HeaderName::Other, name)))
+        .collect();
     for (kind, name, value) in message.fields() {
-        let is_asserted = ASSERTIONS.iter().any(|one| name.eq_ignore_ascii_case(one));
-        if !is_asserted && !except.contains(&kind) {
+        let is_replaced = replaced.iter().any(|&(other, spelt)| {
+            kind == other && (kind != HeaderName::Other || name.eq_ignore_ascii_case(spelt))
+        });
+        if !is_replaced && !except.contains(&kind) {
             out.line(&String::from_utf8_lossy(name), value);
         }
     }

@@ -205,6 +205,9 @@ pub struct Forward<'a> {
     pub record_route: &'a [u8],
     /// The new Max-Forwards.
     pub max_forwards: u32,
+    /// Headers that are left out by any spelling of their names, each with what stands there instead;
+    /// an empty value for nothing.
+    pub replaced: Vec<(String, Vec<u8>)>,
     /// The server transaction it belongs to; 0 for an ACK.
     pub server: u64,
 }
