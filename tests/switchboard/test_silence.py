@@ -96,3 +96,55 @@ async def test_a_wrong_password_hears_nothing_and_who_unregisters_is_a_stranger_
         await alice.register(expires=0)
         alice.send(alice.request("OPTIONS", "sip:board.test"))
         await alice.hears_nothing(during=33)
+
+
+def _listen():
+    return [
+        f"sip:10.0.0.1:{port};transport={kind}" for kind, port in (("udp", 5060), ("tcp", 5061))
+    ]
+
+
+async def test_a_phone_that_is_registered_calls_by_another_transport(
+    autojump_clock, link, phones, agent, board, nursery
+) -> None:
+    """RFC 3261 §18.1.1: an INVITE that is too long for UDP goes over TCP."""
+    alice, carol = phones("alice", 2), phones("carol", 4)
+    async with board(door=SILENT, listen=_listen()) as own:
+        await alice.register()
+        await carol.register()
+        by_tcp = await agent(own, "alice", "tcp", link.host("10.0.0.2"))
+        async with trio.open_nursery() as calling:
+            calling.start_soon(by_tcp.call, "sip:carol@board.test")
+            carol.answer(await carol.receive("INVITE"), 486, contact=False)
+
+        assert [answers[-1].status for answers in by_tcp.responses.values()] == [407, 486]
+        assert own.statistics().endpoint.core["silenced"] == 0
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("host", "method", "password", "registered", "heard"),
+    [
+        ("10.0.0.66", "INVITE", "a-secret", True, []),
+        ("10.0.0.2", "OPTIONS", "a-secret", True, []),
+        ("10.0.0.2", "INVITE", "wrong", True, [407]),
+        ("10.0.0.2", "INVITE", "a-secret", False, []),
+    ],
+)
+async def test_the_host_of_a_phone_is_challenged_and_that_is_all(
+    autojump_clock, link, phones, agent, board, nursery, host, method, password, registered, heard
+) -> None:
+    alice = phones("alice", 2)
+    async with board(door=SILENT, listen=_listen()) as own:
+        await alice.register()
+        if not registered:
+            await alice.register(expires=0)
+        by_tcp = await agent(own, "alice", "tcp", link.host(host))
+        by_tcp.digest = DigestClient("alice", password, realms=["board.test"])
+        uri = "sip:board.test" if method == "OPTIONS" else "sip:carol@board.test"
+        with trio.move_on_after(40):
+            await by_tcp.ask(method, uri)
+
+        assert [answers[-1].status for answers in by_tcp.responses.values()] == heard
+        assert own.statistics().endpoint.core["silenced"] == 1
+        nursery.cancel_scope.cancel()

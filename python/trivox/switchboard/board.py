@@ -208,7 +208,13 @@ class Switchboard:
         self._endpoint.respond(self._identity.answer(request, refusal), token=0)
 
     def _is_stranger(self, request: Request, refusal: Refusal) -> bool:
-        """Whether nobody of ours asks; to register is how one becomes known, so it is challenged."""
+        """Whether nobody of ours asks; to register is how one becomes known, so it is challenged.
+
+        So is what comes from the host of a phone that is registered: it may call by another transport,
+        or another port. That says no more than any REGISTER is told, and a wrong password hears nothing.
+        """
+        if refusal.status == 407 and self._location.has_host(request.source[0]):
+            return False
         is_known = self._identity.is_welcome(request) or self._location.has_place(
             request.flow, request.source
         )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from trivox._native import Uri
     from trivox.net.transport import Address
 
@@ -24,7 +26,7 @@ class Binding:
     """Whether that flow is a connection: then the contact is reached by it alone and ends with it."""
     transport: str
     destination: Address
-    """Where to send over UDP, or by a new connection."""
+    """Where to send over UDP, or by a new connection: on the host that the REGISTER came from."""
     expires_at: float
     call_id: str
     cseq: int
@@ -54,7 +56,7 @@ class LocationTable:
 
     def __init__(self) -> None:
         self._bindings: dict[str, list[Binding]] = {}
-        self._places: Counter[int | Address] = Counter()
+        self._places: Counter[int | Address | str] = Counter()
 
     def __len__(self) -> int:
         return sum(len(bindings) for bindings in self._bindings.values())
@@ -103,11 +105,15 @@ class LocationTable:
         """Tell whether somebody is registered by that connection, or over UDP from that address."""
         return flow in self._places or source in self._places
 
+    def has_host(self, host: str) -> bool:
+        """Tell whether somebody is registered from that host, by whatever transport and port."""
+        return host in self._places
+
     def _store(self, user: str, bindings: list[Binding]) -> None:
         former = self._bindings.get(user, [])
         if former != bindings:
-            self._places.update(map(_place, bindings))
-            for place in map(_place, former):
+            self._places.update(_places(bindings))
+            for place in _places(former):
                 self._places[place] -= 1
                 if not self._places[place]:
                     del self._places[place]
@@ -117,6 +123,8 @@ class LocationTable:
             self._bindings.pop(user, None)
 
 
-def _place(binding: Binding) -> int | Address:
-    """Return where requests of a contact come from: its connection, or its address over UDP."""
-    return binding.flow if binding.is_connection else binding.destination
+def _places(bindings: Iterable[Binding]) -> Iterator[int | Address | str]:
+    """Yield where requests of contacts come from: a connection, or an address over UDP; and the host."""
+    for binding in bindings:
+        yield binding.flow if binding.is_connection else binding.destination
+        yield binding.destination[0]
