@@ -104,6 +104,19 @@ def test_invite_to_another_target_continues_the_first(caller, far_end, identity)
     assert far_end.header(again, "CSeq") == "2 INVITE"
 
 
+def test_the_other_target_may_be_asked_with_other_headers(caller, far_end, identity) -> None:
+    caller.carry(caller.session.invite(b"offer"))
+    tx, invite = caller.last
+    caller.hears(far_end.answers(tx, far_end.response(invite, 302)))
+
+    other = Driver(caller.session.redirected("sip:carol@example.net"))
+    other.session.use(identity, (("X-Way", "second"),))
+    other.carry(other.session.invite(b"offer"))
+
+    _, again = other.last
+    assert far_end.header(again, "X-Way") == "second"
+
+
 def test_call_may_be_given_up_before_the_other_target_is_known(caller, far_end) -> None:
     caller.carry(caller.session.invite(b"offer"))
     tx, invite = caller.last
