@@ -71,6 +71,13 @@ async def called(client, far, *headers, offer: str = ICE_OFFER) -> Side:
     return Side(client, far, call, uri)
 
 
+async def repeated(far) -> float:
+    """Return how long the next 183 took to come."""
+    before = trio.current_time()
+    await far.expect(183)
+    return trio.current_time() - before
+
+
 def native(world, **settings):
     made = world()
     made.media = driven_media(seed=b"trickle", now=trio.current_time())
@@ -192,11 +199,47 @@ async def test_an_early_dialog_is_known_by_the_far_ends_own_fragment(autojump_cl
         side = await called(client, far, TAKES)
         await side.call.progress(183)
         side.tag = (await far.expect(183)).key()[4]
-        assert await far.silence(5.0)
+        assert [await repeated(far) for _ in range(3)] == pytest.approx([0.5, 1.0, 2.0], abs=0.01)
         side.inform(candidates(4000))
 
         assert (await far.receive()).status == 200
         far.respond(await far.expect("INFO"), 200)
+        assert await far.silence(8.0)
+
+
+async def test_an_answer_is_repeated_until_64_t1(autojump_clock, world):
+    """RFC 8840 §4.3.2, by the timers of RFC 3262 §3: a far end that never asks gets seven."""
+    async with world().with_far_end(ice_servers=SILENT) as (client, far):
+        side = await called(client, far, TAKES)
+        await side.call.progress(183)
+        await far.expect(183)
+        pauses = [await repeated(far) for _ in range(6)]
+
+        assert pauses == pytest.approx([0.5, 1.0, 2.0, 4.0, 8.0, 16.0], abs=0.01)
+        assert await far.silence(20.0)
+
+
+async def test_an_answer_is_not_repeated_after_the_2xx(autojump_clock, world):
+    async with world().with_far_end(ice_servers=SILENT) as (client, far):
+        side = await called(client, far, TAKES)
+        await side.call.progress(183)
+        await side.connect()
+        far.respond(await far.expect("INFO"), 200)
+
+        assert await far.silence(5.0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "offer"),
+    [((), ICE_OFFER), ((TAKES,), ICE_OFFER.replace("a=ice-options:trickle\r\n", ""))],
+)
+async def test_who_does_not_trickle_gets_an_answer_once(autojump_clock, world, headers, offer):
+    async with world().with_far_end() as (client, far):
+        side = await called(client, far, *headers, offer=offer)
+        await side.call.progress(183)
+        await far.expect(183)
+
+        assert await far.silence(5.0)
 
 
 async def test_fragments_wait_for_the_description_they_belong_to(autojump_clock, world):

@@ -10,6 +10,7 @@ from tests.call.test_trickle import called as called_by
 
 import trivox
 from trivox.call.messages import Headers
+from trivox.call.states import Trigger
 from trivox.call.trickle_memory import KNOWN_FOR, MOST_KNOWN, TrickleMemory
 
 SAYS = Headers([("Supported", "timer, trickle-ice")])
@@ -168,3 +169,23 @@ async def test_who_has_called_us_is_remembered_too(autojump_clock, world):
         call.hangup()
 
     assert took < 0.1
+
+
+async def test_a_change_of_the_call_forgets_nothing(autojump_clock, world):
+    """A re-INVITE need not say again what its sender takes."""
+    async with called(world, AUTO) as (client, far, call, invite):
+        far.respond(invite, 200, to_tag="a", headers=[TAKES, KNOWS], body=ICE_ANSWER)
+        await far.expect("ACK")
+        call._step(Trigger.MEDIA_UP)
+        far.request(
+            "INVITE",
+            "sip:us@10.0.0.1:5060",
+            call_id=call.sip_call_id,
+            from_tag="a",
+            to_tag=invite.from_tag,
+            body=ICE_ANSWER.replace("a=setup:active", "a=setup:actpass"),
+        )
+        far.acknowledge(await far.expect(200))
+        await far.silence(0.1)
+
+        assert client._wiring.trickle_memory.knows("", far.uri)

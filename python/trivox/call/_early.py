@@ -8,7 +8,7 @@ from trivox.call._describing import gather_early, local_description, refuse_medi
 from trivox.call._endings import checkpoint_or_leave
 from trivox.call._negotiated import note_negotiated
 from trivox.call._publishing import add_remote_stream
-from trivox.call._trickle import own_packages
+from trivox.call._trickle import own_packages, repeat_answer
 from trivox.call._values import CallValues
 from trivox.call._wishes import add_now
 from trivox.call.events import EarlyMediaStarted, Originator
@@ -50,18 +50,14 @@ async def progress(
         await gather_early(call)
     body = _description(call, code, sending)
     assert call._session is not None, "an incoming call is born with its session"
-    call._carry_out(
-        call._session.provisional(
-            code,
-            reason_of(code),
-            (*own_packages(call), *pairs),
-            body,
-            SDP,
-            is_reliable=reliable,
-        )
+    packages = (*own_packages(call), *pairs)
+    outputs = call._session.provisional(
+        code, reason_of(code), packages, body, SDP, is_reliable=reliable
     )
+    call._carry_out(outputs)
     if body:
         _begin(call)
+        repeat_answer(call, outputs)
     if call.timings.progressed is None:
         call.timings.progressed = call._now()
     await checkpoint_or_leave(call)

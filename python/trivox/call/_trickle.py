@@ -12,15 +12,21 @@ from trivox.call.states import CallDirection, Phase
 from trivox.call.trickling import Trickling
 from trivox.errors import EngineError, StreamError
 from trivox.sip import info_packages as packages
+from trivox.sip.outputs import SendResponse
 
 if TYPE_CHECKING:
     from trivox.call._core import CallCore
     from trivox.call.telling import Telling
-    from trivox.sip.events import Progress
+    from trivox.sip.events import Progress, SessionOutput
     from trivox.sip.outputs import Headers
 
 _ANY_ICE: Final = ("auto", "webrtc")
 _ICE_OFFER: Final = b"a=ice-ufrag:"
+_SERIAL: Final = "RSeq"
+_FIRST_REPEAT: Final = 0.5
+"""Seconds, T1 of RFC 3262 §3; each pause is twice the one before."""
+_LAST_REPEAT: Final = 16.0
+"""The last pause: with those before it, 64·T1 are over."""
 # Python 3.11 takes longer to find a member of an enum than all else in a step.
 _INCOMING: Final = CallDirection.INCOMING
 _OUTGOING: Final = CallDirection.OUTGOING
@@ -134,6 +140,35 @@ def note_branch(call: CallCore, fact: Progress) -> None:
         )
 
 
+def repeat_answer(call: CallCore, outputs: tuple[SessionOutput, ...]) -> None:
+    """Repeat an answer that is not sent reliably until a request shows that it has come.
+
+    So both ends know the dialog that fragments travel in (RFC 8840 §4.3.2), as early as RFC 3262
+    would have them know it.
+    """
+    offer, session = call._remote_offer, call._session
+    if not (call._leg.is_ice and is_trickling(offer) and _takes_fragments(call)):
+        return
+    assert session is not None, "it has answered"
+    assert session.dialog is not None, "as callee it is born with its dialog"
+    for response in outputs:
+        if isinstance(response, SendResponse) and _SERIAL not in dict(response.headers):
+            _repeat_later(call, response, session.dialog.remote_cseq, _FIRST_REPEAT)
+
+
+def _repeat_later(call: CallCore, response: SendResponse, heard: int, pause: float) -> None:
+    call._after("progress", pause, partial(_repeat, call, response, heard, pause))
+
+
+def _repeat(call: CallCore, response: SendResponse, heard: int, pause: float) -> None:
+    dialog = call._session.dialog if call._session is not None else None
+    if call._phase is not Phase.IN_CREATED or dialog is None or dialog.remote_cseq != heard:
+        return
+    call._host.respond(response, token=call.token)
+    if pause < _LAST_REPEAT:
+        _repeat_later(call, response, heard, 2 * pause)
+
+
 def settle_candidates(call: CallCore) -> None:
     """Note that candidates found later, as after the loss of a relay, are welcome."""
     session = call._session
@@ -145,7 +180,8 @@ def settle_candidates(call: CallCore) -> None:
     if is_ours and call._leg.trickling is not None:
         call._leg.trickling.settle(tag)
     takes = _takes_fragments(call)
-    remember_capability(call, takes=takes)
+    if call._phase is not Phase.CONNECTED:  # changes say it no more
+        remember_capability(call, takes=takes)
     if takes and call._host.ice_servers:
         trickling = trickling_of(call)
         if not trickling.has_begun:

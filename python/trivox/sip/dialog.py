@@ -122,6 +122,11 @@ class Dialog:
             contact=contact,
         )
 
+    @property
+    def remote_cseq(self) -> int:
+        """Number of their last request; -1 before the first."""
+        return self._remote_cseq
+
     def speak_as(self, party: str) -> None:
         """Name another party in the From of our requests from now on (RFC 4916 §4.4.1)."""
         self.local_party = party if ";tag=" in party else f"{party};tag={self.local_tag}"
