@@ -39,15 +39,17 @@ impl SipState {
     }
 }
 
-/// The bytes as words, the last one filled up with zeros.
-fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+/// Take the bytes as words, the last one filled up with zeros.
+fn each_word(bytes: &[u8], mut take: impl FnMut(u64)) {
     let (whole, rest) = bytes.as_chunks::<8>();
-    let last = (!rest.is_empty()).then(|| {
+    for word in whole {
+        take(u64::from_le_bytes(*word));
+    }
+    if !rest.is_empty() {
         let mut word = [0; 8];
         word[..rest.len()].copy_from_slice(rest);
-        word
-    });
-    whole.iter().copied().chain(last).map(u64::from_le_bytes)
+        take(u64::from_le_bytes(word));
+    }
 }
 
 impl HashKey {
@@ -67,7 +69,7 @@ impl HashKey {
         ]);
         for part in parts {
             state.word(part.len() as u64);
-            words(part).for_each(|word| state.word(word));
+            each_word(part, |word| state.word(word));
         }
         state.0[2] ^= 0xee;
         let low = state.finish();
@@ -92,7 +94,7 @@ impl Hasher for Spread {
         self.0
     }
     fn write(&mut self, bytes: &[u8]) {
-        words(bytes).for_each(|word| self.write_u64(word));
+        each_word(bytes, |word| self.write_u64(word));
     }
     fn write_u64(&mut self, value: u64) {
         self.0 = (self.0 ^ value)

@@ -1,4 +1,6 @@
 //! Matching messages to transactions and dialogs (RFC 3261 §17.1.3, §17.2.3, §12.2.2).
+use std::borrow::Cow;
+
 use crate::hash::HashKey;
 use crate::message::{HeaderName, Message, Via};
 
@@ -36,7 +38,15 @@ pub(crate) fn server_key_of(
 ) -> Option<u128> {
     let has_cookie =
         branch.len() > COOKIE.len() && branch[..COOKIE.len()].eq_ignore_ascii_case(COOKIE);
-    has_cookie.then(|| hash.hash(&[b"server", branch, &sent_by.to_ascii_lowercase(), method]))
+    has_cookie.then(|| hash.hash(&[b"server", branch, &lower_case(sent_by), method]))
+}
+
+/// A host and port in lower case, as nearly all are written: this is asked of each datagram of a flood.
+fn lower_case(sent_by: &[u8]) -> Cow<'_, [u8]> {
+    if sent_by.iter().any(u8::is_ascii_uppercase) {
+        return Cow::Owned(sent_by.to_ascii_lowercase());
+    }
+    Cow::Borrowed(sent_by)
 }
 
 /// The client transaction a response belongs to.
