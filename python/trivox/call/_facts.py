@@ -40,7 +40,7 @@ _MEDIA_UP: Final = Trigger.MEDIA_UP
 
 
 def take_fact(call: CallCore, fact: facts.SessionFact) -> None:
-    """Take one thing that the session tells; what every call has comes first."""
+    """Take one thing that the session tells."""
     match fact:
         # First what every call has.
         case facts.Acknowledged(tx, _, body):
@@ -76,7 +76,7 @@ def _take_other_fact(call: CallCore, fact: facts.SessionFact) -> None:
         case facts.RequestReceived(method, tx, message):
             _take_other(call, method, tx, message)
         case facts.ResponseReceived(tx, _, status, message):
-            take_response(call, tx, status, message)
+            _take_response(call, tx, status, message)
         case _:
             take_change(call, fact)
 
@@ -204,7 +204,7 @@ def _take_other(call: CallCore, method: str, tx: int, message: Message) -> None:
             call._respond(tx, 405, headers=(ALLOW,))
 
 
-def take_response(call: CallCore, tx: int, status: int, message: Message | None) -> None:
+def _take_response(call: CallCore, tx: int, status: int, message: Message | None) -> None:
     """Take the final response to a request of ours in the dialog; None: there is none."""
     receipt = call._receipts.pop(tx, None)
     if receipt is None:

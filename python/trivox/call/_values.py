@@ -1,4 +1,4 @@
-"""The values of a call: who it is with, how it stands, and the watchables of that."""
+"""The values of a call: who it is with, how it stands, what of that is watched and told as events."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _DISCONNECTING: Final = CallState.DISCONNECTING
 
 
 class CallValues:
-    """What a call is at any moment, and what of that can be watched."""
+    """What a call is at any moment, what of that can be watched, and who hears of it."""
 
     # Python looks an attribute up slowly where an object has more than thirty; a call has fifty.
     __slots__ = (
