@@ -110,7 +110,7 @@ async def test_calls_leave_at_the_rate_of_the_filter(autojump_clock, world) -> N
         outcomes = []
         for _ in range(4):
             outcomes.append(await is_let_out(one))
-            await trio.sleep(0.45)
+            await trio.sleep(0.4)
 
     assert outcomes == [True, False, False, True]
 
