@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from trivox._native import NameAddr, Uri
 from trivox.errors import InvalidArgumentsError, ParseError
+from trivox.errors.checks import checked_iterable
 from trivox.sip.party import ANONYMOUS_NAME, ANONYMOUS_URI, ASSERTED, PRIVACY
 from trivox.switchboard.identity import Refusal
 
@@ -53,7 +54,8 @@ class PrivacyService:
         if isinstance(trusted, str):
             raise InvalidArgumentsError("trusted is a sequence of networks, such as '10.1.0.0/16'")
         try:
-            self._trusted = tuple(ipaddress.ip_network(str(one)) for one in trusted)
+            networks = checked_iterable(trusted, "trusted")
+            self._trusted = tuple(ipaddress.ip_network(str(one)) for one in networks)
         except ValueError as error:
             raise InvalidArgumentsError(f"trusted: {error}") from error
 
