@@ -12,7 +12,7 @@ from trivox.call.settings import CallSettings
 from trivox.client.opening import open_client
 from trivox.testing import Link
 from trivox.testing.fake_engine import fake_media
-from trivox.testing.far_end import FarEnd
+from trivox.testing.far_end import SDP, FarEnd
 
 NEAR, FAR = ("10.0.0.1", 5060), ("10.0.0.9", 5060)
 
@@ -89,6 +89,35 @@ async def answered(client, far, uri: str):
     far.acknowledge(ok)
     await call.wait_connected()
     return call, ok
+
+
+@asynccontextmanager
+async def connected_to_far(world, **settings):
+    """A call that a scripted far end has answered, and what speaks for it within the call."""
+    async with world().with_far_end(**settings) as (client, far):
+        call = client.create_call(far.uri)
+        await call.start()
+        invite = await far.expect("INVITE")
+        far.respond(invite, 200, body=SDP)
+        await far.expect("ACK")
+        await call.wait_connected()
+        numbers = iter(range(10, 99))
+
+        def say(method: str, *headers: tuple[str, str], body: str = "") -> None:
+            far.request(
+                method,
+                invite.dialog()[5],
+                call_id=call.sip_call_id,
+                to_tag=invite.key()[3],
+                cseq=next(numbers),
+                headers=list(headers),
+                body=body,
+            )
+
+        yield call, far, say
+        if call.end is None:
+            call.hangup()
+            far.respond(await far.expect("BYE"), 200)
 
 
 def record(call) -> list[str]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
+from tests.call.conftest import connected_to_far
 
 import trivox
 from trivox.call.client_events import IncomingCall
@@ -26,6 +27,7 @@ from trivox.errors import (
     InvalidArgumentsError,
     InvalidUriError,
 )
+from trivox.testing.far_end import SDP
 
 A, B, C = "10.0.0.1", "10.0.0.2", "10.0.0.3"
 
@@ -230,7 +232,7 @@ async def test_a_far_end_that_leaves_after_accepting_counts_as_transferred(
         call = client.create_call(far.uri)
         await call.start()
         invite = await far.expect("INVITE")
-        far.respond(invite, 200, body=_SDP)
+        far.respond(invite, 200, body=SDP)
         await far.expect("ACK")
         await call.wait_connected()
         async with trio.open_nursery() as nursery:
@@ -255,40 +257,6 @@ async def test_a_far_end_that_leaves_after_accepting_counts_as_transferred(
         assert results == [trivox.TransferResult(202, "the far end left", is_confirmed=False)]
         assert call.end is not None
         assert call.end.reason is EndReason.TRANSFERRED
-
-
-_SDP = (
-    "v=0\r\no=far 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n"
-    "m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
-)
-
-
-@asynccontextmanager
-async def connected_to_far(world, **settings):
-    async with world().with_far_end(**settings) as (client, far):
-        call = client.create_call(far.uri)
-        await call.start()
-        invite = await far.expect("INVITE")
-        far.respond(invite, 200, body=_SDP)
-        await far.expect("ACK")
-        await call.wait_connected()
-        numbers = iter(range(10, 99))
-
-        def say(method: str, *headers: tuple[str, str], body: str = "") -> None:
-            far.request(
-                method,
-                invite.dialog()[5],
-                call_id=call.sip_call_id,
-                to_tag=invite.key()[3],
-                cseq=next(numbers),
-                headers=list(headers),
-                body=body,
-            )
-
-        yield call, far, say
-        if call.end is None:
-            call.hangup()
-            far.respond(await far.expect("BYE"), 200)
 
 
 async def test_silence_after_the_202_times_out_and_the_call_goes_on(autojump_clock, world) -> None:
@@ -474,105 +442,6 @@ async def test_wrong_targets_raise_before_anything_is_sent(autojump_clock, world
             await other.transfer("sip:x@10.0.0.3")
 
         assert await far.silence(1)
-
-
-@pytest.mark.parametrize(
-    ("header", "status"),
-    [
-        (("Replaces", "nothing;to-tag=a;from-tag=b"), 481),
-        (("Join", "nothing;to-tag=a;from-tag=b"), 481),
-        (("Replaces", "broken"), 400),
-        (("Replaces", "{id};to-tag={ours};from-tag=far-tag;early-only"), 486),
-        (("Join", "broken"), 400),
-        (("Require", "joint"), 420),
-    ],
-)
-async def test_an_invite_that_names_a_call_wrongly_is_refused(
-    autojump_clock, world, header, status
-) -> None:
-    async with connected_to_far(world) as (call, far, _):
-        call._host.owner.on(IncomingCall, lambda event: None)
-        ours = call._session.dialog.local_tag
-        value = header[1].format(id=call.sip_call_id, ours=ours)
-        far.request("INVITE", uri(A), call_id="other", headers=[(header[0], value)], body=_SDP)
-
-        assert await far.expect(status)
-        assert call.state.value is CallState.CONNECTED
-
-
-# RFC 3891 §3: which calls can be replaced.
-
-
-async def _arrive(far, call, *, tags: tuple[str, str], early: bool = False) -> None:
-    ours, theirs = tags
-    flag = ";early-only" if early else ""
-    value = f"{call.sip_call_id};to-tag={ours};from-tag={theirs}{flag}"
-    headers = [("Replaces", value), ("Require", "replaces")]
-    far.request("INVITE", uri(A), call_id="replacing", headers=headers, body=_SDP)
-
-
-async def test_a_ringing_call_of_ours_can_be_replaced_and_is_cancelled(
-    autojump_clock, world
-) -> None:
-    async with world().with_far_end() as (client, far):
-        calls = client.incoming_calls()
-        old = client.create_call(far.uri)
-        replaced = kinds(old, Replaced)
-        await old.start()
-        invite = await far.expect("INVITE")
-        far.respond(invite, 180)
-        await old.is_ringing.wait_value(True)
-        await _arrive(far, old, tags=(invite.key()[3], "far-tag"), early=True)
-        new = await anext(calls)
-        await new.answer()
-        far.respond(await far.expect("CANCEL"), 200)
-        far.respond(invite, 487)
-        end = await old.wait_ended()
-
-        assert end.reason is EndReason.TRANSFERRED
-        assert [event.new_call for event in replaced] == [new]
-        far.acknowledge(await far.expect(200))
-        new.hangup()
-        calls.close()
-
-
-async def test_a_call_we_have_not_answered_cannot_be_replaced(autojump_clock, world) -> None:
-    async with world().with_far_end() as (client, far):
-        calls = client.incoming_calls()
-        far.invite(uri(A))
-        old = await anext(calls)
-        await old.progress(180)
-        tag = (await far.expect(180)).key()[4]
-        await _arrive(far, old, tags=(tag, "far-tag"))
-
-        assert await far.expect(481)
-        calls.close()
-
-
-async def test_a_call_that_is_ending_cannot_be_replaced(autojump_clock, world) -> None:
-    async with connected_to_far(world) as (call, far, _):
-        call._host.owner.on(IncomingCall, lambda event: None)
-        call.hangup()
-        bye = await far.expect("BYE")
-        await _arrive(far, call, tags=(bye.key()[3], "far-tag"))
-
-        assert await far.expect(603)
-        far.respond(bye, 200)
-        await call.wait_ended()
-
-
-async def test_a_replacing_call_that_is_refused_leaves_the_old_one(autojump_clock, world) -> None:
-    async with connected_to_far(world) as (call, far, _):
-        client = call._host.owner
-        calls = client.incoming_calls()
-        await _arrive(far, call, tags=(call._session.dialog.local_tag, "far-tag"))
-        new = await anext(calls)
-        assert new.replaces is call
-        new.reject(486)
-        await far.expect(486)
-        calls.close()
-
-        assert call.state.value is CallState.CONNECTED
 
 
 async def test_a_transfer_is_a_checkpoint_and_can_be_cancelled(autojump_clock, world) -> None:
