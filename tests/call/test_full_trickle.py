@@ -9,6 +9,7 @@ import trio
 from tests.call.test_trickle import FRAGMENT, ICE_OFFER, RELAYS, SILENT, TAKES, native
 
 import trivox
+from trivox.call.states import Trigger
 from trivox.media.native_engine import driven_media
 from trivox.testing.fake_engine import fake_media
 
@@ -37,6 +38,10 @@ def required(invite) -> bool:
 
 def to_tag(message) -> str:
     return message.key()[4]
+
+
+def ufrag(message) -> str:
+    return next(line for line in message.body.decode().splitlines() if "a=ice-ufrag:" in line)
 
 
 async def fragment(far, *, answer: int = 200):
@@ -203,6 +208,18 @@ async def test_who_takes_none_later_is_offered_all(autojump_clock, world):
     assert call.sip_call_id == again.header("Call-ID")
 
 
+async def test_a_call_given_up_before_it_offers_all_ends_at_once(autojump_clock, world):
+    async with called(world) as (_, far, call, invite):
+        far.respond(invite, 420, headers=UNSUPPORTED)
+        await far.expect("ACK")
+        call.hangup()
+        before = trio.current_time()
+        await call.wait_ended()
+
+        assert trio.current_time() - before < 0.1
+        assert await far.silence(8.0)
+
+
 async def test_another_extension_that_is_refused_ends_the_call(autojump_clock, world):
     async with called(world) as (_, far, call, invite):
         far.respond(invite, 420, headers=[("Unsupported", "100rel")])
@@ -238,11 +255,30 @@ async def test_who_answers_without_taking_more_is_offered_the_rest(autojump_cloc
         assert await far.silence(1.0)
         assert call._leg.remote_sdp == answer
 
-    offers = [message.body.decode() for message in (invite, again)]
-    ufrags = [next(line for line in text.splitlines() if "ufrag" in line) for text in offers]
     assert took == pytest.approx(5.0, abs=0.1)
-    assert ufrags[0] != ufrags[1]
-    assert "a=end-of-candidates" in offers[1]
+    assert ufrag(invite) != ufrag(again)
+    assert b"a=end-of-candidates" in again.body
+
+
+async def test_a_restart_takes_what_is_still_to_come_with_it(autojump_clock, world):
+    """RFC 8838 §13, RFC 8839 §4.4.1.1.1: candidates that come after a restart are of the new one."""
+    async with called(world) as (_, far, call, invite):
+        far.respond(invite, 200, to_tag="a", headers=[TAKES, KNOWS], body=ICE_ANSWER)
+        await far.expect("ACK")
+        call._step(Trigger.MEDIA_UP)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call.restart_ice)
+            again = await far.expect("INVITE")
+            answer = ICE_ANSWER.replace("a=ice-ufrag:abcd", "a=ice-ufrag:efgh")
+            far.respond(again, 200, headers=[TAKES], body=answer)
+        await far.expect("ACK")
+        last = await fragment(far)
+
+    old, new = (ufrag(message) for message in (invite, again))
+    assert b"a=end-of-candidates" not in again.body
+    assert old != new
+    assert ufrag(last) == new
+    assert last.body.endswith(b"a=end-of-candidates\r\n")
 
 
 async def test_a_call_without_an_offer_gathers_before_it(autojump_clock, world):
