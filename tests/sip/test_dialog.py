@@ -113,6 +113,7 @@ def test_lower_cseq_is_out_of_order_and_changes_nothing(far_end) -> None:
 
     assert not dialog.receive(late)
     assert dialog.remote_target == "sip:bob@192.0.2.2"
+    assert dialog.remote_cseq == 10
 
 
 def test_reinvite_moves_the_target_and_info_does_not(far_end) -> None:
