@@ -100,7 +100,7 @@ async def test_what_is_for_information_goes_on_unless_user_is_asked_for(
         ("header;critical", "header"),
         ("critical;id;session;header", "session, header"),
         ("user;critical", "user"),
-        ("critical;something-new", "something-new"),
+        ("critical;something-new;x\u2028y;header", "unknown, header"),
         ("critical;history", "history"),
     ],
 )

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Final, final
 from trivox._native import NameAddr, Uri
 from trivox.errors import InvalidArgumentsError, ParseError
 from trivox.errors.checks import checked_iterable
-from trivox.sip.party import ANONYMOUS_NAME, ANONYMOUS_URI, ASSERTED, PRIVACY
+from trivox.sip.party import (
+    ANONYMOUS_NAME,
+    ANONYMOUS_URI,
+    ASSERTED,
+    PRIVACY,
+    PRIVACY_KINDS,
+)
 from trivox.switchboard.identity import Refusal
 
 if TYPE_CHECKING:
@@ -32,8 +38,6 @@ _INFORMATIONAL: Final = (
 _ANONYMOUS_HOST: Final = Uri.parse(ANONYMOUS_URI).host
 _CREDENTIALS: Final = "Proxy-Authorization"
 _REALM: Final = re.compile(r'\brealm\s*=\s*"((?:[^"\\]|\\.)*)"', re.IGNORECASE)
-_MOST_WORDS: Final = 16
-"""Wishes of one request that are read: there are seven kinds, and who asks for more has none."""
 
 
 @final
@@ -64,8 +68,11 @@ class PrivacyService:
         wishes = _wishes_untrusted(message)
         if "critical" not in wishes or "none" in wishes:
             return None
-        left = [one for one in wishes if one not in _granted(message) and one != "critical"]
-        return Refusal(500, reason=f"Privacy Failure: {', '.join(left)}") if left else None
+        granted = _granted(message) | {"critical"}
+        left = [one for one in wishes if one not in granted]
+        # A peer's own words are not repeated where a phrase of ours is expected.
+        named = dict.fromkeys(one if one in PRIVACY_KINDS else "unknown" for one in left)
+        return Refusal(500, reason=f"Privacy Failure: {', '.join(named)}") if left else None
 
     def replaced(self, message: Message, user: str, host: str) -> Headers:
         """Return the headers to replace in a request, "" for nothing.
@@ -116,7 +123,7 @@ def _wishes_untrusted(message: Message) -> list[str]:
     """Return the priv-values of a request in their order, also those nobody knows (RFC 3323 §4.2)."""
     lines = message.headers(PRIVACY)
     words = [word.strip().lower() for line in lines for word in line.replace(",", ";").split(";")]
-    return [word for word in dict.fromkeys(words) if word][:_MOST_WORDS]
+    return [word for word in dict.fromkeys(words) if word]
 
 
 def _realm_untrusted(credentials: str) -> str | None:
