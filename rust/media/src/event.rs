@@ -78,6 +78,10 @@ pub enum EventKind {
     RelayLost = 61,
     /// A candidate of ours that no description has had is there: a fragment tells it.
     LocalCandidates = 62,
+    /// Number is the video line whose path of its own is dead; text says why.
+    LineFailed = 63,
+    /// Number is the video line whose path was dead, and is there again.
+    LineRestored = 64,
     /// Number is the tap that has packets to take.
     RtpReady = 70,
     /// Number is a recording that cannot be written any more, text the reason; it ends later.

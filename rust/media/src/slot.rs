@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use crate::bound::BoundSocket;
+use crate::engine::gathering::Gathering;
 use crate::error::MediaError;
 use crate::event::{Event, EventKind};
 use crate::session::Session;
@@ -27,6 +28,7 @@ struct Guarded {
     sockets: Vec<Arc<BoundSocket>>,
     fault: Option<String>,
     is_fault_reported: bool,
+    gathering: Option<Gathering>,
 }
 
 /// What a session wants done after it has run.
@@ -46,6 +48,7 @@ impl Slot {
             sockets: Vec::new(),
             fault: None,
             is_fault_reported: false,
+            gathering: None,
         };
         Self {
             id,
@@ -63,6 +66,16 @@ impl Slot {
     /// Notes that the shard is about to serve it.
     pub(crate) fn clear_touched(&self) {
         self.is_touched.store(false, Ordering::Release);
+    }
+
+    /// Keeps what servers were asked, for lines that come later.
+    pub(crate) fn remember(&self, gathering: &Gathering) {
+        self.lock().gathering = Some(gathering.clone());
+    }
+
+    /// What servers were asked last.
+    pub(crate) fn gathering(&self) -> Option<Gathering> {
+        self.lock().gathering.clone()
     }
 
     /// Runs a command. A panic in it ends this session alone.

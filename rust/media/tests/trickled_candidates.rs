@@ -305,6 +305,7 @@ fn relay() -> RelayAt {
             username: "ann".to_owned(),
             password: "secret".to_owned(),
         },
+        line: None,
         is_stream: false,
     }
 }

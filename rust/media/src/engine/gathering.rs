@@ -72,20 +72,49 @@ impl Engine {
             )));
         }
         self.attach(session, gathering.is_offer)?;
+        self.bind_lines(session)?;
+        slot.remember(&gathering);
+        self.ask_servers(session, &slot, &gathering)
+    }
+
+    /// Binds sockets for lines that do not share the audio's. Where servers were asked for the call,
+    /// they are asked for those lines too.
+    pub(super) fn attach_lines(&self, session: u64) -> Result<(), MediaError> {
+        if !self.bind_lines(session)? {
+            return Ok(());
+        }
+        let slot = self.slot(session)?;
+        let is_ice = slot.command(|open| Ok(!open.homes_of_ice().is_empty()))?;
+        match slot.gathering().filter(|_| is_ice) {
+            Some(gathering) => self.ask_servers(session, &slot, &gathering),
+            None => Ok(()),
+        }
+    }
+
+    fn ask_servers(
+        &self,
+        session: u64,
+        slot: &Slot,
+        gathering: &Gathering,
+    ) -> Result<(), MediaError> {
         let (known, lost) =
             slot.command(|open| Ok((open.relay_names(), open.forget_lost_relays())))?;
-        self.release_sockets(&slot, &lost);
+        self.release_sockets(slot, &lost);
+        let homes = slot.command(|open| Ok(open.homes_of_ice()))?;
+        let homes = std::iter::once(None).chain(homes.into_iter().map(Some));
+        let all = homes.flat_map(|line| gathering.relays.iter().map(move |one| (line, one)));
         let (mut relays, mut failures) = (Vec::new(), Vec::new());
-        for server in gathering.relays {
-            if known.contains(&server.name) {
+        for (line, server) in all {
+            if known.contains(&(line, server.name.clone())) {
                 continue;
             }
-            match self.bind_relay(&slot, &server) {
+            match self.bind_relay(slot, server) {
                 Ok((local, at)) => relays.push(RelayAt {
                     local,
                     server: at,
-                    name: server.name,
-                    credentials: server.credentials,
+                    name: server.name.clone(),
+                    credentials: server.credentials.clone(),
+                    line,
                     is_stream: !matches!(server.way, RelayWay::Udp),
                 }),
                 Err(error) => failures.push(format!("{}: {error}", server.name)),

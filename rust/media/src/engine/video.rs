@@ -140,12 +140,15 @@ impl Engine {
         })
     }
 
-    /// Binds sockets for lines that do not share the audio's.
-    pub(super) fn attach_lines(&self, session: u64) -> Result<(), MediaError> {
+    /// Binds sockets for lines that do not share the audio's; whether there were such.
+    pub(super) fn bind_lines(&self, session: u64) -> Result<bool, MediaError> {
         let slot = self.slot(session)?;
         let (kind, lines) = slot.command(|open| Ok(open.lines_without_sockets()))?;
+        let is_by_relays = slot.command(|open| Ok(open.is_by_relays()))?;
+        let has_some = !lines.is_empty();
         for line in lines {
             let locals = match &self.mode {
+                _ if is_by_relays => Vec::new(),
                 // Over ICE too it has sockets of its own, as if it were offered.
                 Mode::Live(live) => live.bind(&slot, kind, true)?,
                 Mode::Driven(driven) => lock(driven).bind(&slot, kind),
@@ -155,6 +158,6 @@ impl Engine {
                 Ok(())
             })?;
         }
-        Ok(())
+        Ok(has_some)
     }
 }

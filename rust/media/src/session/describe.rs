@@ -13,7 +13,7 @@ use crate::MediaError;
 use crate::transport::{IceDescription, IceTransport, Transport};
 
 /// The address of a description that knows none yet: port 9 of no host.
-const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9);
+pub(super) const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9);
 
 /// An offer of the peer that we have not answered: nothing of it is in force.
 pub(super) struct PendingOffer {
@@ -84,7 +84,7 @@ impl Session {
         let local = self.local_media(true)?;
         let offer = self.offer_answer.create_offer(&local)?;
         self.has_local = true;
-        local.ice.iter().for_each(|own| self.note_told(own));
+        self.note_told(&local);
         Ok(offer)
     }
 
@@ -147,7 +147,7 @@ impl Session {
         let local = self.local_media(false)?;
         let answer = self.offer_answer.create_answer(&local)?;
         self.has_local = true;
-        local.ice.iter().for_each(|own| self.note_told(own));
+        self.note_told(&local);
         self.take_direction(now, true)?;
         self.drain_transport(now);
         Ok(answer)

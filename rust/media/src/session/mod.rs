@@ -59,7 +59,7 @@ use crate::event::{Event, EventKind};
 use crate::player::Tap;
 use crate::random::Random;
 use crate::recorder::Recorder;
-use crate::transport::{IceState, Identity, Transmit, Transport, TransportEvent};
+use crate::transport::{Identity, Transmit, Transport, TransportEvent};
 use crate::watch::Watch;
 use flow::Grids;
 use forks::Forks;
@@ -347,13 +347,7 @@ impl Session {
                     self.grids = Grids::default();
                     self.emit(EventKind::Failed, 0.0, reason);
                 }
-                TransportEvent::IceState(state) => {
-                    if state == IceState::Disconnected {
-                        self.doubt_relays(now);
-                    }
-                    self.ice_state = state.as_str();
-                    self.emit(EventKind::IceState, 0.0, state.as_str());
-                }
+                TransportEvent::IceState(state) => self.take_ice_state(now, state),
                 TransportEvent::Data(packet) => self.take_data_packet(now, &packet),
                 TransportEvent::Rtp(packet) => self.receive(now, &packet),
                 TransportEvent::Rtcp(packet) => {

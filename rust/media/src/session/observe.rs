@@ -55,7 +55,7 @@ impl Session {
                 .map(|trip| trip.as_secs_f64()),
             remote_loss: remote.map(|remote| remote.loss),
             is_expected: self.direction.receives(),
-            is_ice_lost: matches!(self.ice_state, "disconnected" | "failed"),
+            is_ice_lost: matches!(self.path_state(), "disconnected" | "failed"),
         }
     }
 }

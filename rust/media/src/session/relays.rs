@@ -4,17 +4,18 @@
 //! if it had come to the relayed address, and what leaves from there goes by the relay.
 
 mod entry;
+mod gathering;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Session;
 use crate::MediaError;
 use crate::event::EventKind;
 use crate::transport::reflexive::Reflexive;
 use crate::transport::relay::RelayEvent;
-use crate::transport::{GatheredCandidate, GatheredKind, Transmit, Transport};
+use crate::transport::{GatheredCandidate, GatheredKind, Transmit};
 
 use entry::Entry;
 pub use entry::RelayAt;
@@ -85,43 +86,6 @@ impl Relays {
 }
 
 impl Session {
-    /// Begins to gather: asks STUN servers and relays for addresses. `GATHERED` is told when all
-    /// have answered, and no later than `limit` from now.
-    ///
-    /// Relays that a gathering before has found and that are there yet are kept.
-    ///
-    /// # Errors
-    /// `MediaError::State` when the session's media does not travel by ICE, or without sockets.
-    pub fn gather(
-        &mut self,
-        now: Instant,
-        relays: Vec<RelayAt>,
-        stun: &[(SocketAddr, SocketAddr)],
-        failures: Vec<String>,
-        limit: Duration,
-    ) -> Result<(), MediaError> {
-        if !matches!(self.transport, Some(Transport::Ice(_))) {
-            return Err(MediaError::State(
-                "addresses are gathered for sessions with ICE only".to_owned(),
-            ));
-        }
-        let identity = &self.identity;
-        let own = self
-            .relays
-            .get_or_insert_with(|| Box::new(Relays::new(now)));
-        own.failures = failures;
-        own.until = Some(now + limit);
-        let fresh = relays.into_iter();
-        own.entries
-            .extend(fresh.map(|at| Entry::new(now, identity, at)));
-        let known: Vec<_> = own.questions.iter().map(Reflexive::local).collect();
-        let fresh = stun.iter().filter(|(local, _)| !known.contains(local));
-        own.questions
-            .extend(fresh.map(|(local, server)| Reflexive::new(now, *local, *server)));
-        self.drain_relays(now);
-        Ok(())
-    }
-
     /// Has ICE go by relays only, and no address of ours be told (RFC 8828 §5.2, mode 4).
     ///
     /// # Errors
@@ -134,40 +98,6 @@ impl Session {
         }
         self.is_relay_only = true;
         Ok(())
-    }
-
-    /// Whether servers are being asked.
-    pub(super) fn is_gathering(&self) -> bool {
-        self.relays.as_ref().is_some_and(|own| own.until.is_some())
-    }
-
-    /// The names of the relays that are there or being asked.
-    pub(crate) fn relay_names(&self) -> Vec<String> {
-        let entries = self.relays.iter().flat_map(|relays| &relays.entries);
-        let alive = entries.filter(|entry| !entry.relay.is_over());
-        alive.map(|entry| entry.at.name.clone()).collect()
-    }
-
-    /// Which of our sockets asks which server: none where only relays may be known.
-    pub(crate) fn questions_for(&self, servers: &[SocketAddr]) -> Vec<(SocketAddr, SocketAddr)> {
-        let towards = |local: &SocketAddr| {
-            let mut fitting = servers.iter();
-            let server = fitting.find(|server| server.is_ipv4() == local.is_ipv4())?;
-            Some((*local, *server))
-        };
-        self.locals.iter().filter_map(towards).collect()
-    }
-
-    /// Forgets relays that are gone; returns the sockets that led to them.
-    pub(crate) fn forget_lost_relays(&mut self) -> Vec<SocketAddr> {
-        let Some(own) = &mut self.relays else {
-            return Vec::new();
-        };
-        let is_over = |entry: &Entry| entry.relay.is_over();
-        let over = own.entries.iter().filter(|entry| is_over(entry));
-        let locals = over.map(|entry| entry.at.local).collect();
-        own.entries.retain(|entry| !is_over(entry));
-        locals
     }
 
     /// The address of the relay that was lost last.
@@ -275,23 +205,18 @@ impl Session {
     fn drain_relays(&mut self, now: Instant) {
         while let Some((index, event)) = self.poll_relay_event() {
             match event {
-                RelayEvent::Data(peer, data) => {
-                    let relayed = self.relays.as_ref().map(|own| own.entries[index].relayed);
-                    if let (Some(Some(relayed)), Some(transport)) = (relayed, &mut self.transport) {
-                        transport.handle_datagram(now, relayed, peer, &data);
-                        self.drain_transport(now);
-                    }
-                }
+                RelayEvent::Data(peer, data) => self.take_relayed(now, index, peer, &data),
                 RelayEvent::Allocated { relayed, mapped } => {
                     if let Some(own) = &mut self.relays {
                         own.entries[index].relayed = Some(relayed);
                     }
                     let related = mapped.filter(|_| !self.is_relay_only);
-                    self.add_gathered(GatheredCandidate {
+                    let candidate = GatheredCandidate {
                         kind: GatheredKind::Relayed,
                         address: relayed,
                         related,
-                    });
+                    };
+                    self.add_gathered(self.relay_line(index), candidate);
                 }
                 RelayEvent::Redirected(next) => self.follow_relay(now, index, next),
                 RelayEvent::Lost(why) => self.lose_relay(now, index, &why),
@@ -299,6 +224,37 @@ impl Session {
         }
         self.take_reflexive();
         self.end_gathering(now);
+    }
+
+    /// Takes what a relay has brought, as if it had come to the relayed address.
+    fn take_relayed(&mut self, now: Instant, index: usize, peer: SocketAddr, data: &[u8]) {
+        let entry = self.relays.as_ref().map(|own| &own.entries[index]);
+        let Some(relayed) = entry.and_then(|entry| entry.relayed) else {
+            return;
+        };
+        match self.relay_line(index) {
+            Some(line) => self.line_datagram(now, line, (relayed, peer), data),
+            None => {
+                if let Some(transport) = &mut self.transport {
+                    transport.handle_datagram(now, relayed, peer, data);
+                    self.drain_transport(now);
+                }
+            }
+        }
+    }
+
+    /// Gives the relayed addresses back of lines that have come into the bundle.
+    pub(super) fn close_relays_of(&mut self, now: Instant, is_left: impl Fn(u64) -> bool) {
+        for entry in self.relays.iter_mut().flat_map(|own| &mut own.entries) {
+            if entry.at.line.is_some_and(&is_left) {
+                entry.relay.close(now);
+            }
+        }
+    }
+
+    fn relay_line(&self, index: usize) -> Option<u64> {
+        let own = self.relays.as_ref()?;
+        own.entries[index].at.line
     }
 
     fn poll_relay_event(&mut self) -> Option<(usize, RelayEvent)> {
@@ -325,71 +281,22 @@ impl Session {
     fn lose_relay(&mut self, now: Instant, index: usize, why: &str) {
         let Some(own) = &mut self.relays else { return };
         let entry = &mut own.entries[index];
-        let text = format!("{}: {why}", entry.at.name);
+        let (text, line) = (format!("{}: {why}", entry.at.name), entry.at.line);
         match entry.relayed.take() {
             Some(relayed) => {
                 if own.gone.len() == MOST_GONE {
                     own.gone.pop_front();
                 }
                 own.gone.push_back(relayed);
-                if let Some(Transport::Ice(ice)) = &mut self.transport {
+                if let Some(ice) = self.ice_of(line) {
                     ice.lose_gathered(relayed);
                 }
                 self.forks.ices().for_each(|ice| ice.lose_gathered(relayed));
                 self.emit(EventKind::RelayLost, 0.0, text);
                 self.drain_transport(now);
+                self.drain_lines(now);
             }
             None => own.failures.push(text),
         }
-    }
-
-    fn add_gathered(&mut self, candidate: GatheredCandidate) {
-        if let Some(Transport::Ice(ice)) = &mut self.transport
-            && !ice.gathered().contains(&candidate)
-        {
-            let all = std::iter::once(&mut **ice).chain(self.forks.ices());
-            let added = all.map(|ice| ice.add_gathered(candidate.clone()));
-            match (added.fold(Ok(()), Result::and), &mut self.relays) {
-                (Err(error), Some(own)) => own.failures.push(error.to_string()),
-                _ => self.tell_candidate(),
-            }
-        }
-    }
-
-    fn take_reflexive(&mut self) {
-        let questions = self.relays.iter().flat_map(|own| &own.questions);
-        let found = questions.filter_map(|one| Some((one.mapped()?, one.local())));
-        // Where nobody translates addresses, a socket of ours has it already.
-        let found: Vec<_> = found
-            .filter(|(mapped, _)| !self.locals.contains(mapped))
-            .collect();
-        for (address, base) in found {
-            self.add_gathered(GatheredCandidate {
-                kind: GatheredKind::ServerReflexive,
-                address,
-                related: Some(base),
-            });
-        }
-    }
-
-    fn end_gathering(&mut self, now: Instant) {
-        let Some(own) = &mut self.relays else { return };
-        let Some(until) = own.until else { return };
-        if own.is_gathering() && now < until {
-            return;
-        }
-        own.until = None;
-        let late = own.entries.iter();
-        let late = late.filter(|entry| entry.relayed.is_none() && !entry.relay.is_over());
-        let late: Vec<_> = late
-            .map(|entry| format!("{}: it does not answer in time", entry.at.name))
-            .collect();
-        let text = [own.failures.as_slice(), &late].concat().join("; ");
-        let count = match &self.transport {
-            Some(Transport::Ice(ice)) => ice.gathered().len(),
-            _ => 0,
-        };
-        self.end_candidates();
-        self.emit(EventKind::Gathered, 0.0, format!("{count} {text}"));
     }
 }

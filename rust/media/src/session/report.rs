@@ -75,7 +75,7 @@ impl Session {
             number("mos", mean_opinion_score(&quality));
             number("rating", rating(&quality));
         }
-        if let Some(counts) = self.transport.as_ref().map(Transport::counts) {
+        if let Some(counts) = self.refused() {
             number("refused_source", counts.refused_source as f64);
             number("refused_stun", counts.refused_stun as f64);
             number("refused_srtp", counts.refused_srtp as f64);
@@ -98,7 +98,7 @@ impl Session {
         let codec = self.codec.map_or("", |codec| codec.name());
         [
             ("codec", Value::Word(codec)),
-            ("ice_state", Value::Word(self.ice_state)),
+            ("ice_state", Value::Word(self.path_state())),
             ("transport", Value::Word(transport)),
             (
                 "local_address",

@@ -1,15 +1,20 @@
 //! Candidates that come and go after the descriptions, as fragments of them (RFC 8840).
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use super::Session;
 use super::candidates_writer::write_candidates;
-use super::offer_answer::refused;
+use super::offer_answer::{LocalMedia, refused};
 use super::sdp::{Description, Media};
 use super::sdp_writer::{Lines, line};
 use crate::MediaError;
 use crate::event::EventKind;
 use crate::transport::{IceDescription, Transport, Trickled};
+
+/// Stands for the audio, where lines have their numbers, which begin with 1.
+const AUDIO: u64 = 0;
 
 /// What we tell of our candidates after a description.
 #[derive(Debug, Default)]
@@ -18,8 +23,70 @@ pub(super) struct Trickle {
     is_on: bool,
     /// Gathering will begin, or has begun and is not over.
     is_gathering: bool,
-    /// The generation of ours, by its user name fragment, whose end was told.
-    complete: Option<String>,
+    /// The generation of ours, by its user name fragment, whose end was told: of the audio, and of
+    /// lines by themselves.
+    complete: BTreeMap<u64, String>,
+}
+
+/// What a fragment of the peer's says of one transport.
+pub(super) struct Part<'a> {
+    ufrag: &'a str,
+    candidates: Vec<&'a str>,
+    is_end: bool,
+}
+
+impl<'a> Part<'a> {
+    /// `named` is a name the fragment has, for a part that has none.
+    fn new(fragment: &'a Description, sections: &[&'a Media], named: &'a str) -> Self {
+        let end = "end-of-candidates";
+        let own = sections.iter().map(|media| &media.section);
+        let mut all = own.clone().chain([&fragment.session]);
+        Self {
+            ufrag: ufrag_of(fragment, sections).unwrap_or(named),
+            candidates: own
+                .flat_map(|section| section.attributes("candidate"))
+                .collect(),
+            is_end: all.any(|section| section.attribute(end).is_some()),
+        }
+    }
+
+    /// Gives it to its transport.
+    pub(super) fn give(&self, now: Instant, transport: Option<&mut Transport>) -> Trickled {
+        let Some(Transport::Ice(ice)) = transport else {
+            return Trickled::Unknown;
+        };
+        let candidates = self.candidates.iter().copied();
+        ice.trickle(now, self.ufrag, candidates, self.is_end)
+    }
+}
+
+/// The user name fragment of some parts of a fragment; what is said once is said for all.
+fn ufrag_of<'a>(fragment: &'a Description, sections: &[&'a Media]) -> Option<&'a str> {
+    let own = sections.iter().map(|media| &media.section);
+    let mut all = own.chain([&fragment.session]);
+    all.find_map(|section| section.attribute("ice-ufrag"))
+}
+
+fn write_credentials(out: &mut Lines, own: &IceDescription) {
+    line!(out, "a=ice-ufrag:{}", own.ufrag);
+    line!(out, "a=ice-pwd:{}", own.password);
+}
+
+fn write_part(
+    out: &mut Lines,
+    kind: &str,
+    mid: Option<&str>,
+    own: &IceDescription,
+    address: IpAddr,
+) {
+    line!(out, "m={kind} 9 RTP/AVP 0");
+    if let Some(mid) = mid {
+        line!(out, "a=mid:{mid}");
+    }
+    write_candidates(out, own, address);
+    if own.is_complete {
+        line!(out, "a=end-of-candidates");
+    }
 }
 
 impl Session {
@@ -31,29 +98,38 @@ impl Session {
         self.trickle.is_gathering = is_gathering;
     }
 
-    /// The fragment that tells all candidates of the generation offered last or in force; empty
-    /// when their end was told, as none may follow then (RFC 8838 §13).
+    /// The fragment that tells all candidates of the generations offered last or in force, of each
+    /// path; empty when the end of all was told, as none may follow then (RFC 8838 §13).
     pub fn fragment(&mut self) -> String {
-        let local = self.local_media(true).ok();
-        let own = local.and_then(|local| Some((local.ice?, local.address)));
-        let Some((own, address)) = own else {
+        let Ok(local) = self.local_media(true) else {
             return String::new();
         };
-        if self.trickle.complete.as_ref() == Some(&own.ufrag) {
+        let lines = local.lines.iter();
+        let lines = lines.filter_map(|(number, line)| Some((*number, line.ice.as_ref()?)));
+        let mut all = lines.chain(local.ice.as_ref().map(|own| (AUDIO, own)));
+        if all.all(|(number, own)| self.was_told(number, own)) {
             return String::new();
         }
         let mut out = Lines::default();
-        line!(out, "a=ice-ufrag:{}", own.ufrag);
-        line!(out, "a=ice-pwd:{}", own.password);
-        line!(out, "m=audio 9 RTP/AVP 0");
-        if let Some(mid) = self.offer_answer.mid() {
-            line!(out, "a=mid:{mid}");
+        if let Some(own) = &local.ice {
+            write_credentials(&mut out, own);
+            write_part(
+                &mut out,
+                "audio",
+                self.offer_answer.mid(),
+                own,
+                local.address,
+            );
         }
-        write_candidates(&mut out, &own, address);
-        if own.is_complete {
-            line!(out, "a=end-of-candidates");
+        for (number, line) in &local.lines {
+            let mut lines = self.offer_answer.lines().iter();
+            let found = lines.find(|line| line.number == *number);
+            if let (Some(own), Some(found)) = (&line.ice, found) {
+                write_part(&mut out, "video", found.mid(), own, line.address);
+                write_credentials(&mut out, own);
+            }
         }
-        self.note_told(&own);
+        self.note_told(&local);
         out.into_text()
     }
 
@@ -68,25 +144,33 @@ impl Session {
     ) -> Result<Trickled, MediaError> {
         // It is a description without its first lines (RFC 8840 §9.2).
         let fragment = Description::parse_untrusted(&format!("v=0\r\n{text}"))?;
-        let ours = self.sections_of_ours(&fragment);
-        let lines = ours.iter().copied().chain(&fragment.media);
-        let mut sections = lines.map(|media| &media.section).chain([&fragment.session]);
-        let Some(ufrag) = sections.find_map(|section| section.attribute("ice-ufrag")) else {
+        let Some(named) = ufrag_of(&fragment, &fragment.media.iter().collect::<Vec<_>>()) else {
             return Err(refused("the fragment has no ICE credentials"));
         };
-        let Some(Transport::Ice(ice)) = &mut self.transport else {
-            return Ok(Trickled::Unknown);
-        };
-        let is_end = fragment.session.attribute("end-of-candidates").is_some()
-            || ours
-                .iter()
-                .any(|media| media.section.attribute("end-of-candidates").is_some());
-        let candidates = ours
-            .iter()
-            .flat_map(|media| media.section.attributes("candidate"));
-        let outcome = ice.trickle(now, ufrag, candidates, is_end);
+        let shared = self.sections_of_ours(&fragment);
+        let mut outcomes = Vec::new();
+        for line in self.offer_answer.lines() {
+            let at = |(place, media): (usize, &'_ Media)| match media.section.attribute("mid") {
+                Some(mid) => line.mid() == Some(mid),
+                None => line.is_at(place),
+            };
+            let mut places = fragment.media.iter().enumerate();
+            let part = places.position(at).map(|place| &fragment.media[place]);
+            let part = part.filter(|part| !shared.contains(part));
+            let Some(part) = part else { continue };
+            let part = Part::new(&fragment, &[part], named);
+            let videos = self.videos.as_mut();
+            outcomes.extend(videos.map(|videos| videos.trickle(now, line.number, &part)));
+        }
+        if !shared.is_empty() || outcomes.is_empty() {
+            let part = Part::new(&fragment, &shared, named);
+            outcomes.push(part.give(now, self.transport.as_mut()));
+        }
         self.drain_transport(now);
-        Ok(outcome)
+        self.drain_lines(now);
+        let all = [Trickled::Unknown, Trickled::Taken];
+        let told = all.into_iter().find(|one| outcomes.contains(one));
+        Ok(told.unwrap_or(Trickled::Old))
     }
 
     /// The parts of a fragment that are about the call's transport: of its own line, and of those
@@ -113,10 +197,17 @@ impl Session {
     }
 
     /// Notes what a description or a fragment has told.
-    pub(super) fn note_told(&mut self, own: &IceDescription) {
-        if own.is_complete {
-            self.trickle.complete = Some(own.ufrag.clone());
+    pub(super) fn note_told(&mut self, local: &LocalMedia) {
+        let lines = local.lines.iter();
+        let lines = lines.filter_map(|(number, line)| Some((*number, line.ice.as_ref()?)));
+        let audio = local.ice.as_ref().map(|own| (AUDIO, own));
+        for (number, own) in lines.chain(audio).filter(|(_, own)| own.is_complete) {
+            self.trickle.complete.insert(number, own.ufrag.clone());
         }
+    }
+
+    fn was_told(&self, number: u64, own: &IceDescription) -> bool {
+        self.trickle.complete.get(&number) == Some(&own.ufrag)
     }
 
     /// Another candidate of ours is there.

@@ -3,12 +3,14 @@
 mod commands;
 mod homes;
 mod line;
+mod paths;
 mod recording;
 mod taps;
 
 use std::net::SocketAddr;
 use std::time::Instant;
 
+pub(super) use homes::Home;
 pub use line::LineFigures;
 pub use taps::TappedFrame;
 
@@ -21,7 +23,6 @@ use crate::transport::{Transmit, Transport, TransportEvent};
 use crate::video::feedback::{self, Feedback};
 use crate::video::receiver::extension_untrusted;
 use crate::video::transport_wide::Arrivals;
-use homes::Home;
 use line::VideoLine;
 
 /// What a session with video has; others have none of it.
@@ -258,36 +259,6 @@ impl Session {
         }
     }
 
-    /// Takes a datagram if it came to a socket of a line's own.
-    pub(super) fn line_input(
-        &mut self,
-        now: Instant,
-        local: SocketAddr,
-        from: SocketAddr,
-        data: &[u8],
-    ) -> bool {
-        let Some(videos) = &mut self.videos else {
-            return false;
-        };
-        let Some(home) = videos.home_at(local) else {
-            return false;
-        };
-        let number = home.number();
-        let mut lines = videos.lines.iter();
-        let at_work = lines.position(|line| line.number == number && line.transport.is_some());
-        let Some(place) = at_work else {
-            if let Some(home) = videos.home_at(local) {
-                home.early(now, local, from, data);
-            }
-            return true;
-        };
-        if let Some(transport) = &mut videos.lines[place].transport {
-            transport.handle_datagram(now, local, from, data);
-        }
-        self.drain_line(now, place);
-        true
-    }
-
     fn drain_line(&mut self, now: Instant, place: usize) {
         loop {
             let lines = self.videos.as_mut().map(|videos| &mut videos.lines);
@@ -300,14 +271,20 @@ impl Session {
                     }
                 }
                 Some(TransportEvent::Rtcp(packet)) => self.line_rtcp(now, place, &packet),
-                Some(TransportEvent::Connected) => {
-                    // What was fed before went nowhere.
-                    self.on_line(place, |line, _| line.sender.restart());
-                }
-                Some(_) => {}
+                Some(TransportEvent::Connected) => self.restore_line(place),
+                Some(TransportEvent::IceState(state)) => self.take_line_state(now, place, state),
+                Some(TransportEvent::Failed(why)) => self.lose_line(place, why),
+                // Data channels go with the audio.
+                Some(TransportEvent::Data(_)) => {}
                 None => return,
             }
         }
+    }
+
+    /// Takes what the transports of all lines have to say.
+    pub(super) fn drain_lines(&mut self, now: Instant) {
+        let count = self.videos.as_ref().map_or(0, |videos| videos.lines.len());
+        (0..count).for_each(|place| self.drain_line(now, place));
     }
 
     pub(super) fn video_deadline(&self) -> Option<Instant> {
@@ -326,6 +303,7 @@ impl Session {
         if self.offer_answer.lines().is_empty() {
             return Ok(());
         }
+        let state = self.path_state();
         let videos = self
             .videos
             .get_or_insert_with(|| Box::new(Videos::new(self.video_seed)));
@@ -348,8 +326,9 @@ impl Session {
         for (kind, number, text) in told {
             self.emit(kind, number as f64, text);
         }
-        let count = self.videos.as_ref().map_or(0, |videos| videos.lines.len());
-        (0..count).for_each(|place| self.drain_line(now, place));
+        self.tell_path_state(state);
+        self.drain_lines(now);
+        self.close_idle_relays(now);
         Ok(())
     }
 

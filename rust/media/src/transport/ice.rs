@@ -8,6 +8,7 @@ mod lite;
 mod media;
 mod negotiation;
 mod pace;
+mod path;
 mod trickle;
 
 use std::collections::VecDeque;
@@ -27,7 +28,7 @@ use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use super::dtls::{Dtls, Identity};
 use super::gate::Gate;
 use super::srtp::Srtp;
-use super::{IceState, Transmit, TransportCounts, TransportEvent, stun};
+use super::{Transmit, TransportCounts, TransportEvent, stun};
 use crate::MediaError;
 
 use consent::Consent;
@@ -90,6 +91,8 @@ pub struct IceTransport {
     events: VecDeque<TransportEvent>,
     counts: TransportCounts,
     is_ended: bool,
+    /// It has ended for want of a path alone: ICE may begin anew.
+    is_lost: bool,
 }
 
 impl IceTransport {
@@ -167,6 +170,7 @@ impl IceTransport {
             events: VecDeque::new(),
             counts: TransportCounts::default(),
             is_ended: false,
+            is_lost: false,
         };
         transport.add_local_candidates()?;
         Ok(transport)
@@ -324,66 +328,8 @@ impl IceTransport {
         }
     }
 
-    fn select(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
-        let is_first = self.path.is_none();
-        self.path = Some((local, remote));
-        self.begin_consent(now);
-        self.leave_former(now);
-        self.gate.admit(remote);
-        if let Some(dtls) = &mut self.dtls {
-            dtls.start(now);
-        }
-        self.send_dtls((local, remote));
-        if is_first && self.srtp.is_some() {
-            self.events.push_back(TransportEvent::Connected);
-        }
-    }
-
-    fn report(&mut self, state: ConnectionState) {
-        let state = match state {
-            ConnectionState::Checking => IceState::Checking,
-            ConnectionState::Connected | ConnectionState::Completed => IceState::Connected,
-            ConnectionState::Disconnected => IceState::Disconnected,
-            ConnectionState::Failed => IceState::Failed,
-            _ => return,
-        };
-        self.events.push_back(TransportEvent::IceState(state));
-        if state == IceState::Failed {
-            let lost = self.path.is_some();
-            self.fail(if lost {
-                "the peer no longer answers ICE checks: consent is lost"
-            } else {
-                "no ICE candidate pair works"
-            });
-        }
-    }
-
-    pub(crate) fn is_ready(&self) -> bool {
-        !self.is_ended && self.srtp.is_some() && self.path.is_some()
-    }
-
     pub(super) fn counts(&self) -> TransportCounts {
         self.counts
-    }
-
-    pub(super) fn close(&mut self, now: Instant) {
-        if self.is_ended {
-            return;
-        }
-        if let (Some(dtls), Some(path)) = (&mut self.dtls, self.path) {
-            dtls.close(now);
-            self.send_dtls(path);
-        }
-        self.agent.close().ok();
-        self.is_ended = true;
-        self.srtp = None;
-        self.gate.forget_all();
-        self.events.clear();
-    }
-
-    /// The path media takes: local socket and remote address.
-    pub fn path(&self) -> Option<(SocketAddr, SocketAddr)> {
-        self.path
     }
 }
 

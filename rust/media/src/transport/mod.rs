@@ -105,6 +105,19 @@ pub struct TransportCounts {
     pub malformed: u64,
 }
 
+impl TransportCounts {
+    /// The counts of two together.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            refused_source: self.refused_source + other.refused_source,
+            refused_stun: self.refused_stun + other.refused_stun,
+            refused_srtp: self.refused_srtp + other.refused_srtp,
+            refused_candidates: self.refused_candidates + other.refused_candidates,
+            malformed: self.malformed + other.malformed,
+        }
+    }
+}
+
 /// One session's transport.
 // All variants are boxed: sessions are moved, and the ICE one is large.
 pub enum Transport {

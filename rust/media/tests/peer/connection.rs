@@ -14,7 +14,9 @@ use rtc::peer_connection::event::RTCPeerConnectionEvent;
 use rtc::peer_connection::message::RTCMessage;
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::peer_connection::state::RTCPeerConnectionState;
-use rtc::peer_connection::transport::{CandidateConfig, CandidateHostConfig, RTCIceCandidate};
+use rtc::peer_connection::transport::{
+    CandidateConfig, CandidateHostConfig, RTCIceCandidate, RTCIceCandidateInit,
+};
 use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp::packet::Packet;
@@ -101,6 +103,8 @@ pub(crate) struct Peer {
     pub(crate) local: SocketAddr,
     pub(crate) received: Vec<Heard>,
     pub(crate) is_connected: bool,
+    /// Nothing leaves it.
+    pub(crate) is_silent: bool,
     said: u16,
     shown: u16,
 }
@@ -184,6 +188,7 @@ impl Peer {
             local,
             received: Vec::new(),
             is_connected: false,
+            is_silent: false,
             said: 0,
             shown: 0,
         };
@@ -300,6 +305,15 @@ impl Peer {
         self.give_answer(now)
     }
 
+    /// Takes a candidate that came by itself.
+    pub(crate) fn take_candidate(&mut self, candidate: &str) {
+        let init = RTCIceCandidateInit {
+            candidate: format!("candidate:{candidate}"),
+            ..Default::default()
+        };
+        self.connection.add_remote_candidate(init).unwrap();
+    }
+
     fn packet(ssrc: u32, payload_type: u8, sequence: u16, timestamp: u32, data: &[u8]) -> Packet {
         let mut packet = Packet::default();
         packet.header.version = 2;
@@ -410,6 +424,7 @@ impl Peer {
         }
         let messages = std::iter::from_fn(|| self.connection.poll_write());
         messages
+            .filter(|_| !self.is_silent)
             .map(|message| Transmit {
                 local: message.transport.local_addr,
                 to: message.transport.peer_addr,

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+#[allow(unused_imports, reason = "not each file of tests looks at packets")]
 pub(crate) use connection::{Heard, Lines, Peer};
 use trivox_media::codec::CodecKind;
 use trivox_media::event::{Event, EventKind};
@@ -22,6 +23,9 @@ pub(crate) const DELAY: Duration = Duration::from_millis(2);
 pub(crate) const LOCAL: &str = "10.0.0.1:1000";
 pub(crate) const STRANGER: &str = "10.0.0.66:6000";
 
+/// What stands in the network beside the peers; None for a datagram that is not for it.
+pub(crate) type Servers = Box<dyn FnMut(Instant, &Transmit) -> Option<Vec<Transmit>>>;
+
 pub(crate) struct World {
     pub(crate) now: Instant,
     pub(crate) session: Session,
@@ -31,7 +35,10 @@ pub(crate) struct World {
     pub(crate) loss: f64,
     /// Datagrams that were sent to somebody who is none of the peers.
     pub(crate) astray: usize,
-    locals: Vec<SocketAddr>,
+    pub(crate) servers: Option<Servers>,
+    /// Nothing passes between the sockets of the session and the peers directly.
+    pub(crate) is_walled: bool,
+    pub(crate) locals: Vec<SocketAddr>,
     random: Random,
     flight: VecDeque<(Instant, Transmit)>,
 }
@@ -70,6 +77,8 @@ impl World {
             events: Vec::new(),
             loss: 0.0,
             astray: 0,
+            servers: None,
+            is_walled: false,
             locals,
             random: Random::new(11),
             flight: VecDeque::new(),
@@ -186,9 +195,25 @@ impl World {
 
     fn deliver(&mut self) {
         while self.flight.front().is_some_and(|(at, _)| *at <= self.now) {
-            let Some((_, Transmit { local, to, data })) = self.flight.pop_front() else {
+            let Some((_, datagram)) = self.flight.pop_front() else {
                 return;
             };
+            let mut servers = self.servers.as_mut();
+            let told = servers
+                .as_mut()
+                .and_then(|servers| servers(self.now, &datagram));
+            if let Some(answers) = told {
+                let at = self.now + DELAY;
+                let answers = answers.into_iter().map(|answer| (at, answer));
+                self.flight.extend(answers);
+                continue;
+            }
+            let Transmit { local, to, data } = datagram;
+            let is_of_peer = |at: SocketAddr| self.peers.iter().any(|peer| peer.local == at);
+            let ours = [local, to].map(|at| self.locals.contains(&at));
+            if self.is_walled && (ours[0] && is_of_peer(to) || ours[1] && is_of_peer(local)) {
+                continue;
+            }
             if self.locals.contains(&to) {
                 self.session.input(self.now, to, local, &data);
             } else if let Some(peer) = self.peers.iter_mut().find(|peer| peer.local == to) {

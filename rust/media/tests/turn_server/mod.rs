@@ -16,8 +16,8 @@ use rtc::stun::error_code::{ErrorCode, ErrorCodeAttribute};
 use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{
     CLASS_ERROR_RESPONSE, CLASS_INDICATION, CLASS_REQUEST, CLASS_SUCCESS_RESPONSE, METHOD_ALLOCATE,
-    METHOD_CHANNEL_BIND, METHOD_CREATE_PERMISSION, METHOD_DATA, METHOD_REFRESH, METHOD_SEND,
-    Message, MessageClass, MessageType, Method, Setter, TransactionId,
+    METHOD_BINDING, METHOD_CHANNEL_BIND, METHOD_CREATE_PERMISSION, METHOD_DATA, METHOD_REFRESH,
+    METHOD_SEND, Message, MessageClass, MessageType, Method, Setter, TransactionId,
 };
 use rtc::stun::xoraddr::XorMappedAddress;
 
@@ -43,6 +43,8 @@ pub(crate) struct TurnServer {
     pub(crate) forbidden: Option<IpAddr>,
     /// Channels are refused.
     pub(crate) has_channels: bool,
+    /// The address it gives, and the one it sees the client by.
+    pub(crate) gives: [SocketAddr; 2],
     allocated_until: Option<Instant>,
     permissions: BTreeMap<IpAddr, Instant>,
     channels: BTreeMap<u16, (SocketAddr, Instant)>,
@@ -72,6 +74,7 @@ impl TurnServer {
             alternate: None,
             forbidden: None,
             has_channels: true,
+            gives: [RELAYED, MAPPED].map(|at| at.parse().unwrap()),
             allocated_until: None,
             permissions: BTreeMap::new(),
             channels: BTreeMap::new(),
@@ -221,8 +224,8 @@ impl TurnServer {
         match asked.typ.method {
             METHOD_ALLOCATE => {
                 self.prolong(now, self.lifetime, answer);
-                add(answer, ATTR_XOR_RELAYED_ADDRESS, RELAYED.parse().unwrap());
-                add(answer, ATTR_XORMAPPED_ADDRESS, MAPPED.parse().unwrap());
+                add(answer, ATTR_XOR_RELAYED_ADDRESS, self.gives[0]);
+                add(answer, ATTR_XORMAPPED_ADDRESS, self.gives[1]);
             }
             METHOD_REFRESH => {
                 let asked = asked.get(ATTR_LIFETIME).unwrap();
@@ -251,6 +254,14 @@ impl TurnServer {
         self.allocated_until = Some(now + Duration::from_secs(seconds.into()));
         answer.add(ATTR_LIFETIME, &seconds.to_be_bytes());
     }
+}
+
+/// What a STUN server answers to who it sees by `mapped`.
+pub(crate) fn seen_as(data: &[u8], mapped: SocketAddr) -> Vec<u8> {
+    let id = TransactionId(data[8..20].try_into().unwrap());
+    let mut message = reply(METHOD_BINDING, CLASS_SUCCESS_RESPONSE, id);
+    add(&mut message, ATTR_XORMAPPED_ADDRESS, mapped);
+    message.raw
 }
 
 fn reply(method: Method, class: MessageClass, id: TransactionId) -> Message {

@@ -109,6 +109,11 @@ impl Line {
         own.is_some()
     }
 
+    /// Whether it stands at that place in descriptions.
+    pub(super) fn is_at(&self, place: usize) -> bool {
+        self.place == Some(place)
+    }
+
     /// Its name in a bundle.
     pub fn mid(&self) -> Option<&str> {
         self.mid.as_deref()

@@ -18,6 +18,8 @@ pub struct RelayAt {
     pub name: String,
     /// Who we are there.
     pub credentials: RelayCredentials,
+    /// The line it is for, if that has a transport of its own; None for the audio.
+    pub line: Option<u64>,
     /// `server` stands for a stream to the relay.
     pub is_stream: bool,
 }

@@ -4,18 +4,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::line::VideoLine;
+use super::paths::is_dead;
 use super::{Session, Videos};
 use crate::MediaError;
+use crate::session::describe::NOWHERE;
 use crate::session::lines::Line;
 use crate::session::negotiation::TransportKind;
 use crate::session::offer_answer::LocalMedia;
 use crate::session::transports::{give_remote, kind_of, open_transport};
-use crate::transport::{IceDescription, Transport};
+use crate::transport::Transport;
 
 /// The sockets of a line.
 pub(in crate::session) struct Home {
     number: u64,
-    pub(super) locals: Vec<SocketAddr>,
+    pub(in crate::session) locals: Vec<SocketAddr>,
     /// Made for a description of ours; the line has it once the far end has described its half.
     waiting: Option<Transport>,
 }
@@ -33,10 +35,22 @@ impl Videos {
         self.idle.extend(left.flat_map(|home| home.locals));
     }
 
-    /// The home that a socket belongs to.
-    pub(super) fn home_at(&mut self, local: SocketAddr) -> Option<&mut Home> {
-        let mut homes = self.homes.iter_mut();
-        homes.find(|home| home.locals.contains(&local))
+    /// The transport of a line by itself: at work, or made for a description of ours.
+    pub(in crate::session) fn transport_at(&mut self, number: u64) -> Option<&mut Transport> {
+        let mut lines = self.lines.iter_mut();
+        let line = lines.find(|line| line.number == number);
+        let at_work = line.and_then(|line| line.transport.as_mut());
+        at_work.or_else(|| {
+            let mut homes = self.homes.iter_mut();
+            let home = homes.find(|home| home.number == number);
+            home.and_then(|home| home.waiting.as_mut())
+        })
+    }
+
+    /// The lines that have something to do for the sockets they have.
+    fn at_work(&self) -> Vec<u64> {
+        let lines = self.lines.iter().filter(|line| line.transport.is_some());
+        lines.map(|line| line.number).collect()
     }
 
     /// Gives a line at work the far end's half of its transport, or the one all share.
@@ -54,6 +68,7 @@ impl Videos {
         line.is_alone = agreed.transport.is_some();
         let Some(remote) = &agreed.transport else {
             line.transport = None;
+            (line.is_lost, line.has_failed) = (false, false);
             return Ok(());
         };
         let home = self
@@ -66,7 +81,7 @@ impl Videos {
         }
         // Without sockets its port is 0 in our description: nothing comes of it.
         let transport = line.transport.as_mut();
-        let Some(transport) = transport else {
+        let Some(transport) = transport.filter(|transport| !is_dead(transport)) else {
             return Ok(());
         };
         give_remote(now, transport, remote, is_offer)?;
@@ -78,15 +93,9 @@ impl Videos {
 }
 
 impl Home {
-    pub(super) fn number(&self) -> u64 {
+    /// The line's.
+    pub(in crate::session) fn number(&self) -> u64 {
         self.number
-    }
-
-    /// Takes what comes before the far end's half: a handshake may begin then.
-    pub(super) fn early(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, data: &[u8]) {
-        if let Some(transport) = &mut self.waiting {
-            transport.handle_datagram(now, local, from, data);
-        }
     }
 }
 
@@ -97,24 +106,35 @@ impl Session {
         agreed.map_or(self.settings.transport, |agreed| agreed.transport.kind())
     }
 
-    fn lines_alone(&self) -> Vec<u64> {
-        // A line by itself has no relay: it would tell where we are.
-        if self.is_by_relays() {
-            return Vec::new();
-        }
-        self.offer_answer.lines_alone()
+    /// The sockets of lines by themselves.
+    pub(in crate::session) fn homes(&self) -> impl Iterator<Item = &Home> {
+        self.videos.iter().flat_map(|videos| &videos.homes)
+    }
+
+    /// The line by itself whose socket that is.
+    pub(in crate::session) fn line_at(&self, local: SocketAddr) -> Option<u64> {
+        let mut homes = self.homes();
+        let home = homes.find(|home| home.locals.contains(&local));
+        home.map(Home::number)
+    }
+
+    /// The lines by themselves that candidates are gathered for.
+    pub(crate) fn homes_of_ice(&self) -> Vec<u64> {
+        let is_ice = self.kind_of_lines() == TransportKind::Ice;
+        let homes = self.homes().filter(|_| is_ice);
+        homes.map(Home::number).collect()
     }
 
     /// Lines that need sockets of their own before the next description, and for which transport.
     pub(crate) fn lines_without_sockets(&self) -> (TransportKind, Vec<u64>) {
-        let homes = || self.videos.iter().flat_map(|videos| &videos.homes);
-        let has = |number: u64| homes().any(|home| home.number == number);
-        let mut lines = self.lines_alone();
+        let has = |number: u64| self.homes().any(|home| home.number == number);
+        let mut lines = self.offer_answer.lines_alone();
         lines.retain(|number| !has(*number));
         (self.kind_of_lines(), lines)
     }
 
-    /// Gives a line the addresses of its sockets: RTP and RTCP, or all candidates.
+    /// Gives a line the addresses of its sockets: RTP and RTCP, or all candidates; none where it
+    /// goes by relays only.
     pub fn attach_line(&mut self, number: u64, locals: Vec<SocketAddr>) {
         let videos = self
             .videos
@@ -129,7 +149,7 @@ impl Session {
     /// Makes the transports that a description of ours is to speak of.
     pub(in crate::session) fn fit_homes(&mut self, now: Instant) -> Result<(), MediaError> {
         let kind = self.kind_of_lines();
-        let alone = self.lines_alone();
+        let alone = self.offer_answer.lines_alone();
         let Some(videos) = &mut self.videos else {
             return Ok(());
         };
@@ -147,16 +167,28 @@ impl Session {
     /// Lets go of sockets that were offered for lines which the far end has bundled, or which were
     /// bound for another transport: the addresses to be closed.
     pub(crate) fn take_idle_sockets(&mut self) -> Vec<SocketAddr> {
-        let is_over = self.offer_answer.is_settled() && self.kind_of_lines() == TransportKind::Ice;
+        let is_over = self.has_idle_homes();
         let Some(videos) = &mut self.videos else {
             return Vec::new();
         };
         if is_over {
-            let lines = videos.lines.iter().filter(|line| line.transport.is_some());
-            let at_work: Vec<u64> = lines.map(|line| line.number).collect();
+            let at_work = videos.at_work();
             videos.leave_homes(|home| !at_work.contains(&home.number));
         }
         std::mem::take(&mut videos.idle)
+    }
+
+    /// Whether sockets without a line at work are of no use any more.
+    fn has_idle_homes(&self) -> bool {
+        self.offer_answer.is_settled() && self.kind_of_lines() == TransportKind::Ice
+    }
+
+    /// Gives relayed addresses back that were offered for such lines.
+    pub(super) fn close_idle_relays(&mut self, now: Instant) {
+        if let Some(videos) = self.videos.as_ref().filter(|_| self.has_idle_homes()) {
+            let at_work = videos.at_work();
+            self.close_relays_of(now, |line| !at_work.contains(&line));
+        }
     }
 
     /// Has lines bound anew: the next offer is over another transport.
@@ -194,25 +226,21 @@ impl Session {
         let Some(videos) = &self.videos else {
             return Vec::new();
         };
-        if self.is_by_relays() {
-            return Vec::new();
-        }
         let media = videos.homes.iter().filter_map(|home| {
             let mut lines = videos.lines.iter();
             let line: Option<&VideoLine> = lines.find(|line| line.number == home.number);
             let at_work = line.and_then(|line| line.transport.as_ref());
             let transport = home.waiting.as_ref().or(at_work)?;
-            let rtp = home.locals.first()?;
+            // By relays only there may be none, and then it is in the bundle or nowhere.
+            let known = home.locals.first().copied().or_else(|| relayed(transport));
+            let later = || (!self.has_all_candidates()).then_some(NOWHERE);
+            let rtp = known.or_else(later)?;
             let local = LocalMedia {
                 address,
                 rtp_port: rtp.port(),
-                rtcp_port: home.locals.get(1).unwrap_or(rtp).port(),
+                rtcp_port: home.locals.get(1).unwrap_or(&rtp).port(),
                 ice: match transport {
-                    // Nothing is gathered for a line by itself: no candidate is to come.
-                    Transport::Ice(ice) => Some(IceDescription {
-                        is_complete: true,
-                        ..self.ice_media(ice, is_offer)
-                    }),
+                    Transport::Ice(ice) => Some(self.ice_media(ice, is_offer)),
                     _ => None,
                 },
                 fingerprint: matches!(transport, Transport::Dtls(_))
@@ -226,5 +254,12 @@ impl Session {
             Some((home.number, local))
         });
         media.collect()
+    }
+}
+
+fn relayed(transport: &Transport) -> Option<SocketAddr> {
+    match transport {
+        Transport::Ice(ice) => ice.gathered().first().map(|one| one.address),
+        _ => None,
     }
 }

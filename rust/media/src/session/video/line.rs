@@ -59,6 +59,10 @@ pub(in crate::session) struct VideoLine {
     pub(super) transport: Option<Transport>,
     /// It does not share the audio's transport.
     pub(super) is_alone: bool,
+    /// Its own path does not answer.
+    pub(super) is_lost: bool,
+    /// Its own path was found dead.
+    pub(super) has_failed: bool,
     pub(super) is_receiving: bool,
     can_bound: bool,
     bound_told: Option<u64>,
@@ -79,6 +83,8 @@ impl VideoLine {
             taps: Vec::new(),
             transport: None,
             is_alone: false,
+            is_lost: false,
+            has_failed: false,
             is_receiving: false,
             can_bound: false,
             bound_told: None,

@@ -272,7 +272,7 @@ impl IceTransport {
         if ended.is_some_and(|consent| consent.is_of_old) {
             self.path = None;
         } else {
-            self.fail(why);
+            self.lose(why);
         }
     }
 }

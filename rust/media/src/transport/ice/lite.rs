@@ -110,7 +110,7 @@ impl IceTransport {
         lite.state = IceState::Failed;
         let state = TransportEvent::IceState(IceState::Failed);
         self.events.push_back(state);
-        self.fail(if self.path.is_some() {
+        self.lose(if self.path.is_some() {
             "the peer no longer sends ICE checks: consent is lost"
         } else {
             "the peer has nominated no ICE candidate pair"

@@ -122,17 +122,4 @@ impl IceTransport {
             dtls: Some(state),
         }
     }
-
-    pub(super) fn fail(&mut self, reason: &str) {
-        if self.is_ended {
-            return;
-        }
-        self.is_ended = true;
-        self.srtp = None;
-        self.path = None;
-        self.consent = None;
-        self.gate.forget_all();
-        self.events
-            .push_back(TransportEvent::Failed(reason.to_owned()));
-    }
 }

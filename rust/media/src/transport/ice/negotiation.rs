@@ -125,7 +125,7 @@ impl IceTransport {
         is_offer: bool,
         is_dtls_client: bool,
     ) -> Result<(), MediaError> {
-        if self.is_ended {
+        if self.is_dead() {
             return Err(MediaError::State("the transport has ended".to_owned()));
         }
         if remote.fingerprints.is_empty() {
@@ -139,7 +139,12 @@ impl IceTransport {
         }
         let is_new = self.remote_ufrag.as_deref() != Some(&remote.ufrag);
         let was_prepared = self.prepared.take().is_some();
-        if is_new && self.remote_ufrag.is_some() || was_prepared && !is_offer {
+        let begins_anew = is_new && self.remote_ufrag.is_some() || was_prepared && !is_offer;
+        if self.is_lost && !begins_anew {
+            return Ok(());
+        }
+        if begins_anew {
+            self.revive(now);
             self.restart(now, Restart::of(is_offer, was_prepared))?;
         }
         self.set_remote_dtls(now, is_new, is_dtls_client, &remote.fingerprints)?;

@@ -1,0 +1,168 @@
+//! The phase before a description, or beside the call, in which servers are asked for addresses: of
+//! the audio, and of each line that has sockets of its own.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::entry::Entry;
+use super::{RelayAt, Relays, Session};
+use crate::MediaError;
+use crate::event::EventKind;
+use crate::transport::reflexive::Reflexive;
+use crate::transport::{GatheredCandidate, GatheredKind, IceTransport, Transport};
+
+impl Session {
+    /// Begins to gather: asks STUN servers and relays for addresses. `GATHERED` is told when all
+    /// have answered, and no later than `limit` from now.
+    ///
+    /// Relays that a gathering before has found and that are there yet are kept.
+    ///
+    /// # Errors
+    /// `MediaError::State` when the session's media does not travel by ICE, or without sockets.
+    pub fn gather(
+        &mut self,
+        now: Instant,
+        relays: Vec<RelayAt>,
+        stun: &[(SocketAddr, SocketAddr)],
+        failures: Vec<String>,
+        limit: Duration,
+    ) -> Result<(), MediaError> {
+        if !matches!(self.transport, Some(Transport::Ice(_))) {
+            return Err(MediaError::State(
+                "addresses are gathered for sessions with ICE only".to_owned(),
+            ));
+        }
+        self.fit_homes(now)?;
+        let identity = &self.identity;
+        let own = self
+            .relays
+            .get_or_insert_with(|| Box::new(Relays::new(now)));
+        own.failures = failures;
+        own.until = Some(now + limit);
+        let fresh = relays.into_iter();
+        own.entries
+            .extend(fresh.map(|at| Entry::new(now, identity, at)));
+        let known: Vec<_> = own.questions.iter().map(Reflexive::local).collect();
+        let fresh = stun.iter().filter(|(local, _)| !known.contains(local));
+        own.questions
+            .extend(fresh.map(|(local, server)| Reflexive::new(now, *local, *server)));
+        self.drain_relays(now);
+        Ok(())
+    }
+
+    /// Whether servers are being asked.
+    pub(in crate::session) fn is_gathering(&self) -> bool {
+        self.relays.as_ref().is_some_and(|own| own.until.is_some())
+    }
+
+    /// The relays that are there or being asked: for which line (None for the audio), by name.
+    pub(crate) fn relay_names(&self) -> Vec<(Option<u64>, String)> {
+        let entries = self.relays.iter().flat_map(|relays| &relays.entries);
+        let alive = entries.filter(|entry| !entry.relay.is_over());
+        let names = alive.map(|entry| (entry.at.line, entry.at.name.clone()));
+        names.collect()
+    }
+
+    /// Which of our sockets asks which server: none where only relays may be known.
+    pub(crate) fn questions_for(&self, servers: &[SocketAddr]) -> Vec<(SocketAddr, SocketAddr)> {
+        let towards = |local: &SocketAddr| {
+            let mut fitting = servers.iter();
+            let server = fitting.find(|server| server.is_ipv4() == local.is_ipv4())?;
+            Some((*local, *server))
+        };
+        let lines = self.homes().flat_map(|home| &home.locals);
+        self.locals
+            .iter()
+            .chain(lines)
+            .filter_map(towards)
+            .collect()
+    }
+
+    /// Forgets relays that are gone; returns the sockets that led to them.
+    pub(crate) fn forget_lost_relays(&mut self) -> Vec<SocketAddr> {
+        let Some(own) = &mut self.relays else {
+            return Vec::new();
+        };
+        let is_over = |entry: &Entry| entry.relay.is_over();
+        let over = own.entries.iter().filter(|entry| is_over(entry));
+        let locals = over.map(|entry| entry.at.local).collect();
+        own.entries.retain(|entry| !is_over(entry));
+        locals
+    }
+
+    /// The ICE of the audio, or of a line by itself.
+    pub(super) fn ice_of(&mut self, line: Option<u64>) -> Option<&mut IceTransport> {
+        let transport = match line {
+            None => self.transport.as_mut(),
+            Some(number) => {
+                let videos = self.videos.as_mut();
+                videos.and_then(|videos| videos.transport_at(number))
+            }
+        };
+        match transport {
+            Some(Transport::Ice(ice)) => Some(ice),
+            _ => None,
+        }
+    }
+
+    /// Adds a candidate of the audio's, or of a line's by itself.
+    pub(super) fn add_gathered(&mut self, line: Option<u64>, candidate: GatheredCandidate) {
+        let Some(ice) = self.ice_of(line) else { return };
+        if ice.gathered().contains(&candidate) {
+            return;
+        }
+        let mut added = ice.add_gathered(candidate.clone());
+        if line.is_none() {
+            for ice in self.forks.ices() {
+                added = added.and(ice.add_gathered(candidate.clone()));
+            }
+        }
+        match (added, &mut self.relays) {
+            (Err(error), Some(own)) => own.failures.push(error.to_string()),
+            _ => self.tell_candidate(),
+        }
+    }
+
+    pub(super) fn take_reflexive(&mut self) {
+        let questions = self.relays.iter().flat_map(|own| &own.questions);
+        let found = questions.filter_map(|one| Some((one.mapped()?, one.local())));
+        // Where nobody translates addresses, a socket of ours has it already.
+        let is_ours =
+            |mapped: &SocketAddr| self.locals.contains(mapped) || self.line_at(*mapped).is_some();
+        let found: Vec<_> = found.filter(|(mapped, _)| !is_ours(mapped)).collect();
+        for (address, base) in found {
+            let line = self.line_at(base);
+            let candidate = GatheredCandidate {
+                kind: GatheredKind::ServerReflexive,
+                address,
+                related: Some(base),
+            };
+            self.add_gathered(line, candidate);
+        }
+    }
+
+    pub(super) fn end_gathering(&mut self, now: Instant) {
+        let Some(own) = &mut self.relays else { return };
+        let Some(until) = own.until else { return };
+        if own.is_gathering() && now < until {
+            return;
+        }
+        own.until = None;
+        let late = own.entries.iter();
+        let late = late.filter(|entry| entry.relayed.is_none() && !entry.relay.is_over());
+        let late: Vec<_> = late
+            .map(|entry| format!("{}: it does not answer in time", entry.at.name))
+            .collect();
+        let text = [own.failures.as_slice(), &late].concat().join("; ");
+        let lines: Vec<_> = self.homes().map(|home| Some(home.number())).collect();
+        let of =
+            |session: &mut Self, line| session.ice_of(line).map_or(0, |ice| ice.gathered().len());
+        let count: usize = lines
+            .into_iter()
+            .chain([None])
+            .map(|line| of(self, line))
+            .sum();
+        self.end_candidates();
+        self.emit(EventKind::Gathered, 0.0, format!("{count} {text}"));
+    }
+}
