@@ -101,6 +101,7 @@ from trivox.call.tone_events import Answerer, AnswererDetected, CallTone, ToneDe
 from trivox.call.trace import TraceRecord
 from trivox.call.transfer import TransferResult
 from trivox.call.upgrade import UpgradeStatus
+from trivox.call.video_events import VideoPathFailed, VideoPathRestored
 from trivox.client._messaging import SentMessage
 from trivox.client.account import Account, RegistrationInfo
 from trivox.client.client import Client, ClientStatistics
@@ -345,6 +346,8 @@ __all__ = [
     "VideoFrame",
     "VideoFrames",
     "VideoLayer",
+    "VideoPathFailed",
+    "VideoPathRestored",
     "VideoSource",
     "VoiceActivity",
     "WatchOptions",

@@ -10,7 +10,7 @@ from trivox.client.config import ClientConfig
 from trivox.client.opening import open_client
 from trivox.media.native_engine import driven_media
 from trivox.testing import Link
-from trivox.testing.far_end import SDP
+from trivox.testing.far_end import SDP, FarEnd
 
 
 @pytest.mark.parametrize(
@@ -221,3 +221,45 @@ async def test_an_offer_without_ice_is_answered_by_a_call_that_was_ready_for_ice
         assert call.statistics().connection.transport == "plain"
         call.hangup()
         far.respond(await far.expect("BYE"), 200)
+
+
+def two_lines() -> str:
+    """An offer by ICE of a far end that does not bundle."""
+    own = (
+        "a=rtcp-mux\r\na=setup:actpass\r\na=ice-ufrag:{0}abcd\r\n"
+        "a=ice-pwd:{0}123456789abcdef0123456\r\na=fingerprint:sha-256 " + ":".join(["AB"] * 32)
+    )
+    return (
+        "v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n"
+        "m=audio 4000 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n" + own.format("1") + "\r\n"
+        "m=video 4002 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=rtpmap:96 VP8/90000\r\n"
+        + own.format("2")
+        + "\r\n"
+    )
+
+
+@pytest.mark.native
+async def test_an_answer_waits_for_the_servers_of_each_line(autojump_clock, caplog):
+    link = Link(1, delay=0.01)
+    async with open_client(
+        listen=["sip:10.0.0.1:5060;transport=udp"],
+        engine=driven_media(seed=b"gathering", now=trio.current_time()),
+        sockets=link.host("10.0.0.1"),
+        seed=b"gathering" * 4,
+        ice_servers=(trivox.IceServer("turn:10.0.0.66:3479", "ann", "secret"),),
+    ) as client:
+        with FarEnd(link.host("10.0.0.9"), ("10.0.0.9", 5060), ("10.0.0.1", 5060)) as far:
+            calls = client.incoming_calls()
+            far.invite("sip:bob@10.0.0.1:5060", body=two_lines())
+            call = await calls.__anext__()
+            before = trio.current_time()
+            await call.answer(trivox.CallSettings(media="webrtc", receive_video=True))
+
+            assert trio.current_time() - before == pytest.approx(5.0)
+            answer = call._leg.local_sdp
+            calls.close()
+            call.hangup()
+
+    assert answer.count("a=ice-ufrag") == answer.count("typ host") == len(("audio", "video"))
+    silent = "turn:10.0.0.66:3479: it does not answer in time"
+    assert caplog.text.count(silent) == len(("audio", "video"))

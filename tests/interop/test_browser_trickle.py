@@ -10,6 +10,7 @@ import trio
 import trivox
 
 from .browser_house import PATIENCE, Handler, house
+from .test_browser_video import Mirror
 
 pytestmark = [
     pytest.mark.interop,
@@ -58,3 +59,30 @@ async def test_the_page_takes_ours_from_an_info(page, tmp_path):
     assert info["type"] == FRAGMENT
     assert " typ host" in info["body"]
     assert info["body"].endswith("a=end-of-candidates\r\n")
+
+
+async def test_candidates_of_lines_by_themselves_come_and_go_by_info(page):
+    mirror = Mirror("VP8")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        servers = (trivox.IceServer(f"stun:127.0.0.1:{silent.getsockname()[1]}"),)
+        async with house(page, mirror, library="jssip", ice_servers=servers) as (
+            browser,
+            client,
+            target,
+        ):
+            mirror.client = client
+            await browser.call("dial", target, {"trickle": True, "video": True, "bundle": False})
+            await browser.status("connected")
+            assert await browser.call("tellCandidates") >= len(("audio", "video"))
+            info = await browser.noted("info", PATIENCE)
+            seen = await browser.until("pictures", lambda seen: seen["decoded"] >= 20, 60)
+            refused = mirror.call.statistics().connection.refused_candidates
+            await browser.call("hangup")
+
+    parts = info["body"].split("m=")[1:]
+    assert [part.split(" ")[0] for part in parts] == ["audio", "video"]
+    assert all(" typ host" in part and "a=mid:" in part for part in parts)
+    assert all(part.endswith("a=end-of-candidates\r\n") for part in parts[:1])
+    assert seen["width"] >= 320
+    assert refused == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import trio
@@ -13,6 +14,7 @@ import trivox
 
 from .browser_house import PATIENCE, Handler, house, uri_of
 from .far_ends.coturn import PASSWORD, USER, open_coturn
+from .test_browser_video import Mirror
 from .tones import assert_tone
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.far_end("coturn")]
@@ -84,6 +86,26 @@ async def test_an_offer_without_any_address_reaches_a_browser(page, run_dir, tmp
     assert "c=IN IP4 0.0.0.0\r\n" in offer
     assert " typ relay " in info["body"]
     assert_tone(tmp_path / "caller.wav", 440, from_s=1, seconds=1)
+
+
+async def test_lines_by_themselves_go_by_relays_of_their_own(page, run_dir):
+    mirror = Mirror("VP8")
+    mirror.settings = replace(mirror.settings, media="webrtc", relay_only=True)
+    async with open_coturn(run_dir) as coturn:
+        relay = {"port": coturn.port, "username": USER, "credential": PASSWORD}
+        async with house(
+            page, mirror, ice_servers=server(coturn.port), library="jssip", relay=relay
+        ) as (browser, client, target):
+            mirror.client = client
+            await browser.call("dial", target, {"video": True, "bundle": False})
+            await browser.until("pictures", lambda seen: seen["decoded"] >= 20, 60)
+            answer, offer = mirror.call._leg.local_sdp, mirror.call._leg.remote_sdp
+            await browser.call("hangup")
+
+    assert answer.count("a=ice-ufrag") == len(("audio", "video"))
+    assert addresses_in(answer) == ["relay", "relay"]
+    assert set(addresses_in(offer)) == {"relay"}
+    assert len(mirror.frames) >= 10
 
 
 async def test_a_caller_by_relays_reaches_a_browser_that_is_not(page, run_dir, tmp_path):

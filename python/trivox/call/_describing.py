@@ -13,6 +13,7 @@ from trivox.call._data import prepare_data
 from trivox.call._endings import fail, refuse
 from trivox.call._gathering import gather_addresses
 from trivox.call._kinds import choice_of, may_be_offered_ice, offered_kinds
+from trivox.call._trickle import answers_by_fragments
 from trivox.call.events import Originator
 from trivox.call.states import Trigger
 from trivox.call.transports import TransportChoice, choice_for_answer, choice_for_offer
@@ -36,11 +37,28 @@ def local_description(call: CallCore) -> bytes:
         return call._leg.local_sdp.encode()  # early media has answered the offer
     open_media(call)
     offer = call._remote_offer
+    _prepare_lines(call)
+    call._tell(media_state="connecting")
+    return call._leg.answer(offer, "") if offer else call._leg.offer()
+
+
+def _prepare_lines(call: CallCore) -> None:
+    """Take the lines beside the audio that the settings ask for."""
     if call.settings.receive_video:
         call._video().prepare()
     prepare_data(call)
-    call._tell(media_state="connecting")
-    return call._leg.answer(offer, "") if offer else call._leg.offer()
+
+
+def _look_into_offer(call: CallCore) -> None:
+    """Let the engine see an offer whose answer waits for servers.
+
+    What lines by themselves need is asked for with the rest then.
+    """
+    offer, leg = call._remote_offer, call._leg
+    is_waiting = call._host.ice_servers and leg.is_ice and not leg.local_sdp
+    if offer and is_waiting and not answers_by_fragments(call):
+        _prepare_lines(call)
+        leg.look_into(offer)
 
 
 def open_media(call: CallCore) -> None:
@@ -81,6 +99,7 @@ async def gather_early(call: CallCore) -> None:
     """Gather addresses for an incoming call; refuse it when that cannot be, or is cancelled."""
     try:
         open_media(call)
+        _look_into_offer(call)
         await gather_addresses(call)
     except (StreamError, EngineError) as error:
         refuse_media(call, error)

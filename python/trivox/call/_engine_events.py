@@ -11,7 +11,13 @@ from trivox.call._endings import fail_media, lose
 from trivox.call._gathering import take_lost_relay
 from trivox.call._paths import ICE, lose_path, regain_path
 from trivox.call._values import CallValues
-from trivox.call._video import add_line, remove_line, settle_video
+from trivox.call._video import (
+    add_line,
+    remove_line,
+    settle_video,
+    tell_dead_path,
+    tell_restored_path,
+)
 from trivox.call.audio_events import LevelReport, VoiceActivity
 from trivox.call.events import DtmfReceived, FirstRtpReceived, Originator, StatsReport
 from trivox.call.quality import QualityIssueCleared, QualityIssueRaised, read_issue
@@ -174,5 +180,7 @@ _TAKEN: Final[dict[int, Callable[[CallCore, float, str], None]]] = {
     EngineEventKind.VOICE_ACTIVITY: _tell_voice,
     EngineEventKind.RELAY_LOST: lambda call, _, text: take_lost_relay(call, text),
     EngineEventKind.LEVEL: _tell_level,
+    EngineEventKind.LINE_FAILED: tell_dead_path,
+    EngineEventKind.LINE_RESTORED: tell_restored_path,
 }
 """What a call does with each kind of event that is not for a playback, a port or a line."""

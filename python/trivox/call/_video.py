@@ -12,6 +12,7 @@ from trivox.call.events import Originator, RemoteMediaAdded, RemoteMediaRemoved
 from trivox.call.recording import Recording
 from trivox.call.remote_stream import RemoteStream
 from trivox.call.streams import LocalScreenSharingStream, LocalStream, StreamType
+from trivox.call.video_events import VideoPathFailed, VideoPathRestored
 from trivox.call.wish import Add, Catch, Remove
 from trivox.errors import (
     InvalidArgumentsError,
@@ -111,6 +112,23 @@ def remove_line(call: CallCore, line: int) -> None:
         call._remote_videos = left
         call._tell("remote_streams")
         call._emit(RemoteMediaRemoved, Originator.REMOTE, stream=stream, type=str(stream.type))
+
+
+def tell_dead_path(call: CallCore, line: float, why: str) -> None:
+    """Take that a line whose path is its own has none any more."""
+    streams = _streams_on(call, int(line))
+    call._emit(VideoPathFailed, Originator.SYSTEM, streams=streams, reason=why)
+
+
+def tell_restored_path(call: CallCore, line: float, _: str) -> None:
+    """Take that such a path is there again."""
+    streams = _streams_on(call, int(line))
+    call._emit(VideoPathRestored, Originator.SYSTEM, streams=streams)
+
+
+def _streams_on(call: CallCore, line: int) -> tuple[LocalStream | RemoteStream, ...]:
+    received = call._remote_videos.get(line)
+    return (*call._video().sent_on(line), *((received,) if received is not None else ()))
 
 
 def _remote_stream(call: CallCore, line: int, text: str) -> RemoteStream:

@@ -38,6 +38,7 @@ from trivox.call.quality import QualityIssueCleared, QualityIssueRaised
 from trivox.call.recording_events import RecordingBehind, RecordingFailed
 from trivox.call.source_events import HoldMusicFailed
 from trivox.call.tone_events import AnswererDetected, ToneDetected
+from trivox.call.video_events import VideoPathFailed, VideoPathRestored
 
 
 class CallEvent(Enum):
@@ -69,6 +70,8 @@ class CallEvent(Enum):
     ANSWERER_DETECTED = AnswererDetected
     QUALITY_ISSUE_RAISED = QualityIssueRaised
     QUALITY_ISSUE_CLEARED = QualityIssueCleared
+    VIDEO_PATH_FAILED = VideoPathFailed
+    VIDEO_PATH_RESTORED = VideoPathRestored
     RECORDING_FAILED = RecordingFailed
     RECORDING_BEHIND = RecordingBehind
     RECONNECTING = Reconnecting

@@ -130,6 +130,10 @@ class LegVideo:
         lost = (s for s in streams if s.is_video and self._lines.get(s) not in known)
         return frozenset(lost)
 
+    def sent_on(self, line: int) -> tuple[LocalStream, ...]:
+        """Return what is sent on a line, or is to be."""
+        return tuple(stream for stream, number in self._lines.items() if number == line)
+
     @property
     def is_enabled(self) -> bool:
         """Whether some line has a direction."""

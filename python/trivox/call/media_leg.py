@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 
 from trivox.call._digits import Digits
-from trivox.errors import EngineError
+from trivox.errors import EngineError, MediaNegotiationError
 from trivox.media.engine import EngineEventKind
 from trivox.media.statistics import KnownReport, StatisticsReport, StatisticsSample, history_of
 
@@ -214,6 +214,13 @@ class MediaLeg:
         """Return an offer of ours."""
         self.local_sdp = self.sessions.create_offer(self.session, ice_restart=restarts_ice)
         return self.local_sdp.encode()
+
+    def look_into(self, offer: bytes) -> None:
+        """Let the engine see an offer that is to be answered: what its lines need is known then."""
+        with suppress(MediaNegotiationError):  # which its answer will say
+            self.sessions.set_remote(
+                self.session, self.screen(offer.decode(errors="replace")), "offer", ""
+            )
 
     def answer(self, offer: bytes, dialog: str) -> bytes:
         """Take an offer and return the answer. Raises MediaNegotiationError."""

@@ -110,6 +110,10 @@ class EngineEventKind(IntEnum):
     """A relay that was in use is gone; text says which and why."""
     LOCAL_CANDIDATES = 62
     """A candidate of ours that no description has had is there: a fragment tells it."""
+    LINE_FAILED = 63
+    """number is the video line whose path of its own is dead; text says why."""
+    LINE_RESTORED = 64
+    """number is the video line whose path was dead, and is there again."""
     RTP_READY = 70
     """number is the tap that has packets to take."""
     RECORDING_FAILED = 71
