@@ -138,6 +138,7 @@ from trivox.media.sources import (
 )
 from trivox.media.statistics import ConnectionStatistics, StatisticsReport, StatisticsSample
 from trivox.media.stream_statistics import StreamStatistics
+from trivox.media.url import UrlSource
 from trivox.media.video import (
     EncodedFrame,
     EncodedFrames,
@@ -342,6 +343,7 @@ __all__ = [
     "TransferRequested",
     "TransferResult",
     "UpgradeStatus",
+    "UrlSource",
     "VideoFileSource",
     "VideoFrame",
     "VideoFrames",

@@ -34,6 +34,7 @@ __all__ = [
     "NameAddr",
     "SipCore",
     "SipEvent",
+    "SoundDecoder",
     "Uri",
     "__version__",
     "compare_recordings",
@@ -387,12 +388,29 @@ class AudioFeed:
     def clear(self) -> float:
         """Drop what waits; returns its seconds."""
     def close(self) -> None: ...
+    def fail(self, reason: str) -> None:
+        """Close it; playbacks end with this error when they have played what is there."""
     @property
     def queued(self) -> float: ...
     @property
     def underruns(self) -> int: ...
     @property
     def is_closed(self) -> bool: ...
+
+@final
+class SoundDecoder:
+    """Decodes WAV, Ogg Opus or FLAC that is still coming, to int16 mono of one rate."""
+
+    def __new__(cls, rate: int) -> SoundDecoder: ...
+    def push(self, octets: bytes) -> None:
+        """Take what has come. Raises EngineError for a frame that is not whole after 1 MiB."""
+    def take(self) -> bytes:
+        """Decode the next stretch, 30 s at most; empty where more has to come. Raises EngineError."""
+    def close(self) -> None:
+        """Say that nothing more comes."""
+    @property
+    def is_over(self) -> bool:
+        """Nothing more is to be had."""
 
 @final
 class AudioShare:

@@ -177,7 +177,7 @@ class IterSource:
     def take_pump(self) -> Callable[[], Awaitable[None]] | None:
         """Return the task that fills it, the first time."""
         was_taken, self._is_taken = self._is_taken, True
-        return None if was_taken else partial(_while_played, self.source, self._fill)
+        return None if was_taken else partial(while_played, self.source, self._fill)
 
     async def _fill(self) -> None:
         size = int(2 * _CHUNK * self.source.rate)
@@ -197,7 +197,7 @@ class IterSource:
             self.source.close()
 
 
-async def _while_played(source: PushSource, fill: Callable[[], Awaitable[None]]) -> None:
+async def while_played(source: PushSource, fill: Callable[[], Awaitable[None]]) -> None:
     """Fill a source until its playback is over: a block that is waited for then may never come."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_leave_when_closed, source.feed, nursery.cancel_scope)
@@ -250,7 +250,7 @@ class AsyncIterSource:
     def take_pump(self) -> Callable[[], Awaitable[None]] | None:
         """Return the task that fills it, the first time."""
         was_taken, self._is_taken = self._is_taken, True
-        return None if was_taken else partial(_while_played, self.source, self._fill)
+        return None if was_taken else partial(while_played, self.source, self._fill)
 
     async def _fill(self) -> None:
         try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 from trivox.errors import InvalidArgumentsError
 from trivox.errors.checks import checked_duration, checked_path, checked_whole, checked_within
 from trivox.media.push import AsyncIterSource, IterSource, PushSource, RemoteSource
+from trivox.media.url import UrlSource
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -217,6 +218,7 @@ AudioSource: TypeAlias = (
     | IterSource
     | AsyncIterSource
     | RemoteSource
+    | UrlSource
     | SharedSource
 )
 """Anything `Call.play` takes besides a path."""
@@ -231,6 +233,7 @@ SOUNDS: Final = (
     IterSource,
     AsyncIterSource,
     RemoteSource,
+    UrlSource,
     SharedSource,
 )
 """The same, for isinstance."""
@@ -244,7 +247,7 @@ def source_of(source: AudioSource | str | PathLike[str]) -> AudioSource:
 def pumps_of(source: AudioSource | str | PathLike[str]) -> list[Callable[[], Awaitable[None]]]:
     """Return the tasks that have to be started with a source, each only once."""
     match source:
-        case IterSource() | AsyncIterSource():
+        case IterSource() | AsyncIterSource() | UrlSource():
             pump = source.take_pump()
             return [] if pump is None else [pump]
         case MixSource(sources):
@@ -303,5 +306,5 @@ def _part(source: AudioSource | str | PathLike[str], sessions: MediaSessions) ->
             return push.feed
         case IterSource() | AsyncIterSource() as pumped:
             return pumped.source.feed
-        case RemoteSource() as remote:
-            return remote.open()
+        case RemoteSource() | UrlSource() as opened:
+            return opened.open()

@@ -38,6 +38,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("video", video::video),
     ("ogg", media::ogg),
     ("flac", media::flac),
+    ("octets", media::octets),
     ("crypto", transports::crypto),
     ("srtp", transports::srtp),
     ("relay", transports::relay),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use trivox_media::codec::CodecKind;
 use trivox_media::dtmf::{DtmfReceiver, TelephoneEvent};
 use trivox_media::flac::FlacReader;
+use trivox_media::octets::SoundDecoder;
 use trivox_media::ogg_opus::OggOpusReader;
 use trivox_media::random::Random;
 use trivox_media::session::offer_answer::{DescriptionKind, detect};
@@ -259,4 +260,24 @@ pub fn flac(data: &[u8]) {
         }
     }
     let _ = fs::remove_file(&path);
+}
+
+/// A file of any octets as it comes, in pieces.
+pub fn octets(data: &[u8]) {
+    let mut decoder = SoundDecoder::new(16_000);
+    for piece in data.chunks(97).chain([&[][..]]) {
+        if decoder.push(piece).is_err() {
+            return;
+        }
+        if piece.is_empty() {
+            decoder.close();
+        }
+        while !decoder.is_over() {
+            match decoder.take() {
+                Ok(samples) if samples.is_empty() => break,
+                Ok(samples) => assert!(samples.len() <= 60 * 16_000),
+                Err(_) => return,
+            }
+        }
+    }
 }

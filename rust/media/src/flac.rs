@@ -3,9 +3,12 @@
 //! The frames are decoded by `claxon`; what lies before them is walked through here, so that
 //! pictures and comments of any size cost nothing.
 
+mod octets;
 mod seek;
 
-use claxon::frame::FrameReader;
+pub(crate) use octets::FlacOctets;
+
+use claxon::frame::{Block, FrameReader};
 use claxon::input::BufferedReader;
 use seek::{Place, frame_before_untrusted};
 use std::collections::VecDeque;
@@ -210,17 +213,19 @@ impl FlacReader {
         self.position += u64::from(block.duration());
         let end = self.info.samples.unwrap_or(u64::MAX).min(self.position);
         let first = self.skip_to.clamp(begin, end) - begin;
-        for index in first as u32..(end - begin) as u32 {
-            let channels = block.channels();
-            let sum: i64 = (0..channels)
-                .map(|channel| i64::from(block.sample(channel, index)))
-                .sum();
-            let mean = sum / i64::from(channels);
-            self.ready.push_back(to_16_bits(mean, self.info.bits));
-        }
+        let heard = first as u32..(end - begin) as u32;
+        self.ready
+            .extend(heard.map(|index| mean(&block, index, self.info.bits)));
         self.scratch = block.into_buffer();
         Ok(true)
     }
+}
+
+/// The mean of the channels of one sample.
+fn mean(block: &Block, index: u32, bits: u32) -> i16 {
+    let channels = block.channels();
+    let samples = (0..channels).map(|channel| i64::from(block.sample(channel, index)));
+    to_16_bits(samples.sum::<i64>() / i64::from(channels), bits)
 }
 
 fn to_16_bits(sample: i64, bits: u32) -> i16 {

@@ -23,6 +23,7 @@ pub mod level;
 pub mod link;
 mod live;
 pub mod matroska;
+pub mod octets;
 pub mod ogg_opus;
 pub mod player;
 pub mod quality;

@@ -1,11 +1,13 @@
 //! Ogg files with Opus in them (RFC 3533, RFC 7845): headers, a streaming reader and a writer.
 
 mod encoder;
+mod octets;
 mod reader;
 mod seek;
 mod writer;
 
 pub(crate) use encoder::VoiceEncoder;
+pub(crate) use octets::OggOctets;
 pub use reader::OggOpusReader;
 pub use writer::OggOpusWriter;
 

@@ -4,8 +4,10 @@
 //! Writes 16-bit PCM whose header is put right at each flush, so that a file is readable up to
 //! its last flush even when the process dies.
 
+mod octets;
 mod raw;
 
+pub(crate) use octets::WavOctets;
 pub use raw::RawFormat;
 
 use crate::codec::g711;
@@ -73,6 +75,14 @@ impl SampleFormat {
             Self::Signed24 => 3,
             Self::Signed32 | Self::Float32 => 4,
         }
+    }
+
+    /// The mean of the channels of one frame.
+    fn mean(self, frame: &[u8]) -> i16 {
+        let samples = frame.chunks_exact(self.bytes());
+        let channels = samples.len().max(1) as i32;
+        let sum: i32 = samples.map(|s| i32::from(self.sample(s))).sum();
+        (sum / channels) as i16
     }
 
     fn sample(self, bytes: &[u8]) -> i16 {
@@ -215,13 +225,7 @@ impl WavReader {
                     let offset = channel as usize * width;
                     format.sample(&frame[offset..offset + width])
                 }
-                None => {
-                    let sum: i32 = frame
-                        .chunks_exact(width)
-                        .map(|s| i32::from(format.sample(s)))
-                        .sum();
-                    (sum / i32::from(self.channels)) as i16
-                }
+                None => format.mean(frame),
             });
         }
         Ok(count as usize)

@@ -9,7 +9,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// The longest packet: 120 ms.
-const LONGEST: usize = 5_760;
+pub(super) const LONGEST: usize = 5_760;
 /// Decoded before a place that is sought, so that the decoder has settled (RFC 7845 §4.6).
 const PRE_ROLL: u64 = 3_840;
 /// Less than this is read from the start.

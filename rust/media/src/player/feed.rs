@@ -1,5 +1,6 @@
 //! Audio that somebody writes and playbacks read: a program, or another session.
 
+use super::SourceError;
 use crate::resample::Resampler;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +29,8 @@ struct State {
     start: u64,
     lead: u64,
     is_closed: bool,
+    /// Why it was closed before its end.
+    error: Option<String>,
     /// It is closed with the last playback of it.
     is_once: bool,
     readers: usize,
@@ -83,6 +86,7 @@ impl Feed {
             start: 0,
             lead: 0,
             is_closed: false,
+            error: None,
             is_once: false,
             readers: 0,
             underruns: 0,
@@ -164,6 +168,15 @@ impl Feed {
         self.lock().is_closed = true;
     }
 
+    /// Closes it for a reason, which playbacks end with when they have played what is there.
+    pub fn fail(&self, error: &str) {
+        let mut state = self.lock();
+        if !state.is_closed {
+            state.error = Some(error.to_owned());
+            state.is_closed = true;
+        }
+    }
+
     /// Whether it was closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -197,13 +210,13 @@ impl FeedReader {
     }
 
     /// Appends `count` samples, silence where there are none yet; fewer mean the end.
-    pub(super) fn read(&mut self, count: usize, samples: &mut Vec<i16>) {
+    pub(super) fn read(&mut self, count: usize, samples: &mut Vec<i16>) -> Result<(), SourceError> {
         let mut state = self.feed.lock();
         self.position = self.position.max(state.start);
         let there = (state.end() - self.position) as usize;
         if !self.is_primed && there < state.cushion + count.min(state.cushion) && !state.is_closed {
             samples.resize(samples.len() + count, 0);
-            return;
+            return Ok(());
         }
         let given = there.min(count);
         let from = (self.position - state.start) as usize;
@@ -217,6 +230,10 @@ impl FeedReader {
         if given < count && !state.is_closed {
             state.underruns += u64::from(given > 0);
             samples.resize(samples.len() + count - given, 0);
+        }
+        match &state.error {
+            Some(text) if given < count => Err(SourceError::Part(text.clone())),
+            _ => Ok(()),
         }
     }
 }
@@ -279,14 +296,14 @@ mod tests {
         assert!((feed.write(&[2; 160]) - 0.02).abs() < 1e-9);
         let (mut fast, mut slow) = (feed.reader(), feed.reader());
         let mut heard = Vec::new();
-        fast.read(160, &mut heard);
+        fast.read(160, &mut heard).unwrap();
         assert!(feed.write(&[2; 160]).abs() < 1e-9);
-        fast.read(1_600, &mut heard);
+        fast.read(1_600, &mut heard).unwrap();
         assert!(feed.write(&[3; 1_600]).abs() < 1e-9);
-        fast.read(1_600, &mut heard);
+        fast.read(1_600, &mut heard).unwrap();
 
         let mut late = Vec::new();
-        slow.read(160, &mut late);
+        slow.read(160, &mut late).unwrap();
 
         assert_eq!(heard.len(), 3_360);
         assert_eq!(heard[1_600], 2);
@@ -298,12 +315,12 @@ mod tests {
         let feed = Feed::new(8_000, 0.2);
         let mut reader = feed.reader();
         let mut heard = Vec::new();
-        reader.read(160, &mut heard);
+        reader.read(160, &mut heard).unwrap();
         let _ = feed.write(&[5; 100]);
-        reader.read(160, &mut heard);
+        reader.read(160, &mut heard).unwrap();
         let _ = feed.write(&[6; 50]);
         feed.close();
-        reader.read(160, &mut heard);
+        reader.read(160, &mut heard).unwrap();
 
         assert_eq!(heard.len(), 370);
         assert_eq!((heard[160], heard[260], heard[320]), (5, 0, 6));
@@ -317,7 +334,7 @@ mod tests {
         let mut tap = Tap::new(feed.clone());
         let mut heard = Vec::new();
         for n in 1..=100 {
-            reader.read(160, &mut heard);
+            reader.read(160, &mut heard).unwrap();
             tap.push(8_000, &[n; 160]);
         }
         let first = heard.iter().position(|sample| *sample != 0).unwrap();
@@ -347,12 +364,12 @@ mod tests {
         let feed = Feed::new(8_000, 1.0);
         let _ = feed.write(&[1; 4_000]);
         let mut reader = feed.reader();
-        reader.read(800, &mut Vec::new());
+        reader.read(800, &mut Vec::new()).unwrap();
         assert!((feed.clear() - 0.4).abs() < 1e-9);
         assert!(feed.queued().abs() < 1e-9);
         let _ = feed.write(&[2; 160]);
         let mut heard = Vec::new();
-        reader.read(160, &mut heard);
+        reader.read(160, &mut heard).unwrap();
         assert_eq!(heard, [2; 160]);
     }
 }

@@ -107,7 +107,7 @@ impl FileSource {
         self.reader.seconds()
     }
 
-    pub(super) fn rate_hz(&self) -> u32 {
+    pub(crate) fn rate_hz(&self) -> u32 {
         self.reader.rate_hz()
     }
 

@@ -23,6 +23,9 @@ pub enum SourceError {
     /// The FLAC file cannot be read.
     #[error(transparent)]
     Flac(#[from] FlacError),
+    /// What was sent cannot be read.
+    #[error("what was sent {0}")]
+    Octets(&'static str),
     /// A decoder failed on it.
     #[error("the file made its decoder fail: convert it to WAV")]
     Fault,
@@ -89,10 +92,7 @@ impl Source {
                 tone.read(rate_hz, count, samples);
                 Ok(())
             }
-            Self::Feed(feed) => {
-                feed.read(count, samples);
-                Ok(())
-            }
+            Self::Feed(feed) => feed.read(count, samples),
             Self::Mix(parts) => parts.read(rate_hz, count, samples),
             Self::Shared(shared) => shared.read(rate_hz, samples),
             Self::Silence(silence) => {

@@ -59,6 +59,10 @@ impl AudioFeed {
         self.feed.close();
     }
 
+    fn fail(&self, reason: &str) {
+        self.feed.fail(reason);
+    }
+
     #[getter]
     fn queued(&self) -> f64 {
         self.feed.queued()

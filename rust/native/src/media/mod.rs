@@ -8,6 +8,7 @@ mod bridge;
 mod codecs;
 mod compare;
 mod data;
+mod decoder;
 mod descriptions;
 mod engine;
 mod errors;
@@ -29,6 +30,7 @@ mod video_recording;
 /// Adds the engine classes to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::MediaEngine>()?;
+    module.add_class::<decoder::SoundDecoder>()?;
     module.add_class::<feed::AudioFeed>()?;
     module.add_class::<share::AudioShare>()?;
     module.add_class::<figures::Figures>()?;
