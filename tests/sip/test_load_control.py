@@ -358,6 +358,19 @@ def test_a_full_document_replaces_all_and_a_partial_one_what_it_names() -> None:
     assert [one.id for one in machine.rules] == ["c"]
 
 
+def test_partial_documents_do_not_add_up_without_end() -> None:
+    """Of more rules than one document may have those go that were told of longest ago."""
+    machine = filtering(rule("old"), rule("renewed"))
+    for version in range(1, 2 * MAX_RULES):
+        told = (rule(str(version)), rule("renewed"))
+        machine.take(LoadControl(version=version, is_full=False, rules=told), "server")
+
+    names = [one.id for one in machine.rules]
+    assert len(names) == MAX_RULES
+    assert names[-2:] == [str(2 * MAX_RULES - 1), "renewed"]
+    assert "old" not in names
+
+
 def test_an_old_document_is_passed_over_but_of_another_subscription() -> None:
     """RFC 7200 §4.11: versions begin anew with each subscription."""
     machine = filtering(rule("a"), version=5)

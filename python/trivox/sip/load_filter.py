@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from trivox._native import Uri
 from trivox.errors import ParseError
+from trivox.sip.load_control import MAX_RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,8 @@ class LoadFilter:
     def take(self, document: LoadControl, source: str) -> None:
         """Take what the server tells; one older than the last is passed over.
 
+        Of more than 256 rules those go that were told of longest ago.
+
         Args:
             document: What it tells.
             source: Another for each subscription: with it the versions begin anew.
@@ -68,8 +71,11 @@ class LoadFilter:
         if source == self._source and document.version <= self._version:
             return
         self._source, self._version = source, document.version
-        before = {} if document.is_full else self._rules
-        self._rules = before | {rule.id: rule for rule in document.rules}
+        rules = {} if document.is_full else self._rules
+        for rule in document.rules:
+            rules.pop(rule.id, None)  # so that it is the youngest
+            rules[rule.id] = rule
+        self._rules = dict([*rules.items()][-MAX_RULES:])
         self._buckets = {
             name: bucket for name, bucket in self._buckets.items() if name in self._rules
         }
