@@ -12,6 +12,7 @@ from tests.call.conftest import FAR, answered
 import trivox
 from trivox.call.events import EndReason, TransferRequested
 from trivox.call.states import CallState
+from trivox.client import referrals
 from trivox.errors import CallEndedError, CallTransferFailedError, CallTransferTimeoutError
 from trivox.testing.far_end import SDP, FarEnd
 
@@ -120,6 +121,28 @@ async def test_who_does_not_name_the_dialog_exactly_is_refused(
 
         assert await beside.far.expect(status)
         assert seen == []
+
+
+async def test_who_names_a_dialog_has_no_other_call_looked_at(
+    autojump_clock, world, monkeypatch
+) -> None:
+    """A name costs the same among many calls as among one, whoever sends it."""
+    looked = []
+    monkeypatch.setattr(referrals, "_is_meant", lambda call, name: looked.append(call.sip_call_id))
+    async with talking(world) as beside:
+        others = [beside.client.create_call(beside.far.uri) for _ in range(3)]
+        for other in others:
+            await other.start()
+            await beside.far.expect("INVITE")
+        assert len(beside.client.calls) == 4
+        for call_id in ("far-call", "no-call"):
+            name = f"{call_id};local-tag=x;remote-tag=y"
+            beside.refer(name=name, call_id=f"about {call_id}".replace(" ", "-"))
+            assert (await beside.far.expect(403)).method == "REFER"
+
+        assert looked == ["far-call"]
+        assert len(beside.client._by_call_id) == 4
+    assert not beside.client._by_call_id
 
 
 async def test_two_names_are_one_too_many(autojump_clock, world) -> None:

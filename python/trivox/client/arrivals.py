@@ -157,7 +157,7 @@ class Arrivals:
         if refusal is not None:
             self._respond(tx, *refusal)
             return
-        named = named_call(request, self.client._calls.values())
+        named = named_call(request, self.client._calls_by)
         if named is not None and isinstance(named[0], int):
             self._respond(tx, *named)
             return

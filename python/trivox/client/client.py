@@ -44,7 +44,7 @@ from trivox.errors import ConnectionInterruptedError, RequiredParameterError
 from trivox.errors.checks import checked_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from trivox.actor.supervisor import Supervisor
     from trivox.call.messages import SipResponse
@@ -98,6 +98,8 @@ class Client(ClientSubscribing, ClientMessaging, ClientJoining, ClientListening)
             isolation=self._isolation, start_soon=supervisor.start_soon
         )
         self._calls: dict[str, Call] = {}
+        self._by_call_id: dict[str, dict[str, Call]] = {}
+        """The same by Call-ID: whoever names a dialog has nobody search through all of them."""
         self._accounts: dict[str, Account] = {}
         self._wiring = Wiring(self, media=media, seed=seed, sockets=sockets, trace=trace, dns=dns)
         self._arrivals = Arrivals(self, self._wiring)
@@ -299,17 +301,27 @@ class Client(ClientSubscribing, ClientMessaging, ClientJoining, ClientListening)
     def _enter(self, call: Call) -> None:
         """Take a call into `calls`."""
         self._calls[call.id] = call
+        self._by_call_id.setdefault(call.sip_call_id, {})[call.id] = call
         self._arrivals.note_calls()
 
     def _leave(self, call: Call) -> None:
         """Drop an ended call from `calls`."""
         self._calls.pop(call.id, None)
+        same = self._by_call_id.get(call.sip_call_id)
+        if same is not None:
+            same.pop(call.id, None)
+            if not same:
+                del self._by_call_id[call.sip_call_id]
         self._arrivals.quota.leave(call.id)
         self._arrivals.note_calls()
         if not call._is_taken:
             self._arrivals.takers.withdraw(call)
         if self._emptied and not self._calls:
             self._emptied.unpark_all()
+
+    def _calls_by(self, sip_call_id: str) -> Iterable[Call]:
+        """Return the live calls of that Call-ID; a stranger may have begun several."""
+        return self._by_call_id.get(sip_call_id, {}).values()
 
     def _emit(self, event: ClientEvent) -> None:
         """Emit an event of the client's own."""

@@ -77,7 +77,7 @@ class Referrals:
         if name is None:
             # A call is referred by who is in it: nobody here follows a stranger.
             return _FORBIDDEN
-        calls = self._client._calls.values()
+        calls = self._client._calls_by(name.call_id)
         call = next((call for call in calls if _is_meant(call, name)), None)
         if call is None or not self._is_as_secure(call, event[6]):
             return _FORBIDDEN

@@ -10,7 +10,7 @@ from trivox.errors import ParseError
 from trivox.sip.replaces import dialog_named_untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from trivox._native import Message
     from trivox.call.call import Call
@@ -21,7 +21,7 @@ _ANSWERED = frozenset({Phase.IN_ANSWERED, Phase.ESTABLISHING, Phase.CONNECTED})
 
 
 def named_call(
-    request: Message, calls: Iterable[Call]
+    request: Message, calls: Callable[[str], Iterable[Call]]
 ) -> tuple[str, Call] | tuple[int, str] | None:
     """Return which call an INVITE names, and by which header; None for an ordinary one.
 
@@ -30,7 +30,7 @@ def named_call(
 
     Args:
         request: The INVITE.
-        calls: Those that live.
+        calls: Returns those that live by their Call-ID.
     """
     try:
         named = dialog_named_untrusted(request)
@@ -39,7 +39,7 @@ def named_call(
     if named is None:
         return None
     header, name = named
-    call = next((call for call in calls if _is_named(call, name)), None)
+    call = next((call for call in calls(name.call_id) if _is_named(call, name)), None)
     if call is None:
         return 481, "Call/Transaction Does Not Exist"
     refusal = (
