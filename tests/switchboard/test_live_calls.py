@@ -194,6 +194,49 @@ async def test_how_long_a_call_counts_unseen_is_a_setting(
         assert await calls.may_call()
 
 
+@pytest.mark.parametrize("hangs_up", ["alice", "bob"])
+async def test_a_call_ends_whose_other_side_has_lost_its_connection(
+    autojump_clock, link, board, agent, nursery, hangs_up
+) -> None:
+    """A browser that is reloaded: no BYE finds it, and its user is not shut out for hours."""
+    listen = [f"sip:10.0.0.1:{5060 + n};transport={kind}" for n, kind in enumerate(("udp", "ws"))]
+    users = {"alice": "a-secret", "bob": "b-secret"}
+    async with board(listen=listen, users=users, door=ONE) as own:
+        kinds = ("udp", "ws") if hangs_up == "alice" else ("ws", "udp")
+        alice = await agent(own, "alice", kinds[0], link.host("10.0.0.2"))
+        bob = await agent(own, "bob", kinds[1], link.host("10.0.0.3"))
+        await bob.register()
+        answer = await alice.call(bob.account.uri)
+        await bob.until(lambda: bob.acks)
+        lost = bob if hangs_up == "alice" else alice
+        lost.endpoint.close_flow(lost.flow_of())
+        await trio.sleep(1)
+        if hangs_up == "alice":
+            gone = await alice.hang_up(answer)
+            await bob.register()
+        else:
+            gone = await bob.hang_up_called(bob.requests[-1])
+
+        assert gone.status == 480
+        assert (await alice.call(bob.account.uri)).status == 200
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_bye_that_goes_nowhere_by_its_target_ends_nothing(
+    autojump_clock, calls, board
+) -> None:
+    """The way of the dialog is there: who names another target has not hung up."""
+    async with board(door=ONE):
+        await calls.register()
+        answer, _ = await calls.call()
+        target = answer.header("Contact").strip("<>")
+        bye = calls.alice.inside("BYE", answer)
+        calls.alice.send(bye.replace(f"BYE {target}", "BYE sip:x@board.test;gr=nobody", 1))
+        assert (await calls.alice.receive("SIP/2.0")).status >= 400
+
+        assert not await calls.may_call()
+
+
 # The table alone.
 
 ALICE, BOB, CAROL = (Hop(1, (f"10.0.0.{number}", 5060)) for number in (2, 3, 4))
@@ -264,6 +307,24 @@ def test_what_is_remembered_is_bounded_and_the_oldest_dialog_makes_room(quota) -
 
     assert len(own) == 3
     assert [quota.refusal(f"user{number}", 1.0) is None for number in (6, 7)] == [True, False]
+
+
+def test_a_call_that_is_taken_again_and_again_drives_out_no_other(quota) -> None:
+    """One phone may answer an INVITE under any number of tags; it counts until its time is over."""
+    own = LiveCalls(quota, 600.0, capacity=100)
+    own.answered(1, "alice", message("INVITE", call_id="paid"), (ALICE, BOB), 0.0)
+    for number in range(1000):
+        callee = message("INVITE", callee=str(number))
+        own.answered(2, "carol", callee, (CAROL, BOB), 0.0)
+    own.retire(2)
+    for number in range(1000):
+        bye = message("BYE", callee=str(number))
+        if (found := own.find(bye, BOB)) is not None:
+            own.take_answer(found, bye, 1.0)
+
+    assert [quota.refusal(user, 1.0) is None for user in ("alice", "carol")] == [False, False]
+    own.handle_timeout(600.0)
+    assert len(own) == 0
 
 
 def test_moments_of_calls_that_are_over_are_cleared_away(quota) -> None:

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 MOST_DIALOGS: Final = 10_000
 """Dialogs of calls that are remembered; the one begun longest ago makes room."""
+MOST_FORKS: Final = 16
+"""Dialogs of one call that are remembered; with more of them it counts as long as it may."""
 _SPARE: Final = 64
 """Moments of calls that are over, beside as many as there are calls, before they are cleared away."""
+_FURTHER: Final = ("", "", "")
+"""In place of the dialogs beyond: no BYE names it."""
 # RFC 3261 §15.1.1: after these, and after no answer, whoever sent the BYE holds the call to be over.
 _OVER: Final = frozenset({408, 481})
 
@@ -98,7 +102,10 @@ class LiveCalls:
             call = self._calls[server]
             call.is_ringing = False
         tags = (call_id, caller_tag, callee_tag)
-        self._dialogs[tags] = Dialog(call, tags, *hops)
+        if len(call.dialogs) < MOST_FORKS:
+            self._dialogs[tags] = Dialog(call, tags, *hops)
+        else:  # one phone that takes a call again and again drives out no other's
+            tags = _FURTHER
         call.dialogs.add(tags)
         self._prolong(call, response, now)
         if len(self._dialogs) > self._capacity:
@@ -131,9 +138,10 @@ class LiveCalls:
         elif response.method in ("INVITE", "UPDATE") and is_success:
             self._prolong(dialog.call, response, now)
 
-    def take_silence(self, dialog: Dialog) -> None:
-        """Take that nobody answers the BYE in a dialog."""
-        self._end(dialog)
+    def take_silence(self, dialog: Dialog | None) -> None:
+        """Take that nobody answers the BYE in a dialog; nothing for one that does not count."""
+        if dialog is not None:
+            self._end(dialog)
 
     def handle_timeout(self, now: float) -> None:
         """Take that `next_deadline` has come."""

@@ -128,6 +128,7 @@ class Proxy:
             return user
         targets = self._targets.find(message, uri, routes, now)
         if isinstance(targets, Refusal):
+            self._note_cut_off(message, routes.hop)
             return targets
         rest = routes.rest if is_inside else ()
         refusal = self._fork(request, key, targets, rest, hops - 1, user)
@@ -158,7 +159,7 @@ class Proxy:
         transaction = self._by_branch.get(tx)
         if transaction is not None:
             outputs = transaction.responses.handle_failure(tx, now, is_unreachable=is_unreachable)
-            if transaction.dialog is not None and transaction.request.message.method == "BYE":
+            if transaction.request.message.method == "BYE":
                 self._calls.take_silence(transaction.dialog)
             self._perform(transaction, outputs, now)
 
@@ -197,6 +198,11 @@ class Proxy:
         elif request.message.method == "INVITE":
             transaction.user = user
             self._calls.begin(request.tx, user)
+
+    def _note_cut_off(self, message: Message, hop: Hop | None) -> None:
+        """End a call whose BYE goes nowhere: the connection of its other side is gone."""
+        if hop is not None and message.method == "BYE" and self._endpoint.flow(hop.flow) is None:
+            self._calls.take_silence(self._calls.find(message, hop))
 
     def _note_answer(
         self, transaction: _Transaction, tx: int, message: Message, now: float
