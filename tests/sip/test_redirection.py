@@ -35,6 +35,7 @@ def moved(caller, far_end, *contacts: str):
             ["<sip:a@x;method=REGISTER;transport=tcp?Replaces=1&To=b>"],
             ("sip:a@x;transport=tcp",),
         ),
+        (["<sip:a?b;method=c@x;method=BYE?To=d>"], ("sip:a?b;method=c@x",)),
         (["<sip:", "*"], ()),
         ([], ()),
         ([", ".join(f"<sip:{n}@x>" for n in range(30))], tuple(f"sip:{n}@x" for n in range(10))),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Self, final
 
 from trivox._native import NameAddr, Uri
 from trivox.errors import ParseError
+from trivox.sip.header_values import as_request_uri
 from trivox.sip.outputs import SendAck, SendRequest
 
 if TYPE_CHECKING:
@@ -217,9 +218,7 @@ class Dialog:
         if _is_loose_untrusted(first):
             return self.remote_target, self.route_set
         # What a Request-URI cannot hold is taken off (RFC 3261 §12.2.1.1, §19.1.1).
-        uri = first.partition("?")[0]
-        parts = [part for part in uri.split(";") if not part.lower().startswith("method=")]
-        return ";".join(parts), (*self.route_set[1:], f"<{self.remote_target}>")
+        return as_request_uri(first), (*self.route_set[1:], f"<{self.remote_target}>")
 
 
 def _uri_untrusted(value: str) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from trivox._native import NameAddr
 from trivox.errors import ParseError
+from trivox.sip.header_values import split_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -209,7 +210,7 @@ def _party(address: NameAddr) -> Party:
 
 
 def _entry(address: NameAddr) -> HistoryEntry:
-    uri, _, embedded = address.uri.partition("?")
+    uri, embedded = split_headers(address.uri)
     told = dict.fromkeys(("reason", "privacy"), "")
     for pair in embedded.split("&"):
         name, _, value = pair.partition("=")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from trivox._native import NameAddr, Uri
 from trivox.errors import ParseError
+from trivox.sip.header_values import as_request_uri
 from trivox.sip.invite_leg import InviteLeg
 from trivox.sip.invite_table import InviteState
 
@@ -35,7 +36,8 @@ def targets_untrusted(response: Message, *, is_secure: bool) -> tuple[str, ...]:
         except ParseError:
             continue
         if uri.scheme == "sips" or (uri.scheme == "sip" and not is_secure):
-            found.append((_quality_untrusted(contact.parameters.get("q")), _plain(contact.uri)))
+            quality = _quality_untrusted(contact.parameters.get("q"))
+            found.append((quality, as_request_uri(contact.uri)))
     found.sort(key=lambda pair: -pair[0])
     return tuple(dict.fromkeys(target for _, target in found))
 
@@ -49,13 +51,6 @@ def _quality_untrusted(value: str | None) -> float:
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 4):
         return 0.0
     return min(1.0, int(digits) * 0.1 ** len(fraction))
-
-
-def _plain(uri: str) -> str:
-    """Take off what a Request-URI does not hold: headers and the method (RFC 3261 §19.1.5)."""
-    head = uri.partition("?")[0]
-    kept = [part for part in head.split(";") if not part.lower().startswith("method=")]
-    return ";".join(kept)
 
 
 def leg_for(refused: InviteLeg, target: str) -> InviteLeg:
