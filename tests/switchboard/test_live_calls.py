@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import trio
 
 from trivox import DoorLimits
 from trivox._native import Message
+from trivox.net.endpoint import Endpoint
 from trivox.sip.quota import Quota
 from trivox.switchboard.flow_token import Hop
 from trivox.switchboard.live_calls import LiveCalls
@@ -194,11 +197,15 @@ async def test_how_long_a_call_counts_unseen_is_a_setting(
         assert await calls.may_call()
 
 
+@pytest.mark.parametrize("target", ["", "sip:x@elsewhere.invalid"])
 @pytest.mark.parametrize("hangs_up", ["alice", "bob"])
 async def test_a_call_ends_whose_other_side_has_lost_its_connection(
-    autojump_clock, link, board, agent, nursery, hangs_up
+    autojump_clock, monkeypatch, link, board, agent, nursery, hangs_up, target
 ) -> None:
-    """A browser that is reloaded: no BYE finds it, and its user is not shut out for hours."""
+    """A browser that is reloaded: no BYE finds it, and its user is not shut out for hours.
+
+    A BYE that asks for somebody else is none: the other side may be called back by its own target.
+    """
     listen = [f"sip:10.0.0.1:{5060 + n};transport={kind}" for n, kind in enumerate(("udp", "ws"))]
     users = {"alice": "a-secret", "bob": "b-secret"}
     async with board(listen=listen, users=users, door=ONE) as own:
@@ -211,6 +218,14 @@ async def test_a_call_ends_whose_other_side_has_lost_its_connection(
         lost = bob if hangs_up == "alice" else alice
         lost.endpoint.close_flow(lost.flow_of())
         await trio.sleep(1)
+        own_request = Endpoint.request
+
+        def request(endpoint, output, **way):
+            if output.method == "BYE" and target:
+                output = dataclasses.replace(output, uri=target)
+            return own_request(endpoint, output, **way)
+
+        monkeypatch.setattr(Endpoint, "request", request)
         if hangs_up == "alice":
             gone = await alice.hang_up(answer)
             await bob.register()
@@ -218,7 +233,7 @@ async def test_a_call_ends_whose_other_side_has_lost_its_connection(
             gone = await bob.hang_up_called(bob.requests[-1])
 
         assert gone.status == 480
-        assert (await alice.call(bob.account.uri)).status == 200
+        assert (await alice.call(bob.account.uri)).status == (480 if target else 200)
         nursery.cancel_scope.cancel()
 
 

@@ -6,6 +6,8 @@ import heapq
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, final
 
+from trivox._native import NameAddr
+from trivox.errors import ParseError
 from trivox.sip.session_timer import interval_untrusted
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ class Dialog:
     """Call-ID, the caller's tag and the callee's."""
     caller: Hop
     callee: Hop
+    contacts: tuple[str, str]
+    """By what URI the caller and the callee are asked; "" for one that cannot be read."""
 
 
 @final
@@ -82,7 +86,14 @@ class LiveCalls:
             self._quota.enter(server, user)
 
     def answered(
-        self, server: int, user: str, response: Message, hops: tuple[Hop, Hop], now: float
+        self,
+        server: int,
+        user: str,
+        response: Message,
+        hops: tuple[Hop, Hop],
+        now: float,
+        *,
+        contact: str | None = None,
     ) -> None:
         """Take the first copy of a 2xx to an INVITE, also one that comes after the call was refused.
 
@@ -92,6 +103,7 @@ class LiveCalls:
             response: The 2xx.
             hops: By which the caller and this callee are reached.
             now: Seconds.
+            contact: The caller's, of the INVITE.
         """
         call_id, caller_tag, callee_tag = _tags(response)
         if not user or not self._longest or not callee_tag:
@@ -103,7 +115,8 @@ class LiveCalls:
             call.is_ringing = False
         tags = (call_id, caller_tag, callee_tag)
         if len(call.dialogs) < MOST_FORKS:
-            self._dialogs[tags] = Dialog(call, tags, *hops)
+            contacts = (_uri_untrusted(contact), _uri_untrusted(response.header("Contact")))
+            self._dialogs[tags] = Dialog(call, tags, *hops, contacts)
         else:  # one phone that takes a call again and again drives out no other's
             tags = _FURTHER
         call.dialogs.add(tags)
@@ -138,9 +151,20 @@ class LiveCalls:
         elif response.method in ("INVITE", "UPDATE") and is_success:
             self._prolong(dialog.call, response, now)
 
-    def take_silence(self, dialog: Dialog | None) -> None:
-        """Take that nobody answers the BYE in a dialog; nothing for one that does not count."""
-        if dialog is not None:
+    def take_silence(self, dialog: Dialog) -> None:
+        """Take that nobody answers the BYE in a dialog."""
+        self._end(dialog)
+
+    def take_cut_off(self, bye: Message, hop: Hop) -> None:
+        """Take that a BYE finds the connection of its other side gone, and no other way there.
+
+        Who names another target than the other side's has not tried: that may be reached yet.
+        """
+        dialog = self.find(bye, hop)
+        if dialog is None:
+            return
+        caller, callee = dialog.contacts
+        if bye.uri == (callee if bye.from_tag == dialog.tags[1] else caller):
             self._end(dialog)
 
     def handle_timeout(self, now: float) -> None:
@@ -188,6 +212,13 @@ class LiveCalls:
         if not call.is_ringing and not call.dialogs and call.server in self._calls:
             del self._calls[call.server]
             self._quota.leave(call.server)
+
+
+def _uri_untrusted(contact: str | None) -> str:
+    try:
+        return NameAddr.parse(contact or "").uri
+    except ParseError:
+        return ""
 
 
 def _tags(message: Message) -> Tags:

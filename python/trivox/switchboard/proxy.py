@@ -159,7 +159,7 @@ class Proxy:
         transaction = self._by_branch.get(tx)
         if transaction is not None:
             outputs = transaction.responses.handle_failure(tx, now, is_unreachable=is_unreachable)
-            if transaction.request.message.method == "BYE":
+            if transaction.dialog is not None and transaction.request.message.method == "BYE":
                 self._calls.take_silence(transaction.dialog)
             self._perform(transaction, outputs, now)
 
@@ -202,7 +202,7 @@ class Proxy:
     def _note_cut_off(self, message: Message, hop: Hop | None) -> None:
         """End a call whose BYE goes nowhere: the connection of its other side is gone."""
         if hop is not None and message.method == "BYE" and self._endpoint.flow(hop.flow) is None:
-            self._calls.take_silence(self._calls.find(message, hop))
+            self._calls.take_cut_off(message, hop)
 
     def _note_answer(
         self, transaction: _Transaction, tx: int, message: Message, now: float
@@ -216,7 +216,9 @@ class Proxy:
         if callee not in transaction.callees:
             transaction.callees.add(callee)
             hops = Hop(request.flow, request.source), transaction.hops[tx]
-            self._calls.answered(request.tx, transaction.user, message, hops, now)
+            contact = request.message.header("Contact")
+            user = transaction.user
+            self._calls.answered(request.tx, user, message, hops, now, contact=contact)
 
     # Judging (§16.3).
 
