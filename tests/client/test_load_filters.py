@@ -117,8 +117,9 @@ async def test_calls_leave_at_the_rate_of_the_filter(autojump_clock, world) -> N
 
 async def test_who_is_exempt_is_never_held_back(autojump_clock, world) -> None:
     everything = LoadRule(id="all", percent=0.0)
-    async with told(world, everything, exempt=["112", OTHER]) as (one, filters, _):
-        assert await is_let_out(one, f"sip:112@{SERVER}:5060;transport=udp")
+    async with told(world, everything, exempt=["112", "+49 110", OTHER]) as (one, filters, _):
+        for number in ("112", "+49-110", "112;phone-context=+49"):
+            assert await is_let_out(one, f"sip:{number}@{SERVER}:5060;transport=udp")
         assert await is_let_out(one, OTHER)
         assert not await is_let_out(one, CALLEE)
         assert filters.held_back == 1

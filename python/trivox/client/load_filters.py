@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, final
 from trivox._native import NameAddr, Uri
 from trivox.errors import HeldBackError, ParseError
 from trivox.sip.load_control import LoadControl
-from trivox.sip.load_filter import LoadFilter, Outgoing, is_same
+from trivox.sip.load_filter import LoadFilter, Outgoing, is_same, number_of
 from trivox.sip.party import ASSERTED, read_parties_untrusted
 
 if TYPE_CHECKING:
@@ -148,6 +148,9 @@ def _held_back(rule: LoadRule, request: Outgoing) -> HeldBackError:
 def _is_exempt(one: str, target: str) -> bool:
     if ":" in one:
         return is_same(one, target)
+    number = number_of(f"tel:{one}")
+    if number and number == number_of(target):
+        return True
     try:
         return Uri.parse(target).user == one
     except ParseError:
