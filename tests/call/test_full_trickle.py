@@ -12,6 +12,7 @@ import trivox
 from trivox.call.states import Trigger
 from trivox.media.native_engine import driven_media
 from trivox.testing.fake_engine import fake_media
+from trivox.testing.far_end import SDP
 
 ICE_ANSWER = ICE_OFFER.replace("a=setup:actpass", "a=setup:active")
 PLAIN_ICE_ANSWER = ICE_ANSWER.replace("a=ice-options:trickle\r\n", "")
@@ -239,6 +240,22 @@ async def test_another_kind_of_media_requires_no_candidates(autojump_clock, worl
     assert not required(again)
     assert b"m=audio" in again.body
     assert b"a=ice-ufrag" not in again.body
+
+
+async def test_a_call_that_goes_on_without_ice_needs_no_relay(autojump_clock, world):
+    """What was asked of relays for the offer before is of no interest any more."""
+    kinds = ("webrtc", "rtp")
+    settings = trivox.CallSettings(offered_media=kinds, trickle="full", relay_only=True)
+    async with native(world, ice_servers=RELAYS) as (client, far):
+        call = client.create_call(far.uri, settings)
+        await call.start()
+        far.respond(await far.expect("INVITE"), 488)
+        far.respond(await far.expect("INVITE"), 200, to_tag="a", body=SDP)
+        await far.expect("ACK")
+
+        assert await far.silence(8.0)
+        assert call.state.value is trivox.CallState.CONNECTED
+        call.hangup()
 
 
 async def test_who_answers_without_taking_more_is_offered_the_rest(autojump_clock, world):

@@ -62,7 +62,9 @@ async def _gather_late(call: CallCore, gathered: trio.Event) -> None:
     finally:
         gathered.set()
     _warn((said,) if said else ())
-    if call.settings.relay_only and not trickling.has_candidates and call._leg.is_open:
+    # What was refused may have been offered without ICE since: that goes by no relay.
+    is_bound = call.settings.relay_only and call._leg.is_ice and call._leg.is_open
+    if is_bound and not trickling.has_candidates:
         fail_media(call, f"the call goes by relays only, and there is none: {said}")
 
 
