@@ -31,7 +31,7 @@ NOTHING_TO_BOB = LoadRule(id="bob", calls=to(CALLEE), percent=0.0)
 
 
 @asynccontextmanager
-async def told(world, *rules: LoadRule, **wish):
+async def told(world, *rules: LoadRule, handler=None, **wish):
     """A client that obeys the filters of another, and the other's watchers."""
     stage, watchers = world(), []
 
@@ -44,7 +44,7 @@ async def told(world, *rules: LoadRule, **wish):
         trio.open_nursery() as nursery,
     ):
         server.on(trivox.SubscriptionRequested, accept)
-        await nursery.start(server.serve, _answer)
+        await nursery.start(server.serve, handler or _answer)
         async with one.obey_load_filters(EDGE, **wish) as filters:
             await trio.sleep(1)
             yield one, filters, watchers
@@ -54,6 +54,10 @@ async def told(world, *rules: LoadRule, **wish):
 async def _answer(call: trivox.Call) -> None:
     await call.answer()
     await call.wait_ended()
+
+
+async def _send_on(call: trivox.Call) -> None:
+    await call.redirect([OTHER])
 
 
 async def is_let_out(client, uri: str = CALLEE) -> bool:
@@ -113,6 +117,18 @@ async def test_calls_leave_at_the_rate_of_the_filter(autojump_clock, world) -> N
             await trio.sleep(0.4)
 
     assert outcomes == [True, False, False, True]
+
+
+async def test_who_is_sent_on_is_held_back_too(autojump_clock, world) -> None:
+    """RFC 7200 §4.8: a redirection leads to a request as any other, which the filter counts."""
+    rule = LoadRule(id="carol", calls=(CallIdentity(targets=(LoadIdentity(uri=OTHER),)),), rate=0.0)
+    async with told(world, rule, handler=_send_on) as (one, filters, _):
+        call = one.create_call(CALLEE, trivox.CallSettings(redirects=3))
+        await call.start()
+        await call.wait_ended()
+
+        assert (call.end.sip_code, filters.held_back) == (503, 1)
+        assert "held back by the load filter 'carol'" in call.end.sip_reason
 
 
 async def test_who_is_exempt_is_never_held_back(autojump_clock, world) -> None:

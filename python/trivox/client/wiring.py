@@ -272,8 +272,8 @@ class Wiring:
 
     async def route_on(self, call: Call, target: str) -> Route:
         """Resolve a target that the far end of a call has named."""
-        named_by = self.exchange.hop_of(call)
-        return await self.routes.towards(target, self._account_of(call), call.settings, named_by)
+        account, named_by = self._account_of(call), self.exchange.hop_of(call)
+        return await self.routes.towards(target, account, call.settings, named_by, method="INVITE")
 
     def target_of(self, call: Call, destination: str) -> str:
         """Return the URI of a destination within the call's account."""
