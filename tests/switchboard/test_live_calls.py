@@ -342,6 +342,20 @@ def test_a_call_that_is_taken_again_and_again_drives_out_no_other(quota) -> None
     assert len(own) == 0
 
 
+def test_a_dialog_named_as_another_takes_nothing_from_it(quota) -> None:
+    """Who was called knows Call-ID and tags, and may have a call of its own named so."""
+    own = LiveCalls(quota, 600.0)
+    own.answered(1, "alice", message("INVITE"), (ALICE, BOB), 0.0)
+    own.answered(2, "bob", message("INVITE"), (BOB, CAROL), 0.0)
+    assert own.find(message("BYE"), CAROL) is None
+
+    own.take_answer(own.find(message("BYE"), BOB), message("BYE"), 1.0)
+
+    assert [quota.refusal(user, 1.0) is None for user in ("alice", "bob")] == [True, False]
+    own.handle_timeout(600.0)
+    assert len(own) == 0
+
+
 def test_moments_of_calls_that_are_over_are_cleared_away(quota) -> None:
     own = LiveCalls(quota, 600.0)
     for number in range(1000):

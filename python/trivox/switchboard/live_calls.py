@@ -24,7 +24,7 @@ MOST_FORKS: Final = 16
 _SPARE: Final = 64
 """Moments of calls that are over, beside as many as there are calls, before they are cleared away."""
 _FURTHER: Final = ("", "", "")
-"""In place of the dialogs beyond: no BYE names it."""
+"""In place of dialogs beyond, or named as another's: no BYE names it."""
 # RFC 3261 §15.1.1: after these, and after no answer, whoever sent the BYE holds the call to be over.
 _OVER: Final = frozenset({408, 481})
 
@@ -114,10 +114,10 @@ class LiveCalls:
             call = self._calls[server]
             call.is_ringing = False
         tags = (call_id, caller_tag, callee_tag)
-        if len(call.dialogs) < MOST_FORKS:
+        if len(call.dialogs) < MOST_FORKS and tags not in self._dialogs:
             contacts = (_uri_untrusted(contact), _uri_untrusted(response.header("Contact")))
             self._dialogs[tags] = Dialog(call, tags, *hops, contacts)
-        else:  # one phone that takes a call again and again drives out no other's
+        else:  # who takes a call again and again, or under another's name, drives out no other's
             tags = _FURTHER
         call.dialogs.add(tags)
         self._prolong(call, response, now)
