@@ -29,7 +29,7 @@ $(BIN)/.installed: requirements/dev.txt | toolchain
 	@touch $@
 
 $(BIN)/.built: $(RUST_SOURCES) $(BIN)/.installed | toolchain
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --locked
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --profile wheel --locked
 	@touch $@
 
 setup: $(BIN)/.built ## make the environment and build the extension
@@ -85,7 +85,7 @@ bench: setup ## run benches/scenarios and print a table
 	$(BIN)/python -m benches
 
 wheel: setup ## the abi3 wheel, into dist/
-	$(BIN)/maturin build --release --locked --out dist
+	$(BIN)/maturin build --profile wheel --locked --out dist
 
 sdist: setup ## the source distribution, into dist/
 	$(BIN)/maturin sdist --out dist
