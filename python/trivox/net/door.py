@@ -83,8 +83,8 @@ class DoorLimits:
     """Calls answered by a 2xx whose ACK is not here; beyond, the one that has waited longest is given
     up, as it is after 64·T1."""
     kept: int = 10_000
-    """Requests remembered for 64·T1 after their end, beyond which the oldest is forgotten: calls that a
-    switchboard has refused, and what silent mode leaves unanswered."""
+    """Requests remembered for 64·T1 after their end, beyond which the oldest is forgotten: so many calls
+    that a switchboard has refused, and as many that silent mode leaves unanswered."""
     max_transactions: int = 1_000_000
     """Live transactions beyond which any request outside of them is answered 503."""
     receive_buffer: int = 8 * 1024 * 1024

@@ -28,10 +28,11 @@ mod types;
 mod unacknowledged;
 mod undelivered;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use door::DoorSettings;
+use kept::Kept;
 pub use types::{
     Address, Counters, Event, EventKind, Forward, Origin, Outgoing, Output, Reply, Settings,
 };
@@ -71,8 +72,8 @@ pub struct SipCore {
     merges: Map<u128, u64>,
     /// Answered INVITEs that made a dialog and whose ACK is not here, in order of their arrival.
     unacknowledged: BTreeSet<u64>,
-    /// Server transactions that are over and kept, by serial of their last timer: the oldest first.
-    kept: BTreeMap<u64, u64>,
+    /// Server transactions that are over and kept.
+    kept: Kept,
     /// Client transactions by flow, for when one is closed.
     by_flow: BTreeSet<(u64, u64)>,
     timers: Timers,
@@ -111,7 +112,7 @@ impl SipCore {
             merges: Map::default(),
             dialogs: Map::default(),
             unacknowledged: BTreeSet::new(),
-            kept: BTreeMap::new(),
+            kept: Kept::default(),
             by_flow: BTreeSet::new(),
             timers: Timers::default(),
             output: Vec::new(),
@@ -323,7 +324,7 @@ impl SipCore {
                 self.servers.remove(&transaction.key);
                 self.unacknowledged.remove(&id);
                 if server.kept != 0 {
-                    self.kept.remove(&server.kept);
+                    self.kept.forget(server.kept);
                 }
                 if let Some(key) = server.ack_key {
                     self.acks.remove(&key);

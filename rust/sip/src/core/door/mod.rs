@@ -88,7 +88,7 @@ impl Door {
         self.settings.unacknowledged
     }
 
-    /// How many server transactions that are over may be kept.
+    /// How many server transactions that are over may be kept, of each kind.
     pub(super) fn most_kept(&self) -> usize {
         self.settings.kept
     }

@@ -30,7 +30,8 @@ pub struct DoorSettings {
     pub overload_control: bool,
     /// Answered calls that may wait for their ACK; beyond, the oldest is given up.
     pub unacknowledged: usize,
-    /// Server transactions that are over and kept for 64·T1; beyond, the oldest is forgotten.
+    /// Server transactions that are over and kept for 64·T1, refused and unanswered each; beyond, the oldest
+    /// of its kind is forgotten.
     pub kept: usize,
 }
 
