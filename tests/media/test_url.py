@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -160,6 +161,40 @@ async def test_what_goes_wrong_is_told(fault: str) -> None:
 
     assert reason in str(source.error)
     assert feed.queued == 0.0
+
+
+async def test_answers_before_the_answer_are_bounded() -> None:
+    near, far = lockstep_stream_pair()
+
+    async def put_off() -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            while True:
+                await far.send_all(b"HTTP/1.1 100 Continue\r\n\r\n" * 4)
+
+    async def connect(_host: str, _port: int) -> trio.abc.Stream:
+        return near
+
+    source = UrlSource(URL, connect=connect)
+    feed = source.open()
+    (pump,) = pumps_of(source)
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(far.receive_some, 65_536)
+            nursery.start_soon(put_off)
+            await pump()
+            nursery.cancel_scope.cancel()
+
+    assert feed.is_closed
+    assert "does not come to its answer" in str(source.error)
+
+
+async def test_a_long_place_elsewhere_is_told_shortly() -> None:
+    server = Server(b"", 302, Location="http://else.example/" + "x" * 50_000)
+
+    source, _ = await played(server)
+
+    assert "http://else.example/" in str(source.error)
+    assert len(str(source.error)) < 400
 
 
 async def test_a_server_that_is_silent_or_not_there_is_told() -> None:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
 _LARGEST_HEAD: Final = 65_536
-_BLOCK: Final = 65_536
+_BLOCK: Final = 8_192
+_MOST_INTERIM: Final = 16
+_LONGEST_HINT: Final = 200
 _OK: Final = 200
 
 
@@ -51,12 +53,16 @@ async def fetch(
     """
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LARGEST_HEAD)
     asked = (http.send(request) or b"") + (http.send(h11.EndOfMessage()) or b"")
-    left = most_bytes
+    left, interim = most_bytes, 0
     try:
         with trio.fail_after(patience):
             await stream.send_all(asked)
         while not isinstance(event := await _next_event(http, stream, patience), h11.EndOfMessage):
             match event:
+                case h11.InformationalResponse():
+                    interim += 1
+                    if interim > _MOST_INTERIM:
+                        raise EngineError("the web server does not come to its answer")
                 case h11.Response():
                     _check(event)
                 case h11.Data():
@@ -80,6 +86,6 @@ async def _next_event(http: h11.Connection, stream: trio.abc.Stream, patience: f
 def _check(response: h11.Response) -> None:
     if response.status_code == _OK:
         return
-    where = dict(response.headers).get(b"location", b"").decode("latin-1")
+    where = dict(response.headers).get(b"location", b"").decode("latin-1")[:_LONGEST_HINT]
     hint = f": it lies at {where!r}, which is not followed" if where else ""
     raise EngineError(f"the web server answered {response.status_code}{hint}")
