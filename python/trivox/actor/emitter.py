@@ -34,12 +34,11 @@ class Emitter(Generic[E]):
 
     def __init__(
         self,
-        *,
         isolation: Isolation,
         start_soon: StartSoon,
         context: contextvars.Context | None = None,
-        limit: int = 1024,
         droppable: tuple[type[E], ...] = (),
+        limit: int = 1024,
         overflowed: Callable[[E], None] | None = None,
     ) -> None:
         self.listeners: Listeners[E] = Listeners(

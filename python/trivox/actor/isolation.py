@@ -49,7 +49,6 @@ class Isolation:
 
     def __init__(
         self,
-        *,
         policy: ListenerErrorPolicy = ListenerErrorPolicy.LOG,
         owner: str = "",
         call: str = "",

@@ -83,7 +83,6 @@ class CallCore(CallValues):
     def __init__(
         self,
         host: CallHost,
-        *,
         id: str,  # noqa: A002 (the reference's name)
         token: int,
         direction: CallDirection,
@@ -92,16 +91,7 @@ class CallCore(CallValues):
         settings: CallSettings,
         account: AccountFace | None,
     ) -> None:
-        super().__init__(
-            host,
-            id=id,
-            token=token,
-            direction=direction,
-            destination=destination,
-            sip_call_id=sip_call_id,
-            settings=settings,
-            account=account,
-        )
+        super().__init__(host, id, token, direction, destination, sip_call_id, settings, account)
         self._leg = MediaLeg(host.media, self, host.start_soon)
         self._session: InviteSession | None = None
         self._session_deadline: float | None = None

@@ -133,7 +133,6 @@ class CallValues:
     def __init__(
         self,
         host: CallHost,
-        *,
         id: str,  # noqa: A002 (the reference's name)
         token: int,
         direction: CallDirection,
@@ -275,10 +274,10 @@ class CallValues:
     def _emitting(self) -> Emitter[Event]:
         if self._emitter is None:
             self._emitter = Emitter(
-                isolation=self._watch_isolation(),
-                start_soon=self._host.start_soon,
-                context=bound(self._context, self.id),
-                droppable=DROPPABLE_EVENTS,
+                self._watch_isolation(),
+                self._host.start_soon,
+                bound(self._context, self.id),
+                DROPPABLE_EVENTS,
             )
             if self.end is not None:
                 self._emitter.finish(self._terminal_event())

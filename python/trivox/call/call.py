@@ -80,24 +80,17 @@ class Call(CallSignalling, CallMedia, CallListening):
             timer=settings.session_timer,
             reliability=settings.reliability,
         )
-        call = cls(
-            host,
-            id=id,
-            token=token,
-            direction=_INCOMING,
-            destination=request.uri,
-            sip_call_id=session.call_id,
-            settings=settings,
-            account=account,
-        )
+        dialog = session.dialog
+        assert dialog is not None, "the callee's session is born with its dialog"
+        # One by one: keywords would be put into a dict first, for each call that comes.
+        call = cls(host, id, token, _INCOMING, request.uri, dialog.call_id, settings, account)
         call._route = route
         call._leg.screen = partial(host.screen, route)
         call._remote_offer = description_of(request)
         call._session = session
         call.remote_headers = headers_of(request)
         call._first_headers = call.remote_headers
-        assert session.dialog is not None, "the callee's session is born with its dialog"
-        learn_party(call, request, session.dialog.remote_party)
+        learn_party(call, request, dialog.remote_party)
         return call
 
     def __dir__(self) -> list[str]:

@@ -388,11 +388,5 @@ class Client(ClientSubscribing, ClientMessaging, ClientJoining, ClientListening)
             if about is not None:
                 about._fail_by_listener(error)
 
-        return Isolation(
-            policy=self.config.listener_errors,
-            owner=owner,
-            call=call.id if call is not None else "",
-            failed=report,
-            fail_call=fail_call,
-            crash=self._supervisor.crash,
-        )
+        policy, call_id = self.config.listener_errors, "" if call is None else call.id
+        return Isolation(policy, owner, call_id, report, fail_call, self._supervisor.crash)

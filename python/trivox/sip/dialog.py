@@ -47,7 +47,6 @@ class Dialog:
 
     def __init__(
         self,
-        *,
         call_id: str,
         local: tuple[str, str],
         remote: tuple[str, str],
@@ -91,16 +90,10 @@ class Dialog:
         """
         call_id, from_tag, to_tag, from_value, to_value, target, records, cseq = request.dialog()
         local = to_value if to_tag else f"{to_value};tag={local_tag}"
-        return cls(
-            call_id=call_id,
-            local=(to_tag or local_tag, local),
-            remote=(from_tag, from_value),
-            remote_target=target or _uri_untrusted(from_value),
-            route_set=records,
-            local_cseq=0,
-            remote_cseq=cseq,
-            contact=contact,
-        )
+        ours, theirs = (to_tag or local_tag, local), (from_tag, from_value)
+        target = target or _uri_untrusted(from_value)
+        # One by one: keywords would be put into a dict first, for each call that comes.
+        return cls(call_id, ours, theirs, target, records, 0, cseq, contact)
 
     @classmethod
     def from_response(cls, response: Message, *, request_uri: str, contact: str) -> Self:
