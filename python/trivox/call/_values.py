@@ -155,7 +155,7 @@ class CallValues:
         """Its SIP messages, the last 256, if the client keeps them (`keep_trace`)."""
         self._host = host
         self._now = host.now
-        self.timings = CallTimings(created=self._now())
+        self.timings = CallTimings(self._now())
         is_ours = direction is _OUTGOING
         self._context = contextvars.copy_context() if is_ours else host.context
         self._phase = Phase.OUT_CREATED if is_ours else _IN_CREATED

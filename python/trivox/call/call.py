@@ -23,7 +23,6 @@ from trivox.call.farewell import Farewell
 from trivox.call.messages import headers_of
 from trivox.call.origin import CallOrigin, origin_of
 from trivox.call.states import LEAVING, CallDirection, Phase, Trigger
-from trivox.sip.bodies import description_of
 from trivox.sip.invite_session import InviteSession
 
 if TYPE_CHECKING:
@@ -64,12 +63,13 @@ class Call(CallSignalling, CallMedia, CallListening):
         id: str,  # noqa: A002 (as above)
         token: int,
         request: Message,
+        offer: bytes,
         tx: int,
         route: Route,
         settings: CallSettings,
         account: AccountFace | None,
     ) -> Call:
-        """Make the call of an INVITE that came."""
+        """Make the call of an INVITE that came, with its description; empty for none."""
         session = InviteSession.incoming(
             request,
             tx,
@@ -86,7 +86,7 @@ class Call(CallSignalling, CallMedia, CallListening):
         call = cls(host, id, token, _INCOMING, request.uri, dialog.call_id, settings, account)
         call._route = route
         call._leg.screen = partial(host.screen, route)
-        call._remote_offer = description_of(request)
+        call._remote_offer = offer
         call._session = session
         call.remote_headers = headers_of(request)
         call._first_headers = call.remote_headers

@@ -153,7 +153,8 @@ class Arrivals:
 
     def _take_invite(self, event: SipEvent, request: Message, now: float, user: str) -> None:
         _, _, tx, _, _, _, flow, source = event
-        refusal = self._refusal(request)
+        wiring, offer = self._wiring, description_of(request)
+        refusal = self._refusal(request, offer)
         if refusal is not None:
             self._respond(tx, *refusal)
             return
@@ -162,7 +163,6 @@ class Arrivals:
             self._respond(tx, *named)
             return
         account = self.attribution.account_of(request, source, flow)
-        wiring = self._wiring
         try:
             route = wiring.routes.back(request, event, account)
         except (ConnectionNetworkError, OSError):
@@ -181,6 +181,7 @@ class Arrivals:
             id=wiring.new_id(),
             token=wiring.exchange.new_token(),
             request=request,
+            offer=offer,
             tx=tx,
             route=route,
             settings=settings,
@@ -233,7 +234,7 @@ class Arrivals:
         if refusal is not None:
             self._respond(event[2], *refusal)
 
-    def _refusal(self, request: Message) -> tuple[int, str, Headers] | None:
+    def _refusal(self, request: Message, offer: bytes) -> tuple[int, str, Headers] | None:
         """Return why a new call cannot be taken; None when it can."""
         limit = self.client.config.max_calls
         has_taker = self.takers.is_free or self.client._has_listener(IncomingCall)
@@ -243,7 +244,7 @@ class Arrivals:
             or (limit is not None and len(self.client._calls) >= limit)
         ):
             return 503, "Service Unavailable", self.retry_after
-        if not description_of(request) and request.body:
+        if not offer and request.body:
             return 415, "Unsupported Media Type", (("Accept", ACCEPTED),)
         accepts = request.values("Accept")
         if accepts and not any(_accepts_sdp(value) for value in accepts):
