@@ -8,6 +8,7 @@ use crate::ogg_opus::{OggOctets, RATE_HZ};
 use crate::player::SourceError;
 use crate::resample::Resampler;
 use crate::wav::WavOctets;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Octets that are kept for a page or a frame to be whole; a larger one is damage.
 const MOST_KEPT: usize = 1_048_576;
@@ -37,6 +38,10 @@ pub struct SoundDecoder {
     format: Option<Format>,
     resampler: Option<Resampler>,
     kept: Vec<u8>,
+    /// How many of those are done with.
+    done: usize,
+    /// Fewer than this are no frame yet.
+    wanted: usize,
     /// Octets to come that are passed over.
     passed: u64,
     has_sound: bool,
@@ -53,6 +58,8 @@ impl SoundDecoder {
             format: None,
             resampler: None,
             kept: Vec::new(),
+            done: 0,
+            wanted: 0,
             passed: 0,
             has_sound: false,
             is_closed: false,
@@ -65,6 +72,7 @@ impl SoundDecoder {
     /// # Errors
     /// `SourceError::Octets` when a page or frame is not whole after 1 MiB.
     pub fn push(&mut self, octets: &[u8]) -> Result<(), SourceError> {
+        self.kept.drain(..std::mem::take(&mut self.done));
         let passed = self.passed.min(octets.len() as u64) as usize;
         self.passed -= passed as u64;
         if !self.is_over {
@@ -92,34 +100,57 @@ impl SoundDecoder {
     /// # Errors
     /// `SourceError` for what is damaged, or is no such format.
     pub fn take(&mut self) -> Result<Vec<i16>, SourceError> {
-        let mut samples = Vec::new();
-        if self.is_over {
-            return Ok(samples);
-        }
-        while samples.is_empty() && !self.is_over {
-            match self.step_untrusted(&mut samples)? {
-                Step::Pass(octets) => self.pass(octets),
-                Step::Over => self.is_over = true,
-                Step::More if self.is_closed => self.is_over = true,
-                Step::More => return Ok(Vec::new()),
-            }
-        }
-        self.has_sound |= !samples.is_empty();
-        if self.is_over && !self.has_sound {
-            return Err(SourceError::Octets("ends before it has any sound"));
-        }
-        Ok(self.resampled(samples))
+        // A decoder that fails on one file ends that one, and not the program that plays it.
+        let taking = AssertUnwindSafe(|| self.take_untrusted());
+        catch_unwind(taking).unwrap_or(Err(SourceError::Fault))
     }
 
-    fn pass(&mut self, octets: u64) {
-        let there = octets.min(self.kept.len() as u64);
-        self.kept.drain(..there as usize);
-        self.passed = octets - there;
+    fn take_untrusted(&mut self) -> Result<Vec<i16>, SourceError> {
+        let mut made = Vec::new();
+        // A short frame may give the filter too little to make a sample of.
+        while made.is_empty() && !self.is_over {
+            let mut samples = Vec::new();
+            while samples.is_empty() && !self.is_over {
+                if !self.advance_untrusted(&mut samples)? {
+                    return Ok(made);
+                }
+            }
+            self.has_sound |= !samples.is_empty();
+            if self.is_over && !self.has_sound {
+                return Err(SourceError::Octets("ends before it has any sound"));
+            }
+            made = self.resampled(samples);
+        }
+        Ok(made)
+    }
+
+    /// Goes a step on; false where more has to come first.
+    fn advance_untrusted(&mut self, samples: &mut Vec<i16>) -> Result<bool, SourceError> {
+        let there = self.kept.len() - self.done;
+        if there < self.wanted && !self.is_closed {
+            return Ok(false);
+        }
+        match self.step_untrusted(samples)? {
+            Step::Pass(octets) => {
+                let passed = octets.min(there as u64);
+                self.done += passed as usize;
+                (self.passed, self.wanted) = (octets - passed, 0);
+            }
+            Step::More if !self.is_closed => {
+                // A frame of FLAC does not say its length: each try decodes all that is there.
+                let is_tried = matches!(self.format, Some(Format::Flac(_)));
+                self.wanted = if is_tried { there + there / 8 } else { 0 };
+                return Ok(false);
+            }
+            Step::More | Step::Over => self.is_over = true,
+        }
+        Ok(true)
     }
 
     fn step_untrusted(&mut self, samples: &mut Vec<i16>) -> Result<Step, SourceError> {
+        let octets = &self.kept[self.done..];
         let Some(format) = &mut self.format else {
-            let Some(magic) = self.kept.first_chunk::<4>() else {
+            let Some(magic) = octets.first_chunk::<4>() else {
                 return Ok(Step::More);
             };
             self.format = Some(match magic {
@@ -131,9 +162,9 @@ impl SoundDecoder {
             return Ok(Step::Pass(0));
         };
         Ok(match format {
-            Format::Wav(wav) => wav.step_untrusted(&self.kept, samples)?,
-            Format::Ogg(ogg) => ogg.step_untrusted(&self.kept, samples)?,
-            Format::Flac(flac) => flac.step_untrusted(&self.kept, samples)?,
+            Format::Wav(wav) => wav.step_untrusted(octets, samples)?,
+            Format::Ogg(ogg) => ogg.step_untrusted(octets, samples)?,
+            Format::Flac(flac) => flac.step_untrusted(octets, samples)?,
         })
     }
 

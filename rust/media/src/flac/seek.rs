@@ -11,6 +11,8 @@ use std::sync::Arc;
 const CLOSE: u64 = 1024;
 /// A frame is looked for in so many; few are as long.
 const STRETCH: u64 = 128 * 1024;
+/// No frame has as many octets: 8 channels of 65 535 samples of 32 bits, and what they are told by.
+const LONGEST: u64 = 4 * 1024 * 1024;
 /// Places of a stretch that look like a frame and are none; more than chance makes of any.
 const MOST_TRIES: usize = 64;
 
@@ -57,7 +59,9 @@ fn next_frame_untrusted(
     for (index, two) in begins.take(MOST_TRIES) {
         let octet = from + index as u64;
         reader.seek(SeekFrom::Start(octet))?;
-        let mut frames = FrameReader::new(BufferedReader::new(Arc::clone(file)));
+        // What only looks like one might read on to the end of the file.
+        let rest = Arc::clone(file).take(LONGEST);
+        let mut frames = FrameReader::new(BufferedReader::new(rest));
         // Its checksums tell a frame from what looks like one.
         let Ok(Some(block)) = frames.read_next_or_eof(Vec::new()) else {
             continue;

@@ -124,3 +124,24 @@ fn a_frame_without_end_is_bounded() {
 
     assert!(matches!(full, Some(SourceError::Octets(_))));
 }
+
+#[test]
+fn a_frame_that_comes_octet_by_octet_is_tried_few_times() {
+    let mut decoder = SoundDecoder::new(48_000);
+    let mut tries = Vec::new();
+    for octet in FLAC {
+        decoder.push(&[*octet]).unwrap();
+        let is_due = decoder.wanted <= decoder.kept.len();
+        if decoder.take().unwrap().is_empty() && is_due && decoder.wanted > 64 {
+            tries.push(decoder.wanted);
+        }
+    }
+
+    assert!(!tries.is_empty());
+    assert!(
+        tries.len() < FLAC.len() / 16,
+        "{} of {}",
+        tries.len(),
+        FLAC.len()
+    );
+}

@@ -157,12 +157,13 @@ impl OggOpusReader {
         };
         let count = count.min(LONGEST);
         let begin = self.position;
-        self.position += count as u64;
+        // A damaged page may have said any position.
+        self.position = begin.saturating_add(count as u64);
         if self.end.is_some_and(|end| begin >= end) {
             self.is_over = true;
             return;
         }
-        if self.position + PRE_ROLL < self.skip_to {
+        if self.position.saturating_add(PRE_ROLL) < self.skip_to {
             return;
         }
         let mut block = vec![0_u16; count];
