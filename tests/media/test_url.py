@@ -15,9 +15,9 @@ from tests.media.clips import make_sound
 from tests.media.pairs import connect_pair
 from trio.testing import lockstep_stream_pair
 
-from trivox.errors import InvalidArgumentsError
+from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.media.engine import EngineEventKind as Kind
-from trivox.media.sources import pumps_of, start_playback
+from trivox.media.sources import MixSource, pumps_of, start_playback
 from trivox.media.url import UrlSource
 
 if TYPE_CHECKING:
@@ -252,6 +252,19 @@ async def test_a_playback_ends_with_the_error_behind_what_was_good(
     seconds, _, error = ended[2].partition(" ")
     assert float(seconds) > 0.4
     assert error.startswith("the FLAC file is damaged")
+
+
+async def test_a_playback_that_does_not_begin_takes_nothing_from_the_next(
+    media: DrivenMedia, tmp_path: Path
+) -> None:
+    caller, _ = await connect_pair(media, "plain", HOSTS)
+    source = UrlSource(URL, connect=Server(b"").connect)
+    mixed = MixSource((source, str(tmp_path / "missing.wav")))
+
+    with pytest.raises(EngineError):
+        start_playback(media.sessions, caller.session, mixed)
+
+    assert pumps_of(source) == []
 
 
 def test_its_name_tells_no_key() -> None:

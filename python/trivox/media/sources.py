@@ -278,7 +278,25 @@ def start_playback(
     Raises:
         EngineError: The file cannot be read, or is none that is played.
     """
-    return sessions.play_part(session, _part(source, sessions), place=place)
+    try:
+        return sessions.play_part(session, _part(source, sessions), place=place)
+    except Exception:
+        _forget_opened(source)
+        raise
+
+
+def _forget_opened(source: AudioSource | str | PathLike[str]) -> None:
+    """Let the next playback have what is fetched next, where one has not begun."""
+    match source:
+        case UrlSource():
+            source.forget_opened()
+        case MixSource(sources):
+            for part in sources:
+                _forget_opened(part)
+        case MusicOnHoldSource(inner) | SharedSource(source=inner):
+            _forget_opened(inner)
+        case _:
+            pass
 
 
 def _file_part(file: FileSource) -> AudioPart:

@@ -98,6 +98,10 @@ class UrlSource:
         self._opened.append(feed)
         return feed
 
+    def forget_opened(self) -> None:
+        """Forget what was opened for a playback that did not begin."""
+        self._opened.clear()
+
     def take_pump(self) -> Callable[[], Awaitable[None]] | None:
         """Return the task that fills what was opened, once."""
         if not self._opened:
