@@ -5,7 +5,9 @@ flood, 100 established calls send INFO, re-INVITE and BYE. `generator_busy` and 
 the generator has time left: it sends when it means to. The capacity is measured before and after each
 load, which is held against the mean of both: machines change their speed. `of_capacity` is in calls
 a second of the clock, `of_capacity_by_cpu` in calls a second of the server's CPU, which is the one
-to read when others use the machine. `receive_share` is what the system takes for the datagrams alone.
+to read when others use the machine. `of_peak` is of the best goodput of these callers at any load: a
+closed loop never has a call too many, so no open one reaches it. `receive_share` is what the system
+takes for the datagrams alone.
 """
 
 from __future__ import annotations
@@ -37,6 +39,9 @@ def run() -> list[Row]:
             row.figures[share] = row.figures[figure] * 2 / (before[figure] + after[figure])
         rows.append(row)
         before = after
+    peak = max(row.figures["goodput"] for row in rows[1:])
+    for row in rows[1:]:
+        row.figures["of_peak"] = row.figures["goodput"] / peak
     return rows
 
 
