@@ -40,6 +40,7 @@ async def _connected(client, far, *headers):
 
 
 async def test_another_client_sees_who_is_there_now(autojump_clock, pair) -> None:
+    """RFC 4916 §4.4.2."""
     async def body(call, far) -> None:
         with assert_checkpoints():
             await call.change_identity("Carol", uri="sip:carol@example.org")
@@ -177,6 +178,7 @@ async def _agreed_early(client, far):
 
 
 async def test_an_early_dialog_is_told_by_update(autojump_clock, world) -> None:
+    """RFC 4916 §4.4.1."""
     async with world().with_far_end() as (client, far):
         call = await _agreed_early(client, far)
 

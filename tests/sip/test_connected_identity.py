@@ -36,6 +36,7 @@ def test_another_from_is_for_who_knows_from_change(caller, far_end, supported, e
 
 
 def test_update_names_another_party_and_so_does_all_that_follows(called, far_end) -> None:
+    """RFC 4916 §4.4.1."""
     called.carry(called.session.modify(method="UPDATE", party=CAROL))
     tx, update = called.last
 
