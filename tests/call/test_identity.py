@@ -41,6 +41,7 @@ async def _connected(client, far, *headers):
 
 async def test_another_client_sees_who_is_there_now(autojump_clock, pair) -> None:
     """RFC 4916 §4.4.2."""
+
     async def body(call, far) -> None:
         with assert_checkpoints():
             await call.change_identity("Carol", uri="sip:carol@example.org")
