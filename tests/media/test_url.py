@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ssl
+import threading
 from contextlib import suppress
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -21,6 +23,7 @@ from trivox.media.sources import MixSource, pumps_of, start_playback
 from trivox.media.url import UrlSource
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from trivox.media.driven import DrivenMedia
@@ -33,8 +36,12 @@ HOSTS = ("10.0.0.1", "10.0.0.2")
 class Server:
     """Answers each request in the same way, in pieces."""
 
-    def __init__(self, body: bytes, status: int = 200, *, short: int = 0, **headers: str) -> None:
+    def __init__(
+        self, body: bytes, status: int = 200, *, short: int = 0, piece: int = 5_000, **headers: str
+    ) -> None:
         self.body, self.status, self.short, self.headers = body, status, short, headers
+        self.piece = piece
+        self.times: list[float] = []
         self.asked: list[h11.Request] = []
         self.sent = 0
         self.nursery: trio.Nursery | None = None
@@ -54,6 +61,7 @@ class Server:
                     http.receive_data(await stream.receive_some())
                 elif isinstance(event, h11.Request):
                     self.asked.append(event)
+                    self.times.append(trio.current_time())
                 else:
                     return  # who asked has gone
             length = str(len(self.body) + self.short)
@@ -61,8 +69,8 @@ class Server:
             try:
                 answer = h11.Response(status_code=self.status, headers=headers)
                 await stream.send_all(http.send(answer) or b"")
-                for start in range(0, len(self.body), 5_000):
-                    piece = self.body[start : start + 5_000]
+                for start in range(0, len(self.body), self.piece):
+                    piece = self.body[start : start + self.piece]
                     await stream.send_all(http.send(h11.Data(data=piece)) or b"")
                     self.sent += len(piece)
             except trio.BrokenResourceError:
@@ -139,6 +147,136 @@ async def quietly(server: Server, context: ssl.SSLContext, stream: trio.SocketSt
         await server.serve(tls)
     except trio.BrokenResourceError:
         return
+
+
+async def test_authorities_are_read_once_a_source_and_off_the_programs_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads = []
+
+    def context() -> ssl.SSLContext:
+        threads.append(threading.current_thread())
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    async def closed(_host: str, _port: int) -> trio.abc.Stream:
+        near, far = lockstep_stream_pair()
+        await far.aclose()
+        return near
+
+    monkeypatch.setattr("trivox.media.url.ssl.create_default_context", context)
+    source = UrlSource("https://music.example/", connect=closed)
+
+    for _ in range(2):
+        source.open()
+        await pumps_of(source)[0]()
+        assert "cannot be reached" in str(source.error)
+
+    (thread,) = threads
+    assert thread is not threading.current_thread()
+
+
+@pytest.mark.parametrize("host", ["music.example", "x" * 300])
+async def test_every_way_out_closes_the_stream(host: str) -> None:
+    kept: list[trio.testing.MemoryReceiveStream] = []
+
+    async def connect(_host: str, _port: int) -> trio.abc.Stream:
+        near, far = trio.testing.memory_stream_pair()
+        kept.append(far.receive_stream)
+        await far.send_stream.aclose()
+        return near
+
+    source = UrlSource(f"https://{host}/", connect=connect, tls=ssl.create_default_context())
+    source.open()
+    await pumps_of(source)[0]()
+
+    (far,) = kept
+    assert source.error is not None
+    with trio.fail_after(5):
+        while await far.receive_some():
+            pass
+
+
+async def test_a_body_in_tiny_pieces_is_decoded_as_much_as_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = sound(tmp_path, seconds=0.1)
+    chunks = b"".join(b"1\r\n%c\r\n" % octet for octet in body) + b"0\r\n\r\n"
+    hops = []
+
+    async def counted(run: Callable[..., Any], *args: Any, **settings: Any) -> Any:
+        hops.append(run)
+        return await run_sync(run, *args, **settings)
+
+    async def connect(_host: str, _port: int) -> trio.abc.Stream:
+        near, far = trio.testing.memory_stream_pair()
+        await far.send_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+        return near
+
+    run_sync = trio.to_thread.run_sync
+    monkeypatch.setattr("trio.to_thread.run_sync", counted)
+    source = UrlSource(URL, connect=connect)
+    feed = source.open()
+    await pumps_of(source)[0]()
+
+    assert source.error is None
+    assert feed.queued == pytest.approx(0.1, abs=0.01)
+    assert len(body) > 3_000
+    assert len(hops) <= len(chunks) / 8_192 + 2
+
+
+async def test_a_short_sound_goes_round_from_memory(tmp_path: Path) -> None:
+    server = Server(sound(tmp_path, seconds=0.3))
+    source = UrlSource(URL, connect=server.connect, loop=True)
+    feed = source.open()
+    heard = 0.0
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            server.nursery = nursery
+            nursery.start_soon(pumps_of(source)[0])
+            while heard < 3.0:
+                await trio.sleep(0.01)
+                taken = feed.queued
+                feed.skip(taken)
+                heard += taken
+            feed.play_out()
+    assert source.error is None
+    assert len(server.asked) == 1
+
+
+async def test_a_sound_of_next_to_nothing_goes_round_ten_times_a_second(tmp_path: Path) -> None:
+    server = Server(sound(tmp_path, seconds=0.01))
+    source = UrlSource(URL, connect=server.connect, loop=True)
+    feed = source.open()
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            server.nursery = nursery
+            nursery.start_soon(pumps_of(source)[0])
+            await trio.sleep(0.5)
+            assert 0.01 <= feed.queued < 0.08
+            feed.play_out()
+
+
+async def test_a_long_sound_is_asked_for_again_and_not_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    monkeypatch.setattr("trivox.media.url._MOST_KEPT", 4_096)
+    server = Server(sound(tmp_path, seconds=0.5))
+    source = UrlSource(URL, connect=server.connect, loop=True)
+    feed = source.open()
+    with trio.fail_after(3_000):
+        async with trio.open_nursery() as nursery:
+            server.nursery = nursery
+            nursery.start_soon(pumps_of(source)[0])
+            while len(server.asked) < 3:
+                await trio.sleep(0.1)
+            server.status = 404
+            while not feed.is_closed:
+                await trio.sleep(0.1)
+                feed.skip(1.0)
+            nursery.cancel_scope.cancel()
+    gaps = [later - one for one, later in pairwise(server.times)]
+    assert min(gaps) >= 1.0
+    assert "answered 404" in str(source.error), "a round that fails is told"
 
 
 CUT = b"RIFF\xff\xff\xff\xffWAVE"
@@ -285,6 +423,10 @@ def test_its_name_tells_no_key() -> None:
         {"url": 7},
         {"most_bytes": 0},
         {"patience": 0.0},
+        {"tls": "context"},
+        {"tls": ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)},
+        {"connect": 7},
+        {"headers": 7},
         {"headers": {"X": "a\r\nY: b"}},
     ],
 )

@@ -86,7 +86,7 @@ async def _prompt(call: CallCore, source: AudioSource | str | PathLike[str]) -> 
     finally:
         if not pending.is_done and leg.is_open:
             leg.sessions.stop_playback(leg.session, number)
-    failure = failure_of(pending.text)
+    failure = failure_of(pending.text, source)
     if failure is not None and leg.digits.is_empty:
         raise failure
 

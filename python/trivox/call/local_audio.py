@@ -81,7 +81,9 @@ class LocalAudio:
         number = begin_playback(leg, sound, "beside")
         self._playing[stream] = number
         pending = leg.expect(EngineEventKind.PLAYBACK_ENDED, number)
-        pending.on_done = lambda: self._note_played_out(stream, number, failure_of(pending.text))
+        pending.on_done = lambda: self._note_played_out(
+            stream, number, failure_of(pending.text, sound)
+        )
 
     def close(self, stream: LocalStream) -> None:
         """Stop playing a stream."""
@@ -121,7 +123,7 @@ class LocalAudio:
         leg = self._leg
         number = self._music = begin_playback(leg, music, "hold")
         pending = leg.expect(EngineEventKind.PLAYBACK_ENDED, number)
-        pending.on_done = lambda: self._note_music_over(number, failure_of(pending.text))
+        pending.on_done = lambda: self._note_music_over(number, failure_of(pending.text, music))
 
     def close_music(self) -> None:
         """Stop the music."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 
 from trivox.errors import EngineError
 from trivox.media.engine import EngineEventKind
-from trivox.media.sources import pumps_of, start_playback
+from trivox.media.sources import error_of, pumps_of, start_playback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,15 +48,17 @@ async def play_out(
             leg.sessions.stop_playback(leg.session, number)
     if text is None:
         raise ended()
-    failure = failure_of(text)
+    failure = failure_of(text, source)
     if failure is not None:
         raise failure
     return Played(float(text.partition(" ")[0] or 0.0))
 
 
-def failure_of(text: str | None) -> EngineError | None:
+def failure_of(text: str | None, source: AudioSource | str | PathLike[str]) -> EngineError | None:
     """Return why a playback broke off, by what the engine told of its end; None if it did not."""
     seconds, _, error = (text or "").partition(" ")
-    return (
-        EngineError(f"the source failed after {float(seconds):.3f} s: {error}") if error else None
-    )
+    if not error:
+        return None
+    failure = EngineError(f"the source failed after {float(seconds):.3f} s: {error}")
+    failure.__cause__ = error_of(source)
+    return failure

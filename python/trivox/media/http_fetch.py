@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, final
 
 import h11
 import trio
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _LARGEST_HEAD: Final = 65_536
 _BLOCK: Final = 8_192
+_EACH: Final = 0.0001
+"""Seconds that reading rests for each piece of a body: thousands of tiny ones may come slowly."""
 _MOST_INTERIM: Final = 16
 _LONGEST_HINT: Final = 200
 _OK: Final = 200
@@ -37,50 +39,73 @@ async def fetch(
     *,
     most_bytes: int,
     patience: float,
-    take: Callable[[bytes], Awaitable[None]],
+    take: Callable[[bytes], Awaitable[bool]],
 ) -> None:
-    """Ask, and give what is answered on piece by piece.
+    """Ask, and give what is answered on, as much at a time as is there.
 
     Args:
         stream: Where to; it is left open.
         request: What is asked.
         most_bytes: More of a body ends it.
         patience: Seconds for which nothing may come.
-        take: Takes a piece; while it waits nothing more is read.
+        take: Takes a stretch, and says whether more is wanted; while it waits nothing is read.
 
     Raises:
         EngineError: It is not answered with 200, breaks off, or is too long or too slow.
     """
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LARGEST_HEAD)
     asked = (http.send(request) or b"") + (http.send(h11.EndOfMessage()) or b"")
-    left, interim = most_bytes, 0
+    answer = _Answer(http, most_bytes)
     try:
         with trio.fail_after(patience):
             await stream.send_all(asked)
-        while not isinstance(event := await _next_event(http, stream, patience), h11.EndOfMessage):
-            match event:
-                case h11.InformationalResponse():
-                    interim += 1
-                    if interim > _MOST_INTERIM:
-                        raise EngineError("the web server does not come to its answer")
-                case h11.Response():
-                    _check(event)
-                case h11.Data():
-                    left -= len(event.data)
-                    if left < 0:
-                        raise EngineError(f"more than {most_bytes} bytes came: raise most_bytes")
-                    await take(bytes(event.data))
+        while not answer.is_over:
+            with trio.fail_after(patience):
+                http.receive_data(bytes(await stream.receive_some(_BLOCK)))
+            if (body := answer.read()) and not await take(body):
+                return
+            await trio.sleep(answer.pieces * _EACH)
     except h11.RemoteProtocolError as error:
         raise EngineError(f"the web server broke off: {error}") from error
 
 
-async def _next_event(http: h11.Connection, stream: trio.abc.Stream, patience: float) -> h11.Event:
-    while (event := http.next_event()) is h11.NEED_DATA:
-        with trio.fail_after(patience):
-            http.receive_data(bytes(await stream.receive_some(_BLOCK)))
-    if not isinstance(event, h11.Event) or isinstance(event, h11.ConnectionClosed):
-        raise EngineError("the web server closed without an answer")
-    return event
+@final
+class _Answer:
+    """What comes for a request; `pieces` is in how many the last stretch of the body came."""
+
+    __slots__ = ("_http", "_interim", "_left", "_most_bytes", "is_over", "pieces")
+
+    def __init__(self, http: h11.Connection, most_bytes: int) -> None:
+        self._http: Final = http
+        self._most_bytes: Final = most_bytes
+        self._left = most_bytes
+        self._interim = 0
+        self.pieces = 0
+        self.is_over = False
+
+    def read(self) -> bytes:
+        """Return what is there of the body, in one."""
+        body: list[bytes] = []
+        while not self.is_over and (event := self._http.next_event()) is not h11.NEED_DATA:
+            match event:
+                case h11.InformationalResponse():
+                    self._interim += 1
+                    if self._interim > _MOST_INTERIM:
+                        raise EngineError("the web server does not come to its answer")
+                case h11.Response():
+                    _check(event)
+                case h11.Data():
+                    body.append(bytes(event.data))
+                case h11.EndOfMessage():
+                    self.is_over = True
+                case _:
+                    raise EngineError("the web server closed without an answer")
+        self.pieces = len(body)
+        stretch = b"".join(body)
+        self._left -= len(stretch)
+        if self._left < 0:
+            raise EngineError(f"more than {self._most_bytes} bytes came: raise most_bytes")
+        return stretch
 
 
 def _check(response: h11.Response) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 
 import trio
 
-from trivox.errors import InvalidArgumentsError
+from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.errors.checks import checked_iterable, checked_rate, checked_whole, checked_within
 from trivox.media.frames import pcm_bytes
 from trivox.media.native_engine import AudioFeed
@@ -36,6 +36,7 @@ _AHEAD: Final = 0.2
 """Seconds an async iterable may be ahead of what is played."""
 _LEAST_WAIT: Final = 0.02
 """A packet: nothing leaves in less."""
+_LONGEST_REASON: Final = 400
 _LOOK: Final = 0.5
 """Seconds an iterable may be waited for in vain once its playback is over."""
 
@@ -157,7 +158,7 @@ class Pumped(Protocol):
 class IterSource:
     """Samples of an iterable of blocks, which is asked in a worker thread, a second at a time.
 
-    It is read once, from its first playback on; what it raises ends the playback and is logged.
+    It is read once, from its first playback on; what it raises ends the playback, which raises EngineError from it.
 
     Args:
         iterable: Blocks of int16 or float32 mono samples, of any length.
@@ -177,32 +178,54 @@ class IterSource:
     def take_pump(self) -> Callable[[], Awaitable[None]] | None:
         """Return the task that fills it, the first time."""
         was_taken, self._is_taken = self._is_taken, True
-        return None if was_taken else partial(while_played, self.source, self._fill)
+        return None if was_taken else partial(while_played, self.source, self._fill, self._note)
 
     async def _fill(self) -> None:
         size = int(2 * _CHUNK * self.source.rate)
         # Its own: iterables that block must not take the threads that names are resolved in.
         limiter = trio.CapacityLimiter(1)
-        try:
-            while data := await trio.to_thread.run_sync(
-                _pull, self._blocks, size, abandon_on_cancel=True, limiter=limiter
-            ):
+        pull = partial(_pull, self._blocks, size)
+        error: Exception | None = None
+        while error is None:
+            data, error = await trio.to_thread.run_sync(
+                pull, abandon_on_cancel=True, limiter=limiter
+            )
+            if data:
                 await self.source.send(data)
-        except trio.ClosedResourceError:
-            return
-        except Exception as error:
-            self.error = error
-            _LOGGER.error("an IterSource ended early", exc_info=error)
-        finally:
-            self.source.close()
+            elif error is None:
+                return
+        raise error
+
+    def _note(self, error: Exception) -> None:
+        self.error = error
+        _LOGGER.error("an IterSource ended early", exc_info=error)
 
 
-async def while_played(source: PushSource, fill: Callable[[], Awaitable[None]]) -> None:
-    """Fill a source until its playback is over: a block that is waited for then may never come."""
+async def while_played(
+    source: PushSource,
+    fill: Callable[[], Awaitable[None]],
+    failed: Callable[[Exception], None],
+) -> None:
+    """Fill a source until its playback is over: a block that is waited for then may never come.
+
+    What `fill` raises ends the playback behind what was sent, and `failed` is told.
+    """
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_leave_when_closed, source.feed, nursery.cancel_scope)
-        await fill()
+        try:
+            await fill()
+        except Exception as error:
+            if not (source.feed.is_closed and isinstance(error, trio.ClosedResourceError)):
+                failed(error)
+                source.feed.fail(_reason(error))
+        finally:
+            source.close()
         nursery.cancel_scope.cancel()
+
+
+def _reason(error: Exception) -> str:
+    text = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
+    return text[:_LONGEST_REASON]
 
 
 async def _leave_when_closed(feed: AudioFeed, scope: trio.CancelScope) -> None:
@@ -211,22 +234,25 @@ async def _leave_when_closed(feed: AudioFeed, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-def _pull(blocks: Iterator[Buffer], size: int) -> bytes:
-    """Take blocks until there are `size` bytes; fewer mean the end."""
+def _pull(blocks: Iterator[Buffer], size: int) -> tuple[bytes, Exception | None]:
+    """Take blocks until there are `size` bytes, or none; what it raises comes behind them."""
     data = bytearray()
-    while len(data) < size:
-        block = next(islice(blocks, 1), None)
-        if block is None:
-            break
-        data += pcm_bytes(block)
-    return bytes(data)
+    try:
+        while len(data) < size:
+            block = next(islice(blocks, 1), None)
+            if block is None:
+                break
+            data += pcm_bytes(block)
+    except Exception as error:
+        return bytes(data), error
+    return bytes(data), None
 
 
 @final
 class AsyncIterSource:
     """Samples of an async iterable of blocks, which is asked by a task of the client.
 
-    It is read once, from its first playback on; what it raises ends the playback and is logged.
+    It is read once, from its first playback on; what it raises ends the playback, which raises EngineError from it.
 
     Args:
         iterable: Blocks of int16 or float32 mono samples, up to 60 seconds each.
@@ -250,20 +276,16 @@ class AsyncIterSource:
     def take_pump(self) -> Callable[[], Awaitable[None]] | None:
         """Return the task that fills it, the first time."""
         was_taken, self._is_taken = self._is_taken, True
-        return None if was_taken else partial(while_played, self.source, self._fill)
+        return None if was_taken else partial(while_played, self.source, self._fill, self._note)
 
     async def _fill(self) -> None:
-        try:
-            async with _closing(self._blocks):
-                async for block in self._blocks:
-                    await self.source.send(block)
-        except trio.ClosedResourceError:
-            return
-        except Exception as error:
-            self.error = error
-            _LOGGER.error("an AsyncIterSource ended early", exc_info=error)
-        finally:
-            self.source.close()
+        async with _closing(self._blocks):
+            async for block in self._blocks:
+                await self.source.send(block)
+
+    def _note(self, error: Exception) -> None:
+        self.error = error
+        _LOGGER.error("an AsyncIterSource ended early", exc_info=error)
 
 
 @asynccontextmanager

@@ -299,6 +299,19 @@ def _forget_opened(source: AudioSource | str | PathLike[str]) -> None:
             pass
 
 
+def error_of(source: AudioSource | str | PathLike[str]) -> Exception | None:
+    """Return what broke a source that a program or a server fills; None if nothing has."""
+    match source:
+        case IterSource() | AsyncIterSource() | UrlSource():
+            return source.error
+        case MixSource(sources):
+            return next(filter(None, map(error_of, sources)), None)
+        case MusicOnHoldSource(inner) | SharedSource(source=inner):
+            return error_of(inner)
+        case _:
+            return None
+
+
 def _file_part(file: FileSource) -> AudioPart:
     path, raw = fspath(file.path), file.raw
     if raw is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections import deque
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final, final
 from urllib.parse import SplitResult, urlsplit
@@ -17,7 +18,7 @@ from trivox.media.native_engine import AudioFeed, SoundDecoder
 from trivox.media.push import PushSource, while_played
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     Connect = Callable[[str, int], Awaitable[trio.abc.Stream]]
 
@@ -27,6 +28,13 @@ _AHEAD: Final = 2.0
 """Seconds that are decoded ahead of what is played; then the server has to wait."""
 _MOST_BYTES: Final = 64 << 20
 _LARGEST: Final = 1 << 40
+_MOST_KEPT: Final = 1_048_576
+_PIECE: Final = 2 * _RATE
+"""Bytes that are decoded at a time, at least: a second."""
+_ROUND: Final = 1.0
+"""Seconds between two requests of a loop, at least."""
+_KEPT_ROUND: Final = 0.1
+"""The same, where nothing is asked."""
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -41,19 +49,23 @@ class UrlSource:
     Args:
         url: "http://…" or "https://…", in ASCII, without a user name.
         headers: Sent with the request, such as Authorization; they are in no log.
+        loop: Start again at the end, until stopped: from memory what has up to 1 MiB, else by asking
+            again, once a second at most. A stream without an end has no second round.
         most_bytes: A longer answer ends the playback, 1 to 2^40.
         patience: Seconds for which the server may be silent, 0.1 to 3600.
-        tls: What proves the server of "https"; None: the system's authorities.
+        tls: What proves the server of "https"; None: the system's authorities, which are read in a
+            thread with the first playback.
         connect: Returns the stream to a host and port; None: `trio.open_tcp_stream`. A program that
             plays URLs of others looks here at where they lead.
 
     Raises:
-        InvalidArgumentsError: The URL or a header is none that can be asked.
+        InvalidArgumentsError: The URL or a header is none that can be asked, or `tls` proves none.
         NotSupportedError: The extra `http` is not installed.
     """
 
     __slots__ = (
-        "_connect", "_most_bytes", "_opened", "_parts", "_patience", "_request", "_tls", "error",
+        "_connect", "_loop", "_most_bytes", "_opened", "_parts", "_patience", "_request", "_tls",
+        "error",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +73,7 @@ class UrlSource:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
+        loop: bool = False,
         most_bytes: int = _MOST_BYTES,
         patience: float = 10.0,
         tls: ssl.SSLContext | None = None,
@@ -73,11 +86,16 @@ class UrlSource:
                 "a UrlSource needs the extra `http`: pip install 'trivox[http]'"
             ) from error
         self._parts: Final = _checked_url(url)
+        if headers is not None:
+            checked_kind(headers, Mapping, "headers")  # type: ignore[type-abstract]
+        if connect is not None and not callable(connect):
+            raise InvalidArgumentsError(f"connect is {connect!r}; give an async function, or None")
         checked_whole(most_bytes, "most_bytes", 1, _LARGEST, unit=" bytes")
         checked_within(patience, "patience", 0.1, 3600.0, unit=" seconds")
+        self._loop: Final = loop
         self._most_bytes: Final = most_bytes
         self._patience: Final = patience
-        self._tls: Final = tls
+        self._tls = _checked_tls(tls)
         self._connect: Final[Connect] = connect or trio.open_tcp_stream
         host = self._parts.netloc
         path, query = self._parts.path or "/", self._parts.query
@@ -107,28 +125,34 @@ class UrlSource:
         if not self._opened:
             return None
         source = PushSource(_RATE, feed=self._opened.popleft())
-        return partial(while_played, source, partial(self._fill, source))
+        return partial(while_played, source, partial(self._fill, source), self._note)
+
+    def _note(self, error: Exception) -> None:
+        self.error = error
+        _LOGGER.warning("%r ended early: %s", self, error)
 
     async def _fill(self, source: PushSource) -> None:
-        try:
-            await self._fetch(source)
-        except trio.ClosedResourceError:
-            return  # nobody hears it any more
-        except Exception as error:
-            self.error = error
-            _LOGGER.warning("%r ended early: %s", self, error)
-            source.feed.fail(str(error) or type(error).__name__)
-        finally:
-            source.close()
+        octets = await self._ask(source)
+        begun = trio.current_time()
+        while self._loop:
+            is_kept = len(octets) <= _MOST_KEPT
+            await trio.sleep_until(begun + (_KEPT_ROUND if is_kept else _ROUND))
+            begun = trio.current_time()
+            if is_kept:
+                await _Sound(source).take_all(octets)
+            else:
+                octets = await self._ask(source)
 
-    async def _fetch(self, source: PushSource) -> None:
+    async def _ask(self, source: PushSource) -> bytes:
+        """Play one answer; in a loop it is returned, or so much that it is known to be long."""
         from trivox.media.http_fetch import fetch
 
-        decoder = SoundDecoder(_RATE)
+        sound, kept = _Sound(source), bytearray()
 
-        async def take(octets: bytes) -> None:
-            decoder.push(octets)
-            await _pour(decoder, source)
+        async def take(octets: bytes) -> bool:
+            if self._loop and len(kept) <= _MOST_KEPT:
+                kept.extend(octets)
+            return await sound.take(octets)
 
         try:
             async with await self._reach() as stream:
@@ -144,23 +168,81 @@ class UrlSource:
         except (OSError, trio.BrokenResourceError) as error:
             reason = error.__cause__ or error
             raise EngineError(f"the web server cannot be reached: {reason}") from error
-        decoder.close()
-        await _pour(decoder, source)
+        await sound.take_end()
+        return bytes(kept)
 
     async def _reach(self) -> trio.abc.Stream:
         host = self._parts.hostname or ""
+        if self._parts.scheme == "https" and self._tls is None:
+            self._tls = await trio.to_thread.run_sync(ssl.create_default_context)
         with trio.fail_after(self._patience):
             stream = await self._connect(host, self._parts.port or _PORTS[self._parts.scheme])
         if self._parts.scheme == "http":
             return stream
-        context = self._tls or ssl.create_default_context()
-        return trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
+        assert self._tls is not None, "it was read above"
+        try:
+            return trio.SSLStream(stream, self._tls, server_hostname=host, https_compatible=True)
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
 
 
-async def _pour(decoder: SoundDecoder, source: PushSource) -> None:
-    """Decode what has come, off the program's thread, as fast as it is played."""
-    while samples := await trio.to_thread.run_sync(decoder.take):
-        await source.send(samples)
+@final
+class _Sound:
+    """Octets of a file on their way to what is played: decoded off the program's thread."""
+
+    __slots__ = ("_decoder", "_source")
+
+    def __init__(self, source: PushSource) -> None:
+        self._decoder: Final = SoundDecoder(_RATE)
+        self._source: Final = source
+
+    async def take(self, octets: bytes) -> bool:
+        """Play what has come, as fast as it is played; False when the sound is over."""
+        is_more = True
+        while is_more:
+            samples, is_more, error = await trio.to_thread.run_sync(self._decode, octets)
+            octets = b""
+            if samples:
+                await self._source.send(samples)
+            if error is not None:
+                raise error
+        return not self._decoder.is_over
+
+    async def take_end(self) -> None:
+        """Play what is left: nothing more comes."""
+        self._decoder.close()
+        await self.take(b"")
+
+    async def take_all(self, octets: bytes) -> None:
+        """Play a whole file."""
+        await self.take(octets)
+        await self.take_end()
+
+    def _decode(self, octets: bytes) -> tuple[bytes, bool, EngineError | None]:
+        """Return samples, whether there may be more, and what was wrong behind them."""
+        made: list[bytes] = []
+        size = 0
+        try:
+            self._decoder.push(octets)
+            while size < _PIECE:
+                samples = self._decoder.take()
+                if not samples:
+                    return b"".join(made), False, None
+                made.append(samples)
+                size += len(samples)
+        except EngineError as error:
+            return b"".join(made), False, error
+        return b"".join(made), True, None
+
+
+def _checked_tls(tls: ssl.SSLContext | None) -> ssl.SSLContext | None:
+    if tls is None:
+        return None
+    checked_kind(tls, ssl.SSLContext, "tls")
+    if tls.protocol == ssl.PROTOCOL_TLS_SERVER:
+        raise InvalidArgumentsError("tls is made for a server: give ssl.create_default_context()")
+    return tls
 
 
 def _checked_url(url: str) -> SplitResult:
