@@ -46,6 +46,48 @@ def test_what_a_better_method_does_not_tell_of_is_not_a_key() -> None:
     assert digits.is_empty, "speech that sounds like a key stops no prompt"
 
 
+def test_another_phone_behind_the_call_may_tell_of_its_keys_by_info() -> None:
+    digits = Digits()
+    presses = (("1", RFC4733, 0.0), ("5", INFO, 9.0), ("5", INFO, 9.1), ("6", RFC4733, 20.0))
+
+    assert _told(digits, *presses) == [True, True, True, True]
+    assert digits.take_all() == "1556"
+
+
+def test_who_tells_by_info_and_events_tells_each_key_once_however_late() -> None:
+    digits = Digits()
+    digits.take("1", RFC4733, 0.0)
+    digits.take("1", INFO, 0.1)
+    digits.note_key_down(RFC4733)
+    digits.take("2", INFO, 3.0)
+    digits.take("2", RFC4733, 5.0, 2.1)
+    digits.take("2", INFO, 7.0)
+
+    assert digits.take_all() == "12"
+
+
+def test_a_key_held_for_long_is_one_though_info_came_as_it_went_down() -> None:
+    assert _told(Digits(), ("3", INFO, 0.0)) == [True]
+    digits = Digits()
+    digits.take("3", INFO, 0.0)
+    digits.note_key_down(RFC4733)
+
+    assert not digits.take("3", RFC4733, 4.0, 3.9)
+    assert digits.take("3", RFC4733, 4.5, 0.1)
+
+
+def test_without_events_agreed_keys_are_told_by_sound_again() -> None:
+    digits = Digits()
+    digits.take("1", RFC4733, 0.0)
+    digits.note_key_down(RFC4733)
+    digits.lose_events()
+
+    assert not digits.is_empty
+    assert digits.take_all() == "1"
+    assert digits.is_empty, "a key that went down before is not down for ever"
+    assert digits.take("1", INBAND, 5.0)
+
+
 @given(st.lists(st.sampled_from("0123456789*#"), max_size=20))
 def test_any_keys_told_by_sound_and_events_are_those_keys(keys: list[str]) -> None:
     digits = Digits()
@@ -101,3 +143,25 @@ async def test_who_does_not_listen_hears_no_key(autojump_clock, pair) -> None:
         assert not heard
 
     await pair.run(body)
+
+
+async def test_keys_by_sound_count_when_a_change_leaves_events_out(autojump_clock, pair) -> None:
+    async def body(call, far) -> None:
+        engine, leg = pair.world.media.sessions, call._leg
+
+        async def heard_of(kind: Kind, tone: str) -> str:
+            engine.hear(leg.session, kind, 0.1, tone)
+            await trio.sleep(2.0)
+            return leg.digits.take_all()
+
+        assert await heard_of(Kind.DTMF, "1") == "1"
+        # The engine's double writes no formats.
+        leg.local_sdp = leg.remote_sdp = "a=rtpmap:101 telephone-event/8000\r\n"
+        leg.note_events_agreed()
+        assert await heard_of(Kind.INBAND_DTMF, "2") == ""
+
+        await far.hold(True)
+
+        assert await heard_of(Kind.INBAND_DTMF, "3") == "3"
+
+    await pair.run(body, detection=LISTENS)

@@ -46,13 +46,17 @@ def checked_entry(
 class Digits:
     """The type-ahead buffer of one call."""
 
-    __slots__ = ("_digits", "_last", "_moved", "_pressed_by", "_rank")
+    __slots__ = ("_best_at", "_digits", "_last", "_moved", "_pressed_by", "_rank", "_tells_twice")
 
     def __init__(self) -> None:
         self._digits: deque[str] = deque(maxlen=_MOST_DIGITS)
         self._last: tuple[str, str, float] | None = None
         self._rank = 0
         """The best method that told of a key."""
+        self._best_at = 0.0
+        """When it did so last."""
+        self._tells_twice = False
+        """The far end sends INFO beside the events of RFC 4733."""
         self._pressed_by = ""
         """The method that told of the key that is down now."""
         self._moved = trio.lowlevel.ParkingLot()
@@ -70,22 +74,41 @@ class Digits:
         if self._moved:
             self._moved.unpark_all()
 
-    def take(self, tone: str, method: str, now: float) -> bool:
-        """Store a key press; False when another method has told of it already."""
+    def take(self, tone: str, method: str, now: float, duration: float = 0.0) -> bool:
+        """Store a key press that ended now; False when another method has told of it already."""
+        is_known = _RANKS[method] < self._rank and not self._has_gone_over(method, now)
         if self._pressed_by == method:
             self._pressed_by = ""
-        if _RANKS[method] < self._rank:
+        if is_known:
             return False
-        self._rank = _RANKS[method]
+        self._rank, self._best_at = _RANKS[method], now
         last, self._last = self._last, (tone, method, now)
         if last is not None:
             last_tone, last_method, at = last
-            if last_tone == tone and last_method != method and now - at < _SAME_KEY:
+            if last_tone == tone and last_method != method and now - duration - at < _SAME_KEY:
                 return False
         self._digits.append(tone)
         if self._moved:
             self._moved.unpark_all()
         return True
+
+    def _has_gone_over(self, method: str, now: float) -> bool:
+        """Whether a worse method is that of another far end, which tells of its keys in its own way.
+
+        Behind a PBX it may be another phone by now. INFO cannot mishear either; sound can.
+        """
+        if method != INFO:
+            return False
+        is_beside = bool(self._pressed_by) or now - self._best_at < _SAME_KEY
+        self._tells_twice = self._tells_twice or is_beside
+        return not self._tells_twice
+
+    def lose_events(self) -> None:
+        """Note that telephone-events are not agreed any more: keys are told in another way."""
+        self._rank = 0
+        self._tells_twice = False
+        if self._pressed_by == RFC4733:
+            self._pressed_by = ""
 
     def wake(self) -> None:
         """Wake who waits for keys, to look whether the call is still there."""

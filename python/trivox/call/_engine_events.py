@@ -6,7 +6,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from trivox.call._digits import INBAND, RFC4733
+from trivox.call._digits import INBAND, INFO, RFC4733
 from trivox.call._endings import fail_media, lose
 from trivox.call._gathering import take_lost_relay
 from trivox.call._paths import ICE, lose_path, regain_path
@@ -110,7 +110,9 @@ def _tell_level(call: CallCore, number: float, text: str) -> None:
 
 def take_digit(call: CallCore, tone: str, duration: float, method: str) -> None:
     """Take a key of the far end, whatever told of it."""
-    if call._leg.digits.take(tone, method, call._now()):
+    # An INFO request says how long a key is to sound, and comes as it goes down.
+    sounded = duration if method != INFO else 0.0
+    if call._leg.digits.take(tone, method, call._now(), sounded):
         call._emit(DtmfReceived, Originator.REMOTE, tone=tone, duration=duration, method=method)
 
 

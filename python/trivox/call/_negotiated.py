@@ -32,6 +32,7 @@ def note_negotiated(call: CallCore) -> None:
             codecs=tuple(codec.name for codec in codecs_of(call._leg)),
         )
     leg = call._leg
+    leg.note_events_agreed()
     if leg.video is not None:
         settle_video(call)
     if leg.data is not None:

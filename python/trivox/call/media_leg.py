@@ -37,6 +37,7 @@ _OF_PORTS: Final = frozenset(
     }
 )
 _OF_CANDIDATES: Final = frozenset({EngineEventKind.GATHERED, EngineEventKind.LOCAL_CANDIDATES})
+_EVENTS: Final = "telephone-event"
 _NO_REPORT: Final = KnownReport()
 _WAITED: Final = frozenset(
     {
@@ -246,6 +247,13 @@ class MediaLeg:
         self.remote_sdp = text
         if self.trickling is not None:
             self.trickling.follow()
+
+    def note_events_agreed(self) -> None:
+        """Note whether the far end may tell of keys by telephone-events (RFC 4733)."""
+        if self._digits is not None and not (
+            _EVENTS in self.local_sdp.lower() and _EVENTS in self.remote_sdp.lower()
+        ):
+            self._digits.lose_events()
 
     def rollback(self) -> None:
         """Forget an offer that was refused: what was agreed before is in force."""
