@@ -169,6 +169,59 @@ async def test_a_caller_who_hangs_up_is_no_failure_of_the_handler(autojump_clock
         assert not client.calls
 
 
+async def _echo(call) -> None:
+    await call.answer()
+    audio = call.audio()
+    async for frame in audio:  # what was heard before the end can still be read
+        await audio.send(frame)
+        await trio.sleep(100)
+
+
+async def _tasks(call) -> None:
+    await call.answer()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(call.collect_dtmf)
+        nursery.start_soon(_echo_on, call)
+
+
+async def _echo_on(call) -> None:
+    audio = call.audio()
+    await call.wait_ended()
+    await audio.send(bytes(640))
+
+
+async def _closed_too_early(call) -> None:
+    await call.answer()
+    audio = call.audio()
+    audio.close()
+    await call.wait_ended()
+    await audio.send(bytes(640))
+
+
+@pytest.mark.parametrize(
+    ("handler", "failed"), [(_echo, False), (_tasks, False), (_closed_too_early, True)]
+)
+async def test_audio_that_ends_with_its_call_is_no_failure_of_the_handler(
+    autojump_clock, world, handler, failed
+) -> None:
+    """Nor what a nursery makes of it; a port that the program itself has closed is a mistake."""
+    async with world().with_far_end() as (client, far):
+        failures = []
+        client.on(HandlerFailed, failures.append)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(client.serve, handler)
+            far.invite(OWN_URI)
+            ok = await far.expect(200)
+            far.acknowledge(ok)
+            await trio.sleep(1)
+            far.hang_up(ok)
+            await far.expect(200)
+            await trio.sleep(200)
+            nursery.cancel_scope.cancel()
+
+        assert bool(failures) == failed
+
+
 async def test_missing_media_is_no_failure_of_the_handler(autojump_clock, world) -> None:
     own = world()
     async with own.with_far_end() as (client, far):

@@ -21,6 +21,7 @@ from trivox.errors import (
     InvalidArgumentsError,
     MediaNegotiationError,
 )
+from trivox.media.port import PortEndedError
 
 if TYPE_CHECKING:
     from trivox.client.arrivals import Arrivals
@@ -29,7 +30,7 @@ Handler = Callable[[Call], Awaitable[object]]
 """An async function of one call."""
 
 _LOGGER: Final = logging.getLogger("trivox.serve")
-_REFUSED: Final = (MediaNegotiationError, EngineExhaustedError)
+_EXCUSED: Final = (MediaNegotiationError, EngineExhaustedError, PortEndedError)
 
 
 async def serve(
@@ -130,14 +131,22 @@ class _Server:
     def _report(self, call: Call, error: Exception) -> None:
         """Log and emit what a handler raised; that its own call ended is no failure."""
         fields = log_fields(call.id)
-        is_of_call = isinstance(error, CallError) and error.call_id == call.id
-        # One that is being hung up, for want of media or by its longest duration, has no `end` yet.
-        has_ended = call.end is not None or isinstance(error, CallEndedError)
-        # An offer of no use is the far end's doing, and was refused with 488; a call there was no
-        # descriptor for was refused with 503 and logged.
-        if has_ended and (is_of_call or isinstance(error, _REFUSED)):
+        if _is_end_of(call, error):
             _LOGGER.debug("call %s ended under its handler: %s", call.id, error, extra=fields)
             return
         _LOGGER.error("the handler of call %s raised", call.id, exc_info=error, extra=fields)
         client = self._arrivals.client
         client._emit(HandlerFailed(at=trio.current_time(), call=call, error=error))
+
+
+def _is_end_of(call: Call, error: Exception) -> bool:
+    """Whether this, or all that a nursery of the handler gathered, only says that the call ended."""
+    if isinstance(error, ExceptionGroup):
+        return all(_is_end_of(call, one) for one in error.exceptions)
+    # One that is being hung up, for want of media or by its longest duration, has no `end` yet.
+    if call.end is None and not isinstance(error, CallEndedError):
+        return False
+    # An offer of no use is the far end's doing, and was refused with 488; a call there was no
+    # descriptor for was refused with 503 and logged.
+    is_of_call = isinstance(error, CallError) and error.call_id == call.id
+    return is_of_call or isinstance(error, _EXCUSED)

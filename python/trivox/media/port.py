@@ -47,6 +47,11 @@ class Cleared:
 
 
 @final
+class PortEndedError(trio.ClosedResourceError):
+    """The call of a port has ended; the program did not close it."""
+
+
+@final
 class AudioPort(ClosableIterator["AudioFrame"]):
     """Iterate it for what is heard; `send` what is to be said. int16 mono at `rate` both ways.
 
@@ -258,9 +263,8 @@ class AudioPort(ClosableIterator["AudioFrame"]):
 
     def _refuse_closed(self) -> None:
         if self._is_closed or self._has_ended:
-            raise trio.ClosedResourceError(
-                "this audio port is closed: open a new one on a live call"
-            )
+            kind = trio.ClosedResourceError if self._is_closed else PortEndedError
+            raise kind("this audio port is closed: open a new one on a live call")
 
     def _send(self, data: bytes) -> bool:
         self._refuse_closed()
