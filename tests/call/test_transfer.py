@@ -337,7 +337,7 @@ async def test_a_second_refer_waits_for_the_first(autojump_clock, world) -> None
 
 
 async def test_nosub_ends_the_call_with_the_200(autojump_clock, world) -> None:
-    """RFC 7614 §4.3: a far end that takes it will tell nothing."""
+    """RFC 7614 §5.2: a far end that takes it will tell nothing."""
     async with connected_to_far(world) as (call, far, _):
         async with trio.open_nursery() as nursery:
             told = []

@@ -26,10 +26,15 @@ async def serve(call: trivox.Call) -> None:
 
 
 @pytest.mark.parametrize("is_callee", [True, False])
+@pytest.mark.parametrize("is_explicit", [True, False])
 async def test_devices_are_transferred_beside_their_call(
-    autojump_clock, world, is_callee: bool
+    autojump_clock, world, is_callee: bool, is_explicit: bool
 ) -> None:
-    """RFC 7647 §3, §4: the GRUU is the Contact of who calls and of who is called."""
+    """RFC 7647 §3, §4: the GRUU is the Contact of who calls and of who is called.
+
+    Asked for explicitly, the state is at that GRUU, whatever becomes of its parameters on the way
+    (RFC 7614 §4.3).
+    """
     stage = world()
     async with (
         trivox.open_switchboard(
@@ -58,7 +63,8 @@ async def test_devices_are_transferred_beside_their_call(
         await call.wait_connected()
         target = call._session.dialog.remote_target
 
-        result = await call.transfer("carol")
+        headers = {"Require": "explicitsub"} if is_explicit else None
+        result = await call.transfer("carol", headers=headers)
         await trio.sleep(1)
 
         assert ";gr" in target
@@ -68,5 +74,5 @@ async def test_devices_are_transferred_beside_their_call(
         assert [one.state.value for one in alice.calls.values()] == [CallState.CONNECTED]
         methods = [record.data.partition(b" ")[0] for record in call.trace]
         assert b"INVITE" in methods
-        assert b"REFER" not in methods
+        assert (b"REFER" in methods) is is_explicit
         nursery.cancel_scope.cancel()

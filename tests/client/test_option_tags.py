@@ -21,12 +21,13 @@ async def _asked(far, method, *headers, body=""):
     [
         ("norefersub", None),
         ("nosub", None),
-        ("explicitsub", "explicitsub"),
-        ("nosub, explicitsub", "explicitsub"),
+        ("ExplicitSub", None),
+        ("multiple-refer", "multiple-refer"),
+        ("nosub, multiple-refer", "multiple-refer"),
     ],
 )
 async def test_a_refer_tag_is_taken_or_named(autojump_clock, world, required, refused) -> None:
-    """RFC 4488 §4 and RFC 7614 §4 are understood, RFC 7614 §5 is not, and 420 says so."""
+    """RFC 4488 §4 and both of RFC 7614 are understood, RFC 5368 is not, and 420 says so."""
     async with world().with_far_end() as (_, far):
         response = await _asked(
             far, "REFER", ("Require", required), ("Refer-To", "<sip:c@10.0.0.9>")
@@ -35,6 +36,17 @@ async def test_a_refer_tag_is_taken_or_named(autojump_clock, world, required, re
     # Outside of a dialog a REFER that is understood is forbidden.
     assert response.status == (420 if refused else 403)
     assert response.header("Unsupported") == refused
+
+
+@pytest.mark.parametrize("tag", ["nosub", "explicitsub"])
+async def test_a_refer_tag_means_nothing_elsewhere(autojump_clock, world, tag) -> None:
+    """RFC 7614 §6: in a request that makes no subscription nothing can be made of it."""
+    async with world().with_far_end() as (client, far):
+        calls = client.incoming_calls()
+        response = await _asked(far, "INVITE", ("Require", tag), body=SDP)
+        calls.close()
+
+    assert (response.status, response.header("Unsupported")) == (420, tag)
 
 
 async def test_ice_is_known_and_said_to_be(autojump_clock, world) -> None:

@@ -180,7 +180,7 @@ class CallSignalling(CallCore):
         Args:
             target: A SIP URI, a user or number in the account's domain, or a connected call.
             headers: Of the REFER. `Refer-Sub: false` asks for no report (RFC 4488), `Require: nosub`
-                demands it (RFC 7614).
+                demands it (RFC 7614); with `Require: explicitsub` we subscribe to it by ourselves.
 
         Raises:
             CallTransferFailedError: The far end refused, or did not reach the target.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
 from trivox.call._requests import try_in_dialog
@@ -12,7 +13,7 @@ from trivox.call.states import CallState, Phase
 from trivox.call.transfer import OutgoingTransfer, TransferResult, leave_transferred
 from trivox.errors import InvalidArgumentsError
 from trivox.sip.event_headers import read_event_untrusted
-from trivox.sip.refer import is_gruu_untrusted, refer_to
+from trivox.sip.refer import EXPLICITSUB, NOSUB, is_gruu_untrusted, refer_to
 from trivox.sip.replaces import TARGET_DIALOG, DialogName
 from trivox.sip.transfer import PACKAGE
 
@@ -48,27 +49,37 @@ class Transfers:
         """Hand the far end over, and wait for the end: see `Call.transfer`."""
         call = self._call
         pairs = checked_headers(headers)
+        tag = _checked_tag(pairs)
         consulted = self._checked_consulted(target)
         value = self._refer_to(target) if isinstance(target, str) else _refer_here(target)
         call._refuse_unconnected("transfer()")
         if self._outgoing is not None and not self._outgoing.is_over:
             raise call._wrong_state("a transfer is under way")
-        assert call._session is not None, "a connected call has its session"
-        assert call._session.dialog is not None, "a connected call has its dialog"
         assert call._route is not None, "a connected call has its route"
-        is_silent = _asks_for_nothing(pairs)
-        is_beside = not is_silent and _takes_beside(call._session)
-        cseq = 1 if is_beside else call._session.dialog.local_cseq + 1
-        transfer = OutgoingTransfer(call, cseq, consulted, is_silent=is_silent)
+        transfer = OutgoingTransfer(call, consulted)
         self._outgoing = transfer
         own = (("Refer-To", value), ("Referred-By", call._route.identity.address))
-        if is_beside:
-            call._host.refer_beside(call._face, transfer, (*own, *pairs))
-        else:
-            try_in_dialog(call, "REFER", (*own, *pairs), b"", "", transfer)
+        self._refer(transfer, (*own, *pairs), tag)
         result = await transfer.receipt.wait()
         await call._face.wait_ended()
         return result
+
+    def _refer(self, transfer: OutgoingTransfer, headers: Headers, tag: str) -> None:
+        """Send the REFER; who does not know `explicitsub` is asked as ever (RFC 7614 §4.2)."""
+        call = self._call
+        session = call._session
+        assert session is not None, "a connected call has its session"
+        assert session.dialog is not None, "a connected call has its dialog"
+        is_beside = not tag and _takes_beside(session)
+        cseq = 1 if is_beside else session.dialog.local_cseq + 1
+        again = None
+        if tag == EXPLICITSUB:
+            again = partial(self._refer, transfer, _without_tag(headers, tag), "")
+        transfer.begin(cseq, tag, again)
+        if is_beside:
+            call._host.refer_beside(call._face, transfer, headers)
+        else:
+            try_in_dialog(call, "REFER", headers, b"", "", transfer)
 
     def _checked_consulted(self, target: object) -> CallCore | None:
         call = self._call
@@ -110,6 +121,8 @@ class Transfers:
             way.refuse(referral)
         elif call._emitter is None or not call._emitter.wants(TransferRequested):
             way.refuse(603)
+        elif not referral.keep_reports():
+            way.refuse(503)
         else:
             self._referral = referral
             announce(call, referral, message)
@@ -193,7 +206,30 @@ def _refer_here(call: CallCore) -> str:
     return refer_to(uri, DialogName.of_far_end(dialog))
 
 
-def _asks_for_nothing(headers: Headers) -> bool:
-    """Whether a REFER requires that nothing is told of it (`nosub`, RFC 7614 §4.3)."""
-    values = (value for name, value in headers if name.lower() == "require")
-    return any(tag.strip().lower() == "nosub" for value in values for tag in value.split(","))
+def _checked_tag(headers: Headers) -> str:
+    """Return which option tag of RFC 7614 the headers require; empty for neither.
+
+    Raises:
+        InvalidArgumentsError: Both.
+    """
+    required = {tag.lower() for name, value in headers for tag in _required(name, value)}
+    found = required & {NOSUB, EXPLICITSUB}
+    if len(found) > 1:
+        raise InvalidArgumentsError(f"{NOSUB} and {EXPLICITSUB} exclude each other: require one")
+    return found.pop() if found else ""
+
+
+def _without_tag(headers: Headers, tag: str) -> Headers:
+    """Return the headers without one option tag in Require."""
+    kept: list[tuple[str, str]] = []
+    for name, value in headers:
+        others = [one for one in _required(name, value) if one.lower() != tag]
+        if name.lower() != "require":
+            kept.append((name, value))
+        elif others:
+            kept.append((name, ", ".join(others)))
+    return tuple(kept)
+
+
+def _required(name: str, value: str) -> list[str]:
+    return [tag.strip() for tag in value.split(",")] if name.lower() == "require" else []

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trivox.actor.listeners import StartSoon
     from trivox.call.call import Call
     from trivox.call.ice_servers import IcePlaces, IceServer
+    from trivox.call.referral import ReferralWay
     from trivox.call.settings import CallSettings
     from trivox.call.trace import TraceRecord
     from trivox.call.transfer import OutgoingTransfer
@@ -151,6 +152,18 @@ class CallHost(Protocol):
 
     def refer_beside(self, call: Call, transfer: OutgoingTransfer, headers: Headers) -> None:
         """Send the REFER of a transfer out of the dialog, and settle it (RFC 7647 §4)."""
+        ...
+
+    def follow_reports(self, call: Call, transfer: OutgoingTransfer, uri: str) -> None:
+        """Subscribe to where the far end says how a transfer goes, and tell that (RFC 7614 §4.4)."""
+        ...
+
+    def keep_reports(self, way: ReferralWay) -> ReferralWay | None:
+        """Keep what is told of a REFER for whoever subscribes to it (RFC 7614 §4.7).
+
+        Returns:
+            How the REFER is answered and reported on then; None when too many are kept.
+        """
         ...
 
     def leave(self, call: Call) -> None:

@@ -61,6 +61,11 @@ class ReferralWay(Protocol):
         """Flow and source of what named the target; None: as the call's own messages."""
         ...
 
+    @property
+    def contact(self) -> str:
+        """Our Contact, as the sender of the REFER sees it."""
+        ...
+
     def accept(self, headers: Headers, *, is_told: bool) -> None:
         """Answer 200; the first NOTIFY follows if anything is to be told."""
         ...
@@ -84,6 +89,12 @@ class WayInside:
     def __init__(self, call: CallCore, tx: int) -> None:
         self._call = call
         self._tx = tx
+
+    @property
+    def contact(self) -> str:
+        """Our Contact in the call."""
+        assert self._call._route is not None, "a call that was reached has its route"
+        return self._call._route.identity.contact
 
     def accept(self, headers: Headers, *, is_told: bool) -> None:
         """Answer with our Contact, as it refreshes the target."""
@@ -117,6 +128,15 @@ class ReferralRequest:
     def is_done(self) -> bool:
         """Whether nothing is left to be said."""
         return self._machine.is_done
+
+    def keep_reports(self) -> bool:
+        """Keep what is told where its sender has to subscribe; False if there is no room for it."""
+        if self._asked.is_explicit:
+            kept = self._call._host.keep_reports(self._way)
+            if kept is None:
+                return False
+            self._way = kept
+        return True
 
     def accept(self, settings: CallSettings | None = None) -> Call:
         """Say yes: see `TransferRequested.accept`."""

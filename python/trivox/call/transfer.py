@@ -15,13 +15,14 @@ from trivox.call.events import (
     TransferProgress,
 )
 from trivox.call.farewell import Farewell
-from trivox.call.states import Trigger
+from trivox.call.states import Phase, Trigger
 from trivox.errors import (
     CallTransferFailedError,
     CallTransferTimeoutError,
     ConnectionTimeoutError,
     TransportError,
 )
+from trivox.sip.refer import EXPLICITSUB, NOSUB, REFER_EVENTS_AT, events_at_untrusted
 from trivox.sip.transfer import Transfer
 from trivox.sip.transfer_table import TransferState
 
@@ -57,34 +58,44 @@ class OutgoingTransfer:
 
     Args:
         call: The call it is sent in.
-        cseq: The CSeq of the REFER.
         consulted: The call whose far end is the target of an attended transfer, or None.
-        is_silent: Whether the REFER requires `nosub`: a 2xx promises that nothing will be told.
     """
 
-    def __init__(
-        self,
-        call: CallCore,
-        cseq: int,
-        consulted: CallCore | None,
-        *,
-        is_silent: bool = False,
-    ) -> None:
+    def __init__(self, call: CallCore, consulted: CallCore | None) -> None:
         self.receipt: OpenReceipt[TransferResult] = OpenReceipt()
         self._call = call
         self._consulted = consulted
-        self._machine = Transfer(cseq)
+        self._machine = Transfer(0)
+        self._tag = ""
+        self._again: Callable[[], None] | None = None
         self._is_closed = False
-        self._is_silent = is_silent
         self.on_over: Callable[[], None] | None = None
         """Called once when nothing more has to be heard of it."""
         if consulted is not None:
             consulted._transferring().consulting = self
 
+    def begin(self, cseq: int, tag: str, again: Callable[[], None] | None) -> None:
+        """Take that its REFER is being sent.
+
+        Args:
+            cseq: The CSeq of the REFER.
+            tag: What it requires of RFC 7614: "nosub", where a 2xx promises that nothing will be
+                told, "explicitsub", where it says where to subscribe, or empty.
+            again: Sends it without that to a far end that does not know it; None: it stays at that.
+        """
+        self._machine = Transfer(cseq)
+        self._tag = tag
+        self._again = again
+
     @property
     def is_over(self) -> bool:
         """Whether the outcome is known."""
         return self._machine.is_over or self._is_closed
+
+    @property
+    def _is_wanted(self) -> bool:
+        """Whether anybody waits for the outcome: not of a call that is being hung up."""
+        return not self.is_over and self._call._phase is Phase.CONNECTED
 
     @property
     def is_accepted(self) -> bool:
@@ -93,10 +104,31 @@ class OutgoingTransfer:
 
     def resolve(self, response: SipResponse, /) -> None:
         """Take the final response to the REFER."""
-        sub = "false" if self._is_silent else response.headers.get("Refer-Sub", "")
+        again, self._again = self._again, None
+        if again is not None and _is_unknown(self._tag, response) and self._is_wanted:
+            again()
+            return
+        events_at = self._events_at(response)
+        sub = "false" if self._tag == NOSUB else response.headers.get("Refer-Sub", "")
+        if events_at is not None:
+            sub = ""  # of the subscription that the REFER would have made, and has not
         now = self._call._now()
         status, reason = response.status, response.reason
         self._take(self._machine.handle_response(status, reason, now, refer_sub=sub))
+        if events_at is not None and self._is_wanted:
+            self._call._host.follow_reports(self._call._face, self, events_at)
+
+    def _events_at(self, response: SipResponse) -> str | None:
+        """Return where to subscribe; without it the far end is heard as ever, until it is time."""
+        if self._tag != EXPLICITSUB or not response.is_success:
+            return None
+        values = response.headers.all(REFER_EVENTS_AT)
+        return events_at_untrusted(values[0]) if len(values) == 1 else None
+
+    def lose(self, why: str) -> None:
+        """Take that nobody will tell how it goes: the subscription is refused, or over."""
+        if not self.is_over:
+            self._take(self._machine.handle_unheard(why, self._call._now()))
 
     def fail(self, error: Exception, /) -> None:
         """Take that the REFER has no final response."""
@@ -176,6 +208,14 @@ class OutgoingTransfer:
         on_over, self.on_over = self.on_over, None
         if on_over is not None:
             on_over()
+
+
+def _is_unknown(tag: str, response: SipResponse) -> bool:
+    """Whether a far end says that it does not know an option tag (RFC 3261 §8.1.3.5)."""
+    if response.status != 420:
+        return False
+    named = ",".join(response.headers.all("Unsupported")) or tag
+    return tag in (one.strip().lower() for one in named.split(","))
 
 
 def leave_transferred(call: CallCore) -> None:

@@ -14,6 +14,7 @@ from trivox.client.mixing import Mixing
 from trivox.client.outside import ACCEPTED
 from trivox.client.referrals import Referrals
 from trivox.client.replacing import named_call
+from trivox.client.reports import Reports
 from trivox.client.subscriptions import Subscriptions
 from trivox.client.takers import Takers
 from trivox.client.watchers import Watchers
@@ -51,6 +52,7 @@ class Arrivals:
         self.subscriptions = Subscriptions(wiring, client.config.max_subscriptions)
         self.watchers = Watchers(client, wiring)
         self.referrals = Referrals(client, wiring)
+        self.reports = Reports(client, wiring, self.watchers)
         self.attribution = Attribution(client.accounts, wiring.endpoint)
         seed = wiring.registering.seed
         self.admission = Admission(client.config, client.accounts, wiring.endpoint, seed=seed)
@@ -219,11 +221,13 @@ class Arrivals:
 
     def _take_subscribe(self, event: SipEvent, request: Message) -> None:
         _, _, tx, _, _, _, flow, source = event
-        if self.is_closed:
+        is_of_refer = self.reports.concerns(request)
+        if self.is_closed and not is_of_refer:
             self._respond(tx, 503, "Service Unavailable", self.retry_after)
             return
         account = self.attribution.account_of(request, source, flow)
-        refusal = self.watchers.take(event, request, account)
+        desk = self.reports if is_of_refer else self.watchers
+        refusal = desk.take(event, request, account)
         if refusal is not None:
             self._respond(tx, *refusal)
 

@@ -130,6 +130,11 @@ class ReferralBeside:
         self._is_released = False
         wiring.exchange.enter(self._token, self)
 
+    @property
+    def contact(self) -> str:
+        """Our Contact, as in its answer."""
+        return self._route.identity.contact
+
     def accept(self, headers: Headers, *, is_told: bool) -> None:
         """Answer 200; where something is told, together with the first NOTIFY."""
         if not is_told:

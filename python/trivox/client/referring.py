@@ -1,4 +1,4 @@
-"""REFERs of ours that go beside the dialog they are about (RFC 7647 §4, RFC 4538)."""
+"""Transfers of ours that are told of in a dialog of their own (RFC 7647 §4, RFC 7614 §4)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Final, final
 from trivox._native import EVENT_REQUEST, EVENT_RESPONSE, EVENT_TIMEOUT
 from trivox.call._requests import try_in_dialog
 from trivox.call.messages import SipResponse
-from trivox.errors import ConnectionTimeoutError, TransportError, TrivoxError
+from trivox.errors import (
+    ConnectionNetworkError,
+    ConnectionTimeoutError,
+    TransportError,
+    TrivoxError,
+)
+from trivox.net.target import is_sips
 from trivox.sip.event_headers import EventName
 from trivox.sip.outputs import Forget, Remember, SendRequest, SendResponse
 from trivox.sip.party import permitted, unless_given
 from trivox.sip.refer import SIPFRAG
 from trivox.sip.replaces import TARGET_DIALOG, DialogName
 from trivox.sip.subscriber import Notified, Subscriber
-from trivox.sip.subscription import Wish
+from trivox.sip.subscription import SubscriptionChanged, Wish
 from trivox.sip.subscription_table import SubscriptionState
 from trivox.sip.transfer import PACKAGE, SUBSCRIBED
 
@@ -51,6 +57,8 @@ async def refer_beside(
         transfer: Settled by what comes back.
         headers: Of the REFER: Refer-To, and the program's.
     """
+    if transfer.is_over:
+        return  # without its call nobody would judge the target
     dialog = call._session.dialog if call._session is not None else None
     assert dialog is not None, "a connected call has its dialog"
     target, named_by = dialog.remote_target, wiring.exchange.hop_of(call)
@@ -63,19 +71,67 @@ async def refer_beside(
         return
     if transfer.is_over:
         return  # the call has ended meanwhile
-    wish = _wish(wiring, dialog, target, route, headers)
-    SentRefer(wiring, desk, route, transfer, wish).begin()
+    wish = _wish(wiring, target, route, "REFER", _naming(dialog, route, headers))
+    ReportDialog(wiring, desk, route, transfer, wish).begin()
 
 
-def _wish(wiring: Wiring, dialog: Dialog, target: str, route: Route, headers: Headers) -> Wish:
-    identity, new_id = route.identity, wiring.new_id
+async def follow_reports(
+    wiring: Wiring,
+    desk: Subscriptions,
+    call: Call,
+    account: Account | None,
+    transfer: OutgoingTransfer,
+    uri: str,
+) -> None:
+    """Subscribe to how a transfer goes, where the answer to its REFER said (RFC 7614 §4.4).
+
+    What goes wrong on the way is told to the transfer.
+
+    Args:
+        wiring: Sends, and keeps time.
+        desk: Knows which NOTIFY belongs to whom.
+        call: The call that is transferred.
+        account: As whom.
+        transfer: Told of it.
+        uri: As the far end named it: judged like any other target the network names.
+    """
+    if transfer.is_over:
+        return
+    named_by = wiring.exchange.hop_of(call)
+    try:
+        if call._route is not None and call._route.is_secure and not is_sips(uri):
+            raise ConnectionNetworkError("the far end of a sips call tells it in the clear")
+        route = await wiring.routes.towards(
+            uri, account, call.settings, named_by, method="SUBSCRIBE"
+        )
+    except (TrivoxError, OSError) as error:
+        transfer.lose(str(error))
+        return
+    if transfer.is_over:
+        return  # the call has ended meanwhile
+    wish = _wish(wiring, uri, route, "SUBSCRIBE", route.identity.headers)
+    ReportDialog(wiring, desk, route, transfer, wish).begin()
+
+
+def _naming(dialog: Dialog, route: Route, headers: Headers) -> Headers:
+    """Return the headers of a REFER beside the dialog, which it names."""
+    identity = route.identity
     # Who would not know the header would refuse as it refuses strangers (RFC 4538 §3).
     named: Headers = (
         ("Target-Dialog", DialogName.of_far_end(dialog).as_target()),
         ("Require", TARGET_DIALOG),
     )
+    return (
+        *named,
+        *unless_given(identity.headers, headers),
+        *permitted(headers, is_trusted=identity.is_trusted),
+    )
+
+
+def _wish(wiring: Wiring, target: str, route: Route, method: str, headers: Headers) -> Wish:
+    new_id = wiring.new_id
     return Wish(
-        identity=identity,
+        identity=route.identity,
         target=target,
         event=EventName(PACKAGE),
         call_id=new_id(),
@@ -84,20 +140,17 @@ def _wish(wiring: Wiring, dialog: Dialog, target: str, route: Route, headers: He
         jitter=new_id.fraction(),
         expires=round(SUBSCRIBED),
         accept=(SIPFRAG,),
-        headers=(
-            *named,
-            *unless_given(identity.headers, headers),
-            *permitted(headers, is_trusted=identity.is_trusted),
-        ),
-        method="REFER",
+        headers=headers,
+        method=method,
     )
 
 
 @final
-class SentRefer:
-    """One REFER beside its call, and the subscription it makes; gets the events of its token.
+class ReportDialog:
+    """One subscription to how a transfer goes; gets the events of its token.
 
-    It outlives the transfer by what is needed to end the subscription in good order.
+    It is made by a REFER beside the call, whose answer is the transfer's, or by a SUBSCRIBE. It
+    outlives the transfer by what is needed to end the subscription in good order.
     """
 
     def __init__(
@@ -113,17 +166,19 @@ class SentRefer:
         self._route = route
         self._transfer = transfer
         self._machine = Subscriber(wish)
+        self._is_refer = wish.method == "REFER"
         self._name: Final = (wish.call_id, wish.local_tag)
         self._token = wiring.exchange.new_token()
         self._tx = 0
-        self._is_answered = False
+        self._is_answered = not self._is_refer
         self._is_silent = False
         self._is_released = False
         self._timer: Timer | None = None
+        self._stands = SubscriptionChanged(self._machine.state)
         transfer.on_over = self._leave_soon
 
     def begin(self) -> None:
-        """Send the REFER."""
+        """Send what begins it."""
         self._wiring.exchange.enter(self._token, self)
         self._desk.expect(self._name, self)
         self._carry_out(self._machine.subscribe(self._wiring.now()))
@@ -169,7 +224,7 @@ class SentRefer:
         for output in outputs:
             match output:
                 case SendRequest():
-                    is_inside = output.method == "SUBSCRIBE"
+                    is_inside = output.is_within_dialog
                     tx = wiring.exchange.send(self._token, self._route, output, in_dialog=is_inside)
                     self._tx = self._tx if is_inside else tx
                     self._machine.sent(tx)
@@ -183,13 +238,23 @@ class SentRefer:
                     if not self._transfer.is_over:
                         self._transfer.take_notify(message)
                 case _:
-                    pass  # how the subscription stands: only the outcome is of interest
+                    self._stands = output
         if self._machine.state is SubscriptionState.TERMINATED:
             self._release()
-            if not self._is_answered and not self._transfer.is_over:
-                self._transfer.fail(ConnectionTimeoutError("no response to the REFER"))
+            self._tell_end()
         else:
             self._keep_time()
+
+    def _tell_end(self) -> None:
+        """Tell a transfer that has heard no outcome that it will hear none here."""
+        if self._transfer.is_over:
+            return
+        if not self._is_answered:
+            self._transfer.fail(ConnectionTimeoutError("no response to the REFER"))
+        elif not self._is_refer:
+            status, why = self._stands.status, self._stands.reason or "it ran out"
+            how = f"was refused ({status})" if status else f"is over: {why}"
+            self._transfer.lose(f"the subscription to it {how}")
 
     def _keep_time(self) -> None:
         if self._timer is not None:

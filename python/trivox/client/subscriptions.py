@@ -185,8 +185,7 @@ class Subscriptions:
 
     def send(self, token: int, route: Route, output: SendRequest) -> int:
         """Send a SUBSCRIBE."""
-        is_inside = any(name == "To" and ";tag=" in value for name, value in output.headers)
-        return self._wiring.exchange.send(token, route, output, in_dialog=is_inside)
+        return self._wiring.exchange.send(token, route, output, in_dialog=output.is_within_dialog)
 
     def respond(self, output: SendResponse, token: int) -> None:
         """Answer a NOTIFY."""

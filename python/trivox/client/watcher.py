@@ -85,7 +85,7 @@ class Watcher:
         publication = self._publication(value, content_type)
         if self._machine.state is NotifierState.OVER:
             raise CallWrongStateError("the subscription is over")
-        self._carry_out(self._machine.publish(publication, self._desk.now()))
+        self._publish(publication)
 
     def terminate(self, reason: str = "noresource", retry_after: float | None = None) -> None:
         """End it with a last NOTIFY; nothing when it is over.
@@ -109,6 +109,13 @@ class Watcher:
 
     def _accept(self, publication: Publication) -> None:
         self._carry_out(self._machine.accept(publication, self._desk.now()))
+
+    def _publish(self, publication: Publication) -> None:
+        self._carry_out(self._machine.publish(publication, self._desk.now()))
+
+    def _conclude(self, publication: Publication) -> None:
+        """Tell the last state there will be."""
+        self._carry_out(self._machine.conclude(publication, self._desk.now()))
 
     def _defer(self) -> None:
         self._carry_out(self._machine.defer(self._desk.now()))

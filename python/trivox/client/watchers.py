@@ -51,23 +51,45 @@ class Watchers:
 
     def take(self, event: SipEvent, request: Message, account: Account | None) -> Refusal | None:
         """Offer a new SUBSCRIBE to the program, or return how it is refused."""
-        _, _, tx, _, _, _, _, source = event
-        refusal = self._refusal(request, source[0])
+        refusal = self._refusal(request)
         if refusal is not None:
             return refusal
+        watcher = self.admit(event, request, account)
+        if not isinstance(watcher, Watcher):
+            return watcher
+        self._offer(watcher, request)
+        return None
+
+    def admit(
+        self, event: SipEvent, request: Message, account: Account | None
+    ) -> Watcher | Refusal:
+        """Return who subscribes, not answered yet, or how it is refused: where there are too many."""
+        _, _, tx, _, _, _, _, source = event
+        config, wiring, new_id = self._client.config, self._wiring, self._wiring.new_id
+        is_full = len(self._all) >= config.max_subscriptions
+        if is_full or self._by_source[source[0]] >= config.max_subscriptions_per_source:
+            return 503, "Service Unavailable", wiring.retry_after
         try:
-            route = self._wiring.routes.back(request, event, account)
+            route = wiring.routes.back(request, event, account)
         except (ConnectionNetworkError, OSError):
             return 503, "Service Unavailable", ()
-        self._offer(request, tx, route, source[0])
-        return None
+        notifier = Notifier(
+            request, tx, identity=route.identity, local_tag=new_id(), cnonce=new_id()
+        )
+        token = wiring.exchange.new_token()
+        from_uri = party_untrusted(request.dialog()[3])[1] or ""
+        watcher = Watcher(self, notifier, token, route, uri=request.uri, from_uri=from_uri)
+        self._all[watcher] = source[0]
+        self._by_source[source[0]] += 1
+        wiring.exchange.enter(token, watcher)
+        return watcher
 
     def close(self) -> None:
         """End all: their subscribers may come again at once, to another server (RFC 6665 §4.1.3)."""
         for watcher in tuple(self._all):
             watcher.terminate("deactivated")
 
-    def _refusal(self, request: Message, source: str) -> Refusal | None:
+    def _refusal(self, request: Message) -> Refusal | None:
         config = self._client.config
         event = read_event_untrusted(request)
         if event is None or event.package not in config.event_packages:
@@ -77,30 +99,17 @@ class Watchers:
         expires = seconds_untrusted(request.header("Expires"))
         if expires is not None and 0 < expires < LEAST_EXPIRES:
             return 423, "Interval Too Brief", (("Min-Expires", str(LEAST_EXPIRES)),)
-        is_full = len(self._all) >= config.max_subscriptions
-        if is_full or self._by_source[source] >= config.max_subscriptions_per_source:
-            return 503, "Service Unavailable", (("Retry-After", str(config.retry_after)),)
         return None
 
-    def _offer(self, request: Message, tx: int, route: Route, source: str) -> None:
-        wiring, new_id = self._wiring, self._wiring.new_id
-        notifier = Notifier(
-            request, tx, identity=route.identity, local_tag=new_id(), cnonce=new_id()
-        )
-        token = wiring.exchange.new_token()
-        from_uri = party_untrusted(request.dialog()[3])[1] or ""
-        watcher = Watcher(self, notifier, token, route, uri=request.uri, from_uri=from_uri)
-        self._all[watcher] = source
-        self._by_source[source] += 1
-        wiring.exchange.enter(token, watcher)
+    def _offer(self, watcher: Watcher, request: Message) -> None:
         now = self.now()
-        wiring.call_at(now + UNDECIDED, lambda: _expire_offer(watcher))
+        self.call_at(now + UNDECIDED, lambda: _expire_offer(watcher))
         self._client._emit(
             SubscriptionRequested(
                 at=now,
                 event=watcher.event,
                 uri=watcher.uri,
-                from_uri=from_uri,
+                from_uri=watcher.from_uri,
                 headers=headers_of(request),
                 body=request.body,
                 watcher=watcher,

@@ -12,7 +12,7 @@ from trivox.client.exchange import Exchange
 from trivox.client.ice_places import find_servers
 from trivox.client.identifiers import Identifiers
 from trivox.client.load_filters import LoadFilters
-from trivox.client.referring import refer_beside
+from trivox.client.referring import follow_reports, refer_beside
 from trivox.client.registering import Registering
 from trivox.client.routes import Routes
 from trivox.client.targets import target_of
@@ -34,12 +34,14 @@ if TYPE_CHECKING:
     from trivox.call.client_events import ClientEvent
     from trivox.call.host import Route
     from trivox.call.ice_servers import IcePlaces, IceServer
+    from trivox.call.referral import ReferralWay
     from trivox.call.settings import CallSettings
     from trivox.call.trace import TraceRecord
     from trivox.call.transfer import OutgoingTransfer
     from trivox.client.account import Account
     from trivox.client.config import ClientConfig
     from trivox.client.dialling import Dialling
+    from trivox.client.reports import Reports
     from trivox.client.subscriptions import Subscriptions
     from trivox.client.timers import Deadline
     from trivox.media.engine import Media
@@ -113,7 +115,9 @@ class Wiring:
     start_soon: StartSoon
     """Starts a task in the supervisor; there from `open` on."""
     subscriptions: Subscriptions
-    """Who gets which NOTIFY; set by who takes requests."""
+    """Who gets which NOTIFY; set by who takes requests, as the next one."""
+    reports: Reports
+    """What is told of REFERs to who subscribes to that."""
 
     def __init__(
         self,
@@ -297,6 +301,17 @@ class Wiring:
         self.start_soon(
             refer_beside, self, desk, call, account, transfer, headers, name=f"REFER of {call.id}"
         )
+
+    def follow_reports(self, call: Call, transfer: OutgoingTransfer, uri: str) -> None:
+        """Subscribe to where the far end says how a transfer goes."""
+        account, desk = self._account_of(call), self.subscriptions
+        self.start_soon(
+            follow_reports, self, desk, call, account, transfer, uri, name=f"reports to {call.id}"
+        )
+
+    def keep_reports(self, way: ReferralWay) -> ReferralWay | None:
+        """Keep what is told of a REFER for whoever subscribes to it."""
+        return self.reports.keep(way)
 
     def _account_of(self, call: Call) -> Account | None:
         return self.owner.accounts.get(call.account.uri) if call.account else None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from trivox.sip.refer import EXPLICITSUB, NOSUB
+
 if TYPE_CHECKING:
     from trivox._native import Message
 
@@ -18,8 +20,9 @@ OPTION_TAGS: Final = (
 """Extensions a far end may require: RFC 3262, RFC 4028, RFC 3891, RFC 4488, RFC 4916, RFC 5768, RFC 3911, RFC 8840,
 RFC 4538."""
 SUPPORTED: Final = ("Supported", ", ".join(OPTION_TAGS))
-_UNDERSTOOD: Final = frozenset({*OPTION_TAGS, "nosub"})
-"""`nosub` makes sense in a Require only (RFC 7614 §4.3)."""
+_UNDERSTOOD: Final = frozenset(OPTION_TAGS)
+_IN_REFER: Final = frozenset({*OPTION_TAGS, NOSUB, EXPLICITSUB})
+"""Those two make sense in the Require of a REFER only (RFC 7614 §6)."""
 
 
 def required_but_unknown(request: Message) -> tuple[str, ...]:
@@ -27,4 +30,5 @@ def required_but_unknown(request: Message) -> tuple[str, ...]:
     required = request.values("Require")
     if not required:
         return ()
-    return tuple(tag for tag in required if tag.lower() not in _UNDERSTOOD)
+    understood = _IN_REFER if request.method == "REFER" else _UNDERSTOOD
+    return tuple(tag for tag in required if tag.lower() not in understood)

@@ -161,8 +161,13 @@ class Notifier:
         return self._step(NotifierEvent.TERMINATE, given)
 
     def conclude(self, publication: Publication, now: float) -> Outputs:
-        """Tell the last state there will be, and end it with that (RFC 3515 §2.4.7)."""
+        """Tell the last state there will be, and end it with that (RFC 3515 §2.4.7).
+
+        One that is not answered yet is accepted for that (RFC 7614 §4.7).
+        """
         self._publication = publication
+        if self._state is NotifierState.OFFERED:
+            return self._step(NotifierEvent.FETCH, _Given(now, self._tx, reason="noresource"))
         return self.terminate("noresource", now)
 
     def sent(self, tx: int) -> None:

@@ -24,6 +24,12 @@ class SendRequest:
     route: tuple[str, ...] = ()
     """The route set, already part of `headers`; its first entry decides where the request goes (RFC 3261 §12.2.1.1)."""
 
+    @property
+    def is_within_dialog(self) -> bool:
+        """Whether it goes to a dialog there is: To has its tag (RFC 3261 §12.2.1.1)."""
+        to = next(value for name, value in self.headers if name == "To")
+        return ";tag=" in to.rpartition(">")[2]
+
 
 @dataclass(slots=True)
 class SendAck:

@@ -1,4 +1,4 @@
-"""What a REFER says and what is told of it: Refer-To, Refer-Sub, sipfrag (RFC 3515, 4488, 3420)."""
+"""What a REFER says and what is told of it: Refer-To, sipfrag (RFC 3515, 3420, 4488, 7614)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from trivox._native import Message
 
 SIPFRAG: Final = "message/sipfrag"
+NOSUB: Final = "nosub"
+"""Nothing is to be told of this REFER (RFC 7614 §5)."""
+EXPLICITSUB: Final = "explicitsub"
+"""Who sends this REFER subscribes by itself to what is told of it (RFC 7614 §4)."""
+REFER_EVENTS_AT: Final = "Refer-Events-At"
 _STATUS_LINE: Final = re.compile(rb"\s{0,8}SIP/2\.0 +([1-6][0-9]{2})(?: +([^\r\n]{0,256}))?")
 _SCHEMES: Final = frozenset({"sip", "sips"})
 
@@ -30,7 +35,9 @@ class ReferTo:
         replaces: The dialog at the target that the new call takes over (RFC 3891), or None. Any
             other header of the URI is passed over: it is the sender's, not ours (RFC 3261 §19.1.5).
         referred_by: The URI of Referred-By (RFC 3892), or None.
-        wants_notifications: False with `Refer-Sub: false` (RFC 4488 §4) or `nosub` (RFC 7614).
+        wants_notifications: False with `Refer-Sub: false` (RFC 4488 §4) or `nosub` (RFC 7614 §5).
+        is_explicit: The sender subscribes by itself, `explicitsub` (RFC 7614 §4): to what is told
+            in any case, as Refer-Sub is about the subscription that a REFER makes.
     """
 
     uri: str
@@ -38,14 +45,15 @@ class ReferTo:
     replaces: DialogName | None
     referred_by: str | None
     wants_notifications: bool
+    is_explicit: bool = False
 
 
 def read_refer_untrusted(request: Message) -> ReferTo:
     """Read a REFER.
 
     Raises:
-        ParseError: It has not exactly one Refer-To, or one that is no SIP URI: to be answered 400
-            (RFC 3515 §2.4.2).
+        ParseError: It has not exactly one Refer-To, or one that is no SIP URI (RFC 3515 §2.4.2), or
+            requires both `nosub` and `explicitsub`: to be answered 400.
     """
     values = request.headers("Refer-To")
     if len(values) != 1:
@@ -58,13 +66,18 @@ def read_refer_untrusted(request: Message) -> ReferTo:
     base = text[: -len(headers) - 1] if headers else text
     parts = [part for part in base.split(";") if not part.lower().startswith("method=")]
     sub = request.header("Refer-Sub") or "true"
-    is_silent = sub.strip().lower().startswith("false")
+    required = {tag.lower() for tag in request.values("Require")}
+    is_explicit = EXPLICITSUB in required
+    if is_explicit and NOSUB in required:
+        raise ParseError("a REFER makes no subscription or has one made, not both")
+    is_silent = sub.strip().lower().startswith("false") or NOSUB in required
     return ReferTo(
         ";".join(parts),
         uri.parameters.get("method") or "INVITE",
         _replaces_untrusted(headers),
         _referrer_untrusted(request),
-        not is_silent and "nosub" not in request.values("Require"),
+        not is_silent,
+        is_explicit,
     )
 
 
@@ -82,6 +95,20 @@ def _replaces_untrusted(headers: str) -> DialogName | None:
 def _referrer_untrusted(request: Message) -> str | None:
     value = request.header("Referred-By")
     return NameAddr.parse(value).uri if value else None
+
+
+def events_at_untrusted(value: str) -> str | None:
+    """Return where Refer-Events-At says that a REFER is told of; None if no SUBSCRIBE goes there.
+
+    One URI in angle brackets, `sip` or `sips` (RFC 7614 §4.8), and no headers, which no request is
+    sent to (RFC 3261 §19.1.1).
+    """
+    try:
+        text = NameAddr.parse(value).uri
+        uri = Uri.parse(text)
+    except ParseError:
+        return None
+    return text if uri.scheme in _SCHEMES and not uri.headers else None
 
 
 def is_gruu_untrusted(uri: str) -> bool:

@@ -1,4 +1,4 @@
-"""Transfers by REFER within a call, both sides (RFC 3515, 4488, 5589)."""
+"""Transfers by REFER within a call, both sides (RFC 3515, 4488, 5589, 7614)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,11 @@ class Transfer:
         """Give up if the far end has not told the outcome in time."""
         if self._deadline is None or now < self._deadline:
             return ()
-        return self._step(TransferEvent.TIMED_OUT, 408, "no outcome was told", now)
+        return self.handle_unheard("no outcome was told", now)
+
+    def handle_unheard(self, why: str, now: float) -> tuple[TransferChanged, ...]:
+        """Take that nobody can tell the outcome: its subscription is refused or over (RFC 7614 §4.4)."""
+        return self._step(TransferEvent.TIMED_OUT, 408, why, now)
 
     def handle_response(
         self, status: int, reason: str, now: float, *, refer_sub: str = ""
@@ -190,12 +194,13 @@ class Referral:
     meanwhile is told by the next, the newest only.
     """
 
-    __slots__ = ("_cseq", "_is_out", "_state", "_waiting", "_wants")
+    __slots__ = ("_cseq", "_is_out", "_is_told", "_state", "_waiting", "_wants")
 
     def __init__(self, asked: ReferTo, cseq: int) -> None:
         """Take what the REFER says, and its CSeq."""
         self._cseq = cseq
         self._wants = asked.wants_notifications
+        self._is_told = asked.wants_notifications or asked.is_explicit
         self._state = ReferralState.OFFERED
         self._is_out = False
         self._waiting: tuple[int, str] | None = None
@@ -256,7 +261,7 @@ class Referral:
             return (ReferAnswer(status, ()),)
         if action is ReferralAction.SEND_ACCEPTED:
             return (ReferAnswer(200, () if self._wants else (("Refer-Sub", "false"),)),)
-        if not self._wants:
+        if not self._is_told:
             return ()
         if self._is_out:
             self._waiting = (status, reason)
