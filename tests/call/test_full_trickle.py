@@ -277,6 +277,45 @@ async def test_who_answers_without_taking_more_is_offered_the_rest(autojump_cloc
     assert b"a=end-of-candidates" in again.body
 
 
+@pytest.mark.parametrize("answer", [200, 403])
+async def test_the_rest_waits_for_an_update_that_is_out(autojump_clock, world, answer):
+    """RFC 3311 §5.1: one at a time; begun in the early dialog, it ends when it likes."""
+    knows = ("Supported", "100rel, from-change")
+    early = [knows, ("Allow", "INVITE, ACK, BYE, PRACK, UPDATE"), *RELIABLE]
+    async with called(world) as (_, far, call, invite), trio.open_nursery() as nursery:
+        far.respond(invite, 183, to_tag="a", headers=early, body=PLAIN_ICE_ANSWER)
+        far.respond(await far.expect("PRACK"), 200)
+        nursery.start_soon(_renamed, call, answer)
+        update = await far.expect("UPDATE")
+        far.respond(invite, 200, to_tag="a", headers=[knows])
+        await far.expect("ACK")
+        with trio.move_on_after(8.0):
+            while (message := await far.receive()).method == "UPDATE":
+                pass
+            pytest.fail(f"there was a {message.method} beside it")
+        far.respond(update, answer)
+        before = trio.current_time()
+        with trio.fail_after(20):
+            again = await far.expect("INVITE")
+        took = trio.current_time() - before
+        far.respond(again, 200, body=PLAIN_ICE_ANSWER.replace("=abcd", "=efgh"))
+        await far.expect("ACK")
+        assert await far.silence(1.0)
+
+    assert took < 0.1
+    assert ufrag(invite) != ufrag(again)
+    assert b"a=end-of-candidates" in again.body
+
+
+async def _renamed(call, answer: int) -> None:
+    """Say another name, and hear whether it is taken."""
+    if answer == 200:
+        await call.change_identity("Carol")
+        return
+    with pytest.raises(trivox.StreamUpdateFailedError):
+        await call.change_identity("Carol")
+
+
 async def test_a_restart_takes_what_is_still_to_come_with_it(autojump_clock, world):
     """RFC 8838 §13, RFC 8839 §4.4.1.1.1: candidates that come after a restart are of the new one."""
     async with called(world) as (_, far, call, invite):

@@ -8,6 +8,7 @@ from trivox.call._far_changes import take_reinvite, withdraw_upgrade
 from trivox.call._identity import adopt, introduce
 from trivox.call._negotiated import note_negotiated
 from trivox.call._paths import ICE
+from trivox.call._trickle import offer_rest
 from trivox.call._upkeep import take_upkeep
 from trivox.call._wishes import catch_up, publish
 from trivox.call.states import Phase
@@ -92,6 +93,8 @@ def take_change(call: CallCore, fact: facts.SessionFact) -> None:
             call._changes.go_on()
         case _:
             take_upkeep(call, fact)
+    if not isinstance(fact, facts.ModificationDeferred):
+        offer_rest(call)
 
 
 def _take_modified(call: CallCore, body: bytes) -> None:

@@ -213,13 +213,25 @@ def _offer_rest_soon(call: CallCore) -> None:
 
 
 async def _offer_rest(call: CallCore) -> None:
-    """Offer them by a re-INVITE, unless a path was found without (RFC 8838 §4, §9)."""
+    """Offer them when all are known."""
     trickling = call._leg.trickling
     if trickling is None or trickling.gathered is None:
         return
     await trickling.gathered.wait()
-    session = call._session
-    if session is None or call._phase is not Phase.ESTABLISHING or session.is_modifying:
+    trickling.is_rest_due = True
+    offer_rest(call)
+
+
+def offer_rest(call: CallCore) -> None:
+    """Offer what is due by a re-INVITE, unless a path was found without (RFC 8838 §4, §9).
+
+    After a change that is out, an UPDATE that began in the early dialog: it is asked again then.
+    """
+    trickling, session = call._leg.trickling, call._session
+    if trickling is None or not trickling.is_rest_due or session is None or session.is_modifying:
+        return
+    trickling.is_rest_due = False
+    if call._phase is not Phase.ESTABLISHING:
         return
     with suppress(StreamError, EngineError):  # without a way to offer it, ICE ends the call
         call._carry_out(session.modify(call._leg.offer(restarts_ice=True)))

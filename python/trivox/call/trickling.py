@@ -41,6 +41,7 @@ class Trickling:
         "has_begun",
         "has_heard",
         "is_first_offer",
+        "is_rest_due",
     )
 
     def __init__(
@@ -72,6 +73,8 @@ class Trickling:
         """A request of the far end's in the dialog was one."""
         self.is_first_offer = False
         """Our first offer did not wait for its candidates."""
+        self.is_rest_due = False
+        """What it lacked is to be offered, as soon as no other change is out."""
         self.gathered: trio.Event | None = None
         """Set when nothing more comes of servers; None while nobody has asked them aside."""
 
