@@ -32,7 +32,7 @@ class Both:
     def cut(self) -> None:
         """Let the callee's connection with the caller break."""
         exchange = self.callee._wiring.exchange
-        (flow, _) = exchange._hops[self.call.token]
+        (flow, _) = exchange.hop_of(self.call)
         self.callee._wiring.endpoint.close_flow(flow)
 
 

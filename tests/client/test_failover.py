@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+from tests.call.streamed import far_by_tcp
 from tests.net.fake_dns import FakeDns
 
 import trivox
@@ -154,6 +155,28 @@ async def test_a_registration_tries_the_next_registrar_and_stays_there(autojump_
             assert trio.current_time() - start < 4.5
             assert len(board.registered("alice")) == 1
         assert board.registered("alice") == ()
+
+
+async def test_a_subscription_goes_on_at_the_server_that_took_it(autojump_clock, world):
+    """RFC 3261 §12.2: its dialog is there, by the connection that is open."""
+    own = world(transport="tcp")
+    own.link.host(DEAD)
+    dns = servers("tcp", DEAD, ALIVE)
+    async with own.client(dns=dns) as client, far_by_tcp(own.link, ALIVE) as far:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch_a_while, client)
+            first = await far.expect("SUBSCRIBE")
+            far.respond(first, 200, headers=[("Expires", "600")])
+            again = await far.expect("SUBSCRIBE")
+            assert again.key()[4] == "far-tag"
+            assert again.header("Expires") == "0"
+            far.respond(again, 200, headers=[("Expires", "0")])
+            nursery.cancel_scope.cancel()
+
+
+async def watch_a_while(client):
+    async with client.subscribe(URI, "message-summary"):
+        await trio.sleep(10)
 
 
 async def test_what_broke_a_connection_is_kept_without_all_it_had(autojump_clock, world):

@@ -10,7 +10,6 @@ from tests.sip.test_transfer import message
 
 from trivox.errors import ParseError
 from trivox.sip.notifier import Publication
-from trivox.sip.outputs import SendRequest
 from trivox.sip.refer import SIPFRAG, events_at_untrusted, read_refer_untrusted
 from trivox.sip.subscription_table import NotifierState
 from trivox.sip.transfer import ReferAnswer, ReferNotify, Referral, Transfer, TransferChanged
@@ -107,20 +106,3 @@ def test_an_outcome_that_nobody_can_tell_is_a_timeout() -> None:
         TransferChanged(TransferState.FAILED, 408, "refused", is_reported=True),
     )
     assert machine.handle_unheard("refused", 1.0) == ()
-
-
-@pytest.mark.parametrize(
-    ("to", "is_within"),
-    [
-        ("<sip:a@b>;tag=1", True),
-        ('"x" <sip:a@b>;y=2;tag=1', True),
-        ("sip:a@b;tag=1", True),
-        ("<sip:a@b;tag=1>", False),
-        ("<sip:a@b>", False),
-    ],
-)
-def test_a_request_is_within_a_dialog_by_the_tag_of_to(to, is_within) -> None:
-    """RFC 3261 §12.2.1.1: a parameter of the URI is none of the header."""
-    request = SendRequest("SUBSCRIBE", "sip:a@b", (("From", "<sip:c@d>;tag=2"), ("To", to)))
-
-    assert request.is_within_dialog is is_within

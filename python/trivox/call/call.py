@@ -122,11 +122,6 @@ class Call(CallSignalling, CallMedia, CallListening):
         return 0 if self._session is None else self._session.tx
 
     @property
-    def _has_dialog(self) -> bool:
-        """Whether requests go to the far end itself rather than to where the INVITE went."""
-        return self._session is not None and self._session.dialog is not None
-
-    @property
     def _route_set(self) -> tuple[str, ...]:
         """The proxies that requests within the dialog pass; empty without one."""
         dialog = self._session.dialog if self._session is not None else None

@@ -19,6 +19,7 @@ from trivox.call._paths import note_flow_back, note_flow_lost
 from trivox.call.call import Call
 from trivox.call.states import CallState
 from trivox.client.failover import Failover
+from trivox.client.hops import Hops
 from trivox.client.named_hops import NamedHops, Waiting
 from trivox.client.tenants import Tenants
 from trivox.errors import ParseError, TrivoxError
@@ -75,7 +76,7 @@ class Exchange:
         self._owners: dict[int, TokenOwner] = {}
         self._by_transaction: dict[int, Call] = {}
         self._late: dict[int, LateAnswers] = {}
-        self._hops: dict[int, tuple[int, Address]] = {}
+        self._hops = Hops()
         self._tenants = Tenants(lambda flow: self.endpoint.release(flow))
         self._tokens = itertools.count(1)
         self._numbers = itertools.count(-1, -1)
@@ -115,22 +116,21 @@ class Exchange:
         """Enter an incoming call: until it is answered its events carry only the transaction."""
         self._owners[call.token] = call
         self._by_transaction[tx] = call
-        self._hops[call.token] = (flow, source)
+        self._hops.begin(call.token, (flow, source))
         self._tenants.move(call.token, flow)
 
     def release(self, token: int) -> None:
         """Forget a token."""
         self._owners.pop(token, None)
-        self._hops.pop(token, None)
         self._tenants.leave(token)
         if token not in self._late:
-            self.failover.forget(token)
+            self._forget_way(token)
         if not self._owners and self._quiet:
             self._quiet.unpark_all()
 
     def hop_of(self, call: Call) -> tuple[int, Address] | None:
         """Return the flow and source of the last message of a call; None before the first."""
-        return self._hops.get(call.token)
+        return self._hops.last(call.token)
 
     def settle(self, call: Call) -> None:
         """Forget an ended call, as soon as no message of it is owed or expected any more."""
@@ -152,9 +152,13 @@ class Exchange:
             again = late.until if now < late.until else now + self.linger
             self._call_at(again, partial(self._forget_late, token))
             return
-        del self._late[token]
-        self.failover.forget(token)
         late.forget_branches()
+        del self._late[token]
+        self._forget_way(token)
+
+    def _forget_way(self, token: int) -> None:
+        self._hops.forget(token)
+        self.failover.forget(token)
 
     async def wait_quiet(self) -> None:
         """Wait until no call, request or registration expects a message."""
@@ -190,9 +194,9 @@ class Exchange:
 
     def _tell_lost_flows(self) -> None:
         lost, self._lost_flows = self._lost_flows, set()
-        for token, (flow, _) in tuple(self._hops.items()):
+        for token in self._hops.on(lost):
             owner = self._owners.get(token)
-            if flow in lost and isinstance(owner, Call) and self._is_cut_off(owner):
+            if isinstance(owner, Call) and self._is_cut_off(owner):
                 note_flow_lost(owner)
 
     def _is_cut_off(self, call: Call) -> bool:
@@ -212,7 +216,7 @@ class Exchange:
             self._handle_unowned(event, now)
         elif isinstance(owner, Call):
             if message is not None:
-                self._hops[owner.token] = (flow, source)
+                self._hops.note(owner.token, (flow, source), message)
                 self._tenants.move(owner.token, flow)
                 if owner._lost_paths:
                     note_flow_back(owner)
@@ -222,12 +226,15 @@ class Exchange:
                 self.settle(owner)
         else:
             if message is not None:
+                self._hops.note(token, (flow, source), message)
                 self._tenants.move(token, flow)
             owner.handle_sip(event, now)
 
     def _handle_unowned(self, event: SipEvent, now: float) -> None:
-        kind, token, _, _, _, message, _, _ = event
+        kind, token, _, _, _, message, flow, source = event
         if token in self._late:
+            if message is not None:
+                self._hops.note(token, (flow, source), message)
             self._late[token].handle_sip(event, now)
         elif kind == EVENT_REQUEST:
             self._take_request(event, now)
@@ -243,8 +250,6 @@ class Exchange:
         token: int,
         route: Route,
         output: SendRequest | SendAck | SendCancel | SendResponse,
-        *,
-        in_dialog: bool,
     ) -> int:
         """Hand a message to its flow; returns the client transaction, 0 for none of its own."""
         match output:
@@ -259,7 +264,7 @@ class Exchange:
                     renamed = self.failover.renamed(output)
                     self.endpoint.acknowledge(renamed, flow=hop[0], destination=hop[1])
                 return 0
-            case SendRequest() if not in_dialog:
+            case SendRequest() if output.to_tag is None:
                 tx = self.failover.send(token, route, output)
                 return self._fail(token, output.method) if tx is None else tx
             case SendRequest():
@@ -277,7 +282,7 @@ class Exchange:
     def _hop(
         self, token: int, route: Route, output: SendRequest | SendAck
     ) -> tuple[Flow, Address] | None:
-        flow, source = self._hops.get(token, (route.flow, route.destination))
+        flow, source = self._way_of(token, route, output)
         try:
             return self.endpoint.next_hop(
                 _next_uri(output), flow=flow, source=source, is_secure=route.is_secure
@@ -285,13 +290,19 @@ class Exchange:
         except (TrivoxError, OSError):
             return None  # the far end named a hop we have no way to
 
+    def _way_of(
+        self, token: int, route: Route, output: SendRequest | SendAck
+    ) -> tuple[int, Address]:
+        """Return by which flow, and from where, the dialog of a request last heard something."""
+        return self._hops.of(token, output.to_tag) or (route.flow, route.destination)
+
     def _ask_the_way(self, token: int, route: Route, output: SendRequest) -> int:
         """Send to a name when it is looked up, or fail where there is no name to look up."""
         uri = _next_uri(output)
         if not self.named_hops.is_name(uri):
             return self._fail(token, output.method)
         tx = next(self._numbers)
-        flow, source = self._hops.get(token, (route.flow, route.destination))
+        flow, source = self._way_of(token, route, output)
         waiting = Waiting(tx, token, output, uri, flow, source, route.is_secure)
         self.named_hops.send(waiting, lambda tx: self._tell_failure(token, tx, output.method))
         return tx
@@ -349,10 +360,10 @@ class LateAnswers:
         """Send what the session asks for; what it tells concerns nobody any more."""
         for output in outputs:
             if isinstance(output, SendRequest):
-                tx = self._exchange.send(self._token, self._route, output, in_dialog=True)
+                tx = self._exchange.send(self._token, self._route, output)
                 self._session.sent(tx)
             elif isinstance(output, SendAck | SendResponse):
-                self._exchange.send(self._token, self._route, output, in_dialog=True)
+                self._exchange.send(self._token, self._route, output)
             elif isinstance(output, Forget):
                 self._exchange.endpoint.forget(output)
 

@@ -155,7 +155,7 @@ async def ask_outside(
         headers=headers,
         body=body,
         new_id=wiring.new_id,
-        send=lambda output: wiring.exchange.send(token, route, output, in_dialog=False),
+        send=lambda output: wiring.exchange.send(token, route, output),
         failure_of=wiring.failure_of,
     )
     wiring.exchange.enter(token, request)

@@ -179,7 +179,7 @@ class ReferralBeside:
         for output in outputs:
             match output:
                 case SendRequest():
-                    tx = wiring.exchange.send(self._token, self._route, output, in_dialog=True)
+                    tx = wiring.exchange.send(self._token, self._route, output)
                     self._machine.sent(tx)
                 case SendResponse():
                     token = self._token if output.status < 300 else 0

@@ -224,9 +224,8 @@ class ReportDialog:
         for output in outputs:
             match output:
                 case SendRequest():
-                    is_inside = output.is_within_dialog
-                    tx = wiring.exchange.send(self._token, self._route, output, in_dialog=is_inside)
-                    self._tx = self._tx if is_inside else tx
+                    tx = wiring.exchange.send(self._token, self._route, output)
+                    self._tx = tx if output.to_tag is None else self._tx
                     self._machine.sent(tx)
                 case SendResponse():
                     wiring.endpoint.respond(output, token=self._token)

@@ -89,7 +89,7 @@ class Registering:
 
     def send_registration(self, flow: RegistrationFlow, route: Route, output: SendRequest) -> int:
         """Send a REGISTER."""
-        return self._wiring.exchange.send(flow.token, route, output, in_dialog=False)
+        return self._wiring.exchange.send(flow.token, route, output)
 
     def watch_connection(
         self, token: int, route: Route, *, heard: Callable[[], None], closed: Callable[[], None]

@@ -185,7 +185,7 @@ class Subscriptions:
 
     def send(self, token: int, route: Route, output: SendRequest) -> int:
         """Send a SUBSCRIBE."""
-        return self._wiring.exchange.send(token, route, output, in_dialog=output.is_within_dialog)
+        return self._wiring.exchange.send(token, route, output)
 
     def respond(self, output: SendResponse, token: int) -> None:
         """Answer a NOTIFY."""

@@ -136,7 +136,7 @@ class Watchers:
 
     def send(self, token: int, route: Route, output: SendRequest) -> int:
         """Send a NOTIFY."""
-        return self._wiring.exchange.send(token, route, output, in_dialog=True)
+        return self._wiring.exchange.send(token, route, output)
 
     def respond(self, output: SendResponse, token: int) -> None:
         """Answer a SUBSCRIBE."""

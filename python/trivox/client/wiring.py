@@ -20,7 +20,6 @@ from trivox.client.timers import Timers
 from trivox.client.tracing import Tracer
 from trivox.net.endpoint import Endpoint
 from trivox.net.sockets import SystemSockets
-from trivox.sip.outputs import SendRequest
 from trivox.sip.target_filter import TargetFilter
 
 if TYPE_CHECKING:
@@ -48,11 +47,10 @@ if TYPE_CHECKING:
     from trivox.net.dns_records import Dns
     from trivox.net.tracing import TraceHook
     from trivox.net.transport import Address, SocketFactory
-    from trivox.sip.outputs import Headers, SendAck, SendCancel
+    from trivox.sip.outputs import Headers, SendAck, SendCancel, SendRequest
 
 _MOST_SERVERS: Final = 4096
 """Addresses of servers without a limit; what the DNS says of a trunk may change with each answer."""
-_OF_BRANCHES: Final = ("BYE", "INFO")
 _UNTRACED: Final[deque[TraceRecord]] = deque(maxlen=0)
 """What calls keep of their messages where none are kept."""
 
@@ -247,10 +245,7 @@ class Wiring:
         """Hand a message to the call's flow."""
         route = call._route
         assert route is not None, "a call that sends has its route"
-        # Also before there is a dialog of the call, these are within that of a branch.
-        is_of_branch = isinstance(output, SendRequest) and output.method in _OF_BRANCHES
-        is_inside = call._has_dialog or is_of_branch
-        return self.exchange.send(call.token, route, output, in_dialog=is_inside)
+        return self.exchange.send(call.token, route, output)
 
     def screen(self, route: Route, sdp: str) -> str:
         """Return a received description without addresses that media must not be sent to."""

@@ -168,9 +168,8 @@ class Dialog:
         common = self._headers(method, self.local_cseq, routes)
         if method in _REFRESHES_TARGET:
             common += (("Contact", self._contact),)
-        return SendRequest(
-            method, uri, common + headers + content(body, content_type), body, self.route_set
-        )
+        every = common + headers + content(body, content_type)
+        return SendRequest(method, uri, every, body, self.route_set, self.remote_tag)
 
     def acknowledge(
         self,

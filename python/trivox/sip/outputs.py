@@ -23,12 +23,8 @@ class SendRequest:
     body: bytes = field(default=b"", repr=False)
     route: tuple[str, ...] = ()
     """The route set, already part of `headers`; its first entry decides where the request goes (RFC 3261 §12.2.1.1)."""
-
-    @property
-    def is_within_dialog(self) -> bool:
-        """Whether it goes to a dialog there is: To has its tag (RFC 3261 §12.2.1.1)."""
-        to = next(value for name, value in self.headers if name == "To")
-        return ";tag=" in to.rpartition(">")[2]
+    to_tag: str | None = None
+    """Names the dialog it belongs to, which may be an early one; None outside of dialogs."""
 
 
 @dataclass(slots=True)
