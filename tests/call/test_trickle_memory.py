@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pytest
 import trio
+from tests.call.conftest import FAR, NEAR
 from tests.call.test_full_trickle import AUTO, ICE_ANSWER, KNOWS, UNSUPPORTED, called, required
 from tests.call.test_trickle import SILENT, TAKES, native
 from tests.call.test_trickle import called as called_by
+from tests.client.test_failover import servers
 
 import trivox
 from trivox.call.messages import Headers
 from trivox.call.states import Trigger
 from trivox.call.trickle_memory import KNOWN_FOR, MOST_KNOWN, TrickleMemory
+from trivox.media.native_engine import driven_media
+from trivox.testing.far_end import FarEnd
 
 SAYS = Headers([("Supported", "timer, trickle-ice")])
 BOB = "sip:bob@example.org"
@@ -51,14 +55,21 @@ def test_what_one_account_has_learned_is_its_own():
 
 
 @pytest.mark.parametrize(
-    ("contact", "is_known"), [("<sip:x@h;gr=urn:uuid:1>", True), ("<sip:x@h>", False), ("<", False)]
+    ("contact", "is_known"),
+    [
+        ("<sip:x@example.org;gr=urn:uuid:1>", True),
+        ("<sip:x@elsewhere.example;gr=urn:uuid:1>", False),
+        ("<sip:x@example.org>", False),
+        ("<", False),
+    ],
 )
 def test_a_device_with_a_uri_of_its_own_is_known_by_it(contact, is_known):
     """RFC 8840 §5.2: a GRUU leads to the very device that has answered."""
     memory = TrickleMemory(Clock())
     memory.learn("", BOB, Headers([("Supported", "trickle-ice"), ("Contact", contact)]))
 
-    assert memory.knows("", "sip:x@h;gr=urn:uuid:1") is is_known
+    here, there = "sip:x@example.org;gr=urn:uuid:1", "sip:x@elsewhere.example;gr=urn:uuid:1"
+    assert (memory.knows("", here), memory.knows("", there)) == (is_known, False)
     assert memory.knows("", BOB)
 
 
@@ -169,6 +180,110 @@ async def test_who_has_called_us_is_remembered_too(autojump_clock, world):
         call.hangup()
 
     assert took < 0.1
+
+
+class Stranger(FarEnd):
+    """Calls by a name whose address is not where it calls from."""
+
+    uri = "sip:bob@10.0.0.7:5060"
+
+
+@pytest.mark.parametrize("says", [(TAKES, KNOWS), ()])
+async def test_a_stranger_teaches_nothing(autojump_clock, world, says):
+    """RFC 8840 §5.2, and anybody can write a From: it makes nobody known, and nobody forgotten."""
+    made = world()
+    made.media = driven_media(seed=b"trickle", now=trio.current_time())
+    victim, other = Stranger.uri, f"sip:bob@{FAR[0]}:5061"
+    async with made.client(ice_servers=SILENT) as client:
+        memory = client._wiring.trickle_memory
+        memory.learn("", other, SAYS)
+        memory.learn("", victim, Headers() if says else SAYS)
+        with Stranger(made.link.host(FAR[0]), FAR, NEAR) as far:
+            side = await called_by(client, far, *says)
+            await side.connect()
+            await trio.sleep(1)
+            assert side.call._session.is_acknowledged
+            side.call.hangup()
+
+        assert memory.knows("", victim) is not bool(says)
+        assert memory.knows("", other)
+
+
+async def test_a_caller_without_an_ack_teaches_nothing(autojump_clock, world):
+    """Its source address may be forged as well: only who hears us can acknowledge."""
+    async with native(world, ice_servers=SILENT) as (client, far):
+        side = await called_by(client, far, TAKES, KNOWS)
+        await side.call.answer()
+        await far.expect(200)
+        memory = client._wiring.trickle_memory
+        assert not memory.knows("", far.uri)
+        side.tag = ""
+        side.call.hangup()
+
+
+async def test_a_peer_that_is_trusted_vouches_for_callers(autojump_clock, world):
+    """RFC 3325: whom it asserts is who calls."""
+    made = world()
+    made.media = driven_media(seed=b"trickle", now=trio.current_time())
+    trunk = trivox.AccountConfig(
+        "sip:trunk@10.0.0.9", registrar="", proxy="sip:10.0.0.9", trusted=True
+    )
+    async with made.with_far_end(ice_servers=SILENT, accounts=[trunk]) as (client, far):
+        asserted = ("P-Asserted-Identity", "<sip:carol@example.org>")
+        side = await called_by(client, far, TAKES, KNOWS, asserted)
+        await side.connect()
+        await trio.sleep(1)
+        side.call.hangup()
+
+        assert client._wiring.trickle_memory.knows(trunk.uri, "sip:carol@example.org")
+
+
+class Carol(FarEnd):
+    """Calls from the server of its domain."""
+
+    uri = "sip:carol@example.org"
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+async def test_a_caller_is_known_by_the_server_of_its_domain(autojump_clock, world, is_asked):
+    """By what the DNS has said before: a call that comes asks it nothing."""
+    made = world()
+    made.media = driven_media(seed=b"trickle", now=trio.current_time())
+    settings = {"ice_servers": SILENT, "dns": servers("udp", FAR[0])}
+    async with made.client(**settings) as client:
+        with Carol(made.link.host(FAR[0]), FAR, NEAR) as far:
+            if is_asked:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(client.request, "OPTIONS", BOB)
+                    far.respond(await far.expect("OPTIONS"), 200)
+            side = await called_by(client, far, TAKES, KNOWS)
+            await side.connect()
+            await trio.sleep(1)
+            side.call.hangup()
+
+        assert client._wiring.trickle_memory.knows("", Carol.uri) is is_asked
+
+
+@pytest.mark.parametrize(
+    ("uri", "leads"), [("sip:far@10.0.0.2", True), ("sip:far@10.0.0.3", False), ("no uri", False)]
+)
+async def test_over_tcp_the_host_counts(autojump_clock, world, uri, leads):
+    """The port of a connection from there is any."""
+    calls = []
+
+    async def note(call):
+        calls.append(call)
+        await call.answer()
+        await call.wait_ended()
+
+    own = world(transport="tcp")
+    async with own.client() as callee, own.client("10.0.0.2") as caller:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(callee.serve, note)
+            async with caller.dial("sip:us@10.0.0.1:5060;transport=tcp"):
+                (call,) = calls
+                assert callee._wiring.leads_back(uri, call._route) is leads
+            nursery.cancel_scope.cancel()
 
 
 async def test_a_change_of_the_call_forgets_nothing(autojump_clock, world):

@@ -13,6 +13,7 @@ from trivox.call.trickling import Trickling
 from trivox.errors import EngineError, StreamError
 from trivox.sip import info_packages as packages
 from trivox.sip.outputs import SendResponse
+from trivox.sip.party import ASSERTED
 
 if TYPE_CHECKING:
     from trivox.call._core import CallCore
@@ -180,7 +181,8 @@ def settle_candidates(call: CallCore) -> None:
     if is_ours and call._leg.trickling is not None:
         call._leg.trickling.settle(tag)
     takes = _takes_fragments(call)
-    if call._phase is not Phase.CONNECTED:  # changes say it no more
+    is_certain = is_ours or (session is not None and session.is_acknowledged)
+    if call._phase is not Phase.CONNECTED and is_certain:  # changes say it no more
         remember_capability(call, takes=takes)
     if takes and call._host.ice_servers:
         trickling = trickling_of(call)
@@ -193,12 +195,23 @@ def settle_candidates(call: CallCore) -> None:
 def remember_capability(call: CallCore, *, takes: bool) -> None:
     """Note for calls to come whether this far end takes fragments (RFC 8840 §5)."""
     memory, account = call._host.trickle_memory, _account_uri(call)
-    is_ours = call.direction is _OUTGOING
-    uri = target_uri(call) if is_ours else call._party()[1] or ""
+    uri = target_uri(call) if call.direction is _OUTGOING else _caller_proved(call)
     if takes:
         memory.learn(account, uri, call.remote_headers)
     else:
         memory.forget(account, uri)
+
+
+def _caller_proved(call: CallCore) -> str:
+    """Return the URI of a caller that is who it says, "" for others: anybody can write a From.
+
+    It is vouched for by a peer we trust (RFC 3325), or calls from where its URI leads.
+    """
+    route, uri = call._route, call._party()[1] or ""
+    if route is None:
+        return ""
+    is_asserted = route.identity.is_trusted and ASSERTED in call.remote_headers
+    return uri if is_asserted or call._host.leads_back(uri, route) else ""
 
 
 def _offer_rest_soon(call: CallCore) -> None:

@@ -97,6 +97,10 @@ class CallHost(Protocol):
         """The Retry-After header of a 503."""
         ...
 
+    def leads_back(self, uri: str, route: Route) -> bool:
+        """Whether what is sent to a URI goes where a call came from, as far as we know by now."""
+        ...
+
     def media_hosts(self, route: Route, transport: str) -> tuple[str, ...]:
         """Return the local addresses of a call's media: all that can be used with "ice"."""
         ...

@@ -44,14 +44,19 @@ class TrickleMemory:
         return self._until.get((account, _name_untrusted(uri)), 0.0) > self._now()
 
     def learn(self, account: str, uri: str, headers: Headers) -> None:
-        """Take what somebody says of itself in a message, or an answer to OPTIONS.
+        """Take what somebody says of itself in an answer to us, or in a call whose sender is proved.
 
         What one device of an address can do is noted for the device too, where it has a URI of its
-        own (RFC 8840 §5.2).
+        own (RFC 8840 §5.2) in the same domain, whose devices are nobody else's.
+
+        Args:
+            account: As whom we speak with it.
+            uri: Whom we have asked, or who has proved to be there; empty teaches nothing.
+            headers: What it has sent.
         """
         takes = TRICKLE in packages_untrusted(headers.all("Supported"))
         self._note(account, uri, takes=takes)
-        self._note(account, _gruu_untrusted(headers.get("Contact")), takes=takes)
+        self._note(account, _gruu_untrusted(headers.get("Contact"), uri), takes=takes)
 
     def forget(self, account: str, uri: str) -> None:
         """Take that this far end does not take fragments."""
@@ -66,13 +71,18 @@ class TrickleMemory:
             self._until[key] = self._now() + KNOWN_FOR
 
 
-def _gruu_untrusted(contact: str | None) -> str:
-    """Return the URI of a Contact that leads to one device wherever it is (RFC 5627), or ""."""
+def _gruu_untrusted(contact: str | None, owner: str) -> str:
+    """Return the URI of a Contact that leads to one device wherever it is (RFC 5627), or "".
+
+    A GRUU is of the domain of its owner (§3.1); that of another domain proves nothing.
+    """
     try:
         uri = NameAddr.parse(contact or "").uri
-        return uri if "gr" in Uri.parse(uri).parameters else ""
+        gruu, own = Uri.parse(uri), Uri.parse(owner)
     except ParseError:
         return ""
+    is_own = gruu.host.lower() == own.host.lower()
+    return uri if is_own and "gr" in gruu.parameters else ""
 
 
 def _name_untrusted(uri: str) -> str:

@@ -252,6 +252,10 @@ class Wiring:
         targets = self.endpoint.hops.filter
         return targets.screen(sdp, source=route.destination[0], local_host=route.local_host)
 
+    def leads_back(self, uri: str, route: Route) -> bool:
+        """Tell whether a URI leads to where a call came from."""
+        return self.endpoint.hops.leads_to(uri, route.flow, route.destination)
+
     async def find_servers(self, servers: tuple[IceServer, ...]) -> IcePlaces:
         """Resolve the names of servers."""
         endpoint = self.endpoint

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
+from trivox._native import Uri
 from trivox.errors import (
     ConnectionNetworkError,
     InvalidUriError,
     NotSupportedError,
+    ParseError,
     TargetRefusedError,
 )
 from trivox.net.eyeballs import first_to_stand, rivals, wins_alone
 from trivox.net.interfaces import beside
 from trivox.net.route import host_port, is_ipv6, is_wildcard
 from trivox.net.target import SECURE
+from trivox.net.tls_identity import is_identified
 from trivox.net.udp import UdpFlow
 
 if TYPE_CHECKING:
@@ -137,6 +140,23 @@ class NextHops:
         if not self._flows.is_everywhere:
             return (host,)
         return beside(host, self._own.hosts())
+
+    def leads_to(self, uri: str, flow: int, source: Address) -> bool:
+        """Tell whether a URI leads to where a message came from, without asking anybody.
+
+        By what its connection has proved, by its number, or by what the DNS has said before.
+        """
+        known = self._flows.get(flow)
+        with suppress(InvalidUriError, NotSupportedError, ConnectionNetworkError, ParseError):
+            if known is not None and not isinstance(known, UdpFlow) and known.wire.peer_names:
+                return is_identified(Uri.parse(uri).host, known.wire.peer_names)
+            target = self._resolver.resolve_now(uri) or self._resolver.resolve_known(uri)
+            if target is None or known is None:
+                return False
+            if isinstance(known, UdpFlow):
+                return source in target.addresses
+            return any(host == source[0] for host, _ in target.addresses)
+        return False
 
     def permit(self, target: Target, flow: int, source: Address) -> Target:
         """Return what of a resolved target may be sent to: of a Refer-To, a 3xx, a name.
