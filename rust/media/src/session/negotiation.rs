@@ -159,7 +159,7 @@ pub(super) fn negotiate(
     let Theirs {
         description, media, ..
     } = *theirs;
-    let rtcp_mux = media.section.attribute("rtcp-mux").is_some();
+    let rtcp_mux = description.of_transport(media, "rtcp-mux").is_some();
     let path = remote_plain(description, media, rtcp_mux);
     let transport = remote_transport(ours, theirs, path)?;
     let kind = transport.kind();
@@ -209,7 +209,7 @@ fn telephone_event(
 
 /// Our DTLS role (RFC 5763 §5): an association that is `established` keeps its roles.
 pub(super) fn dtls_role(theirs: Author<'_>, established: Option<bool>) -> Result<bool, MediaError> {
-    match theirs.description.inherited(theirs.media, "setup") {
+    match theirs.description.of_transport(theirs.media, "setup") {
         Some("passive") => Ok(true),
         Some("active") => Ok(false),
         Some("actpass") => Ok(established.unwrap_or(true)),
@@ -313,11 +313,7 @@ pub(super) fn remote_ice(
     description: &Description,
     media: &Media,
 ) -> Result<RemoteIce, MediaError> {
-    let section = bundle_head(description, media);
-    let find = |name: &str| {
-        let own = description.inherited(media, name);
-        own.or_else(|| section.and_then(|head| head.section.attribute(name)))
-    };
+    let find = |name: &str| description.of_transport(media, name);
     let (Some(ufrag), Some(password)) = (find("ice-ufrag"), find("ice-pwd")) else {
         return Err(refused("the description has no ICE credentials"));
     };
@@ -326,9 +322,11 @@ pub(super) fn remote_ice(
             "the ICE credentials have a length RFC 8839 forbids",
         ));
     }
-    let fingerprints = fingerprints(description, media, section)?;
+    let fingerprints = fingerprints(description, media)?;
     let own = media.section.attributes("candidate");
-    let shared = section
+    let head = description.bundle_head(media);
+    let shared = head
+        .filter(|head| head.section.attribute("ice-ufrag") == Some(ufrag))
         .into_iter()
         .flat_map(|head| head.section.attributes("candidate"));
     Ok(RemoteIce {
@@ -337,26 +335,14 @@ pub(super) fn remote_ice(
         candidates: own.chain(shared).map(str::to_owned).collect(),
         fingerprints,
         is_lite: description.session.attribute("ice-lite").is_some(),
-        has_more_to_come: trickles(description, media)
-            && description.inherited(media, "end-of-candidates").is_none(),
+        has_more_to_come: trickles(description, media) && find("end-of-candidates").is_none(),
     })
 }
 
 /// Whether the description's author takes and sends candidates after it (RFC 8838 §3).
 pub(super) fn trickles(description: &Description, media: &Media) -> bool {
-    let options = description.inherited(media, "ice-options").unwrap_or("");
+    let options = description.of_transport(media, "ice-options").unwrap_or("");
     options
         .split_ascii_whitespace()
         .any(|option| option == "trickle")
-}
-
-/// The m-line that carries the transport of a bundled one that has none of its own.
-fn bundle_head<'a>(description: &'a Description, media: &Media) -> Option<&'a Media> {
-    media.section.attribute("bundle-only")?;
-    let mids = description.bundle_of(media.section.attribute("mid")?)?;
-    let head = description
-        .media
-        .iter()
-        .find(|other| other.section.attribute("mid") == mids.first().copied());
-    head.filter(|head| head.section != media.section)
 }

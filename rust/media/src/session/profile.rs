@@ -31,7 +31,7 @@ impl TransportKind {
 /// keys. RTP/AVP with keys is "opportunistic": they may be used or not (RFC 8643).
 pub(super) fn kinds_of(description: &Description, media: &Media) -> Vec<TransportKind> {
     let is_bundled = media.section.attribute("bundle-only").is_some();
-    let has_ice = is_bundled || description.inherited(media, "ice-ufrag").is_some();
+    let has_ice = description.of_transport(media, "ice-ufrag").is_some();
     let mut found = Vec::new();
     let protocol = media.protocol.to_ascii_uppercase();
     if is_keyed_by_dtls(&protocol) {
@@ -43,7 +43,7 @@ pub(super) fn kinds_of(description: &Description, media: &Media) -> Vec<Transpor
     if !is_open && !matches!(protocol.as_str(), "RTP/SAVPF" | "RTP/SAVP") {
         return found;
     }
-    if description.inherited(media, "fingerprint").is_some() {
+    if description.of_transport(media, "fingerprint").is_some() {
         found.extend((has_ice && !is_open).then_some(TransportKind::Ice));
         found.extend((!is_bundled).then_some(TransportKind::Dtls));
     }
@@ -182,7 +182,7 @@ fn transport_of(
         TransportKind::Dtls => RemoteTransport::Dtls {
             remote: RemoteDtls {
                 path,
-                fingerprints: fingerprints(description, media, None)?,
+                fingerprints: fingerprints(description, media)?,
             },
             is_dtls_client: dtls_role(theirs, established)?,
         },
@@ -206,12 +206,14 @@ fn remote_sdes(theirs: Author<'_>, path: RemotePlain) -> Result<RemoteSdes, Medi
     })
 }
 
-/// The fingerprints of an m-line, with those of the session and of the head of its bundle.
+/// The fingerprints of an m-line with those of the session, or of the head of its bundle where it
+/// has none itself.
 pub(super) fn fingerprints(
     description: &Description,
     media: &Media,
-    head: Option<&Media>,
 ) -> Result<Vec<String>, MediaError> {
+    let has_own = media.section.attribute("fingerprint").is_some();
+    let head = description.bundle_head(media).filter(|_| !has_own);
     let levels = [
         Some(&media.section),
         Some(&description.session),

@@ -210,10 +210,20 @@ impl Description {
         }
     }
 
-    /// An attribute of an m-line, else of the session.
-    pub(super) fn inherited<'a>(&'a self, media: &'a Media, name: &str) -> Option<&'a str> {
+    /// An attribute of the transport of an m-line. One that is bundled has it from the first of its
+    /// bundle where it writes none itself, as only that one has to (RFC 9143 §7.1.3).
+    pub(super) fn of_transport<'a>(&'a self, media: &'a Media, name: &str) -> Option<&'a str> {
         let own = media.section.attribute(name);
-        own.or_else(|| self.session.attribute(name))
+        own.or_else(|| self.bundle_head(media)?.section.attribute(name))
+            .or_else(|| self.session.attribute(name))
+    }
+
+    /// The first m-line of the bundle that another one is in.
+    pub(super) fn bundle_head(&self, media: &Media) -> Option<&Media> {
+        let mids = self.bundle_of(media.section.attribute("mid")?)?;
+        let is_first = |media: &&Media| media.section.attribute("mid") == mids.first().copied();
+        let head = self.media.iter().find(is_first)?;
+        (head.section != media.section).then_some(head)
     }
 
     /// The direction of an m-line; without any it is sendrecv (RFC 8866 §6.7).
