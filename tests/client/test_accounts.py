@@ -127,3 +127,61 @@ async def test_who_registers_while_unregistering_waits_for_its_turn(autojump_clo
 
         assert alice.registration.value is RegistrationState.REGISTERED
         assert len(board.registered("alice")) == 1
+
+
+def _registers(trace: list[bytes]) -> list[bytes]:
+    """Return the Call-IDs of the REGISTERs that were sent."""
+    lines = [one.split(b"\r\n") for one in trace if one.startswith(b"REGISTER ")]
+    return [next(line for line in one if line.startswith(b"Call-ID")) for one in lines]
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_an_account_that_is_replaced_leaves_its_binding_to_the_next(
+    autojump_clock, world, transport
+) -> None:
+    """Two that refresh and remove one binding would take it from each other (RFC 3261 §10.2)."""
+    own = world(transport=transport)
+    trace: list[bytes] = []
+    async with (
+        _board(own) as board,
+        own.client(trace=lambda *told: trace.append(told[-1])) as client,
+    ):
+        first = client.add_account(board.account("alice"))
+        async with first.registered():
+            second = client.add_account(board.account("alice"))
+            before = len(trace)
+            await second.register(expires=100)
+            await trio.sleep(3600)
+
+            assert first.registration.value is RegistrationState.FAILED
+            with pytest.raises(RegistrationError, match="replaced"):
+                await first.register()
+        await first.unregister()
+        await trio.sleep(100)
+
+        assert len(set(_registers(trace[before:]))) == 1
+        assert len(board.registered("alice")) == 1
+        assert second.registration.value is RegistrationState.REGISTERED
+
+
+@pytest.mark.parametrize("after", [0, 1, 40, 100])
+async def test_accounts_that_are_replaced_while_they_try_leave_nothing(
+    autojump_clock, world, after
+) -> None:
+    own = world()
+    async with own.client() as client, trio.open_nursery() as nursery:
+
+        async def register(account) -> None:
+            with pytest.raises(RegistrationError):
+                await account.register()
+
+        config = AccountConfig("sip:alice@10.0.0.77", registrar="sip:10.0.0.77")
+        for _ in range(20):
+            nursery.start_soon(register, client.add_account(config))
+            await trio.sleep(after)
+        client.add_account(config)
+        await trio.sleep(400)
+
+        figures = client.statistics()
+        assert (figures.tokens, figures.timers) == (0, 0)
+        assert not any(figures.sip.core[what] for what in ("transactions", "timers"))

@@ -41,6 +41,7 @@ _BY_RANK: Final = (
     RegistrationState.UNREGISTERED,
 )
 """Of several flows the best one says where the account stands."""
+_REPLACED: Final = "has been replaced by another account"
 _UNREGISTER_LIMIT: Final = 2.0
 """Seconds leaving `registered()` waits for the registrar's answer."""
 
@@ -88,6 +89,7 @@ class Account:
         self._registration = ReadonlyWatchable(RegistrationState.UNREGISTERED)
         self._expires_at: ReadonlyWatchable[float | None] = ReadonlyWatchable(None)
         self._parked = trio.lowlevel.ParkingLot()
+        self._is_replaced = False
         self._last = RegistrationChanged(RegistrationState.UNREGISTERED)
 
     def __repr__(self) -> str:
@@ -192,6 +194,8 @@ class Account:
         await self.secrets.prepare()
         while self._registration.value is RegistrationState.UNREGISTERING:
             await self._parked.park()  # one REGISTER at a time (RFC 3261 §10.2)
+        if self._is_replaced:
+            raise RegistrationError(f"{self.uri} {_REPLACED}: use the one of add_account()")
         await self._open_flows(expires or self.config.expires)
         while self._registration.value in (
             RegistrationState.REGISTERING,
@@ -269,6 +273,12 @@ class Account:
     def dial(self, destination: str, settings: CallSettings | None = None) -> Dialling:
         """Call from this account; see `Client.dial`."""
         return self._host.dial(destination, settings, account=self)
+
+    def _retire(self) -> None:
+        """Register no more, and send nothing: the binding is another account's now."""
+        self._is_replaced = True
+        for flow in self._flows:
+            flow.abandon(_REPLACED)
 
     def _end_waits(self, error: Exception) -> None:
         """End who waits for a state that cannot come: the client is closed."""

@@ -137,6 +137,9 @@ class Client(ClientSubscribing, ClientMessaging, ClientJoining, ClientListening)
     def add_account(self, config: AccountConfig | AccountGrant) -> Account:
         """Add an account; one with the same address of record is replaced.
 
+        What is replaced registers no more, and its binding is left to the new account; its calls
+        go on.
+
         Args:
             config: Its description, or what `Switchboard.account()` returns.
 
@@ -146,7 +149,10 @@ class Client(ClientSubscribing, ClientMessaging, ClientJoining, ClientListening)
         config = described(config)
         account = Account(self._wiring.registering, config)
         account.secrets.learned = self._wiring.exempt
+        replaced = self._accounts.get(config.uri)
         self._accounts[config.uri] = account
+        if replaced is not None:
+            replaced._retire()
         self._arrivals.attribution.add(account)
         return account
 

@@ -105,6 +105,10 @@ class Registering:
         flow.heard = lambda: self._tell_heard(number)
         return True
 
+    def forget_connection(self, token: int, route: Route) -> None:
+        """Tell nothing more of a connection that was watched."""
+        self._watched.get(route.flow, {}).pop(token, None)
+
     def is_open(self, route: Route) -> bool:
         """Tell whether messages can leave by this route."""
         return self._wiring.endpoint.flow(route.flow) is not None

@@ -88,6 +88,10 @@ class FlowHost(Protocol):
         """
         ...
 
+    def forget_connection(self, token: int, route: Route) -> None:
+        """Tell nothing more of a connection that was watched."""
+        ...
+
     def is_open(self, route: Route) -> bool:
         """Tell whether messages can leave by this route."""
         ...
@@ -134,6 +138,7 @@ class RegistrationFlow:
         """What the registrar said last when it accepted."""
         self.last = self.granted
         self._machine: Registration | None = None
+        self._is_over = False
         self._timer: Timer | None = None
         self._keep_alive: KeepAlive | None = None
         self._has_stun = False
@@ -172,6 +177,8 @@ class RegistrationFlow:
 
     def open_later(self, expires: int) -> None:
         """Try to find the way again after a while: there is none now."""
+        if self._is_over:
+            return
         self.last = RegistrationChanged(RegistrationState.FAILED, reason="no way to it")
         wait = RETRY_BASE_OF_SPARE * (0.5 + 0.5 * self._host.fraction())
         self._retry(self._host.now() + wait, expires)
@@ -198,25 +205,27 @@ class RegistrationFlow:
 
     def unregister(self) -> None:
         """Remove the binding, without waiting."""
-        if self._machine is None:
-            self.last = RegistrationChanged(RegistrationState.UNREGISTERED)
-        else:
+        if self._machine is not None:
             self._carry_out(self._machine.unregister(self._host.now()))
+        elif not self._is_over:
+            self.last = RegistrationChanged(RegistrationState.UNREGISTERED)
 
     def note_others(self, *, are_bound: bool) -> None:
         """Learn whether another flow of the account is registered."""
         if self._machine is not None:
             self._machine.has_other_flow = are_bound
 
-    def abandon(self) -> None:
-        """Fail what waits for an answer: the client is closed, and none will come."""
+    def abandon(self, reason: str = "the client was closed") -> None:
+        """Fail what waits for an answer, as none will come, and register never more."""
+        self._is_over = True
+        if self.in_use is not None:
+            self._host.forget_connection(self.token, self.in_use)
         for timer in (self._timer, self._ping_timer):
             if timer is not None:
                 timer.cancel()
         self._timer = self._ping_timer = None
-        self._take_change(
-            RegistrationChanged(RegistrationState.FAILED, reason="the client was closed")
-        )
+        if self.state is not RegistrationState.UNREGISTERED:
+            self._take_change(RegistrationChanged(RegistrationState.FAILED, reason=reason))
 
     def handle_sip(self, event: SipEvent, now: float) -> None:
         """Take an event that carries this flow's token."""
@@ -232,6 +241,8 @@ class RegistrationFlow:
         self._carry_out(self._machine.handle(event, now))
 
     def _carry_out(self, outputs: tuple[SendRequest | RegistrationChanged, ...]) -> None:
+        if self._is_over:
+            return
         assert self._machine is not None, "its own machine asked for it"
         assert self.route is not None, "the route is known before the machine is made"
         for output in outputs:
