@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 import trio
@@ -10,6 +11,7 @@ import trio
 import trivox
 from trivox import CallIdentity, LoadControl, LoadIdentity, LoadRule
 from trivox.client import load_filters
+from trivox.client.load_filters import ObeyedFilters
 from trivox.errors import (
     CallFailedError,
     HeldBackError,
@@ -58,6 +60,13 @@ async def _answer(call: trivox.Call) -> None:
 
 async def _send_on(call: trivox.Call) -> None:
     await call.redirect([OTHER])
+
+
+@asynccontextmanager
+async def limited():
+    """Fail where a message that is expected never comes."""
+    with trio.fail_after(500):
+        yield
 
 
 async def is_let_out(client, uri: str = CALLEE) -> bool:
@@ -117,6 +126,86 @@ async def test_calls_leave_at_the_rate_of_the_filter(autojump_clock, world) -> N
             await trio.sleep(0.4)
 
     assert outcomes == [True, False, False, True]
+
+
+async def _ring(call: trivox.Call) -> None:
+    await trio.sleep(5)
+    await call.answer()
+    await call.wait_ended()
+
+
+async def test_so_many_calls_ring_at_once_as_the_window_has_places(autojump_clock, world) -> None:
+    """RFC 7200 §5.4: `win`, of INVITEs without a final response; who hangs up makes room too."""
+    rule = LoadRule(id="w", methods=("INVITE",), window=1.0)
+    async with told(world, rule, handler=_ring) as (one, filters, _), trio.open_nursery() as calls:
+        first = one.create_call(CALLEE)
+        await first.start()
+        assert not await is_let_out(one)
+        await trio.sleep(6)
+        assert first.state.value is trivox.CallState.CONNECTED
+
+        calls.start_soon(is_let_out, one, OTHER)
+        await trio.sleep(2)
+        assert not await is_let_out(one)
+        await trio.sleep(10)
+        given_up = one.create_call(CALLEE)
+        await given_up.start()
+        given_up.hangup()
+        await given_up.wait_ended()
+        await trio.sleep(1)
+        assert await is_let_out(one)
+        assert (filters.held_back, len(one._wiring.exchange._outstanding.waiting)) == (2, 0)
+        first.hangup()
+
+
+async def test_a_place_lasts_until_the_request_with_a_password_is_answered(
+    autojump_clock, world
+) -> None:
+    stage, rule = world(), LoadRule(id="w", methods=("OPTIONS",), window=1.0)
+    account = trivox.AccountConfig("sip:alice@10.0.0.9", password="pw")
+    async with stage.with_far_end(accounts=[account]) as (one, far), limited():
+        filters = one._wiring.routes.filters
+        obeyed = ObeyedFilters(filters, None, None, ())
+        obeyed.filter.take(LoadControl(rules=(rule,)), "server")
+        filters.followed.append(obeyed)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(
+                partial(one.request, account=one.accounts[account.uri]), "OPTIONS", far.uri
+            )
+            challenge = ("WWW-Authenticate", 'Digest realm="10.0.0.9", nonce="n", qop="auth"')
+            far.respond(await far.expect("OPTIONS"), 401, headers=[challenge])
+            again = await far.expect("OPTIONS")
+            assert again.header("Authorization")
+            with pytest.raises(HeldBackError):
+                await one.request("OPTIONS", far.uri)
+            far.respond(again, 200)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(one.request, "OPTIONS", far.uri)
+            far.respond(await far.expect("OPTIONS"), 200)
+
+
+async def test_a_registration_is_held_back_by_a_rule_that_names_it(autojump_clock, world) -> None:
+    """RFC 7200 §5.3.2; a refresh is not, as what is registered would be lost."""
+    stage = world()
+    account = trivox.AccountConfig("sip:alice@10.0.0.9", password="pw")
+    async with stage.with_far_end(accounts=[account]) as (one, far), limited():
+        filters = one._wiring.routes.filters
+        obeyed = ObeyedFilters(filters, None, None, ())
+        obeyed.filter.take(LoadControl(rules=(LoadRule(id="all", percent=0.0),)), "server")
+        filters.followed.append(obeyed)
+        own = one.accounts[account.uri]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(own.register)
+            far.respond(await far.expect("REGISTER"), 200, headers=[("Expires", "60")])
+        named = LoadRule(id="all", methods=("REGISTER",), percent=0.0)
+        obeyed.filter.take(LoadControl(version=1, rules=(named,)), "server")
+
+        far.respond(await far.expect("REGISTER"), 200, headers=[("Expires", "60")])
+        other = one.add_account(trivox.AccountConfig("sip:bob@10.0.0.9", password="pw"))
+        with pytest.raises(HeldBackError):
+            await other.register()
+        assert filters.held_back == 1
+        filters.followed.remove(obeyed)
 
 
 async def test_who_is_sent_on_is_held_back_too(autojump_clock, world) -> None:

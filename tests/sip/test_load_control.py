@@ -19,7 +19,7 @@ from trivox.sip.load_control import (
     LoadIdentity,
     LoadRule,
 )
-from trivox.sip.load_filter import FILTERED, LoadFilter, Outgoing, is_same, number_of
+from trivox.sip.load_filter import FILTERED, Claim, LoadFilter, Outgoing, is_same, number_of
 
 TODAY = float(calendar.timegm((2026, 5, 31, 12, 0, 0)))
 HOUR = 3600.0
@@ -72,7 +72,7 @@ def held(machine: LoadFilter, request: Outgoing, *, now=0.0, today=TODAY, drawn=
     """Ask, and count what is let out."""
     if machine.refusal(request, now, today, lambda: drawn) is not None:
         return True
-    machine.count(request, now, today)
+    machine.count(request, now, today, Claim(now))
     return False
 
 
@@ -113,6 +113,7 @@ def test_what_is_written_is_read_again() -> None:
             rule("a&b", calls=(call,), methods=("INVITE", "MESSAGE"), percent=12.5),
             rule("b", entity="sip:edge@x", validity=(period, period), percent=None, rate=0.5),
             rule("c", alternative="redirect", alternative_target="sip:m@x"),
+            rule("d", percent=None, window=3.0),
         ),
     )
 
@@ -164,7 +165,6 @@ def test_what_cannot_be_read_is_a_parse_error(body) -> None:
             "<conditions><lc:call-identity><lc:sip><lc:to><one/></lc:to></lc:sip>"
             "</lc:call-identity></conditions>"
         ),
-        document(accept="<lc:win>5</lc:win>"),
         document(actions=""),
         document(actions="<actions/>"),
     ],
@@ -343,6 +343,48 @@ def test_a_request_that_one_rule_holds_back_uses_nothing_of_another_up() -> None
     assert held(machine, asked(), drawn=0.9)
     assert not held(machine, asked(), drawn=0.1)
     assert held(machine, asked(), drawn=0.1)
+
+
+def test_a_window_has_a_place_for_so_many_at_once() -> None:
+    """RFC 7200 §5.4: `win`; a place is free again with the final response."""
+    machine = filtering(rule(percent=None, window=2.0))
+    claims = [Claim(0.0), Claim(0.0)]
+
+    assert [machine.count(asked(), 0.0, TODAY, claim) for claim in claims] == [True, True]
+    assert machine.refusal(asked(), 0.0, TODAY, lambda: 0.5) is not None
+    claims[0].settle()
+    assert [claim.is_settled for claim in claims] == [True, False]
+    assert machine.refusal(asked(), 0.0, TODAY, lambda: 0.5) is None
+
+
+def test_a_place_is_kept_for_what_has_left_and_not_long_for_what_never_does() -> None:
+    machine = filtering(rule(percent=None, window=1.0))
+    assert not held(machine, asked(), now=0.0)
+    assert held(machine, asked(), now=31.9)
+
+    claim = Claim(32.0)
+    assert machine.refusal(asked(), 32.0, TODAY, lambda: 0.5) is None
+    machine.count(asked(), 32.0, TODAY, claim)
+    claim.take()
+    assert held(machine, asked(), now=9999.0)
+
+
+def test_a_window_of_nothing_lets_nothing_out_and_one_that_is_told_again_stays_full() -> None:
+    machine = filtering(rule(percent=None, window=1.0))
+    assert held(filtering(rule(percent=None, window=0.0)), asked())
+    assert not held(machine, asked())
+
+    machine.take(LoadControl(version=1, rules=(rule(percent=None, window=1.0),)), "server")
+    assert held(machine, asked())
+    machine.take(LoadControl(version=2), "server")
+    machine.take(LoadControl(version=3, rules=(rule(percent=None, window=1.0),)), "server")
+    assert not held(machine, asked())
+
+
+def test_a_rule_without_methods_is_not_of_registrations() -> None:
+    """RFC 7200 §5.3.2: a rule may name REGISTER."""
+    assert not held(filtering(rule()), asked(method="REGISTER"))
+    assert held(filtering(rule(methods=("REGISTER",))), asked(method="REGISTER"))
 
 
 # What stands.

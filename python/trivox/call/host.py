@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from trivox.net.target import Target
     from trivox.net.transport import Address
     from trivox.sip.identity import LocalIdentity
+    from trivox.sip.load_filter import Claim
     from trivox.sip.outputs import Forget, Headers, SendAck, SendCancel, SendRequest, SendResponse
 
 
@@ -45,6 +46,7 @@ class Route:
         identity: From, Contact and credentials of this call.
         target: Every address its first request may go to; None: the far end called us.
         is_secure: The call is to, or came to, a `sips` URI: nothing of it leaves without TLS.
+        claim: Its place in the windows of load filters, if they have one.
     """
 
     flow: int
@@ -53,6 +55,7 @@ class Route:
     identity: LocalIdentity
     target: Target | None = None
     is_secure: bool = False
+    claim: Claim | None = None
 
 
 class CallHost(Protocol):

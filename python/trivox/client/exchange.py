@@ -20,6 +20,7 @@ from trivox.call.call import Call
 from trivox.call.states import CallState
 from trivox.client.failover import Failover
 from trivox.client.hops import Hops
+from trivox.client.load_filters import Outstanding
 from trivox.client.named_hops import NamedHops, Waiting
 from trivox.client.tenants import Tenants
 from trivox.errors import ParseError, TrivoxError
@@ -77,6 +78,7 @@ class Exchange:
         self._by_transaction: dict[int, Call] = {}
         self._late: dict[int, LateAnswers] = {}
         self._hops = Hops()
+        self._outstanding = Outstanding()
         self._tenants = Tenants(lambda flow: self.endpoint.release(flow))
         self._tokens = itertools.count(1)
         self._numbers = itertools.count(-1, -1)
@@ -123,6 +125,7 @@ class Exchange:
         """Forget a token."""
         self._owners.pop(token, None)
         self._tenants.leave(token)
+        self._outstanding.forget(token)
         if token not in self._late:
             self._forget_way(token)
         if not self._owners and self._quiet:
@@ -209,6 +212,8 @@ class Exchange:
 
     def _handle(self, event: SipEvent, now: float) -> None:
         _, token, tx, _, _, message, flow, source = event
+        if self._outstanding.waiting:
+            self._outstanding.take(event, now)
         owner = self._owners.get(token) if token else None
         if owner is None:
             owner = self._by_transaction.get(tx)
@@ -265,8 +270,10 @@ class Exchange:
                     self.endpoint.acknowledge(renamed, flow=hop[0], destination=hop[1])
                 return 0
             case SendRequest() if output.to_tag is None:
-                tx = self.failover.send(token, route, output)
-                return self._fail(token, output.method) if tx is None else tx
+                tx = self.failover.send(token, route, output) or self._fail(token, output.method)
+                if route.claim is not None:
+                    self._outstanding.sent(token, tx, route.claim)
+                return tx
             case SendRequest():
                 hop = self._hop(token, route, output)
                 if hop is None:
@@ -360,8 +367,7 @@ class LateAnswers:
         """Send what the session asks for; what it tells concerns nobody any more."""
         for output in outputs:
             if isinstance(output, SendRequest):
-                tx = self._exchange.send(self._token, self._route, output)
-                self._session.sent(tx)
+                self._session.sent(self._exchange.send(self._token, self._route, output))
             elif isinstance(output, SendAck | SendResponse):
                 self._exchange.send(self._token, self._route, output)
             elif isinstance(output, Forget):

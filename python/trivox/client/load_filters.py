@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
-from trivox._native import NameAddr, Uri
+from trivox._native import EVENT_RESPONSE, NameAddr, Uri
 from trivox.errors import HeldBackError, ParseError
 from trivox.sip.load_control import LoadControl
-from trivox.sip.load_filter import LoadFilter, Outgoing, is_same, number_of
+from trivox.sip.load_filter import Claim, LoadFilter, Outgoing, is_same, number_of
 from trivox.sip.party import ASSERTED, read_parties_untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from trivox._native import SipEvent
     from trivox.actor.listeners import StartSoon
     from trivox.call.host import Route
     from trivox.client.subscription import Subscription
     from trivox.sip.load_control import LoadRule
+
+_CHALLENGES: Final = frozenset({401, 407})
 
 
 def present() -> float:
@@ -42,8 +45,8 @@ class LoadFilters:
         self.held_back = 0
         """Requests that were not sent."""
 
-    def check(self, method: str, target: str, route: Route) -> None:
-        """Let a request leave, or raise HeldBackError.
+    def check(self, method: str, target: str, route: Route) -> Claim | None:
+        """Let a request leave, or raise HeldBackError; returns its place in windows, if it has one.
 
         Args:
             method: Its method.
@@ -59,8 +62,39 @@ class LoadFilters:
                 self.held_back += 1
                 one.held_back += 1
                 raise _held_back(rule, request)
-        for one in meant:
-            one.filter.count(request, now, today)
+        claim = Claim(now)
+        places = [one.filter.count(request, now, today, claim) for one in meant]
+        return claim if any(places) else None
+
+
+@final
+class Outstanding:
+    """Requests that have a place in a window, by token, until their final response."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[int, tuple[int, Claim]] = {}
+
+    def sent(self, token: int, tx: int, claim: Claim) -> None:
+        """Take that the request of a claim has left, or left again with a password."""
+        if not claim.is_settled:  # what keeps alive what it began has no place
+            claim.take()
+            self.waiting[token] = tx, claim
+
+    def take(self, event: SipEvent, now: float) -> None:
+        """Take what comes of a request."""
+        kind, token, tx, _, status, *_ = event
+        waiting = self.waiting.get(token)
+        if waiting is None or waiting[0] != tx or (kind == EVENT_RESPONSE and status < 200):
+            return
+        self.forget(token)
+        if status in _CHALLENGES:
+            waiting[1].wait(now)
+
+    def forget(self, token: int) -> None:
+        """Take that nobody waits for the request any more."""
+        waiting = self.waiting.pop(token, None)
+        if waiting is not None:
+            waiting[1].settle()
 
 
 @final

@@ -74,9 +74,13 @@ class Routes:
             HeldBackError: A load filter holds it back.
         """
         route = await self._towards(target, account, settings, named_by)
-        if method and self.filters.followed:
-            self.filters.check(method, target, route)
-        return route
+        return self._filtered(method, target, route)
+
+    def _filtered(self, method: str, target: str, route: Route) -> Route:
+        if not method or not self.filters.followed:
+            return route
+        claim = self.filters.check(method, target, route)
+        return route if claim is None else dataclasses.replace(route, claim=claim)
 
     async def _towards(
         self,
@@ -113,12 +117,17 @@ class Routes:
         return await self._route_to(target, hop, account, settings, routes)
 
     async def to_registrar(self, account: Account, proxy: str | None) -> Route:
-        """Resolve the registrar or the proxy before it."""
+        """Resolve the registrar or the proxy before it.
+
+        Raises:
+            HeldBackError: A load filter that names REGISTER holds it back.
+        """
         if self.is_closed:
             raise ConnectionInterruptedError(IS_CLOSED)
         await account.secrets.prepare()
         proxy = proxy or self._config.outbound_proxy
-        return await self._route_by(account.registrar, account, None, proxy)
+        route = await self._route_by(account.registrar, account, None, proxy)
+        return self._filtered("REGISTER", account.registrar, route)
 
     async def _route_by(
         self,

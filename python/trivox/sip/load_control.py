@@ -80,6 +80,7 @@ class LoadRule:
         validity: From when until when, seconds since 1970 in UTC; empty: as long as it stands.
         rate: Requests accepted a second, or None.
         percent: Per cent accepted, or None.
+        window: Requests accepted that wait for their final response at once, or None.
         alternative: What becomes of the others: "reject", "redirect" or "drop".
         alternative_target: Where "redirect" sends them.
         is_understood: Whether all its conditions are known here, and its limit; else it stands
@@ -93,6 +94,7 @@ class LoadRule:
     validity: tuple[Period, ...] = ()
     rate: float | None = None
     percent: float | None = None
+    window: float | None = None
     alternative: str = "reject"
     alternative_target: str = ""
     is_understood: bool = True
@@ -144,7 +146,7 @@ def _rule_untrusted(element: Element) -> LoadRule:
     given = conditions.children if conditions is not None else []
     accept = actions.child("accept") if actions is not None else None
     calls = [_calls_untrusted(child) for child in given if child.name == "call-identity"]
-    rate, percent = _number_untrusted(accept, "rate"), _number_untrusted(accept, "percent")
+    rate, percent, window = (_number_untrusted(accept, one) for one in ("rate", "percent", "win"))
     chosen = accept.attributes.get("alt-action", "reject") if accept is not None else "reject"
     is_known = all(child.name in _CONDITIONS for child in given) and None not in calls
     return LoadRule(
@@ -157,9 +159,10 @@ def _rule_untrusted(element: Element) -> LoadRule:
         ),
         rate=rate,
         percent=percent,
+        window=window,
         alternative=chosen if chosen in _ALTERNATIVES else "reject",
         alternative_target=accept.attributes.get("alt-target", "") if accept is not None else "",
-        is_understood=is_known and not (rate is None and percent is None),
+        is_understood=is_known and not rate is percent is window is None,
     )
 
 
@@ -233,6 +236,7 @@ def _written(rule: LoadRule) -> str:
     target = f" alt-target={quoteattr(rule.alternative_target)}" if rule.alternative_target else ""
     limits = "" if rule.rate is None else f"<lc:rate>{rule.rate:.9g}</lc:rate>"
     limits += "" if rule.percent is None else f"<lc:percent>{rule.percent:.9g}</lc:percent>"
+    limits += "" if rule.window is None else f"<lc:win>{rule.window:.9g}</lc:win>"
     return (
         f"<rule id={quoteattr(rule.id)}><conditions>{conditions}</conditions><actions>"
         f"<lc:accept alt-action={quoteattr(rule.alternative)}{target}>{limits}</lc:accept>"

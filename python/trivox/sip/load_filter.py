@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
@@ -14,8 +15,13 @@ if TYPE_CHECKING:
 
     from trivox.sip.load_control import CallIdentity, LoadControl, LoadIdentity, LoadRule
 
-FILTERED: Final = frozenset({"INVITE", "MESSAGE", "REGISTER", "SUBSCRIBE", "OPTIONS", "PUBLISH"})
-"""What begins something. What belongs to a dialog, or ends one, is never filtered (§5.3.2)."""
+FILTERED: Final = frozenset({"INVITE", "MESSAGE", "SUBSCRIBE", "OPTIONS", "PUBLISH"})
+"""What begins something, of which a rule is that names no method; REGISTER it has to name.
+
+What belongs to a dialog, or ends one, is never filtered (§5.3.2).
+"""
+_UNSENT: Final = 32.0
+"""Seconds a place in a window is kept for a request that has not left yet."""
 _SEPARATORS: Final = str.maketrans("", "", "-.() ")
 
 
@@ -40,17 +46,49 @@ class Outgoing:
 
 
 @final
+class Claim:
+    """The place of one request in the windows of filters, until its final response.
+
+    Attributes:
+        until: When it ends by itself: a request that never left, of a call given up say.
+    """
+
+    __slots__ = ("until",)
+
+    def __init__(self, now: float) -> None:
+        self.wait(now)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the request was answered, or never will be."""
+        return self.until == -math.inf
+
+    def wait(self, now: float) -> None:
+        """Keep the place for a while: the request is to leave, or again with a password."""
+        self.until = now + _UNSENT
+
+    def take(self) -> None:
+        """Keep the place: the request has left."""
+        self.until = math.inf
+
+    def settle(self) -> None:
+        """Give the place back."""
+        self.until = -math.inf
+
+
+@final
 class LoadFilter:
     """The rules of one server, and how much of them is used up. Sans-I/O.
 
     `refusal` looks, `count` takes: so a request that another filter holds back uses nothing up. A
     rule with a rate begins with what is accepted in a second, one at least, and gets it back at
-    that rate.
+    that rate; in a window there is a place for each request until its `Claim` is settled.
     """
 
     def __init__(self) -> None:
         self._rules: dict[str, LoadRule] = {}
         self._buckets: dict[str, tuple[float, float]] = {}
+        self._claims: dict[str, set[Claim]] = {}
         self._version = -1
         self._source = ""
 
@@ -79,11 +117,14 @@ class LoadFilter:
         self._buckets = {
             name: bucket for name, bucket in self._buckets.items() if name in self._rules
         }
+        for name in self._claims.keys() - self._rules.keys():
+            del self._claims[name]
 
     def clear(self) -> None:
         """Drop all: the server no longer stands for them."""
         self._rules.clear()
         self._buckets.clear()
+        self._claims.clear()
 
     def refusal(
         self, request: Outgoing, now: float, today: float, draw: Callable[[], float]
@@ -99,15 +140,28 @@ class LoadFilter:
         for rule in self._matching(request, today):
             if rule.rate is not None and self._left(rule, rule.rate, now) < 1:
                 return rule
+            if rule.window is not None and self._waiting(rule, now) + 1 > rule.window:
+                return rule
             if rule.percent is not None and draw() * 100 >= rule.percent:
                 return rule
         return None
 
-    def count(self, request: Outgoing, now: float, today: float) -> None:
-        """Take that a request leaves."""
+    def count(self, request: Outgoing, now: float, today: float, claim: Claim) -> bool:
+        """Take that a request leaves; returns whether it has a place in a window by that claim."""
+        has_place = False
         for rule in self._matching(request, today):
             if rule.rate is not None:
                 self._buckets[rule.id] = self._left(rule, rule.rate, now) - 1, now
+            if rule.window is not None:
+                self._claims.setdefault(rule.id, set()).add(claim)
+                has_place = True
+        return has_place
+
+    def _waiting(self, rule: LoadRule, now: float) -> int:
+        """Return how many requests wait for their final response, and let the others go."""
+        live = {one for one in self._claims.get(rule.id, ()) if one.until > now}
+        self._claims[rule.id] = live
+        return len(live)
 
     def _matching(self, request: Outgoing, today: float) -> list[LoadRule]:
         return [rule for rule in self._rules.values() if _fits(rule, request, today)]
