@@ -159,6 +159,56 @@ async def test_for_guests_nobody_vouches(autojump_clock, board, phones) -> None:
         assert (await bob.receive("INVITE")).headers("P-Asserted-Identity") == []
 
 
+OURS = "<sip:bob@board.test>;index=1"
+SENT_ON = "<sip:carol@BOARD.test;x=1?Reason=SIP%3Bcause%3D302>;index=1.1;mp=1"
+WISHED = '"Dave" <sip:dave@board.test?Reason=SIP%3Bcause%3D486&Privacy=id%3Bhistory>;index=1.2'
+THEIRS = "<sip:eve@elsewhere.test?Privacy=history>;index=1.3"
+NOBODY = "<sip:anonymous@anonymous.invalid>;index="
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        ([], [OURS, SENT_ON, NOBODY + "1.2", THEIRS]),
+        (["id"], [OURS, SENT_ON, NOBODY + "1.2", THEIRS]),
+        (["history"], [NOBODY + "1", NOBODY + "1.1;mp=1", NOBODY + "1.2", THEIRS]),
+        (["header"], [NOBODY + "1", NOBODY + "1.1;mp=1", NOBODY + "1.2", THEIRS]),
+        (["id;session"], [NOBODY + "1", NOBODY + "1.1;mp=1", NOBODY + "1.2", THEIRS]),
+        (["none"], [OURS, SENT_ON, WISHED, THEIRS]),
+    ],
+)
+async def test_whom_a_request_was_for_is_told_to_nobody_who_is_not_trusted(
+    autojump_clock, board, phones, asked, left
+) -> None:
+    """RFC 7044 §10.1: of our domain, for all of it or for an entry that says so itself."""
+    history = (f"History-Info: {OURS}, {SENT_ON}", f"History-Info: {WISHED}, {THEIRS}")
+    wish = tuple(f"Privacy: {one}" for one in asked)
+    invite = await forwarded(board, phones, (*wish, *history))
+
+    assert invite.values("History-Info") == left
+
+
+@pytest.mark.parametrize("trusted", [(), BOB])
+async def test_the_trust_domain_is_told_whom_a_request_was_for(
+    autojump_clock, board, phones, trusted
+) -> None:
+    """RFC 7044 §10.1.2: what leaves it is anonymised, and the wish goes on for the answers."""
+    headers = ("Privacy: history", f"History-Info: {OURS}")
+    invite = await forwarded(board, phones, headers, trusted=trusted)
+
+    assert invite.values("History-Info") == [OURS if trusted else NOBODY + "1"]
+    assert invite.headers("Privacy") == ["history"]
+
+
+async def test_a_history_that_cannot_be_read_goes_on_as_it_is(
+    autojump_clock, board, phones
+) -> None:
+    headers = ("Privacy: history", "History-Info: <nonsense, sip:x")
+    invite = await forwarded(board, phones, headers)
+
+    assert invite.headers("History-Info") == ["<nonsense, sip:x"]
+
+
 async def test_requests_within_a_call_have_what_they_ask_for(autojump_clock, board, phones) -> None:
     alice, bob = phones("alice", 2), phones("bob", 3)
     async with board(trusted=BOB):

@@ -2,7 +2,8 @@
 
 A proxy passes Via, Contact, Record-Route and the session description on, and the From that both ends
 know their dialog by. Hiding these is the work of a back-to-back user agent; where it is asked for, the
-request goes on with that part of its wish, or is refused if the wish is critical.
+request goes on with that part of its wish, or is refused if the wish is critical. Whom a request was
+for before it was sent on (History-Info) it can leave out, in requests; so the wish for that goes on too.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ _INFORMATIONAL: Final = (
     *("Subject", "Call-Info", "Organization", "User-Agent", "Reply-To", "In-Reply-To"),
 )
 _ANONYMOUS_HOST: Final = Uri.parse(ANONYMOUS_URI).host
+HISTORY: Final = "History-Info"
+_HIDES_HISTORY: Final = frozenset({"history", "header", "session"})
+"""What anonymises the history (RFC 7044 §10.1.1): whoever hides more hides it too."""
+_ENTRY_WISH: Final = re.compile(r"[?&]privacy=(?:[^&]*(?:;|%3b))?history", re.IGNORECASE)
 _CREDENTIALS: Final = "Proxy-Authorization"
 _REALM: Final = re.compile(r'\brealm\s*=\s*"((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
@@ -64,7 +69,7 @@ class PrivacyService:
             raise InvalidArgumentsError(f"trusted: {error}") from error
 
     def refusal(self, message: Message) -> Refusal | None:
-        """Return the 500 for a critical wish that no proxy can grant (RFC 3323 §5)."""
+        """Return the 500 for a critical wish that cannot be granted here (RFC 3323 §5)."""
         wishes = _wishes_untrusted(message)
         if "critical" not in wishes or "none" in wishes:
             return None
@@ -87,6 +92,8 @@ class PrivacyService:
         if user and is_trusted:
             told += ((ASSERTED, f"<sip:{user}@{self._domain}>"),)
         wishes = _wishes_untrusted(message)
+        if not is_trusted:
+            told += self._history(message, wishes)
         if not wishes or "none" in wishes:
             return told
         granted = _granted(message)
@@ -100,6 +107,26 @@ class PrivacyService:
             others = [tag for tag in tags if tag.strip().lower() != OPTION_TAG]
             return (*told, (PRIVACY, ""), (_PROXY_REQUIRE, ", ".join(others)))
         return (*told, (PRIVACY, ";".join(left)))
+
+    def _history(self, message: Message, wishes: list[str]) -> Headers:
+        """Make nobody of whom in our domain the request was for before (RFC 7044 §10.1.2)."""
+        given = message.values(HISTORY)
+        if not given or "none" in wishes:
+            return ()
+        is_asked = not _HIDES_HISTORY.isdisjoint(wishes)
+        told = [
+            _without_target(entry)
+            if self._is_ours(entry) and (is_asked or _hides(entry))
+            else entry
+            for entry in given
+        ]
+        return () if told == given else ((HISTORY, ", ".join(told)),)
+
+    def _is_ours(self, entry: str) -> bool:
+        try:
+            return Uri.parse(NameAddr.parse(entry).uri).host.lower() == self._realm
+        except ParseError:
+            return False
 
     def _credentials(self, message: Message) -> Headers:
         """Keep what proves a password of ours here: it names the user, and could be guessed at."""
@@ -134,6 +161,16 @@ def _realm_untrusted(credentials: str) -> str | None:
 def _granted(message: Message) -> set[str]:
     """Return what is done for a request: "user" only for who is nobody in From already."""
     return {"id", "user"} if _is_anonymous(message) else {"id"}
+
+
+def _hides(entry: str) -> bool:
+    """Tell whether an entry of a history has a wish of its own, as a header of its URI."""
+    return _ENTRY_WISH.search(entry.partition(">")[0]) is not None
+
+
+def _without_target(entry: str) -> str:
+    """Return an entry that tells its place in the history, and no longer who that was."""
+    return f"<{ANONYMOUS_URI}>{entry.partition('>')[2]}"
 
 
 def _is_anonymous(message: Message) -> bool:
