@@ -45,10 +45,29 @@ async def _hold_and_hang_up(call: trivox.Call) -> None:
     assert call.is_on_hold.value
 
 
+async def _follow(call: trivox.Call) -> None:
+    call.add_event_listener(trivox.TransferRequested, lambda event: event.accept())
+    await _answer_and_wait(call)
+
+
+def _tell(event: trivox.SubscriptionRequested) -> None:
+    counts = {"voice-message": trivox.MessageCounts(new=2, old=1)}
+    event.accept(trivox.MessageSummary(has_messages=True, account=event.from_uri, counts=counts))
+
+
+async def _be_asked(call: trivox.Call) -> None:
+    """Answer the caller who refers; whom it refers us to is not here."""
+    if "elsewhere" in call.destination:
+        call.reject(404)
+    else:
+        await _follow(call)
+
+
 HANDLERS = {
     "uac_glare": _hold_and_hang_up,
     "uac_cancel_ringing": _ring,
     "uac_prack": _ring_and_answer,
+    "uac_refer": _be_asked,
 }
 
 
@@ -65,10 +84,13 @@ HANDLERS = {
         "uac_session_timer",
         "uac_prack",
         "uac_glare",
+        "uac_refer",
+        "uac_subscribe",
     ],
 )
 async def test_sipp_calls_and_is_answered_by_the_rules(run_dir, nursery, scenario):
-    async with trivox.open_client(listen=LISTEN) as client:
+    async with trivox.open_client(listen=LISTEN, event_packages=("message-summary",)) as client:
+        client.add_event_listener(trivox.SubscriptionRequested, _tell)
         nursery.start_soon(client.serve, HANDLERS.get(scenario, _answer_and_wait))
 
         result = await run_sipp(
