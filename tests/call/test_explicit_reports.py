@@ -408,6 +408,40 @@ async def test_who_does_not_answer_is_told_no_more(autojump_clock, world) -> Non
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("is_beside", [True, False])
+async def test_who_may_be_out_of_reach_is_asked_without_it(
+    autojump_clock, world, is_beside
+) -> None:
+    """RFC 7614 §4.3: from behind a proxy a Contact that is no GRUU may not be reached."""
+    hop = ("Record-Route", f"<sip:{FAR[0]}:{FAR[1]};lr>")
+    with trio.fail_after(500):
+        async with world().with_far_end() as (client, far):
+            calls = client.incoming_calls()
+            far.request("INVITE", OWN, body=SDP, headers=[] if is_beside else [hop])
+            call = await anext(calls)
+            calls.close()
+            await call.answer()
+            ok = await far.expect(200)
+            far.acknowledge(ok)
+            await call.wait_connected()
+            call.on(TransferRequested, lambda event: event.accept())
+            explicit = Explicit(client, far, call, ok.key()[4])
+            if is_beside:
+                name = f"far-call;local-tag={explicit.tag};remote-tag=far-tag"
+                lines = [("Refer-To", f"<{TARGET}>"), ("Target-Dialog", name), hop]
+                lines.append(("Require", "tdialog, explicitsub"))
+                far.request("REFER", OWN, call_id="r", from_tag="r", headers=lines)
+            else:
+                explicit.refer()
+            refused = await far.expect(420)
+            explicit.refer(require="timer")
+            await far.expect(200)
+
+            assert refused.header("Unsupported") == "explicitsub"
+            assert (await far.expect("NOTIFY")).to_tag == "far-tag"
+            assert len(client._arrivals.reports) == 0
+
+
 async def test_what_is_kept_of_refers_is_bounded(autojump_clock, world) -> None:
     async with talking(world, max_subscriptions=1) as explicit:
         far = explicit.far
@@ -415,7 +449,7 @@ async def test_what_is_kept_of_refers_is_bounded(autojump_clock, world) -> None:
         far.respond(await far.expect("INVITE"), 486)
         await far.expect("ACK")
         explicit.refer()
-        assert (await far.expect(503)).method == "REFER"
+        assert (await far.expect(503)).header("Retry-After") == "5"
         await trio.sleep(2 * LINGER)
         explicit.refer()
 

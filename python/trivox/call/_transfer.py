@@ -121,8 +121,8 @@ class Transfers:
             way.refuse(referral)
         elif call._emitter is None or not call._emitter.wants(TransferRequested):
             way.refuse(603)
-        elif not referral.keep_reports():
-            way.refuse(503)
+        elif (refusal := referral.keep_reports()) is not None:
+            way.refuse(*refusal)
         else:
             self._referral = referral
             announce(call, referral, message)

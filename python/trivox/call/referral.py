@@ -26,7 +26,7 @@ from trivox.errors import (
     TrivoxError,
 )
 from trivox.errors.checks import checked_kind
-from trivox.sip.refer import read_refer_untrusted
+from trivox.sip.refer import EXPLICITSUB, is_gruu_untrusted, read_refer_untrusted
 from trivox.sip.transfer import ReferAnswer, Referral
 from trivox.sip.transfer_table import ReferralState
 
@@ -66,11 +66,16 @@ class ReferralWay(Protocol):
         """Our Contact, as the sender of the REFER sees it."""
         ...
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether no proxy is known to lie between us and the sender of the REFER."""
+        ...
+
     def accept(self, headers: Headers, *, is_told: bool) -> None:
         """Answer 200; the first NOTIFY follows if anything is to be told."""
         ...
 
-    def refuse(self, status: int) -> None:
+    def refuse(self, status: int, headers: Headers = ()) -> None:
         """Answer with a refusal."""
         ...
 
@@ -96,13 +101,19 @@ class WayInside:
         assert self._call._route is not None, "a call that was reached has its route"
         return self._call._route.identity.contact
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether the dialog has no route set."""
+        session = self._call._session
+        return session is None or session.dialog is None or not session.dialog.route_set
+
     def accept(self, headers: Headers, *, is_told: bool) -> None:
         """Answer with our Contact, as it refreshes the target."""
         answer_in_dialog(self._call, self._tx, 200, headers)
 
-    def refuse(self, status: int) -> None:
+    def refuse(self, status: int, headers: Headers = ()) -> None:
         """Answer with a refusal."""
-        self._call._respond(self._tx, status)
+        self._call._respond(self._tx, status, headers=headers)
 
     def notify(self, notify: ReferNotify, request: ReferralRequest) -> bool:
         """Send a NOTIFY in the dialog."""
@@ -129,14 +140,22 @@ class ReferralRequest:
         """Whether nothing is left to be said."""
         return self._machine.is_done
 
-    def keep_reports(self) -> bool:
-        """Keep what is told where its sender has to subscribe; False if there is no room for it."""
-        if self._asked.is_explicit:
-            kept = self._call._host.keep_reports(self._way)
-            if kept is None:
-                return False
-            self._way = kept
-        return True
+    def keep_reports(self) -> tuple[int, Headers] | None:
+        """Keep what is told where its sender has to subscribe; returns the refusal if none can be.
+
+        From behind proxies a Contact may be out of reach, unless it is a GRUU. Who is told so (420)
+        may ask without the extension (RFC 7614 §4.2, §4.3).
+        """
+        if not self._asked.is_explicit:
+            return None
+        way, host = self._way, self._call._host
+        if not (way.is_direct or is_gruu_untrusted(way.contact.strip("<>"))):
+            return 420, (("Unsupported", EXPLICITSUB),)
+        kept = host.keep_reports(way)
+        if kept is None:
+            return 503, host.retry_after
+        self._way = kept
+        return None
 
     def accept(self, settings: CallSettings | None = None) -> Call:
         """Say yes: see `TransferRequested.accept`."""

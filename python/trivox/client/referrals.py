@@ -116,6 +116,7 @@ class ReferralBeside:
         self._desk = desk
         self._wiring = wiring
         self._route = route
+        self._records = request.dialog()[6]
         self._local_tag = wiring.new_id()
         self._machine = Notifier(
             request,
@@ -135,15 +136,20 @@ class ReferralBeside:
         """Our Contact, as in its answer."""
         return self._route.identity.contact
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether no proxy has put itself on the way of the REFER."""
+        return not self._records
+
     def accept(self, headers: Headers, *, is_told: bool) -> None:
         """Answer 200; where something is told, together with the first NOTIFY."""
         if not is_told:
             contact = ("Contact", self._route.identity.contact)
             self._answer(200, (contact, *headers))
 
-    def refuse(self, status: int) -> None:
+    def refuse(self, status: int, headers: Headers = ()) -> None:
         """Answer with a refusal: no subscription was made."""
-        self._answer(status, ())
+        self._answer(status, headers)
 
     def notify(self, notify: ReferNotify, request: ReferralRequest) -> bool:
         """Tell how the new call goes; False when nobody listens any more."""

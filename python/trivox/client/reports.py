@@ -120,6 +120,7 @@ class KeptReports:
     def __init__(self, desk: Reports, way: ReferralWay, name: str) -> None:
         self.named_by: Final = way.named_by
         self.contact: Final = way.contact
+        self.is_direct: Final = way.is_direct
         self.uri: Final = f"{NameAddr.parse(way.contact).uri};{_MARK}={name}"
         self._desk = desk
         self._way = way
@@ -143,10 +144,10 @@ class KeptReports:
         """Answer 200, which says where to subscribe and makes no subscription (RFC 7614 §4.3)."""
         self._way.accept((*headers, (REFER_EVENTS_AT, f"<{self.uri}>")), is_told=False)
 
-    def refuse(self, status: int) -> None:
+    def refuse(self, status: int, headers: Headers = ()) -> None:
         """Answer with a refusal; there is nothing to be told."""
         self._desk.forget(self._name)
-        self._way.refuse(status)
+        self._way.refuse(status, headers)
 
     def notify(self, notify: ReferNotify, request: ReferralRequest) -> bool:
         """Tell all that have subscribed, and keep it for those who will."""
