@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 TURNS = 100
 """Rounds of the scheduler in which cancelled tasks have to end; closing a connection takes some."""
+
+# No example is timed: how long one takes is up to what else the machine does.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

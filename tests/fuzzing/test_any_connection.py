@@ -144,7 +144,7 @@ async def _heard(far) -> bytes:
         return b""
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(talk, st.lists(st.integers(1, 60), min_size=1, max_size=4))
 def test_whoever_says_anything_to_a_server_is_closed_in_time(pieces, sizes):
     data = b"".join(pieces)
@@ -152,13 +152,13 @@ def test_whoever_says_anything_to_a_server_is_closed_in_time(pieces, sizes):
     assert all(len(one) <= LARGEST for one in run_repeatably(_served, data, sizes, True))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(talk, st.lists(st.integers(1, 60), min_size=1, max_size=4))
 def test_a_client_survives_whatever_a_server_says(pieces, sizes):
     run_repeatably(_served, b"".join(pieces), sizes, False)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(frames, st.lists(st.integers(1, 400), min_size=1, max_size=4))
 def test_frames_deliver_what_another_reader_makes_of_them(drawn, sizes):
     data = b"".join(drawn)

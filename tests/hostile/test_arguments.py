@@ -54,7 +54,7 @@ def sent_or_refused(**chosen: object) -> list[Message]:
         return []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXT)
 def test_a_header_value_stays_in_its_header(value):
     for invite in sent_or_refused(extra_headers={"X-Given": value}):
@@ -62,7 +62,7 @@ def test_a_header_value_stays_in_its_header(value):
         assert invite.header("X-Given") == value.strip(" \t")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXT)
 def test_a_header_name_is_one_name_or_refused(name):
     for invite in sent_or_refused(extra_headers={name: "value"}):
@@ -70,7 +70,7 @@ def test_a_header_name_is_one_name_or_refused(name):
         assert "X-Forged" not in dict(invite.items())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXT)
 def test_a_display_name_stays_in_from(name):
     for invite in sent_or_refused(caller_name=name):
@@ -79,14 +79,14 @@ def test_a_display_name_stays_in_from(name):
         assert len(invite.headers("From")) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXT)
 def test_custom_data_stays_in_its_header(text):
     for invite in sent_or_refused(custom_data=text):
         assert {each for each, _ in invite.items()} - USUAL <= {"X-Custom-Data"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXT)
 def test_a_destination_stays_in_the_request_line(text):
     for invite in sent_or_refused(destination=f"sip:{text}@10.0.0.9"):

@@ -132,7 +132,7 @@ def check(run: Run, sequence) -> None:
         assert len(run.ends) == run.session.is_over
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sequence=steps)
 def test_session_of_ours_ends_once_whatever_comes(identity, far_end, sequence) -> None:
     session = InviteSession.outgoing(
@@ -142,7 +142,7 @@ def test_session_of_ours_ends_once_whatever_comes(identity, far_end, sequence) -
     check(Run(session, far_end), [("invite", b"offer"), *sequence])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sequence=steps, offer=st.sampled_from([b"", b"offer"]))
 def test_session_of_theirs_ends_once_whatever_comes(identity, far_end, sequence, offer) -> None:
     session = InviteSession.incoming(

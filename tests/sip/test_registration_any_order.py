@@ -156,7 +156,7 @@ def _check(run: Run) -> None:
     assert isinstance(run.machine.state, RegistrationState)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=steps)
 def test_a_registration_survives_any_responses(identity, far_end, drawn):
     run = Run(identity, far_end)
@@ -169,7 +169,7 @@ def test_a_registration_survives_any_responses(identity, far_end, drawn):
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=steps)
 def test_a_registration_comes_back_when_the_registrar_does(identity, far_end, drawn):
     run = Run(identity, far_end)
