@@ -391,6 +391,9 @@ class AudioFeed:
     def fail(self, reason: str) -> None:
         """Close it; playbacks end with this error when they have played what is there."""
     @property
+    def error(self) -> str | None:
+        """Why it was closed before its end."""
+    @property
     def queued(self) -> float: ...
     @property
     def underruns(self) -> int: ...

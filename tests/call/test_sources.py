@@ -134,19 +134,59 @@ async def test_a_remote_stream_is_read_and_iterated(autojump_clock, pair) -> Non
     await pair.run(body)
 
 
-async def test_an_iterable_that_raises_ends_its_playback_and_is_told(
-    autojump_clock, pair, caplog
+def _broken():
+    yield bytes(2 * 1600)
+    raise ValueError("mine")
+
+
+async def _broken_async():
+    yield bytes(2 * 1600)
+    raise trio.ClosedResourceError("mine")
+
+
+BROKEN = {
+    "iterable": (lambda: trivox.IterSource(_broken()), ValueError),
+    "async iterable": (lambda: trivox.AsyncIterSource(_broken_async()), trio.ClosedResourceError),
+}
+# Virtual time does not wait for the thread that an iterable is asked in.
+TOLD = r"after (0\.[1-9]|[1-9])\d*(\.\d+)? s: (Value|ClosedResource)Error: mine"
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+async def test_an_iterable_that_raises_is_told_behind_what_it_gave(
+    autojump_clock, pair, caplog, kind: str
 ) -> None:
-    def broken():
-        yield bytes(2 * 1600)
-        raise ValueError("mine")
+    make, cause = BROKEN[kind]
 
     async def body(call, far) -> None:
-        source = trivox.IterSource(broken())
-        await call.play(source)
+        source = make()
+        with pytest.raises(EngineError, match=TOLD) as raised:
+            await call.play(source)
 
-        assert isinstance(source.error, ValueError)
+        assert isinstance(raised.value.__cause__, cause)
+        assert source.error is raised.value.__cause__
         assert "IterSource" in caplog.text
+        with pytest.raises(EngineError, match=TOLD) as raised:
+            await call.collect_dtmf(prompt=MixSource((make(), SilenceSource(0.11))))
+        assert isinstance(raised.value.__cause__, cause)
+
+    await pair.run(body)
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+async def test_a_stream_of_an_iterable_that_raises_ends_with_the_error(
+    autojump_clock, pair, kind: str
+) -> None:
+    make, cause = BROKEN[kind]
+
+    async def body(call, far) -> None:
+        stream = LocalStream("broken", make())
+        await call.add_stream(stream)
+        async with call.events(StreamEnded) as ended:
+            event = await anext(ended)
+        assert event.stream is stream
+        assert re.search(TOLD, str(event.error))
+        assert isinstance(event.error.__cause__, cause)
 
     await pair.run(body)
 

@@ -101,6 +101,29 @@ async def test_a_file_plays_for_its_length(
     assert float(ended[2]) == pytest.approx(0.75, abs=0.021)
 
 
+async def test_a_feed_that_fails_ends_what_plays_it_with_the_reason(
+    made: Made, autojump_clock: MockClock
+) -> None:
+    caller, _ = await connect_pair(made.media, made.transport, HOSTS)
+    sessions = made.media.sessions
+    feed = AudioFeed(8000, 0.2)
+    feed.write(bytes(2 * 800))
+    feed.fail("ValueError: mine")
+    assert (feed.is_closed, feed.error) == (True, "ValueError: mine")
+
+    alone = sessions.play_part(caller.session, feed)
+    ended = await caller.wait_for(Kind.PLAYBACK_ENDED, alone)
+    seconds, _, error = ended[2].partition(" ")
+    assert (float(seconds), error) == (pytest.approx(0.1, abs=0.021), "ValueError: mine")
+    mixed = sessions.play_part(caller.session, [feed, 0.5])
+    ended = await caller.wait_for(Kind.PLAYBACK_ENDED, mixed)
+    seconds, _, error = ended[2].partition(" ")
+    assert (float(seconds), error) == (pytest.approx(0.5, abs=0.021), "ValueError: mine")
+    shared = sessions.play_part(caller.session, sessions.share(feed))
+    ended = await caller.wait_for(Kind.PLAYBACK_ENDED, shared)
+    assert ended[2].partition(" ")[2] == "ValueError: mine"
+
+
 async def test_parts_play_together_and_feeds_until_they_are_closed(
     made: Made, autojump_clock: MockClock, tmp_path: Path
 ) -> None:

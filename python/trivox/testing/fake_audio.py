@@ -69,10 +69,9 @@ class FakeAudio(FakeCore):
     @abstractmethod
     def _play(self, session: int, duration: float, place: str) -> int: ...
     @abstractmethod
-    def _end_playback(self, number: int) -> None: ...
+    def _elapsed(self, playback: int) -> float: ...
     @abstractmethod
-    def stop_playback(self, session: int, playback: int) -> float:
-        """Stop a playback."""
+    def _end_playback(self, number: int, error: str = "") -> None: ...
 
     def open_audio(
         self, session: int, rate_hz: int, frame_ms: int, batch: int, ahead: float = 0.2
@@ -161,8 +160,8 @@ class FakeAudio(FakeCore):
         if isinstance(part, AudioShare):
             return self._play_share(session, self._share(part), place)
         number = self._play(session, _seconds(part), place)
-        for feed in _feeds(part):
-            self._drink(session, number, feed)
+        if feeds := _feeds(part):
+            self._drink(number, feeds, _seconds_beside(part))
         return number
 
     def share(self, part: AudioPart) -> AudioShare:
@@ -204,7 +203,7 @@ class FakeAudio(FakeCore):
             return
         if feed.is_closed and feed.queued == 0.0:
             for number in own.playbacks:
-                self._end_playback(number)
+                self._end_playback(number, feed.error or "")
             return
         if own.begun <= self._now:
             feed.skip(0.02)
@@ -229,17 +228,21 @@ class FakeAudio(FakeCore):
         """Let a session hear what a detector of the engine would tell of."""
         self._emit(session, kind, number, text)
 
-    def _drink(self, session: int, playback: int, feed: AudioFeed) -> None:
-        """Take 20 ms of a feed for as long as it plays."""
-        if session not in self._sessions or not self._plays(playback):
-            feed.play_out()
+    def _drink(self, playback: int, feeds: list[AudioFeed], least: float) -> None:
+        """Take 20 ms of feeds for as long as they play; beside them other parts of a mix may."""
+        if not self._plays(playback):
+            for feed in feeds:
+                feed.play_out()
             return
-        if self._sessions[session].connected <= self._now:
-            if feed.is_closed and feed.queued == 0.0:
-                self.stop_playback(session, playback)
+        elapsed = self._elapsed(playback)
+        if not math.isnan(elapsed):
+            if elapsed >= least - _NEAR and all(map(_is_drained, feeds)):
+                errors = (feed.error for feed in feeds)
+                self._end_playback(playback, next(filter(None, errors), ""))
                 return
-            feed.skip(0.02)
-        self._at(self._now + 0.02, lambda: self._drink(session, playback, feed))
+            for feed in feeds:
+                feed.skip(0.02)
+        self._at(self._now + 0.02, lambda: self._drink(playback, feeds, least))
 
     def _close_taps(self, own: FakeSession) -> None:
         for session, feed in self._taps:
@@ -288,6 +291,19 @@ def _seconds(part: AudioPart) -> float:
             return part
         case _:
             return math.inf
+
+
+def _seconds_beside(part: AudioPart) -> float:
+    """Return how long a part lasts without its feeds."""
+    if isinstance(part, AudioFeed):
+        return 0.0
+    if isinstance(part, list):
+        return max(map(_seconds_beside, part))
+    return _seconds(part)
+
+
+def _is_drained(feed: AudioFeed) -> bool:
+    return feed.is_closed and feed.queued == 0.0
 
 
 def _bytes_of(path: str) -> int:

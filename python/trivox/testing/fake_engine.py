@@ -290,8 +290,11 @@ class FakeEngine(
     def _plays(self, playback: int) -> bool:
         return playback in self._player
 
-    def _end_playback(self, number: int) -> None:
-        self._player.stop(number)
+    def _elapsed(self, playback: int) -> float:
+        return self._player.elapsed(playback)
+
+    def _end_playback(self, number: int, error: str = "") -> None:
+        self._player.finish(number, error)
 
     def _play(self, session: int, duration: float, place: str) -> int:
         return self._player.play(self._session(session), next(self._numbers), duration, place)

@@ -63,6 +63,15 @@ class FakePlayer:
         """Stop a playback; returns the seconds sent of it, 0 for one that has ended."""
         return self._end(number) if number in self._playing else 0.0
 
+    def finish(self, number: int, error: str = "") -> None:
+        """End a playback by itself, or for a reason."""
+        self._end(number, error)
+
+    def elapsed(self, number: int) -> float:
+        """Return the seconds sent of a playback; not a number while it does not run."""
+        playback = self._playing[number]
+        return playback.sent + self._now() - playback.since
+
     def drop(self, own: FakeSession) -> None:
         """Forget what plays on a session that ends."""
         for number in own.playbacks:
@@ -100,13 +109,15 @@ class FakePlayer:
         if playback is not None and playback.since == since:
             self._end(number)
 
-    def _end(self, number: int) -> float:
+    def _end(self, number: int, error: str = "") -> float:
         playback = self._playing.pop(number)
         if not math.isnan(playback.since):
             self._pause(playback)
         own = playback.owner
         own.playbacks.remove(number)
         sent = min(playback.sent, playback.duration)
-        self._emit(own.number, EngineEventKind.PLAYBACK_ENDED, number, f"{sent:.6f}")
+        self._emit(
+            own.number, EngineEventKind.PLAYBACK_ENDED, number, f"{sent:.6f} {error}".rstrip()
+        )
         self.run(own)
         return sent

@@ -8,6 +8,7 @@ mod seek;
 
 pub(crate) use octets::FlacOctets;
 
+use crate::ration::RationedFile;
 use claxon::frame::{Block, FrameReader};
 use claxon::input::BufferedReader;
 use seek::{Place, frame_before_untrusted};
@@ -15,7 +16,6 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::Arc;
 
 /// Rates outside are taken for a damaged header.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 4_000..=384_000;
@@ -44,6 +44,10 @@ pub enum FlacError {
 impl From<claxon::Error> for FlacError {
     fn from(error: claxon::Error) -> Self {
         match error {
+            // The ration is used up: the rest of the frame tells of too little sound.
+            claxon::Error::IoError(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Self::Damaged("it has more octets than sound")
+            }
             claxon::Error::IoError(error) => Self::System(error),
             claxon::Error::FormatError(what) => Self::Damaged(what),
             claxon::Error::Unsupported(what) => Self::Format(what.to_owned()),
@@ -87,11 +91,11 @@ impl StreamInfo {
 
 /// Reads a FLAC file from the start to the end.
 pub struct FlacReader {
-    file: Arc<File>,
+    file: RationedFile,
     info: StreamInfo,
     /// Where the first frame begins, in octets.
     frames_begin: u64,
-    frames: FrameReader<BufferedReader<Arc<File>>>,
+    frames: FrameReader<BufferedReader<RationedFile>>,
     /// What the last frame was decoded into, for the next.
     scratch: Vec<i32>,
     /// Samples decoded, skipped ones included.
@@ -115,7 +119,7 @@ impl std::fmt::Debug for FlacReader {
 impl FlacReader {
     /// Opens a file and reads its header.
     pub fn open(path: &Path) -> Result<Self, FlacError> {
-        let mut file = File::open(path)?;
+        let mut file = RationedFile::new(File::open(path)?);
         let info = read_header_untrusted(&mut file).map_err(|error| match error {
             FlacError::System(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 FlacError::Truncated
@@ -123,12 +127,11 @@ impl FlacReader {
             other => other,
         })?;
         let frames_begin = file.stream_position()?;
-        if frames_begin >= file.metadata()?.len() {
+        if frames_begin >= file.length()? {
             return Err(FlacError::Truncated);
         }
-        let file = Arc::new(file);
         Ok(Self {
-            frames: FrameReader::new(BufferedReader::new(Arc::clone(&file))),
+            frames: FrameReader::new(BufferedReader::new(file.clone())),
             file,
             info,
             frames_begin,
@@ -170,8 +173,8 @@ impl FlacReader {
             0 => begin,
             sample => frame_before_untrusted(&self.file, self.info, begin, sample)?,
         };
-        (&*self.file).seek(SeekFrom::Start(found.octet))?;
-        self.frames = FrameReader::new(BufferedReader::new(Arc::clone(&self.file)));
+        self.file.seek(SeekFrom::Start(found.octet))?;
+        self.frames = FrameReader::new(BufferedReader::new(self.file.clone()));
         self.position = found.sample;
         Ok(())
     }
@@ -180,6 +183,7 @@ impl FlacReader {
     /// the end. A file that ends within a frame ends before it; what was decoded before an error
     /// is appended all the same.
     pub fn read_mono(&mut self, count: usize, samples: &mut Vec<i16>) -> Result<usize, FlacError> {
+        self.file.allow(self.is_sought);
         if std::mem::take(&mut self.is_sought) {
             self.approach_untrusted()?;
         }
@@ -238,7 +242,7 @@ fn to_16_bits(sample: i64, bits: u32) -> i16 {
 }
 
 /// Reads what the stream says of itself and goes to its first frame (RFC 9639 §8).
-fn read_header_untrusted(file: &mut File) -> Result<StreamInfo, FlacError> {
+fn read_header_untrusted(file: &mut RationedFile) -> Result<StreamInfo, FlacError> {
     let mut magic = [0; 4];
     file.read_exact(&mut magic)?;
     let mut info = None;
@@ -254,7 +258,7 @@ fn read_header_untrusted(file: &mut File) -> Result<StreamInfo, FlacError> {
             file.read_exact(&mut block)?;
             info = Some(StreamInfo::parse_untrusted(&block)?);
         } else {
-            file.seek_relative(i64::from(length))?;
+            file.seek(SeekFrom::Current(i64::from(length)))?;
         }
         if let Some(info) = info
             && head[0] & 0x80 != 0

@@ -28,6 +28,7 @@ pub mod ogg_opus;
 pub mod player;
 pub mod quality;
 pub mod random;
+mod ration;
 pub mod recorder;
 mod recordings;
 pub mod relay_streams;

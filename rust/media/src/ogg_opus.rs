@@ -36,6 +36,10 @@ pub enum OggError {
 impl From<ogg::OggReadError> for OggError {
     fn from(error: ogg::OggReadError) -> Self {
         match error {
+            // The ration of the file is used up.
+            ogg::OggReadError::ReadError(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Self::Damaged(error.to_string())
+            }
             ogg::OggReadError::ReadError(error) => Self::System(error),
             other => Self::Damaged(other.to_string()),
         }

@@ -20,6 +20,8 @@ const HEADER_BYTES: u32 = 44;
 /// Rates outside are taken for a damaged header.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 const MOST_CHANNELS: u16 = 32;
+/// More chunks before the sound than any file has.
+const MOST_CHUNKS: usize = 1_024;
 
 /// Why a WAV file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +128,7 @@ impl WavReader {
             return Err(WavError::NotWav);
         }
         let mut described = None;
-        loop {
+        for _ in 0..MOST_CHUNKS {
             let mut chunk = [0; 8];
             file.read_exact(&mut chunk)
                 .map_err(|_| WavError::Truncated)?;
@@ -162,6 +164,7 @@ impl WavReader {
                 }
             }
         }
+        Err(WavError::Truncated)
     }
 
     /// Returns the sample rate.

@@ -1,11 +1,10 @@
 //! Finds the frame before a place by halving what may hold it, so that hours are not decoded.
 
 use super::StreamInfo;
+use crate::ration::RationedFile;
 use claxon::frame::FrameReader;
 use claxon::input::BufferedReader;
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::sync::Arc;
 
 /// As few octets are not halved any more.
 const CLOSE: u64 = 1024;
@@ -27,12 +26,12 @@ pub(super) struct Place {
 
 /// Returns a frame that begins at a sample or not far before; `begin` where none is found.
 pub(super) fn frame_before_untrusted(
-    file: &Arc<File>,
+    file: &RationedFile,
     info: StreamInfo,
     begin: Place,
     sample: u64,
 ) -> io::Result<Place> {
-    let (mut low, mut high) = (begin, file.metadata()?.len());
+    let (mut low, mut high) = (begin, file.length()?);
     while high.saturating_sub(low.octet) > CLOSE {
         let middle = low.octet + (high - low.octet) / 2;
         match next_frame_untrusted(file, info, middle)? {
@@ -45,14 +44,14 @@ pub(super) fn frame_before_untrusted(
 
 /// The first frame that begins at an octet or behind it, in one stretch.
 fn next_frame_untrusted(
-    file: &Arc<File>,
+    file: &RationedFile,
     info: StreamInfo,
     from: u64,
 ) -> io::Result<Option<Place>> {
     let mut stretch = Vec::new();
-    let mut reader = &**file;
+    let mut reader = file.clone();
     reader.seek(SeekFrom::Start(from))?;
-    reader.take(STRETCH).read_to_end(&mut stretch)?;
+    (&mut reader).take(STRETCH).read_to_end(&mut stretch)?;
     // The code that frames begin with (RFC 9639 §9.1); the last bit says how they are counted.
     let begins = stretch.windows(2).enumerate();
     let begins = begins.filter(|(_, two)| two[0] == 0xff && two[1] & 0xfe == 0xf8);
@@ -60,7 +59,7 @@ fn next_frame_untrusted(
         let octet = from + index as u64;
         reader.seek(SeekFrom::Start(octet))?;
         // What only looks like one might read on to the end of the file.
-        let rest = Arc::clone(file).take(LONGEST);
+        let rest = file.clone().take(LONGEST);
         let mut frames = FrameReader::new(BufferedReader::new(rest));
         // Its checksums tell a frame from what looks like one.
         let Ok(Some(block)) = frames.read_next_or_eof(Vec::new()) else {

@@ -258,3 +258,33 @@ fn those_who_mix_or_share_a_damaged_file_are_told_too() {
         assert!(error.starts_with("the FLAC file is damaged"), "{error}");
     }
 }
+
+/// A sample may be told in unary, as long as the file.
+#[test]
+fn a_sample_that_takes_the_whole_file_ends_it_soon() {
+    let whole = flac(&ramp(1_000), 1, 8_000, 1_000);
+    let begin = whole.windows(5).position(|five| five == b"image").unwrap() + 5;
+    let mut data = whole[..begin].to_vec();
+    let head = [0xff, 0xf8, 0xc0, 0x08, 0];
+    let check = head.iter().fold(0_u8, |crc, octet| {
+        (0..8).fold(crc ^ octet, |crc, _| crc << 1 ^ (crc >> 7) * 0x07)
+    });
+    data.extend(head);
+    // No predictor, and a residual whose zeros do not end.
+    data.extend([check, 0x10]);
+    let mut reader = opened("unary.flac", &data).unwrap();
+    let file = File::options()
+        .write(true)
+        .open(path("unary.flac"))
+        .unwrap();
+    file.set_len(1 << 40).unwrap();
+
+    for start in [None, Some(0.1)] {
+        start.into_iter().for_each(|start| reader.seek(start));
+        let error = reader.read_mono(100, &mut Vec::new()).unwrap_err();
+        assert!(
+            error.to_string().ends_with("more octets than sound"),
+            "{error}"
+        );
+    }
+}

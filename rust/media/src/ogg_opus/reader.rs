@@ -2,6 +2,7 @@
 
 use super::seek::page_before_untrusted;
 use super::{Head, OggError, RATE_HZ};
+use crate::ration::RationedFile;
 use ogg::{Packet, PacketReader};
 use opusic_c::{Channels, SampleRate};
 use std::fs::File;
@@ -19,8 +20,8 @@ pub(super) const LAST_PAGE: u64 = 65_307;
 
 /// Reads an Ogg Opus file from the start to the end, block by block.
 pub struct OggOpusReader {
-    file: File,
-    packets: PacketReader<BufReader<File>>,
+    file: RationedFile,
+    packets: PacketReader<BufReader<RationedFile>>,
     serial: u32,
     head: Head,
     decoder: opusic_c::Decoder,
@@ -48,10 +49,10 @@ impl std::fmt::Debug for OggOpusReader {
 impl OggOpusReader {
     /// Opens a file and reads its headers.
     pub fn open(path: &Path) -> Result<Self, OggError> {
-        let mut file = File::open(path)?;
+        let mut file = RationedFile::new(File::open(path)?);
         let end = last_position_untrusted(&mut file)?;
         file.seek(SeekFrom::Start(0))?;
-        let mut packets = PacketReader::new(BufReader::new(file.try_clone()?));
+        let mut packets = PacketReader::new(BufReader::new(file.clone()));
         let first = packets.read_packet()?.ok_or(OggError::NotOpus)?;
         let head = Head::parse_untrusted(&first.data).ok_or(OggError::NotOpus)?;
         let mut decoder = opusic_c::Decoder::new(Channels::Mono, SampleRate::Hz48000)
@@ -127,6 +128,7 @@ impl OggOpusReader {
     /// Appends up to `count` samples and returns how many; fewer mean the end. What was decoded
     /// before an error is appended all the same.
     pub fn read_mono(&mut self, count: usize, samples: &mut Vec<i16>) -> Result<usize, OggError> {
+        self.file.allow(self.is_sought);
         if std::mem::take(&mut self.is_sought) {
             self.approach_untrusted()?;
         }
@@ -185,8 +187,8 @@ impl OggOpusReader {
 }
 
 /// The granule position of the last page (RFC 3533 §6); None where none is found.
-fn last_position_untrusted(file: &mut File) -> Result<Option<u64>, OggError> {
-    let length = file.metadata()?.len();
+fn last_position_untrusted(file: &mut RationedFile) -> Result<Option<u64>, OggError> {
+    let length = file.length()?;
     file.seek(SeekFrom::Start(length.saturating_sub(LAST_PAGE)))?;
     let mut tail = Vec::new();
     file.take(LAST_PAGE).read_to_end(&mut tail)?;

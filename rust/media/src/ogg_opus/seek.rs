@@ -1,7 +1,7 @@
 //! Finds the page before a place by halving what may hold it, so that hours are not read.
 
 use super::reader::LAST_PAGE;
-use std::fs::File;
+use crate::ration::RationedFile;
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// As few octets are not halved any more.
@@ -11,8 +11,12 @@ const STRETCH: u64 = 2 * LAST_PAGE;
 
 /// Returns where a page begins, in octets, that ends at a position or not far before; 0 where none
 /// is found.
-pub(super) fn page_before_untrusted(file: &File, serial: u32, position: u64) -> io::Result<u64> {
-    let (mut low, mut high) = (0, file.metadata()?.len());
+pub(super) fn page_before_untrusted(
+    file: &RationedFile,
+    serial: u32,
+    position: u64,
+) -> io::Result<u64> {
+    let (mut low, mut high) = (0, file.length()?);
     while high - low > CLOSE {
         let middle = low + (high - low) / 2;
         match next_page_untrusted(file, serial, middle)? {
@@ -24,8 +28,12 @@ pub(super) fn page_before_untrusted(file: &File, serial: u32, position: u64) -> 
 }
 
 /// Where the first page behind an octet begins that tells its position, and that position.
-fn next_page_untrusted(mut file: &File, serial: u32, from: u64) -> io::Result<Option<(u64, u64)>> {
-    let mut stretch = Vec::new();
+fn next_page_untrusted(
+    file: &RationedFile,
+    serial: u32,
+    from: u64,
+) -> io::Result<Option<(u64, u64)>> {
+    let (mut file, mut stretch) = (file.clone(), Vec::new());
     file.seek(SeekFrom::Start(from))?;
     file.take(STRETCH).read_to_end(&mut stretch)?;
     let mut pages = stretch.windows(18).enumerate();

@@ -174,3 +174,32 @@ fn what_is_no_opus_is_refused_by_type() {
     let four = [b"OpusHead".as_slice(), &[1, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
     assert_eq!(Head::parse_untrusted(&four), None);
 }
+
+#[test]
+fn a_file_of_another_stream_is_not_read_through_for_a_sound() {
+    let mut data = Vec::new();
+    let mut writer = ogg::PacketWriter::new(&mut data);
+    let head = [
+        b"OpusHead\x01\x01\0\0".as_slice(),
+        &[0x80, 0x3e, 0, 0, 0, 0, 0],
+    ]
+    .concat();
+    let page = ogg::PacketWriteEndInfo::EndPage;
+    writer.write_packet(head, 1, page, 0).unwrap();
+    let tags = b"OpusTags".as_slice();
+    writer.write_packet(tags, 1, page, 0).unwrap();
+    for _ in 0..100 {
+        writer.write_packet(vec![0; 60_000], 2, page, 0).unwrap();
+    }
+    drop(writer);
+    let path = path("other.ogg");
+    std::fs::write(&path, data).unwrap();
+    let mut reader = OggOpusReader::open(&path).unwrap();
+
+    let error = reader.read_mono(100, &mut Vec::new()).unwrap_err();
+
+    assert!(
+        error.to_string().ends_with("more octets than sound"),
+        "{error}"
+    );
+}

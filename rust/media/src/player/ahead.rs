@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -12,6 +12,8 @@ use super::{FileSource, SourceError};
 const MOST_WAITING: usize = 4_096;
 /// Samples read at a time: a second at 16 kHz.
 const BLOCK: usize = 16_384;
+/// The first is short: it is waited for, and many may begin at once.
+const FIRST: usize = BLOCK / 8;
 /// With fewer left, the next block is asked for.
 const LOW: usize = BLOCK / 2;
 
@@ -25,20 +27,21 @@ struct Shelf {
     error: Option<SourceError>,
 }
 
-type Request = (Arc<Mutex<Shelf>>, FileSource);
+/// The shelf of a file, and how many samples are to be put there.
+type Request = (Arc<Mutex<Shelf>>, FileSource, usize);
 
 fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
     shelf.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads the next block of a file; the shelf is locked only to put it there.
-fn carry_out((shelf, mut file): Request) {
-    let mut block = Vec::with_capacity(BLOCK);
+fn carry_out((shelf, mut file, count): Request) {
+    let mut block = Vec::with_capacity(count);
     // The thread reads for all calls: a decoder that fails on one file ends that one alone.
-    let reading = AssertUnwindSafe(|| file.read(BLOCK, &mut block));
+    let reading = AssertUnwindSafe(|| file.read(count, &mut block));
     let result = catch_unwind(reading).unwrap_or(Err(SourceError::Fault));
     let mut shelf = lock(&shelf);
-    shelf.is_ended = block.len() < BLOCK || result.is_err();
+    shelf.is_ended = block.len() < count || result.is_err();
     shelf.error = result.err();
     shelf.samples.extend(block);
     shelf.file = Some(file);
@@ -72,17 +75,16 @@ impl FileReader {
         })
     }
 
-    /// Has a file read ahead from now on; its first block is read within the call.
+    /// Has a file read ahead from now on, all of it by the thread: the caller waits for no disk.
     #[must_use]
     pub fn read_ahead(&self, file: FileSource) -> AheadSource {
-        let rate_hz = file.rate_hz();
-        let shelf = Arc::new(Mutex::new(Shelf::default()));
-        carry_out((Arc::clone(&shelf), file));
-        AheadSource {
-            rate_hz,
-            shelf,
+        let source = AheadSource {
+            rate_hz: file.rate_hz(),
+            shelf: Arc::default(),
             requests: self.requests.clone(),
-        }
+        };
+        source.ask(&mut lock(&source.shelf), file, FIRST);
+        source
     }
 }
 
@@ -116,6 +118,12 @@ pub struct AheadSource {
 }
 
 impl AheadSource {
+    /// Holds up the thread that reads it.
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> impl Drop + '_ {
+        lock(&self.shelf)
+    }
+
     pub(super) fn rate_hz(&self) -> u32 {
         self.rate_hz
     }
@@ -135,15 +143,22 @@ impl AheadSource {
         }
         samples.resize(samples.len() + count - there, 0);
         if shelf.samples.len() < LOW
-            && let (Some(file), Some(requests)) = (shelf.file.take(), &self.requests)
+            && let Some(file) = shelf.file.take()
         {
-            let request = Some((Arc::clone(&self.shelf), file));
-            if let Err(refused) = requests.try_send(request) {
-                let (std::sync::mpsc::TrySendError::Full(request)
-                | std::sync::mpsc::TrySendError::Disconnected(request)) = refused;
-                shelf.file = request.map(|(_, file)| file);
-            }
+            self.ask(&mut shelf, file, BLOCK);
         }
         Ok(())
+    }
+
+    /// Asks for the next block; where too many are asked for, the file waits on its shelf.
+    fn ask(&self, shelf: &mut Shelf, file: FileSource, count: usize) {
+        let request = Some((Arc::clone(&self.shelf), file, count));
+        let Some(requests) = &self.requests else {
+            return;
+        };
+        if let Err(refused) = requests.try_send(request) {
+            let (TrySendError::Full(request) | TrySendError::Disconnected(request)) = refused;
+            shelf.file = request.map(|(_, file, _)| file);
+        }
     }
 }

@@ -183,6 +183,12 @@ impl Feed {
         self.lock().is_closed
     }
 
+    /// Why it was closed before its end.
+    #[must_use]
+    pub fn error(&self) -> Option<String> {
+        self.lock().error.clone()
+    }
+
     /// Something to play, from what waits now on.
     #[must_use]
     pub fn reader(&self) -> FeedReader {

@@ -242,6 +242,31 @@ fn a_file_read_ahead_plays_whole_and_a_late_disk_is_silence_not_the_end() {
 }
 
 #[test]
+fn a_file_on_a_slow_disk_holds_up_nobody_who_begins_to_play_it() {
+    let path = path("slow.wav");
+    let mut writer = WavWriter::create(&path, 16_000, 1).unwrap();
+    writer.write(&[7; 4_000]).unwrap();
+    drop(writer);
+    let reader = FileReader::start().unwrap();
+    let open = || FileSource::open(&path, false, 0.0).unwrap();
+    // The thread waits for the shelf of another file, as it would for a disk.
+    let other = reader.read_ahead(open());
+    let held = other.hold();
+
+    let mut source = reader.read_ahead(open());
+    let mut heard = Vec::new();
+    source.read(320, &mut heard).unwrap();
+    assert_eq!(heard, [0; 320], "what is late is silence");
+
+    drop(held);
+    while heard.len() < 50_000_000 && !heard.ends_with(&[7]) {
+        source.read(320, &mut heard).unwrap();
+        std::thread::yield_now();
+    }
+    assert_eq!(heard.last(), Some(&7));
+}
+
+#[test]
 fn a_loop_over_a_file_in_which_nothing_can_be_decoded_ends() {
     // Ogg Opus that claims a second, and whose one packet of sound is none.
     let path = path("claims.ogg");

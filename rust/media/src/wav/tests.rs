@@ -91,6 +91,13 @@ fn bad_files_are_typed_errors() {
         WavReader::open(Path::new("/nowhere.wav")),
         Err(WavError::System(_))
     ));
+    let endless = path("endless.wav");
+    let chunks = b"junk\0\0\0\0".repeat(2_000);
+    std::fs::write(&endless, [b"RIFF\0\0\0\0WAVE", &chunks[..]].concat()).unwrap();
+    assert!(matches!(
+        WavReader::open(&endless),
+        Err(WavError::Truncated)
+    ));
     let empty = file("empty.wav", 1, 1, 16, &[]);
     assert!(matches!(WavReader::open(&empty), Err(WavError::Truncated)));
     let adpcm = file("adpcm.wav", 2, 1, 4, &[0; 8]);

@@ -64,6 +64,11 @@ impl AudioFeed {
     }
 
     #[getter]
+    fn error(&self) -> Option<String> {
+        self.feed.error()
+    }
+
+    #[getter]
     fn queued(&self) -> f64 {
         self.feed.queued()
     }
