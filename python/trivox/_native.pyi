@@ -652,7 +652,9 @@ class MediaEngine:
     def stop_video(self, session: int, line: int) -> None: ...
     def open_video_push(self, session: int, line: int) -> int:
         """Let the program send frames; KEY_FRAME_WANTED asks for key frames."""
-    def push_video(self, line: int, push: int, codec: str, pts: float, frame: bytes) -> bool:
+    def push_video(
+        self, line: int, push: int, codec: str, pts: float, frame: bytes, rotation: int = 0
+    ) -> bool:
         """Send a frame; False when nothing may be sent now."""
     def open_video_tap(self, session: int, line: int) -> int:
         """Subscribe to encoded frames; ENCODED_READY tells of them."""
@@ -671,8 +673,8 @@ class MediaEngine:
         """Record to "mkv" or "ivf"; line 0 is the first that shows something, `side` the sound's, or "none"."""
     def take_encoded(
         self, tap: int, limit: int
-    ) -> tuple[list[tuple[str, float, bool, bytes]], int]:
-        """Frames (codec, pts in seconds, is key, bytes), and how many were lost so far."""
+    ) -> tuple[list[tuple[str, float, bool, bytes, int]], int]:
+        """Frames (codec, pts in seconds, is key, bytes, rotation), and how many were lost so far."""
     def accept_channels(self, session: int, accepts: bool) -> None:
         """Take data channels the far end opens, or no longer."""
     def open_channel(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import count
+
 import pytest
 import trio
 from tests.media.clips import make_clip
+from tests.media.test_pictures import made
 
 import trivox
 
@@ -89,6 +93,41 @@ async def test_the_page_decodes_its_own_camera(page, codec):
     assert seen["lost"] <= 20
     assert mirror.frames[0].is_key
     assert len(mirror.frames) >= 30
+
+
+async def test_the_page_turns_pictures_as_they_say_and_its_camera_stands_upright(page, tmp_path):
+    """3GPP TS 26.114 §7.4.5: the page offers it, and shows 320 by 192 as 192 by 320."""
+    clip = made(tmp_path, "VP8", size=(320, 192), count=50, key_every=25)
+    turned: Counter[int] = Counter()
+
+    async def look(call: trivox.Call) -> None:
+        (stream,) = (one for one in call.remote_streams.value if one.home)
+        with stream.encoded_frames() as frames:
+            async for frame in frames:
+                turned[frame.rotation] += 1
+
+    async def show(call: trivox.Call) -> None:
+        async with call, call.cancel_on_end(), trio.open_nursery() as nursery:
+            await call.answer(trivox.CallSettings(receive_video=True, preferred_video_codec="VP8"))
+            await call.wait_connected()
+            assert "urn:3gpp:video-orientation" in call._leg.local_sdp
+            source = trivox.EncodedVideoSource("VP8")
+            await call.add_stream(client.streams.create_video_stream(source))
+            nursery.start_soon(look, call)
+            for number in count():
+                source.send(clip[number % len(clip)].data, pts=number / 25, rotation=90)
+                await trio.sleep(0.04)
+
+    async with house(page, show) as (browser, client, target):
+        await browser.call("dial", target, {"video": True})
+        await browser.status("connected")
+        await browser.until("shown", lambda size: size == {"width": 192, "height": 320}, 60)
+        with trio.fail_after(PATIENCE):
+            while turned.total() < 10:
+                await trio.sleep(0.02)
+        await browser.call("hangup")
+
+    assert turned.keys() == {0}
 
 
 async def test_a_shared_screen_is_decoded_on_a_line_of_its_own(page):

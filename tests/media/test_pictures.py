@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -117,6 +118,17 @@ async def test_a_size_and_a_codec_that_change_are_followed(tmp_path) -> None:
     found = await taken(VideoFrames(lambda: source, "rgb24"))
 
     assert [one.width for one in found] == [160] * 3 + [320] * 3 + [160] * 3
+
+
+async def test_pixels_lie_as_they_came_and_how_to_turn_them_is_told(tmp_path) -> None:
+    frames = made(tmp_path, "VP8", count=4)
+    turned = [replace(one, rotation=90 * number) for number, one in enumerate(frames)]
+
+    upright = await taken(VideoFrames(lambda: Frames(frames), "rgb24"))
+    found = await taken(VideoFrames(lambda: Frames(turned), "rgb24"))
+
+    assert [one.rotation for one in found] == [0, 90, 180, 270]
+    assert [replace(one, rotation=0) for one in found] == upright
 
 
 async def test_damage_is_counted_and_a_key_frame_asked_for(tmp_path) -> None:

@@ -41,6 +41,8 @@ class VideoFrame:
         pts: Seconds since the first frame of the subscription.
         data: uint8, without padding. RGB and BGR: shape (height, width, 3). I420 and NV12: Y in
             shape (height, width), then the colours at half of both sizes, rounded up; 16 is black.
+        rotation: Degrees by which it is to be turned clockwise to be upright: 0, 90, 180 or 270.
+            Its pixels lie as the far end's camera was held; `width` and `height` are theirs.
     """
 
     format: PictureFormat
@@ -48,6 +50,7 @@ class VideoFrame:
     height: int
     pts: float
     data: bytes
+    rotation: int = 0
 
     @property
     def array(self) -> NDArray[uint8]:

@@ -40,18 +40,17 @@ class PyAvDecoder:
         packet.pts = packet.dts = round(frame.pts * _MICROSECONDS)
         try:
             decoded = self._context.decode(packet)
-            return [self._picture(one, frame.pts) for one in decoded]
+            return [self._picture(one, frame) for one in decoded]
         except av.FFmpegError as error:
             raise ValueError(
                 f"the frame at {frame.pts:.3f} s cannot be decoded: {error}"
             ) from error
 
-    def _picture(self, decoded: av.VideoFrame, pts: float) -> VideoFrame:
-        if decoded.pts is not None:
-            pts = decoded.pts / _MICROSECONDS
+    def _picture(self, decoded: av.VideoFrame, frame: EncodedFrame) -> VideoFrame:
+        pts = frame.pts if decoded.pts is None else decoded.pts / _MICROSECONDS
         made = decoded.reformat(format=_FORMATS[self._format])
         data = b"".join(_rows(plane, made, place) for place, plane in enumerate(made.planes))
-        return VideoFrame(self._format, made.width, made.height, pts, data)
+        return VideoFrame(self._format, made.width, made.height, pts, data, frame.rotation)
 
 
 def _rows(plane: av.video.plane.VideoPlane, frame: av.VideoFrame, place: int) -> bytes:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 VIDEO_CODECS: Final = ("VP8", "H264", "VP9", "AV1")
 """What can be agreed on, in the order it is offered in unless a program says otherwise."""
 
+ROTATIONS: Final = (0, 90, 180, 270)
+"""Degrees by which a picture may be turned."""
+
 _TAKE: Final = 64
 
 
@@ -71,20 +74,25 @@ class EncodedVideoSource:
         self._wanted: Final = trio.lowlevel.ParkingLot()
         self._is_wanted = True
 
-    def send(self, frame: bytes, *, pts: float) -> int:
+    def send(self, frame: bytes, *, pts: float, rotation: int = 0) -> int:
         """Send one frame now and return the number of calls it went to. Waits for nothing.
 
         Args:
             frame: One encoded picture, up to 4 MiB.
             pts: Its time in seconds, growing from frame to frame.
+            rotation: Degrees by which it is to be turned clockwise to be upright: 0, 90, 180 or
+                270. Far ends that have not agreed on that (browsers have) show it as it lies.
 
         Raises:
-            InvalidArgumentsError: The frame is empty or too large, or its time is no time.
+            InvalidArgumentsError: The frame is empty or too large, its time is no time, or it
+                cannot be turned so.
         """
+        if rotation not in ROTATIONS:
+            raise InvalidArgumentsError(f"rotation is {rotation!r}; it is 0, 90, 180 or 270")
         count = 0
         for (_, line, push), sessions in tuple(self._feeds.items()):
             try:
-                count += sessions.push_video(line, push, self.codec, pts, frame)
+                count += sessions.push_video(line, push, self.codec, pts, frame, int(rotation))
             except InvalidArgumentsError:
                 raise
             except EngineError:
@@ -198,12 +206,15 @@ class EncodedFrame:
         pts: Seconds since the first frame.
         is_key: It can be decoded alone.
         data: The frame.
+        rotation: Degrees by which the picture is to be turned clockwise to be upright, as the far
+            end said last: 0, 90, 180 or 270.
     """
 
     codec: str
     pts: float
     is_key: bool
     data: bytes
+    rotation: int = 0
 
 
 @final

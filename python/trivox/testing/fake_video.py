@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from trivox.errors import EngineError, InvalidArgumentsError
 from trivox.media.engine import EngineEventKind
+from trivox.media.video import ROTATIONS
 from trivox.testing.fake_core import FakeCore
 from trivox.testing.fake_session import find
 
@@ -113,9 +114,13 @@ class FakeVideo(FakeCore):
         """Return a number."""
         return self._fed(session, line)
 
-    def push_video(self, line: int, push: int, codec: str, pts: float, frame: bytes) -> bool:
+    def push_video(
+        self, line: int, push: int, codec: str, pts: float, frame: bytes, rotation: int = 0
+    ) -> bool:
         """Take a frame, and lose it."""
         del line, push, codec
+        if rotation not in ROTATIONS:
+            raise InvalidArgumentsError(f"a rotation is 0, 90, 180 or 270, not {rotation}")
         if not frame or not 0.0 <= pts < 1e9:
             raise InvalidArgumentsError("a frame has 1 to 4194304 bytes and a time of 0 s or more")
         return True
@@ -151,7 +156,7 @@ class FakeVideo(FakeCore):
 
     def take_encoded(
         self, tap: int, limit: int
-    ) -> tuple[list[tuple[str, float, bool, bytes]], int]:
+    ) -> tuple[list[tuple[str, float, bool, bytes, int]], int]:
         """Return that there is none."""
         del tap, limit
         return [], 0

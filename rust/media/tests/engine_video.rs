@@ -183,7 +183,7 @@ fn send(
         assert!(
             world
                 .engine
-                .push_video_frame(target, codec, pts, &data)
+                .push_video_frame(target, codec, pts, Default::default(), &data)
                 .unwrap()
         );
         sent.push(data);
@@ -354,7 +354,7 @@ fn what_cannot_be_sent_is_told_at_once() {
     let try_codec = |codec, data: &[u8]| {
         world
             .engine
-            .push_video_frame((near.1, push), codec, 0.0, data)
+            .push_video_frame((near.1, push), codec, 0.0, Default::default(), data)
     };
     assert!(matches!(
         try_codec(VideoCodec::Vp9, &[0]),
@@ -550,7 +550,9 @@ fn the_fingerprint_of_each_line_is_checked_by_itself() {
 
     let frame = frame(1, true, 100);
     let (codec, target) = (VideoCodec::Vp8, (line, push));
-    let is_taken = world.engine.push_video_frame(target, codec, 0.0, &frame);
+    let is_taken = world
+        .engine
+        .push_video_frame(target, codec, 0.0, Default::default(), &frame);
     assert!(!is_taken.unwrap(), "nothing leaves on that line");
     assert!(world.number(callee, "packets_received") > 50.0);
 }

@@ -91,7 +91,7 @@ fn seen(world: &mut World, line: u64, count: usize) -> usize {
         let target = (line, PUSH);
         world
             .session
-            .push_frame(now, target, VideoCodec::Vp8, pts, &data)
+            .push_frame(now, target, VideoCodec::Vp8, pts, Default::default(), &data)
             .unwrap();
         world.run(Duration::from_millis(40));
     }

@@ -174,7 +174,7 @@ fn each_path_has_candidates_at_the_servers_and_goes_by_its_own_relay() {
         let target = (line, PUSH);
         world
             .session
-            .push_frame(now, target, VideoCodec::Vp8, pts, &data)
+            .push_frame(now, target, VideoCodec::Vp8, pts, Default::default(), &data)
             .unwrap();
         world.run(Duration::from_millis(40));
     }

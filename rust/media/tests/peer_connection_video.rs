@@ -47,7 +47,14 @@ fn show(world: &mut World, line: u64, count: usize) -> (usize, usize) {
         let pts = number as f64 / 25.0;
         world
             .session
-            .push_frame(now, (line, PUSH), VideoCodec::Vp8, pts, &data)
+            .push_frame(
+                now,
+                (line, PUSH),
+                VideoCodec::Vp8,
+                pts,
+                Default::default(),
+                &data,
+            )
             .unwrap();
         world.run(Duration::from_millis(40));
         taken += world.session.take_encoded(TAP, 1000).0.len();
@@ -156,9 +163,14 @@ fn a_line_the_peer_refuses_is_not_sent_on() {
 
     let now = world.now;
     world.session.open_frame_push(now, line, PUSH).unwrap();
-    let sent = world
-        .session
-        .push_frame(now, (line, PUSH), VideoCodec::Vp8, 0.0, &frame(0, true));
+    let sent = world.session.push_frame(
+        now,
+        (line, PUSH),
+        VideoCodec::Vp8,
+        0.0,
+        Default::default(),
+        &frame(0, true),
+    );
     assert!(!sent.unwrap());
     world.run(Duration::from_millis(200));
     assert_eq!(pictures(&world), 0);
@@ -282,9 +294,10 @@ fn an_answer_without_a_bundle_to_our_offer_gives_each_line_its_path() {
         let (now, pts) = (world.now, number as f64 / 25.0);
         let data = frame(number, number == 0);
         let target = (line, PUSH);
-        let sent = world
-            .session
-            .push_frame(now, target, VideoCodec::Vp8, pts, &data);
+        let sent =
+            world
+                .session
+                .push_frame(now, target, VideoCodec::Vp8, pts, Default::default(), &data);
         assert!(sent.unwrap());
         world.run(Duration::from_millis(40));
     }

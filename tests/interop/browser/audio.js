@@ -109,6 +109,21 @@ export async function newest() {
   return { width: lines[0]?.frameWidth ?? 0, height: lines[0]?.frameHeight ?? 0 };
 }
 
+// The size in which a video element shows what is received: turned, where it says so.
+let screen = null;
+export async function shown() {
+  const tracks = connection.getReceivers().map((receiver) => receiver.track);
+  const track = tracks.find((one) => one?.kind === "video" && !one.muted);
+  if (!track) return { width: 0, height: 0 };
+  if (screen?.srcObject?.getTracks()[0] !== track) {
+    screen = document.createElement("video");
+    screen.muted = true;
+    screen.srcObject = new MediaStream([track]);
+    screen.play().catch(() => {});
+  }
+  return { width: screen.videoWidth, height: screen.videoHeight };
+}
+
 // The credentials this end has described itself with, and those its media travel under: they are
 // the same once a restart of ICE has found its path.
 export async function path() {

@@ -1,5 +1,5 @@
 // The far end in the browser: one user agent with one call at a time, driven through window.farEnd.
-import { counters, heard, newest, path, pictures } from "./audio.js";
+import { counters, heard, newest, path, pictures, shown } from "./audio.js";
 import * as data from "./data.js";
 import { jssip } from "./jssip.js";
 import * as lines from "./lines.js";
@@ -16,6 +16,7 @@ window.farEnd = {
   counters,
   newest,
   pictures,
+  shown,
   path,
   ...lines,
   ...data,

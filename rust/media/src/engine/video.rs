@@ -8,7 +8,7 @@ use crate::MediaError;
 use crate::session::Session;
 use crate::session::video::TappedFrame;
 use crate::video::relay::Relay;
-use crate::video::{Clip, VideoCodec};
+use crate::video::{Clip, Orientation, VideoCodec};
 
 impl Engine {
     /// Sends a file of video on a line; returns the number its end is told by.
@@ -79,11 +79,12 @@ impl Engine {
         (line, push): (u64, u64),
         codec: VideoCodec,
         pts: f64,
+        orientation: Orientation,
         frame: &[u8],
     ) -> Result<bool, MediaError> {
         let session = self.owner(push)?;
         self.command(session, |open, now| {
-            open.push_frame(now, (line, push), codec, pts, frame)
+            open.push_frame(now, (line, push), codec, pts, orientation, frame)
         })
     }
 

@@ -113,6 +113,7 @@ mod tests {
             codec,
             timestamp,
             is_key,
+            orientation: Default::default(),
             data,
         }
     }

@@ -58,14 +58,82 @@ impl RtpHeader {
 
     /// Writes header and payload, replacing what `packet` held. The payload range is not used.
     pub fn write(&self, payload: &[u8], packet: &mut Vec<u8>) {
+        self.write_head(0x80, packet);
+        packet.extend(payload);
+    }
+
+    /// The same with a header extension of one octet, by its number 1 to 14 (RFC 8285 §4.2), if there
+    /// is one. Returns where the payload begins.
+    pub fn write_extended(
+        &self,
+        extension: Option<(u8, u8)>,
+        payload: &[u8],
+        packet: &mut Vec<u8>,
+    ) -> usize {
+        let Some((number, octet)) = extension else {
+            self.write(payload, packet);
+            return HEADER_LENGTH;
+        };
+        self.write_head(0x90, packet);
+        // One word: the number and a length of one, the octet, padding.
+        packet.extend([0xbe, 0xde, 0, 1, number << 4, octet, 0, 0]);
+        let start = packet.len();
+        packet.extend(payload);
+        start
+    }
+
+    fn write_head(&self, first: u8, packet: &mut Vec<u8>) {
         packet.clear();
-        packet.push(0x80);
+        packet.push(first);
         packet.push(u8::from(self.marker) << 7 | self.payload_type & 0x7f);
         packet.extend(self.sequence.to_be_bytes());
         packet.extend(self.timestamp.to_be_bytes());
         packet.extend(self.ssrc.to_be_bytes());
-        packet.extend(payload);
     }
+}
+
+/// Writes a packet of ours again under other numbers: payload type, sequence number and source; its
+/// own number goes before the payload (RFC 4588 §4).
+pub(crate) fn write_repeated(packet: &[u8], numbers: (u8, u16, u32), again: &mut Vec<u8>) {
+    let (payload_type, sequence, ssrc) = numbers;
+    let start = RtpHeader::parse_untrusted(packet).map_or(HEADER_LENGTH, |head| head.payload.start);
+    again.clear();
+    again.extend([packet[0], packet[1] & 0x80 | payload_type]);
+    again.extend(sequence.to_be_bytes());
+    again.extend_from_slice(&packet[4..8]);
+    again.extend(ssrc.to_be_bytes());
+    again.extend_from_slice(&packet[HEADER_LENGTH..start]);
+    again.extend_from_slice(&packet[2..4]);
+    again.extend_from_slice(&packet[start..]);
+}
+
+/// The value of a header extension (RFC 8285), one-byte or two-byte form.
+pub(crate) fn extension_untrusted(packet: &[u8], wanted: u8) -> Option<&[u8]> {
+    let first = *packet.first()?;
+    if first & 0x10 == 0 {
+        return None;
+    }
+    let start = HEADER_LENGTH + 4 * usize::from(first & 0x0f);
+    let profile = u16::from_be_bytes([*packet.get(start)?, *packet.get(start + 1)?]);
+    let words = u16::from_be_bytes([*packet.get(start + 2)?, *packet.get(start + 3)?]);
+    let mut rest = packet.get(start + 4..start + 4 + 4 * usize::from(words))?;
+    while let Some((&head, after)) = rest.split_first() {
+        if head == 0 {
+            rest = after;
+            continue;
+        }
+        let (id, length, after) = match profile {
+            0xbede => (head >> 4, usize::from(head & 0x0f) + 1, after),
+            two if two >> 4 == 0x100 => (head, usize::from(*after.first()?), after.get(1..)?),
+            _ => return None,
+        };
+        let (value, after) = after.split_at_checked(length)?;
+        if id == wanted {
+            return Some(value);
+        }
+        rest = after;
+    }
+    None
 }
 
 /// The big-endian number at `offset`, if it is there.
@@ -106,6 +174,26 @@ mod tests {
         ]);
         let parsed = RtpHeader::parse_untrusted(&packet).unwrap();
         assert_eq!(&packet[parsed.payload], b"xy");
+    }
+
+    #[test]
+    fn an_extension_is_read_back_and_is_no_payload() {
+        let mut packet = Vec::new();
+        let start = header().write_extended(Some((14, 3)), b"abc", &mut packet);
+        let parsed = RtpHeader::parse_untrusted(&packet).unwrap();
+        assert_eq!((start, &packet[parsed.payload]), (20, &b"abc"[..]));
+        assert_eq!(extension_untrusted(&packet, 14), Some(&[3][..]));
+        assert_eq!(extension_untrusted(&packet, 3), None);
+
+        let mut again = Vec::new();
+        write_repeated(&packet, (97, 7, 9), &mut again);
+        let parsed = RtpHeader::parse_untrusted(&again).unwrap();
+        assert_eq!(&again[parsed.payload], b"\xff\xffabc");
+        assert_eq!(
+            (parsed.payload_type, parsed.sequence, parsed.ssrc),
+            (97, 7, 9)
+        );
+        assert_eq!(extension_untrusted(&again, 14), Some(&[3][..]));
     }
 
     #[test]

@@ -15,13 +15,12 @@ pub use line::LineFigures;
 pub use taps::TappedFrame;
 
 use super::Session;
-use super::packet::RtpHeader;
+use super::packet::{RtpHeader, extension_untrusted};
 use crate::MediaError;
 use crate::event::EventKind;
 use crate::random::Random;
 use crate::transport::{Transmit, Transport, TransportEvent};
 use crate::video::feedback::{self, Feedback};
-use crate::video::receiver::extension_untrusted;
 use crate::video::transport_wide::Arrivals;
 use line::VideoLine;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::VideoCodec;
 use super::av1::Joiner;
-use super::packet::VideoPacket;
+use super::packet::{Orientation, VideoPacket};
 use super::payload::append_untrusted;
 
 /// Packets that may wait for a missing one; then all begins anew with a key frame.
@@ -25,6 +25,8 @@ pub struct EncodedFrame {
     pub timestamp: u32,
     /// It can be decoded alone.
     pub is_key: bool,
+    /// How it is to be turned.
+    pub orientation: Orientation,
     /// VP8, VP9: the frame; H.264: units with start codes (Annex B); AV1: units with sizes.
     pub data: Vec<u8>,
 }
@@ -38,6 +40,8 @@ pub(crate) struct Assembler {
     next: Option<u64>,
     wants_key_frame: bool,
     has_begun: bool,
+    /// What the source said last.
+    orientation: Orientation,
     dropped: u64,
 }
 
@@ -46,6 +50,7 @@ impl Assembler {
     pub(crate) fn push(&mut self, packet: &VideoPacket, frames: &mut Vec<EncodedFrame>) {
         if self.source != Some(packet.source) {
             self.source = Some(packet.source);
+            self.orientation = Orientation::default();
             self.begin_anew();
         }
         let has_fallen = |next| packet.sequence + LARGEST_FALL < next;
@@ -126,10 +131,13 @@ impl Assembler {
         let Some((_, last)) = packets.last_key_value() else {
             return;
         };
+        let turned = packets.values().rev().find_map(|packet| packet.orientation);
+        self.orientation = turned.unwrap_or(self.orientation);
         let mut frame = EncodedFrame {
             codec: last.codec,
             timestamp: last.timestamp,
             is_key: packets.values().any(|packet| packet.begins_key_frame),
+            orientation: self.orientation,
             data: Vec::new(),
         };
         let (mut is_whole, mut joiner) = (true, Joiner::default());
@@ -162,11 +170,40 @@ mod tests {
                 marker: true,
                 codec: VideoCodec::Vp8,
                 begins_key_frame: sequence % 2 == 0,
+                orientation: None,
                 payload: vec![0x10, 0],
             };
             assembler.push(&packet, &mut frames);
         }
 
         assert_eq!(frames.len(), 4);
+    }
+
+    /// 3GPP TS 26.114 §7.4.5: key frames say it, others where it has changed.
+    #[test]
+    fn a_frame_is_turned_as_its_source_said_last() {
+        let (mut assembler, mut frames) = (Assembler::default(), Vec::new());
+        for (source, sequence, said) in [
+            (7, 10, Some(90)),
+            (7, 11, None),
+            (7, 13, None),
+            (7, 12, Some(270)),
+            (8, 1, None),
+        ] {
+            let packet = VideoPacket {
+                source,
+                sequence,
+                timestamp: sequence as u32,
+                marker: true,
+                codec: VideoCodec::Vp8,
+                begins_key_frame: matches!(sequence, 1 | 10),
+                orientation: said.and_then(Orientation::from_degrees),
+                payload: vec![0x10, 0],
+            };
+            assembler.push(&packet, &mut frames);
+        }
+
+        let turned: Vec<u16> = frames.iter().map(|one| one.orientation.degrees()).collect();
+        assert_eq!(turned, [90, 90, 270, 270, 0]);
     }
 }

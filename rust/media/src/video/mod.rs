@@ -33,7 +33,7 @@ pub(crate) use clip::units;
 pub use codec::VideoCodec;
 pub(crate) use layers::LayerChoice;
 pub use layers::{LayerFacts, LayerWish};
-pub use packet::VideoPacket;
+pub use packet::{Orientation, VideoPacket};
 pub use payload::begins_key_frame_untrusted;
 pub use receiver::VideoReceived;
 pub use sender::VideoSent;

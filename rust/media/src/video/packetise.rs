@@ -56,6 +56,7 @@ impl Packetiser {
                 marker: index + 1 == count,
                 codec,
                 begins_key_frame: is_key && index == 0,
+                orientation: None,
                 payload,
             });
         let packets = packets.collect();

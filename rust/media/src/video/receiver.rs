@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::layers::LayerFacts;
-use super::packet::VideoPacket;
+use super::packet::{Orientation, VideoPacket};
 use super::payload::begins_key_frame_untrusted;
 use super::window::Seen;
 use crate::session::lines::{AgreedLine, Extensions, Format, RemoteSource};
-use crate::session::packet::{HEADER_LENGTH, RtpHeader};
+use crate::session::packet::{RtpHeader, extension_untrusted};
 use crate::session::statistics::Reception;
 use source::{FACTS_FOR, Source};
 
@@ -119,7 +119,7 @@ impl VideoReceiver {
         packet: &[u8],
     ) -> Option<VideoPacket> {
         let payload = &packet[header.payload.clone()];
-        let taken = match self.format_of(header.payload_type) {
+        let mut taken = match self.format_of(header.payload_type) {
             Some((format, false)) => {
                 let codec = format.codec;
                 self.open(now, header.ssrc, header.sequence);
@@ -135,6 +135,10 @@ impl VideoReceiver {
                 None
             }
         }?;
+        let turned = self.extensions.orientation;
+        if let Some(&[octet]) = turned.and_then(|id| extension_untrusted(packet, id)) {
+            taken.orientation = Some(Orientation::from_octet(octet));
+        }
         self.figures.packets += 1;
         self.figures.bytes += taken.payload.len() as u64;
         Some(taken)
@@ -268,6 +272,7 @@ impl VideoReceiver {
             marker: header.marker,
             codec,
             begins_key_frame,
+            orientation: None,
             payload: payload.to_vec(),
         })
     }
@@ -361,35 +366,6 @@ impl VideoReceiver {
     pub(crate) fn extensions(&self) -> Extensions {
         self.extensions
     }
-}
-
-/// The value of a header extension (RFC 8285), one-byte or two-byte form.
-pub(crate) fn extension_untrusted(packet: &[u8], wanted: u8) -> Option<&[u8]> {
-    let first = *packet.first()?;
-    if first & 0x10 == 0 {
-        return None;
-    }
-    let start = HEADER_LENGTH + 4 * usize::from(first & 0x0f);
-    let profile = u16::from_be_bytes([*packet.get(start)?, *packet.get(start + 1)?]);
-    let words = u16::from_be_bytes([*packet.get(start + 2)?, *packet.get(start + 3)?]);
-    let mut rest = packet.get(start + 4..start + 4 + 4 * usize::from(words))?;
-    while let Some((&head, after)) = rest.split_first() {
-        if head == 0 {
-            rest = after;
-            continue;
-        }
-        let (id, length, after) = match profile {
-            0xbede => (head >> 4, usize::from(head & 0x0f) + 1, after),
-            two if two >> 4 == 0x100 => (head, usize::from(*after.first()?), after.get(1..)?),
-            _ => return None,
-        };
-        let (value, after) = after.split_at_checked(length)?;
-        if id == wanted {
-            return Some(value);
-        }
-        rest = after;
-    }
-    None
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::VideoCodec;
-use super::packet::VideoPacket;
+use super::packet::{Orientation, VideoPacket};
 use super::picture_id::PictureNumbers;
 use super::rate::Rate;
 use super::receiver::KEY_FRAME_INTERVAL;
 use crate::session::lines::{AgreedLine, Format};
-use crate::session::packet::{HEADER_LENGTH, RtpHeader};
+use crate::session::packet::{RtpHeader, write_repeated};
 use crate::session::rtcp::SenderInformation;
 
 /// Packets kept for repairs: a second of 8 Mbit/s.
@@ -81,6 +81,10 @@ pub(crate) struct VideoSender {
     ssrc: u32,
     repeat_ssrc: u32,
     formats: Vec<Format>,
+    /// The number of the header extension that says how pictures are to be turned.
+    turned_by: Option<u8>,
+    /// What the present source said last of that.
+    orientation: Orientation,
     is_allowed: bool,
     run: Option<Run>,
     pictures: PictureNumbers,
@@ -107,6 +111,8 @@ impl VideoSender {
             ssrc,
             repeat_ssrc,
             formats: Vec::new(),
+            turned_by: None,
+            orientation: Orientation::default(),
             is_allowed: false,
             run: None,
             pictures: PictureNumbers::default(),
@@ -131,6 +137,7 @@ impl VideoSender {
         self.is_allowed = agreed.is_some_and(|agreed| agreed.direction.sends());
         if let Some(agreed) = agreed {
             self.formats.clone_from(&agreed.send);
+            self.turned_by = agreed.extensions.orientation;
         }
         if self.is_allowed && !was_allowed {
             // Whoever watches begins with a whole picture.
@@ -187,9 +194,13 @@ impl VideoSender {
             ssrc: self.ssrc,
             payload: 0..0,
         };
-        header.write(&packet.payload, &mut self.buffer);
+        self.orientation = packet.orientation.unwrap_or(self.orientation);
+        // With each picture: one that is lost, or begins anew, leaves none turned wrongly.
+        let turned = self.turned_by.filter(|_| packet.marker);
+        let turned = turned.map(|id| (id, self.orientation.octet()));
+        let start = header.write_extended(turned, &packet.payload, &mut self.buffer);
         self.pictures
-            .renumber_untrusted(packet.codec, &mut self.buffer[HEADER_LENGTH..]);
+            .renumber_untrusted(packet.codec, &mut self.buffer[start..]);
         if !transmit(&self.buffer) {
             return;
         }
@@ -247,6 +258,7 @@ impl VideoSender {
                 .wrapping_sub(packet.timestamp),
         };
         self.run = Some(run);
+        self.orientation = Orientation::default();
         self.pictures.begin();
         Some(run)
     }
@@ -312,14 +324,8 @@ impl VideoSender {
             let of_type = |format: &&Format| format.payload_type == payload_type;
             let format = self.formats.iter().find(of_type);
             if let Some(again) = format.and_then(|format| format.retransmission) {
-                let packet = &kept.packet;
-                self.buffer.clear();
-                self.buffer.extend([packet[0], packet[1] & 0x80 | again]);
-                self.buffer.extend(self.repeat_next.to_be_bytes());
-                self.buffer.extend_from_slice(&packet[4..8]);
-                self.buffer.extend(self.repeat_ssrc.to_be_bytes());
-                self.buffer.extend_from_slice(&packet[2..4]);
-                self.buffer.extend_from_slice(&packet[12..]);
+                let numbers = (again, self.repeat_next, self.repeat_ssrc);
+                write_repeated(&kept.packet, numbers, &mut self.buffer);
                 self.repeat_next = self.repeat_next.wrapping_add(1);
                 transmit(&self.buffer);
             } else {

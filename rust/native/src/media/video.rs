@@ -5,17 +5,23 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use trivox_media::MediaError;
 use trivox_media::session::lines::LineKind;
-use trivox_media::video::VideoCodec;
+use trivox_media::video::{Orientation, VideoCodec};
 
 use super::engine::MediaEngine;
 use super::errors::raise;
 
-type EncodedTuple<'py> = (&'static str, f64, bool, Bound<'py, PyBytes>);
+type EncodedTuple<'py> = (&'static str, f64, bool, Bound<'py, PyBytes>, u16);
 type LineTuple = (u64, &'static str, &'static str);
 
 fn video_codec(name: &str) -> Result<VideoCodec, MediaError> {
     VideoCodec::from_name(name)
         .ok_or_else(|| MediaError::Argument(format!("there is no video codec {name:?}")))
+}
+
+fn orientation_of(degrees: u16) -> Result<Orientation, MediaError> {
+    Orientation::from_degrees(degrees).ok_or_else(|| {
+        MediaError::Argument(format!("a rotation is 0, 90, 180 or 270, not {degrees}"))
+    })
 }
 
 fn line_kind(name: &str) -> Result<LineKind, MediaError> {
@@ -108,6 +114,11 @@ impl MediaEngine {
             .map_err(raise)
     }
 
+    #[pyo3(signature = (line, push, codec, pts, frame, rotation = 0))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call from Python is one frame"
+    )]
     fn push_video(
         &self,
         py: Python<'_>,
@@ -116,11 +127,13 @@ impl MediaEngine {
         codec: &str,
         pts: f64,
         frame: &[u8],
+        rotation: u16,
     ) -> PyResult<bool> {
         let codec = video_codec(codec).map_err(raise)?;
+        let orientation = orientation_of(rotation).map_err(raise)?;
         py.detach(|| {
             self.engine
-                .push_video_frame((line, push), codec, pts, frame)
+                .push_video_frame((line, push), codec, pts, orientation, frame)
         })
         .map_err(raise)
     }
@@ -143,7 +156,13 @@ impl MediaEngine {
         let (frames, lost) = py.detach(|| self.engine.take_encoded(tap, limit));
         let made = frames.into_iter().map(|frame| {
             let data = PyBytes::new(py, &frame.data);
-            (frame.codec.name(), frame.pts, frame.is_key, data)
+            (
+                frame.codec.name(),
+                frame.pts,
+                frame.is_key,
+                data,
+                frame.rotation,
+            )
         });
         (made.collect(), lost)
     }

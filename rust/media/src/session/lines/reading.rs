@@ -17,6 +17,8 @@ pub(super) const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 pub(super) const LAYER: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
 pub(super) const REPAIRED_LAYER: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
 
+const ORIENTATION: &str = "urn:3gpp:video-orientation";
+
 /// A source the far end sends with, and the one it repeats lost packets with (RFC 5576).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemoteSource {
@@ -37,6 +39,8 @@ pub struct Extensions {
     pub layer: Option<u8>,
     /// Names the simulcast layer a retransmission belongs to.
     pub repaired_layer: Option<u8>,
+    /// Says how pictures are to be turned (3GPP TS 26.114 §7.4.5).
+    pub orientation: Option<u8>,
 }
 
 impl Extensions {
@@ -45,6 +49,7 @@ impl Extensions {
         Self {
             transport_wide: Some(1),
             mid: Some(2),
+            orientation: Some(3),
             ..Self::default()
         }
     }
@@ -56,6 +61,7 @@ impl Extensions {
             (self.mid, MID),
             (self.layer, LAYER),
             (self.repaired_layer, REPAIRED_LAYER),
+            (self.orientation, ORIENTATION),
         ];
         all.into_iter()
             .filter_map(|(number, name)| Some((number?, name)))
@@ -73,6 +79,7 @@ impl Extensions {
                 Some(MID) => &mut found.mid,
                 Some(LAYER) => &mut found.layer,
                 Some(REPAIRED_LAYER) => &mut found.repaired_layer,
+                Some(ORIENTATION) => &mut found.orientation,
                 _ => continue,
             };
             // One-byte headers hold the numbers 1 to 14.

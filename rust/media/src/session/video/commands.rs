@@ -11,7 +11,7 @@ use crate::session::lines::LineKind;
 use crate::session::sdp::Direction;
 use crate::video::feed::{ClipPlayer, Feed, FramePush};
 use crate::video::relay::Relay;
-use crate::video::{Clip, LayerWish, VideoCodec};
+use crate::video::{Clip, LayerWish, Orientation, VideoCodec};
 
 /// A frame the program pushes may have so many bytes.
 const MOST_FRAME_BYTES: usize = 4 << 20;
@@ -189,6 +189,7 @@ impl Session {
         (line, push): (u64, u64),
         codec: VideoCodec,
         pts: f64,
+        orientation: Orientation,
         frame: &[u8],
     ) -> Result<bool, MediaError> {
         if frame.is_empty() || frame.len() > MOST_FRAME_BYTES || !(0.0..1e9).contains(&pts) {
@@ -215,7 +216,10 @@ impl Session {
             return Ok(false);
         }
         let ticks = ((pts * 90_000.0) as u64) as u32;
-        let packets = open.packetiser.cut(codec, ticks, frame);
+        let mut packets = open.packetiser.cut(codec, ticks, frame);
+        if let Some(last) = packets.last_mut() {
+            last.orientation = Some(orientation);
+        }
         let shared = shared.filter(|_| !found.is_alone);
         if let Some(transport) = found.transport.as_mut().or(shared) {
             for packet in &packets {

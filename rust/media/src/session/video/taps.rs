@@ -22,6 +22,8 @@ pub struct TappedFrame {
     pub pts: f64,
     /// It can be decoded alone.
     pub is_key: bool,
+    /// Degrees by which it is to be turned clockwise.
+    pub rotation: u16,
     /// The frame.
     pub data: Vec<u8>,
 }
@@ -100,6 +102,7 @@ impl Tap {
             codec: frame.codec,
             pts,
             is_key: frame.is_key,
+            rotation: frame.orientation.degrees(),
             data: frame.data.clone(),
         });
         was_empty.then_some(self.number)
@@ -139,6 +142,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::video::Orientation;
 
     #[test]
     fn time_goes_on_over_a_change_of_the_source() {
@@ -153,6 +157,7 @@ mod tests {
                 codec: VideoCodec::Vp8,
                 timestamp,
                 is_key: true,
+                orientation: Orientation::default(),
                 data: vec![0x10],
             };
             tap.push(begin + Duration::from_millis(came_ms), source, &frame);

@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::session::packet::extension_untrusted;
 
 fn sender() -> VideoSender {
     let mut sender = VideoSender::new(1, 2, 100);
@@ -23,6 +24,7 @@ fn packet(sequence: u64, begins_key_frame: bool) -> VideoPacket {
         marker: true,
         codec: VideoCodec::Vp8,
         begins_key_frame,
+        orientation: None,
         payload: vec![0x10, 0],
     }
 }
@@ -116,4 +118,44 @@ fn another_source_goes_on_with_the_numbers_and_pictures_of_the_one_before() {
     assert_eq!(steps, [(1, 3_600, 1); 4]);
     let figures = sender.figures();
     assert_eq!((figures.frames, figures.key_frames), (5, 3));
+}
+
+/// 3GPP TS 26.114 §7.4.5, under the number agreed with this far end.
+#[test]
+fn pictures_say_how_they_are_turned_in_the_far_ends_own_number() {
+    let (mut sender, now, mut sent) = (sender(), crate::shard::now(), Vec::new());
+    sender.turned_by = Some(5);
+    for (source, sequence, said) in [
+        (7, 0, Some(90)),
+        (7, 1, None),
+        (7, 2, Some(0)),
+        (7, 3, Some(180)),
+        (8, 9, None),
+    ] {
+        let packet = VideoPacket {
+            source,
+            orientation: said.and_then(Orientation::from_degrees),
+            ..packet(sequence, matches!(sequence, 0 | 9))
+        };
+        sender.send(now, &packet, |bytes| {
+            sent.push(bytes.to_vec());
+            true
+        });
+    }
+
+    let turned = sent
+        .iter()
+        .map(|one| extension_untrusted(one, 5).unwrap()[0]);
+    assert_eq!(turned.collect::<Vec<_>>(), [1, 1, 0, 2, 0]);
+    let head = RtpHeader::parse_untrusted(&sent[0]).unwrap();
+    assert_eq!(&sent[0][head.payload], [0x10, 0]);
+    let mut again = Vec::new();
+    sender.formats[0].retransmission = Some(97);
+    sender.repeat(now, &[head.sequence], |bytes| {
+        again = bytes.to_vec();
+        true
+    });
+    let repeated = RtpHeader::parse_untrusted(&again).unwrap();
+    assert_eq!(again[repeated.payload][2..], [0x10, 0]);
+    assert_eq!(extension_untrusted(&again, 5), Some(&[1][..]));
 }
