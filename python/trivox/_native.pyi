@@ -467,6 +467,8 @@ class MediaEngine:
         """Send and receive by relays only, and tell no address of ours; before any description."""
     def answer_as_lite(self, session: int) -> None:
         """Answer an offer by ICE as a lite agent (RFC 8445 §2.5); before any description."""
+    def negotiate_rtcp_mux(self, session: int) -> None:
+        """Offer RTCP a component of its own beside rtcp-mux (RFC 5761 §5.1.3); before any description."""
     def gather(
         self,
         session: int,

@@ -365,7 +365,11 @@ async def test_what_comes_too_late_or_makes_no_sense_of_relays_is_refused(
     fresh = open_side(made.media, "ice", HOSTS[0])
     relay = ("relay", "10.0.0.9", 3478, "ann", "secret")
 
-    for late in (sessions.use_relays_only, sessions.answer_as_lite):
+    for late in (
+        sessions.use_relays_only,
+        sessions.answer_as_lite,
+        sessions.negotiate_rtcp_mux,
+    ):
         with pytest.raises(EngineError, match="has sockets"):
             late(caller.session)
     for way, name in (("carrier pigeon", ""), ("tls", "relay.test")):

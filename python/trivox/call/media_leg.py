@@ -175,6 +175,8 @@ class MediaLeg:
             self.sessions.use_relays_only(self._session)
         if settings.ice_lite:
             self.sessions.answer_as_lite(self._session)
+        if settings.rtcp_mux == "negotiate":
+            self.sessions.negotiate_rtcp_mux(self._session)
         settings.opus.apply(self.sessions, self._session, comfort_noise=settings.comfort_noise)
         self._media.attach(self._session, self._sink)
         if self.is_muted:

@@ -30,9 +30,11 @@ ReliableKind = Literal["never", "supported", "required"]
 VideoUpgrade = Literal["ask", "accept", "reject"]
 """What becomes of an offer of video during a call: ask by CallUpgrade, or answer it at once."""
 
+RtcpMuxPolicy = Literal["negotiate", "require"]
 TrickleMode = Literal["auto", "full", "half"]
 """When a first offer of ours goes out without the candidates that servers are yet to tell."""
 
+_RTCP_MUX_POLICIES: Final = ("negotiate", "require")
 _TRICKLE_MODES: Final = ("auto", "full", "half")
 _VIDEO_UPGRADES: Final = ("ask", "accept", "reject")
 DEFAULT_OFFERED_MEDIA: Final = ("rtp",)
@@ -88,6 +90,9 @@ class CallSettings:
             only, and tell the far end no address of ours (RFC 8828 §5.2).
         ice_lite: Answer offers by ICE as a lite agent (RFC 8445 §2.5), which lets the far end do all
             checks: for programs whose own addresses every far end can reach. No server is asked.
+        rtcp_mux: What a first offer by ICE of ours says of RTCP: "require" sends it with RTP;
+            "negotiate" lets the far end choose, which costs a second port until it has (RFC 5761
+            §5.1.3). Offers of far ends are answered as they want it.
         trickle: Whether a first offer by ICE of ours waits for its addresses at the client's
             `ice_servers` (RFC 8838): "half" waits; "full" does not, and sends them after it by INFO;
             "auto" is "full" towards a far end that is known to take them later.
@@ -137,6 +142,7 @@ class CallSettings:
     offered_media: tuple[str, ...] | None = None
     relay_only: bool = False
     ice_lite: bool = False
+    rtcp_mux: RtcpMuxPolicy = "require"
     trickle: TrickleMode = "auto"
     dtmf_method: DtmfMethod = DtmfMethod.AUTO
     streams: tuple[LocalStream, ...] = ()
@@ -185,6 +191,7 @@ class CallSettings:
             object.__setattr__(self, "preferred_video_codec", preferred)
         _check_name(self.video_upgrade, "video_upgrade", _VIDEO_UPGRADES)
         _check_name(self.media, "media", MEDIA_KINDS)
+        _check_name(self.rtcp_mux, "rtcp_mux", _RTCP_MUX_POLICIES)
         _check_name(self.trickle, "trickle", _TRICKLE_MODES)
         self._check_offered_media()
         if self.relay_only and self.ice_lite:

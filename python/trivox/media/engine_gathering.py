@@ -25,6 +25,13 @@ class GatheringSessions(Protocol):
         """
         ...
 
+    def negotiate_rtcp_mux(self, session: int) -> None:
+        """Offer RTCP a component of its own beside rtcp-mux, over ICE; before any description.
+
+        Raises EngineError once the session has sockets.
+        """
+        ...
+
     def gather(
         self,
         session: int,

@@ -30,6 +30,11 @@ class FakeGathering(FakeCore):
         if self._session(session).has_local:
             raise EngineError("a session that has sockets cannot become a lite agent any more")
 
+    def negotiate_rtcp_mux(self, session: int) -> None:
+        """Refuse what the native engine refuses."""
+        if self._session(session).has_local:
+            raise EngineError("a session that has sockets offers what they are for")
+
     def gather(
         self,
         session: int,

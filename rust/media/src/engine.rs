@@ -28,6 +28,7 @@ pub use counts::Counts;
 
 mod audio;
 mod bridge;
+mod components;
 mod counts;
 pub mod gathering;
 pub mod rooms;

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use peer::{Lines, World};
 use trivox_media::event::EventKind;
+use trivox_media::session::components::ComponentAt;
 use trivox_media::session::lines::LineKind;
 use trivox_media::session::offer_answer::DescriptionKind;
 use trivox_media::session::relays::RelayAt;
-use trivox_media::transport::Transmit;
 use trivox_media::transport::relay::RelayCredentials;
+use trivox_media::transport::{ComponentId, Transmit};
 use trivox_media::video::VideoCodec;
 use turn_server::{TurnServer, seen_as};
 
@@ -83,7 +84,10 @@ fn relay_at(place: usize, line: Option<u64>) -> RelayAt {
             username: "ann".to_owned(),
             password: "secret".to_owned(),
         },
-        line,
+        component: ComponentAt {
+            line,
+            id: ComponentId::Rtp,
+        },
         is_stream: false,
     }
 }

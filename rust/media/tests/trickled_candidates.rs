@@ -13,11 +13,12 @@ use browser::Browser;
 use trivox_media::codec::CodecKind;
 use trivox_media::event::EventKind;
 use trivox_media::random::Random;
+use trivox_media::session::components::ComponentAt;
 use trivox_media::session::offer_answer::DescriptionKind;
 use trivox_media::session::relays::RelayAt;
 use trivox_media::session::{Session, SessionSettings, TransportKind};
 use trivox_media::transport::relay::RelayCredentials;
-use trivox_media::transport::{IceTransport, Identity, RemoteIce, Transmit, Trickled};
+use trivox_media::transport::{ComponentId, IceTransport, Identity, RemoteIce, Transmit, Trickled};
 use turn_server::{RELAYED, TurnServer};
 use wire::remote_of;
 
@@ -305,7 +306,10 @@ fn relay() -> RelayAt {
             username: "ann".to_owned(),
             password: "secret".to_owned(),
         },
-        line: None,
+        component: ComponentAt {
+            line: None,
+            id: ComponentId::Rtp,
+        },
         is_stream: false,
     }
 }

@@ -154,6 +154,7 @@ async def open_baresip(
     security: str = "",
     video: str = "",
     ice: bool = False,
+    rtcp_mux: bool = True,
 ) -> AsyncIterator[Baresip]:
     """Start baresip in `folder` and end it on leaving.
 
@@ -164,14 +165,15 @@ async def open_baresip(
         answers: It takes calls by itself.
         security: "srtp", "dtls_srtp", …; empty: none.
         video: "vp8" or "vp9": it sends a test picture; empty: no video.
-        ice: It finds its way by ICE, a path for each line and RTCP beside RTP.
+        ice: It finds its way by ICE, a path for each line.
+        rtcp_mux: With ICE, it does RTCP on the port of RTP; else on a component of its own.
     """
     modules = next(Path("/usr/lib").rglob("baresip/modules/menu.so")).parent
     config = CONFIG.format(
         tone_hz=tone_hz,
         folder=folder,
         modules=modules,
-        rtcp_mux="yes" if ice else "no",
+        rtcp_mux="yes" if ice and rtcp_mux else "no",
     )
     if video:
         config += VIDEO.format(codec=video)

@@ -73,18 +73,20 @@ impl Engine {
         }
         self.attach(session, gathering.is_offer)?;
         self.bind_lines(session)?;
+        self.bind_rtcp(session)?;
         slot.remember(&gathering);
         self.ask_servers(session, &slot, &gathering)
     }
 
-    /// Binds sockets for lines that do not share the audio's. Where servers were asked for the call,
-    /// they are asked for those lines too.
+    /// Binds sockets for lines that do not share the audio's, and for RTCP where it does not go with
+    /// RTP. Where servers were asked for the call, they are asked for those too.
     pub(super) fn attach_lines(&self, session: u64) -> Result<(), MediaError> {
-        if !self.bind_lines(session)? {
+        let has_lines = self.bind_lines(session)?;
+        if !(self.bind_rtcp(session)? || has_lines) {
             return Ok(());
         }
         let slot = self.slot(session)?;
-        let is_ice = slot.command(|open| Ok(!open.homes_of_ice().is_empty()))?;
+        let is_ice = slot.command(|open| Ok(!open.components().is_empty()))?;
         match slot.gathering().filter(|_| is_ice) {
             Some(gathering) => self.ask_servers(session, &slot, &gathering),
             None => Ok(()),
@@ -100,12 +102,11 @@ impl Engine {
         let (known, lost) =
             slot.command(|open| Ok((open.relay_names(), open.forget_lost_relays())))?;
         self.release_sockets(slot, &lost);
-        let homes = slot.command(|open| Ok(open.homes_of_ice()))?;
-        let homes = std::iter::once(None).chain(homes.into_iter().map(Some));
-        let all = homes.flat_map(|line| gathering.relays.iter().map(move |one| (line, one)));
+        let components = slot.command(|open| Ok(open.components()))?.into_iter();
+        let all = components.flat_map(|at| gathering.relays.iter().map(move |one| (at, one)));
         let (mut relays, mut failures) = (Vec::new(), Vec::new());
-        for (line, server) in all {
-            if known.contains(&(line, server.name.clone())) {
+        for (component, server) in all {
+            if known.contains(&(component, server.name.clone())) {
                 continue;
             }
             match self.bind_relay(slot, server) {
@@ -114,7 +115,7 @@ impl Engine {
                     server: at,
                     name: server.name.clone(),
                     credentials: server.credentials.clone(),
-                    line,
+                    component,
                     is_stream: !matches!(server.way, RelayWay::Udp),
                 }),
                 Err(error) => failures.push(format!("{}: {error}", server.name)),

@@ -10,7 +10,7 @@ use super::receive::ReceiveSettings;
 use super::send::SendSettings;
 use super::transports::open_transport;
 use crate::MediaError;
-use crate::transport::{IceDescription, IceTransport, Transport};
+use crate::transport::{ComponentId, IceDescription, IceTransport, Transport};
 
 /// The address of a description that knows none yet: port 9 of no host.
 pub(super) const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9);
@@ -186,7 +186,10 @@ impl Session {
             return Ok(*first);
         }
         let gathered = match transport {
-            Transport::Ice(ice) => ice.gathered().first().map(|one| one.address),
+            Transport::Ice(ice) => ice
+                .gathered(ComponentId::Rtp)
+                .first()
+                .map(|one| one.address),
             _ => None,
         };
         let known = gathered.or(self.last_relayed());
@@ -214,7 +217,8 @@ impl Session {
             ice.description()
         };
         if let Some(address) = self.settings.advertised.filter(|_| !self.is_by_relays()) {
-            let candidates = own.candidates.iter_mut();
+            let rtcp = own.rtcp.iter_mut().flat_map(|rtcp| &mut rtcp.candidates);
+            let candidates = own.candidates.iter_mut().chain(rtcp);
             candidates.for_each(|candidate| candidate.set_ip(address));
         }
         own.is_complete = self.has_all_candidates();
@@ -230,7 +234,9 @@ impl Session {
         }
         self.direction = negotiated.direction;
         self.settle_data();
-        self.take_lines(now, is_offer)
+        self.take_lines(now, is_offer)?;
+        self.close_idle_rtcp_relays(now);
+        Ok(())
     }
 
     fn apply(

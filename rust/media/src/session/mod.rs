@@ -7,6 +7,7 @@ mod agreed;
 mod audio;
 pub mod audio_format;
 mod candidates_writer;
+pub mod components;
 mod controls;
 pub mod crypto;
 mod data;
@@ -134,6 +135,8 @@ pub struct Session {
     is_relay_only: bool,
     /// Answers by ICE are those of a lite agent.
     is_lite: bool,
+    /// First offers by ICE leave it to the peer whether RTCP goes with RTP.
+    negotiates_rtcp_mux: bool,
     trickle: trickle::Trickle,
     /// Sessions that something was left for.
     wakes: Vec<u64>,
@@ -176,6 +179,7 @@ impl Session {
             data: None,
             is_relay_only: false,
             is_lite: false,
+            negotiates_rtcp_mux: false,
             trickle: trickle::Trickle::default(),
             wakes: Vec::new(),
             ready_taps: Vec::new(),

@@ -7,7 +7,7 @@ use super::profile::{fingerprints, kinds_of, remote_transport};
 use super::sdp::{Description, Direction, Media};
 use crate::MediaError;
 use crate::codec::CodecKind;
-use crate::transport::{RemoteDtls, RemoteIce, RemotePlain, RemoteSdes};
+use crate::transport::{ComponentId, RemoteDtls, RemoteIce, RemotePlain, RemoteSdes};
 
 /// How the media of a session travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -324,18 +324,27 @@ pub(super) fn remote_ice(
     }
     let fingerprints = fingerprints(description, media)?;
     let own = media.section.attributes("candidate");
+    let has_more_to_come = trickles(description, media) && find("end-of-candidates").is_none();
     let head = description.bundle_head(media);
+    let head = head.filter(|head| head.section.attribute("ice-ufrag") == Some(ufrag));
     let shared = head
-        .filter(|head| head.section.attribute("ice-ufrag") == Some(ufrag))
         .into_iter()
         .flat_map(|head| head.section.attributes("candidate"));
+    let all = own.chain(shared).map(str::to_owned);
+    let (rtcp, candidates): (Vec<_>, _) =
+        all.partition(|value| ComponentId::Rtcp.has_untrusted(value));
+    // What is bundled goes with RTP (RFC 9143 §9.3); who names no second component has but one.
+    let has_mux = media.section.attribute("rtcp-mux").is_some() || head.is_some();
+    let names_rtcp = media.section.attribute("rtcp").is_some();
+    let is_apart = !has_mux && (!rtcp.is_empty() || has_more_to_come && names_rtcp);
     Ok(RemoteIce {
         ufrag: ufrag.to_owned(),
         password: password.to_owned(),
-        candidates: own.chain(shared).map(str::to_owned).collect(),
+        candidates,
+        rtcp: is_apart.then_some(rtcp),
         fingerprints,
         is_lite: description.session.attribute("ice-lite").is_some(),
-        has_more_to_come: trickles(description, media) && find("end-of-candidates").is_none(),
+        has_more_to_come,
     })
 }
 

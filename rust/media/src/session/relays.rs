@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::Session;
+use super::components::ComponentAt;
 use crate::MediaError;
 use crate::event::EventKind;
 use crate::transport::reflexive::Reflexive;
@@ -216,7 +217,9 @@ impl Session {
                         address: relayed,
                         related,
                     };
-                    self.add_gathered(self.relay_line(index), candidate);
+                    if let Some(at) = self.relay_component(index) {
+                        self.add_gathered(at, candidate);
+                    }
                 }
                 RelayEvent::Redirected(next) => self.follow_relay(now, index, next),
                 RelayEvent::Lost(why) => self.lose_relay(now, index, &why),
@@ -232,7 +235,7 @@ impl Session {
         let Some(relayed) = entry.and_then(|entry| entry.relayed) else {
             return;
         };
-        match self.relay_line(index) {
+        match self.relay_component(index).and_then(|at| at.line) {
             Some(line) => self.line_datagram(now, line, (relayed, peer), data),
             None => {
                 if let Some(transport) = &mut self.transport {
@@ -243,18 +246,18 @@ impl Session {
         }
     }
 
-    /// Gives the relayed addresses back of lines that have come into the bundle.
-    pub(super) fn close_relays_of(&mut self, now: Instant, is_left: impl Fn(u64) -> bool) {
+    /// Gives the relayed addresses back of components that are of no use any more.
+    pub(super) fn close_relays_of(&mut self, now: Instant, is_left: impl Fn(ComponentAt) -> bool) {
         for entry in self.relays.iter_mut().flat_map(|own| &mut own.entries) {
-            if entry.at.line.is_some_and(&is_left) {
+            if is_left(entry.at.component) {
                 entry.relay.close(now);
             }
         }
     }
 
-    fn relay_line(&self, index: usize) -> Option<u64> {
+    fn relay_component(&self, index: usize) -> Option<ComponentAt> {
         let own = self.relays.as_ref()?;
-        own.entries[index].at.line
+        Some(own.entries[index].at.component)
     }
 
     fn poll_relay_event(&mut self) -> Option<(usize, RelayEvent)> {
@@ -281,7 +284,7 @@ impl Session {
     fn lose_relay(&mut self, now: Instant, index: usize, why: &str) {
         let Some(own) = &mut self.relays else { return };
         let entry = &mut own.entries[index];
-        let (text, line) = (format!("{}: {why}", entry.at.name), entry.at.line);
+        let (text, line) = (format!("{}: {why}", entry.at.name), entry.at.component.line);
         match entry.relayed.take() {
             Some(relayed) => {
                 if own.gone.len() == MOST_GONE {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use super::audio_format::{self, AudioSettings};
-use super::candidates_writer::write_candidates;
+use super::candidates_writer::{write_candidates, write_rtcp_address};
 use super::keys_writer::{write_answered_keys, write_offered_keys};
 use super::lines::{FurtherLines, Writing, bundle, role_of, write_answered, write_offered};
 use super::negotiation::{Negotiated, RemoteTransport, TransportKind, trickles};
@@ -266,6 +266,7 @@ pub(super) fn write_common(
 pub(super) fn write_ice(out: &mut Lines, ice: &IceDescription, advertised: IpAddr, role: &str) {
     line!(out, "a=ice-ufrag:{}", ice.ufrag);
     line!(out, "a=ice-pwd:{}", ice.password);
+    write_rtcp_address(out, ice, advertised);
     write_candidates(out, ice, advertised);
     if ice.is_complete {
         line!(out, "a=end-of-candidates");
@@ -329,7 +330,7 @@ fn write_refused(out: &mut Lines, media: &Media) {
     line!(out, "a=inactive");
 }
 
-fn network_address(address: IpAddr) -> String {
+pub(super) fn network_address(address: IpAddr) -> String {
     let family = if address.is_ipv4() { "IP4" } else { "IP6" };
     format!("{family} {address}")
 }

@@ -1,5 +1,6 @@
 //! ICE, DTLS and SRTP over the session's sockets (RFC 8445, RFC 5763, RFC 3711).
 
+mod components;
 mod consent;
 mod early_checks;
 mod former;
@@ -31,12 +32,13 @@ use super::srtp::Srtp;
 use super::{Transmit, TransportCounts, TransportEvent, stun};
 use crate::MediaError;
 
+pub use components::{ComponentId, IceTransport};
 use consent::Consent;
 use early_checks::EarlyCheck;
 use former::Former;
 pub use gathered::{GatheredCandidate, GatheredKind};
 use lite::Lite;
-pub use negotiation::{IceDescription, RemoteIce};
+pub use negotiation::{IceDescription, RemoteIce, RtcpDescription};
 use pace::FAST_CHECKS;
 pub use trickle::Trickled;
 
@@ -49,15 +51,25 @@ const UNPROVEN_CHECKS: u16 = 100;
 /// A way by a relay is taken when none without has been found for so long.
 const RELAY_WAIT: Duration = Duration::from_millis(500);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Credentials {
     ufrag: String,
     password: String,
 }
 
-/// One browser call's transport.
-pub struct IceTransport {
+/// What goes by a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carries {
+    /// RTP and RTCP (RFC 5761).
+    Both,
+    Rtp,
+    Rtcp,
+}
+
+/// One component: an agent, the path it finds, and what is agreed by DTLS on it.
+struct Component {
     identity: Arc<Identity>,
+    carries: Carries,
     locals: Vec<SocketAddr>,
     gathered: Vec<GatheredCandidate>,
     agent: Agent,
@@ -95,31 +107,15 @@ pub struct IceTransport {
     is_lost: bool,
 }
 
-impl IceTransport {
-    /// Makes one with a host candidate per local address, each that of a bound socket.
-    pub fn new(
-        now: Instant,
-        identity: Arc<Identity>,
-        locals: &[SocketAddr],
-    ) -> Result<Self, MediaError> {
-        Self::with_credentials(now, identity, locals, None)
-    }
-
-    /// Makes the transport anew for another fork of the same offer: what the offer said is kept
-    /// (credentials, candidates, certificate), all that the first fork answered is not.
-    pub fn fork(&self, now: Instant) -> Result<Self, MediaError> {
-        let own = Some(self.live.clone());
-        let mut fork = Self::with_credentials(now, self.identity.clone(), &self.locals, own)?;
-        fork.gathered.clone_from(&self.gathered);
-        fork.add_local_candidates()?;
-        Ok(fork)
-    }
-
-    fn with_credentials(
+impl Component {
+    /// Makes one with a host candidate per local address, each that of a bound socket; without
+    /// credentials it makes its own.
+    fn new(
         now: Instant,
         identity: Arc<Identity>,
         locals: &[SocketAddr],
         credentials: Option<Credentials>,
+        carries: Carries,
     ) -> Result<Self, MediaError> {
         let (local_ufrag, local_pwd) =
             credentials.map_or_else(Default::default, |own| (own.ufrag, own.password));
@@ -142,8 +138,9 @@ impl IceTransport {
         let agent = Agent::new(now, Arc::new(config), identity.provider.clone())
             .map_err(|error| ice_fault(&error))?;
         let live = credentials_of(&agent);
-        let mut transport = Self {
+        let mut component = Self {
             identity,
+            carries,
             locals: locals.to_vec(),
             gathered: Vec::new(),
             agent,
@@ -172,17 +169,33 @@ impl IceTransport {
             is_ended: false,
             is_lost: false,
         };
-        transport.add_local_candidates()?;
-        Ok(transport)
+        component.add_local_candidates()?;
+        Ok(component)
     }
 
-    pub(super) fn handle_datagram(
-        &mut self,
-        now: Instant,
-        local: SocketAddr,
-        from: SocketAddr,
-        data: &[u8],
-    ) {
+    /// Makes it anew for another fork of the same offer: what the offer said is kept (credentials,
+    /// candidates, certificate), all that the first fork answered is not.
+    fn fork(&self, now: Instant) -> Result<Self, MediaError> {
+        let (identity, own) = (self.identity.clone(), Some(self.live.clone()));
+        let carries = match self.carries {
+            Carries::Rtcp => Carries::Rtcp,
+            Carries::Both | Carries::Rtp => Carries::Both,
+        };
+        let mut fork = Self::new(now, identity, &self.locals, own, carries)?;
+        fork.gathered.clone_from(&self.gathered);
+        fork.add_local_candidates()?;
+        Ok(fork)
+    }
+
+    /// Its number in candidates (RFC 8445 §5.1.1.1 and RFC 8839 §5.1).
+    fn number(&self) -> u16 {
+        match self.carries {
+            Carries::Both | Carries::Rtp => ComponentId::Rtp.number(),
+            Carries::Rtcp => ComponentId::Rtcp.number(),
+        }
+    }
+
+    fn handle_datagram(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, data: &[u8]) {
         if self.is_ended {
             return;
         }
@@ -254,15 +267,15 @@ impl IceTransport {
         }
     }
 
-    pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
+    fn poll_transmit(&mut self) -> Option<Transmit> {
         self.transmits.pop_front()
     }
 
-    pub(super) fn poll_event(&mut self) -> Option<TransportEvent> {
+    fn poll_event(&mut self) -> Option<TransportEvent> {
         self.events.pop_front()
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
+    fn next_deadline(&self) -> Option<Instant> {
         if self.is_ended {
             return None;
         }
@@ -272,7 +285,7 @@ impl IceTransport {
         all.into_iter().flatten().min()
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
+    fn handle_timeout(&mut self, now: Instant) {
         if self.is_ended {
             return;
         }
@@ -328,7 +341,7 @@ impl IceTransport {
         }
     }
 
-    pub(super) fn counts(&self) -> TransportCounts {
+    fn counts(&self) -> TransportCounts {
         self.counts
     }
 }

@@ -33,7 +33,10 @@ use std::time::Instant;
 pub use dtls::Identity;
 pub use dtls_srtp::{DtlsTransport, RemoteDtls};
 pub use facts::{DtlsState, Facts};
-pub use ice::{GatheredCandidate, GatheredKind, IceDescription, IceTransport, RemoteIce, Trickled};
+pub use ice::{
+    ComponentId, GatheredCandidate, GatheredKind, IceDescription, IceTransport, RemoteIce,
+    RtcpDescription, Trickled,
+};
 pub use plain::{Expected, PlainTransport, RemotePlain};
 pub use sdes::{RemoteSdes, SdesTransport};
 

@@ -66,6 +66,7 @@ fn side_of(
         fingerprint: format!("0{number}:AA"),
         is_lite: false,
         is_complete: true,
+        rtcp: None,
     };
     Side {
         machine: OfferAnswer::new(Settings {

@@ -149,6 +149,7 @@ pub(crate) fn remote_of(description: &IceDescription) -> RemoteIce {
         fingerprints: vec![description.fingerprint.clone()],
         is_lite: description.is_lite,
         has_more_to_come: false,
+        rtcp: None,
     }
 }
 

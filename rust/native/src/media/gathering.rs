@@ -26,6 +26,11 @@ impl MediaEngine {
             .map_err(raise)
     }
 
+    fn negotiate_rtcp_mux(&self, py: Python<'_>, session: u64) -> PyResult<()> {
+        py.detach(|| self.engine.negotiate_rtcp_mux(session))
+            .map_err(raise)
+    }
+
     #[pyo3(signature = (session, *, relays, stun, is_offer, limit, trusted=Vec::new()),
         text_signature = "(self, session, *, relays, stun, is_offer, limit, trusted=())")]
     #[expect(

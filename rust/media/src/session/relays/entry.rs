@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::session::components::ComponentAt;
 use crate::transport::Identity;
 use crate::transport::relay::{Relay, RelayCredentials, RelaySettings};
 
@@ -18,8 +19,8 @@ pub struct RelayAt {
     pub name: String,
     /// Who we are there.
     pub credentials: RelayCredentials,
-    /// The line it is for, if that has a transport of its own; None for the audio.
-    pub line: Option<u64>,
+    /// What it is for.
+    pub component: ComponentAt,
     /// `server` stands for a stream to the relay.
     pub is_stream: bool,
 }

@@ -8,6 +8,8 @@ use super::entry::Entry;
 use super::{RelayAt, Relays, Session};
 use crate::MediaError;
 use crate::event::EventKind;
+use crate::session::components::ComponentAt;
+use crate::session::video::Home;
 use crate::transport::reflexive::Reflexive;
 use crate::transport::{GatheredCandidate, GatheredKind, IceTransport, Transport};
 
@@ -55,11 +57,11 @@ impl Session {
         self.relays.as_ref().is_some_and(|own| own.until.is_some())
     }
 
-    /// The relays that are there or being asked: for which line (None for the audio), by name.
-    pub(crate) fn relay_names(&self) -> Vec<(Option<u64>, String)> {
+    /// The relays that are there or being asked: for which component, by name.
+    pub(crate) fn relay_names(&self) -> Vec<(ComponentAt, String)> {
         let entries = self.relays.iter().flat_map(|relays| &relays.entries);
         let alive = entries.filter(|entry| !entry.relay.is_over());
-        let names = alive.map(|entry| (entry.at.line, entry.at.name.clone()));
+        let names = alive.map(|entry| (entry.at.component, entry.at.name.clone()));
         names.collect()
     }
 
@@ -70,12 +72,9 @@ impl Session {
             let server = fitting.find(|server| server.is_ipv4() == local.is_ipv4())?;
             Some((*local, *server))
         };
-        let lines = self.homes().flat_map(|home| &home.locals);
-        self.locals
-            .iter()
-            .chain(lines)
-            .filter_map(towards)
-            .collect()
+        let lines = self.homes().flat_map(Home::sockets);
+        let audio = self.locals.iter().chain(self.rtcp_locals());
+        audio.chain(lines).filter_map(towards).collect()
     }
 
     /// Forgets relays that are gone; returns the sockets that led to them.
@@ -91,7 +90,7 @@ impl Session {
     }
 
     /// The ICE of the audio, or of a line by itself.
-    pub(super) fn ice_of(&mut self, line: Option<u64>) -> Option<&mut IceTransport> {
+    pub(in crate::session) fn ice_of(&mut self, line: Option<u64>) -> Option<&mut IceTransport> {
         let transport = match line {
             None => self.transport.as_mut(),
             Some(number) => {
@@ -106,15 +105,17 @@ impl Session {
     }
 
     /// Adds a candidate of the audio's, or of a line's by itself.
-    pub(super) fn add_gathered(&mut self, line: Option<u64>, candidate: GatheredCandidate) {
-        let Some(ice) = self.ice_of(line) else { return };
-        if ice.gathered().contains(&candidate) {
+    pub(super) fn add_gathered(&mut self, at: ComponentAt, candidate: GatheredCandidate) {
+        let Some(ice) = self.ice_of(at.line) else {
+            return;
+        };
+        if ice.gathered(at.id).contains(&candidate) {
             return;
         }
-        let mut added = ice.add_gathered(candidate.clone());
-        if line.is_none() {
+        let mut added = ice.add_gathered(at.id, candidate.clone());
+        if at.line.is_none() {
             for ice in self.forks.ices() {
-                added = added.and(ice.add_gathered(candidate.clone()));
+                added = added.and(ice.add_gathered(at.id, candidate.clone()));
             }
         }
         match (added, &mut self.relays) {
@@ -127,17 +128,19 @@ impl Session {
         let questions = self.relays.iter().flat_map(|own| &own.questions);
         let found = questions.filter_map(|one| Some((one.mapped()?, one.local())));
         // Where nobody translates addresses, a socket of ours has it already.
-        let is_ours =
-            |mapped: &SocketAddr| self.locals.contains(mapped) || self.line_at(*mapped).is_some();
+        let is_ours = |mapped: &SocketAddr| {
+            let mut own = self.locals.iter().chain(self.rtcp_locals());
+            own.any(|own| own == mapped) || self.line_at(*mapped).is_some()
+        };
         let found: Vec<_> = found.filter(|(mapped, _)| !is_ours(mapped)).collect();
         for (address, base) in found {
-            let line = self.line_at(base);
+            let at = self.component_at(base);
             let candidate = GatheredCandidate {
                 kind: GatheredKind::ServerReflexive,
                 address,
                 related: Some(base),
             };
-            self.add_gathered(line, candidate);
+            self.add_gathered(at, candidate);
         }
     }
 
@@ -154,14 +157,12 @@ impl Session {
             .map(|entry| format!("{}: it does not answer in time", entry.at.name))
             .collect();
         let text = [own.failures.as_slice(), &late].concat().join("; ");
-        let lines: Vec<_> = self.homes().map(|home| Some(home.number())).collect();
-        let of =
-            |session: &mut Self, line| session.ice_of(line).map_or(0, |ice| ice.gathered().len());
-        let count: usize = lines
-            .into_iter()
-            .chain([None])
-            .map(|line| of(self, line))
-            .sum();
+        let all = self.components().into_iter();
+        let of = |at: ComponentAt| {
+            let ice = self.ice_of(at.line);
+            ice.map_or(0, |ice| ice.gathered(at.id).len())
+        };
+        let count: usize = all.map(of).sum();
         self.end_candidates();
         self.emit(EventKind::Gathered, 0.0, format!("{count} {text}"));
     }

@@ -12,12 +12,14 @@ use crate::session::lines::Line;
 use crate::session::negotiation::TransportKind;
 use crate::session::offer_answer::LocalMedia;
 use crate::session::transports::{give_remote, kind_of, open_transport};
-use crate::transport::Transport;
+use crate::transport::{ComponentId, Transport};
 
 /// The sockets of a line.
 pub(in crate::session) struct Home {
     number: u64,
     pub(in crate::session) locals: Vec<SocketAddr>,
+    /// Those of RTCP's own component by ICE.
+    rtcp: Vec<SocketAddr>,
     /// Made for a description of ours; the line has it once the far end has described its half.
     waiting: Option<Transport>,
 }
@@ -32,7 +34,8 @@ impl Videos {
 
     fn leave_homes(&mut self, is_left: impl Fn(&Home) -> bool) {
         let left = self.homes.extract_if(.., |home| is_left(home));
-        self.idle.extend(left.flat_map(|home| home.locals));
+        self.idle
+            .extend(left.flat_map(|home| [home.locals, home.rtcp]).flatten());
     }
 
     /// The transport of a line by itself: at work, or made for a description of ours.
@@ -97,6 +100,11 @@ impl Home {
     pub(in crate::session) fn number(&self) -> u64 {
         self.number
     }
+
+    /// All its sockets.
+    pub(in crate::session) fn sockets(&self) -> impl Iterator<Item = &SocketAddr> {
+        self.locals.iter().chain(&self.rtcp)
+    }
 }
 
 impl Session {
@@ -114,7 +122,7 @@ impl Session {
     /// The line by itself whose socket that is.
     pub(in crate::session) fn line_at(&self, local: SocketAddr) -> Option<u64> {
         let mut homes = self.homes();
-        let home = homes.find(|home| home.locals.contains(&local));
+        let home = homes.find(|home| home.sockets().any(|own| *own == local));
         home.map(Home::number)
     }
 
@@ -142,6 +150,7 @@ impl Session {
         videos.homes.push(Home {
             number,
             locals,
+            rtcp: Vec::new(),
             waiting: None,
         });
     }
@@ -167,15 +176,46 @@ impl Session {
     /// Lets go of sockets that were offered for lines which the far end has bundled, or which were
     /// bound for another transport: the addresses to be closed.
     pub(crate) fn take_idle_sockets(&mut self) -> Vec<SocketAddr> {
+        let mut idle = self.take_idle_rtcp();
         let is_over = self.has_idle_homes();
         let Some(videos) = &mut self.videos else {
-            return Vec::new();
+            return idle;
         };
         if is_over {
             let at_work = videos.at_work();
             videos.leave_homes(|home| !at_work.contains(&home.number));
         }
-        std::mem::take(&mut videos.idle)
+        idle.append(&mut videos.idle);
+        idle
+    }
+
+    /// Lets go of sockets for RTCP of lines where it goes with RTP.
+    pub(in crate::session) fn take_idle_rtcp_of_lines(&mut self) -> Vec<SocketAddr> {
+        let mut idle = Vec::new();
+        for place in 0..self.videos.as_ref().map_or(0, |videos| videos.homes.len()) {
+            let Some(videos) = &mut self.videos else {
+                break;
+            };
+            let number = videos.homes[place].number;
+            if let Some(Transport::Ice(ice)) = videos.transport_at(number)
+                && ice.take_idle_rtcp().is_some()
+            {
+                idle.append(&mut videos.homes[place].rtcp);
+            }
+        }
+        idle
+    }
+
+    /// Notes the sockets of RTCP's own component of a line.
+    pub(in crate::session) fn note_rtcp_sockets(
+        &mut self,
+        line: Option<u64>,
+        locals: &[SocketAddr],
+    ) {
+        let homes = self.videos.iter_mut().flat_map(|videos| &mut videos.homes);
+        for home in homes.filter(|home| Some(home.number) == line) {
+            home.rtcp = locals.to_vec();
+        }
     }
 
     /// Whether sockets without a line at work are of no use any more.
@@ -187,7 +227,9 @@ impl Session {
     pub(super) fn close_idle_relays(&mut self, now: Instant) {
         if let Some(videos) = self.videos.as_ref().filter(|_| self.has_idle_homes()) {
             let at_work = videos.at_work();
-            self.close_relays_of(now, |line| !at_work.contains(&line));
+            self.close_relays_of(now, |at| {
+                at.line.is_some_and(|line| !at_work.contains(&line))
+            });
         }
     }
 
@@ -259,7 +301,10 @@ impl Session {
 
 fn relayed(transport: &Transport) -> Option<SocketAddr> {
     match transport {
-        Transport::Ice(ice) => ice.gathered().first().map(|one| one.address),
+        Transport::Ice(ice) => ice
+            .gathered(ComponentId::Rtp)
+            .first()
+            .map(|one| one.address),
         _ => None,
     }
 }

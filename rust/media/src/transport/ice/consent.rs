@@ -19,7 +19,7 @@ use rtc::ice::state::ConnectionState;
 use rtc::stun::message::TransactionId;
 
 use super::super::{IceState, Transmit, TransportEvent, stun};
-use super::IceTransport;
+use super::Component;
 use crate::random::Random;
 
 /// Between an answer and the next request, four to six seconds by chance (RFC 7675 §5.1).
@@ -139,7 +139,7 @@ impl Consent {
     }
 }
 
-impl IceTransport {
+impl Component {
     /// A path was found, or another one: the checks that found it are its first consent.
     pub(super) fn begin_consent(&mut self, now: Instant) {
         let (Some(path), false) = (self.path, self.lite.is_some()) else {

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::super::{Transmit, stun};
-use super::IceTransport;
+use super::Component;
 
 /// Pairs of addresses whose latest check is kept.
 const MOST_CHECKS: usize = 16;
@@ -24,7 +24,7 @@ pub(super) struct EarlyCheck {
     data: Vec<u8>,
 }
 
-impl IceTransport {
+impl Component {
     /// Answers a check of the restart we have offered; false if it is none.
     pub(super) fn take_early_check(
         &mut self,

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::super::stun;
-use super::{Credentials, IceTransport};
+use super::{Component, Credentials};
 
 /// How long the far end of a path that was left is answered.
 const AFTERWARDS: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ pub(super) struct Former {
     ends: Option<Instant>,
 }
 
-impl IceTransport {
+impl Component {
     /// ICE begins anew: the path in use is kept with what it was found with.
     pub(super) fn keep_former(&mut self) {
         self.keep_consent();
@@ -41,7 +41,7 @@ impl IceTransport {
     }
 
     /// The user name fragment of the credentials before those in force, if they may still be named.
-    pub fn former_ufrag(&self) -> Option<&str> {
+    pub(super) fn former_ufrag(&self) -> Option<&str> {
         self.former.as_ref().map(|former| former.own.ufrag.as_str())
     }
 

@@ -6,7 +6,7 @@ use rtc::ice::candidate::CandidateConfig;
 use rtc::ice::candidate::candidate_relay::CandidateRelayConfig;
 
 use super::super::{IceState, TransportEvent};
-use super::{IceTransport, ice_fault};
+use super::{Component, ice_fault};
 use crate::MediaError;
 
 /// What a gathered candidate is.
@@ -29,12 +29,12 @@ pub struct GatheredCandidate {
     pub related: Option<SocketAddr>,
 }
 
-impl IceTransport {
+impl Component {
     /// Adds a gathered candidate: the next description names it, and checks go by it from now on.
     ///
     /// # Errors
     /// `MediaError::Fault` when the agent does not take it.
-    pub fn add_gathered(&mut self, candidate: GatheredCandidate) -> Result<(), MediaError> {
+    pub(super) fn add_gathered(&mut self, candidate: GatheredCandidate) -> Result<(), MediaError> {
         if self.gathered.contains(&candidate) {
             return Ok(());
         }
@@ -43,13 +43,13 @@ impl IceTransport {
     }
 
     /// What was gathered and is there yet.
-    pub fn gathered(&self) -> &[GatheredCandidate] {
+    pub(super) fn gathered(&self) -> &[GatheredCandidate] {
         &self.gathered
     }
 
     /// A relay is gone: its address is named no more. Media that went by it has no way until ICE
     /// is restarted, and the state says so at once.
-    pub fn lose_gathered(&mut self, address: SocketAddr) {
+    pub(super) fn lose_gathered(&mut self, address: SocketAddr) {
         self.gathered.retain(|one| one.address != address);
         if self.path.is_some_and(|(local, _)| local == address) && !self.is_ended {
             self.events
@@ -72,7 +72,7 @@ impl IceTransport {
                     network: "udp".to_owned(),
                     address: address.ip().to_string(),
                     port: address.port(),
-                    component: 1,
+                    component: self.number(),
                     ..CandidateConfig::default()
                 },
                 rel_addr: related.ip().to_string(),

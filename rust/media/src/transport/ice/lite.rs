@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::super::{IceState, Transmit, TransportEvent, stun};
-use super::IceTransport;
+use super::Component;
 
 /// Two checks of consent at their slowest (RFC 7675 §5.1), and some time on the way.
 const DOUBT: Duration = Duration::from_secs(15);
@@ -44,9 +44,9 @@ impl Lite {
     }
 }
 
-impl IceTransport {
+impl Component {
     /// Answers as a lite agent: the first offer of a far end that is none makes this one lite.
-    pub fn answer_as_lite(&mut self) {
+    pub(super) fn answer_as_lite(&mut self) {
         self.may_be_lite = true;
     }
 

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use super::super::dtls::{Dtls, DtlsOutcome};
 use super::super::{DtlsState, Facts, Transmit, TransportEvent, is_rtcp};
-use super::IceTransport;
+use super::{Carries, Component};
 
-impl IceTransport {
+impl Component {
     pub(super) fn handle_dtls(
         &mut self,
         now: Instant,
@@ -33,7 +33,13 @@ impl IceTransport {
             self.counts.refused_srtp += 1;
             return;
         };
-        let event = if is_rtcp(data) {
+        // By itself each is what it is: no payload type is taken for the other.
+        let is_rtcp = match self.carries {
+            Carries::Both => is_rtcp(data),
+            Carries::Rtp => false,
+            Carries::Rtcp => true,
+        };
+        let event = if is_rtcp {
             srtp.unprotect_rtcp(data).map(TransportEvent::Rtcp)
         } else {
             srtp.unprotect_rtp(data).map(TransportEvent::Rtp)
@@ -47,12 +53,12 @@ impl IceTransport {
         }
     }
 
-    pub(in super::super) fn send_rtp(&mut self, _now: Instant, packet: &[u8]) -> bool {
+    pub(super) fn send_rtp(&mut self, _now: Instant, packet: &[u8]) -> bool {
         let protected = self.srtp.as_mut().and_then(|srtp| srtp.protect_rtp(packet));
         self.transmit(protected)
     }
 
-    pub(in super::super) fn send_rtcp(&mut self, _now: Instant, packet: &[u8]) -> bool {
+    pub(super) fn send_rtcp(&mut self, _now: Instant, packet: &[u8]) -> bool {
         let protected = self
             .srtp
             .as_mut()
@@ -61,7 +67,7 @@ impl IceTransport {
     }
 
     /// Queues data beside the media; false if it cannot be sent now.
-    pub(in super::super) fn send_data(&mut self, now: Instant, data: &[u8]) -> bool {
+    pub(super) fn send_data(&mut self, now: Instant, data: &[u8]) -> bool {
         let (Some(path), false) = (self.path, self.is_ended) else {
             return false;
         };
@@ -71,7 +77,7 @@ impl IceTransport {
     }
 
     /// Our DTLS role once its association is there: whether we are the client.
-    pub(in super::super) fn data_role(&self) -> Option<bool> {
+    pub(super) fn data_role(&self) -> Option<bool> {
         let dtls = self.dtls.as_ref().filter(|_| !self.is_ended);
         dtls.and_then(Dtls::established_role)
     }
@@ -108,7 +114,7 @@ impl IceTransport {
         }
     }
 
-    pub(in super::super) fn facts(&self) -> Facts {
+    pub(super) fn facts(&self) -> Facts {
         let state = match (&self.srtp, &self.dtls) {
             _ if self.is_ended => DtlsState::Failed,
             (Some(_), _) => DtlsState::Connected,

@@ -9,7 +9,7 @@ use rtc::ice::candidate::{Candidate, CandidateConfig, CandidateType, unmarshal_c
 
 use super::super::dtls::Dtls;
 use super::lite::Lite;
-use super::{Credentials, GatheredCandidate, IceTransport, credentials_of, ice_fault};
+use super::{Component, Credentials, GatheredCandidate, credentials_of, ice_fault};
 use crate::MediaError;
 
 /// Addresses of the peer, from all of its descriptions since the last restart: a peer with many
@@ -36,6 +36,17 @@ pub struct IceDescription {
     pub is_lite: bool,
     /// There will be no more candidates: `a=end-of-candidates`.
     pub is_complete: bool,
+    /// Where RTCP is reached by itself, unless it goes with RTP for sure.
+    pub rtcp: Option<RtcpDescription>,
+}
+
+/// What we say of RTCP's own component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RtcpDescription {
+    /// The addresses of its host candidates, in order of preference.
+    pub candidates: Vec<SocketAddr>,
+    /// What was gathered beside them.
+    pub gathered: Vec<GatheredCandidate>,
 }
 
 /// The peer's half of an ICE session, from its SDP.
@@ -47,6 +58,8 @@ pub struct RemoteIce {
     pub password: String,
     /// The values of `a=candidate`, without `candidate:`.
     pub candidates: Vec<String>,
+    /// Those of RTCP's own component; None where RTCP goes with RTP, or there is but one component.
+    pub rtcp: Option<Vec<String>>,
     /// Fingerprints of one hash, in upper case: SHA-256, SHA-384 or SHA-512, as long as they are.
     pub fingerprints: Vec<String>,
     /// The peer is an ICE-lite agent: it never controls.
@@ -56,38 +69,32 @@ pub struct RemoteIce {
 }
 
 /// Whose credentials a restart takes for our side.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Restart {
     /// Those of our offer, which the peer has now answered.
     Prepared,
-    /// New ones, for our answer.
-    Fresh,
+    /// New ones, for our answer; those of the other component, if that has made some.
+    Fresh(Option<Credentials>),
     /// The old ones: another peer answers the offer that had them.
     Kept,
 }
 
 impl Restart {
-    fn of(is_offer: bool, was_prepared: bool) -> Self {
+    fn of(is_offer: bool, was_prepared: bool, shared: Option<Credentials>) -> Self {
         match (is_offer, was_prepared) {
-            (true, _) => Self::Fresh,
+            (true, _) => Self::Fresh(shared),
             (false, true) => Self::Prepared,
             (false, false) => Self::Kept,
         }
     }
 }
 
-impl IceTransport {
-    /// What an answer says: the credentials in force.
-    pub fn description(&self) -> IceDescription {
-        self.describe(&self.live)
-    }
-
-    /// What an offer says: the credentials of a prepared restart, if there is one.
-    pub fn offered_description(&self) -> IceDescription {
-        self.describe(self.prepared.as_ref().unwrap_or(&self.live))
-    }
-
-    fn describe(&self, own: &Credentials) -> IceDescription {
+impl Component {
+    /// What an answer says, with the credentials in force, or an offer, with those of a prepared
+    /// restart, if there is one.
+    pub(super) fn describe(&self, is_offer: bool) -> IceDescription {
+        let prepared = self.prepared.as_ref().filter(|_| is_offer);
+        let own = prepared.unwrap_or(&self.live);
         IceDescription {
             ufrag: own.ufrag.clone(),
             password: own.password.clone(),
@@ -96,13 +103,19 @@ impl IceTransport {
             fingerprint: self.identity.fingerprint().to_owned(),
             is_lite: self.lite.is_some(),
             is_complete: true,
+            rtcp: None,
         }
     }
 
-    /// Prepares an ICE restart: the next offer has new credentials, all else stays as it is.
-    pub fn prepare_restart(&mut self) -> Result<(), MediaError> {
+    /// Prepares an ICE restart: the next offer has new credentials, those `shared` if there are
+    /// such; all else stays as it is.
+    pub(super) fn prepare_restart(
+        &mut self,
+        shared: Option<Credentials>,
+    ) -> Result<(), MediaError> {
+        let own = shared.unwrap_or_default();
         self.agent
-            .generate_restart_credentials(String::new(), String::new())
+            .generate_restart_credentials(own.ufrag, own.password)
             .map_err(|error| ice_fault(&error))?;
         self.prepared = Some(credentials_of(&self.agent));
         self.early_checks.clear();
@@ -110,24 +123,23 @@ impl IceTransport {
     }
 
     /// Forgets a prepared restart: its offer was refused, and the next one says what is in force.
-    pub fn cancel_restart(&mut self) {
+    pub(super) fn cancel_restart(&mut self) {
         self.prepared = None;
         self.early_checks.clear();
     }
 
-    /// Takes the peer's description; `is_offer` says whose it is, `is_dtls_client` what we are.
+    /// Takes the peer's description, with the candidates of this component; `is_offer` says whose
+    /// it is, `is_dtls_client` what we are. `shared` are the credentials of the other component,
+    /// which has taken it before.
     ///
     /// Raises Negotiation for a description without credentials or fingerprint.
-    pub fn set_remote(
+    pub(super) fn set_remote(
         &mut self,
         now: Instant,
-        remote: &RemoteIce,
-        is_offer: bool,
-        is_dtls_client: bool,
+        (remote, candidates): (&RemoteIce, &[String]),
+        (is_offer, is_dtls_client): (bool, bool),
+        shared: Option<Credentials>,
     ) -> Result<(), MediaError> {
-        if self.is_dead() {
-            return Err(MediaError::State("the transport has ended".to_owned()));
-        }
         if remote.fingerprints.is_empty() {
             return Err(MediaError::Negotiation(
                 "the description has no fingerprint".to_owned(),
@@ -139,13 +151,15 @@ impl IceTransport {
         }
         let is_new = self.remote_ufrag.as_deref() != Some(&remote.ufrag);
         let was_prepared = self.prepared.take().is_some();
-        let begins_anew = is_new && self.remote_ufrag.is_some() || was_prepared && !is_offer;
+        let others = shared.filter(|shared| is_offer && shared.ufrag != self.live.ufrag);
+        let begins_anew =
+            is_new && self.remote_ufrag.is_some() || was_prepared && !is_offer || others.is_some();
         if self.is_lost && !begins_anew {
             return Ok(());
         }
         if begins_anew {
             self.revive(now);
-            self.restart(now, Restart::of(is_offer, was_prepared))?;
+            self.restart(now, Restart::of(is_offer, was_prepared, others))?;
         }
         self.set_remote_dtls(now, is_new, is_dtls_client, &remote.fingerprints)?;
         if is_new || was_prepared && !is_offer {
@@ -158,7 +172,7 @@ impl IceTransport {
             self.allow_checks(remote.has_more_to_come);
         }
         if self.lite.is_none() {
-            for candidate in &remote.candidates {
+            for candidate in candidates {
                 self.add_remote_candidate(candidate);
             }
             self.drain(now);
@@ -233,7 +247,10 @@ impl IceTransport {
         // Local candidates are added anew: those of relays that are gone must not come back.
         let done = match kind {
             Restart::Prepared => self.agent.apply_restart(now, false),
-            Restart::Fresh => self.agent.restart(now, String::new(), String::new(), false),
+            Restart::Fresh(shared) => {
+                let own = shared.unwrap_or_default();
+                self.agent.restart(now, own.ufrag, own.password, false)
+            }
             Restart::Kept => self.agent.restart(now, ufrag, password, false),
         };
         done.map_err(|error| ice_fault(&error))?;
@@ -249,7 +266,7 @@ impl IceTransport {
                 network: "udp".to_owned(),
                 address: local.ip().to_string(),
                 port: local.port(),
-                component: 1,
+                component: self.number(),
                 ..CandidateConfig::default()
             };
             let config = CandidateHostConfig {
@@ -264,7 +281,7 @@ impl IceTransport {
         self.add_relayed_candidates()
     }
 
-    /// Adds a candidate. What we cannot use (TCP, names, RTCP's component) is passed over; what
+    /// Adds a candidate. What we cannot use (TCP, names, the other component's) is passed over; what
     /// nobody can read, and what is too much, is counted.
     pub(super) fn add_remote_candidate(&mut self, value: &str) {
         let Ok(candidate) = unmarshal_candidate(value) else {
@@ -272,7 +289,7 @@ impl IceTransport {
             return;
         };
         let known = self.agent.get_remote_candidates();
-        if !is_usable(&candidate) || known.iter().any(|one| one.equal(&candidate)) {
+        if !self.can_use(&candidate) || known.iter().any(|one| one.equal(&candidate)) {
             return;
         }
         if known.iter().filter(|one| !is_shown(one)).count() >= MOST_CANDIDATES {
@@ -280,6 +297,15 @@ impl IceTransport {
             return;
         }
         self.agent.add_remote_candidate(candidate).ok();
+    }
+
+    fn can_use(&self, candidate: &Candidate) -> bool {
+        candidate.component() == self.number()
+            && candidate.network_type().is_udp()
+            && !candidate.address().ends_with(".local")
+            && !candidate.addr().ip().is_unspecified()
+            && !candidate.addr().ip().is_multicast()
+            && candidate.addr().port() != 0
     }
 
     /// Whether a check from an unknown address is left alone, as there are too many such; counts it.
@@ -294,13 +320,4 @@ impl IceTransport {
 
 fn is_shown(candidate: &Candidate) -> bool {
     candidate.candidate_type() == CandidateType::PeerReflexive
-}
-
-fn is_usable(candidate: &Candidate) -> bool {
-    candidate.component() == 1
-        && candidate.network_type().is_udp()
-        && !candidate.address().ends_with(".local")
-        && !candidate.addr().ip().is_unspecified()
-        && !candidate.addr().ip().is_multicast()
-        && candidate.addr().port() != 0
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rtc::ice::state::ConnectionState;
 
-use super::IceTransport;
+use super::Component;
 
 /// Pace of checks at first; RFC 8445 §14 asks for no less than 5 ms.
 pub(super) const FAST_CHECKS: Duration = Duration::from_millis(20);
@@ -12,7 +12,7 @@ pub(super) const FAST_CHECKS: Duration = Duration::from_millis(20);
 const SLOW_CHECKS: Duration = Duration::from_millis(200);
 const FAST_CHECK_TIME: Duration = Duration::from_millis(500);
 
-impl IceTransport {
+impl Component {
     /// When the agent is to be asked for its checks.
     pub(super) fn agent_deadline(&self) -> Option<Instant> {
         self.remote_ufrag.as_ref()?;

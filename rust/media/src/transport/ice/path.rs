@@ -7,10 +7,10 @@ use rtc::ice::state::ConnectionState;
 use rtc::sansio::Protocol;
 
 use super::super::{IceState, TransportEvent};
-use super::IceTransport;
+use super::Component;
 use super::lite::Lite;
 
-impl IceTransport {
+impl Component {
     pub(super) fn select(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
         let is_first = self.path.is_none();
         self.path = Some((local, remote));
@@ -45,7 +45,7 @@ impl IceTransport {
         }
     }
 
-    pub(crate) fn is_ready(&self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         !self.is_ended && self.srtp.is_some() && self.path.is_some()
     }
 
@@ -75,7 +75,7 @@ impl IceTransport {
     }
 
     /// Whether nothing will ever go by it again.
-    pub(crate) fn is_dead(&self) -> bool {
+    pub(super) fn is_dead(&self) -> bool {
         self.is_ended && !self.is_lost
     }
 
@@ -88,7 +88,7 @@ impl IceTransport {
         }
     }
 
-    pub(in super::super) fn close(&mut self, now: Instant) {
+    pub(super) fn close(&mut self, now: Instant) {
         if self.is_ended {
             return;
         }
@@ -103,8 +103,8 @@ impl IceTransport {
         self.events.clear();
     }
 
-    /// The path media takes: local socket and remote address.
-    pub fn path(&self) -> Option<(SocketAddr, SocketAddr)> {
+    /// The path it takes: local socket and remote address.
+    pub(super) fn path(&self) -> Option<(SocketAddr, SocketAddr)> {
         self.path
     }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use rtc::ice::state::ConnectionState;
 
-use super::{IceTransport, UNPROVEN_CHECKS};
+use super::{Carries, Component, UNPROVEN_CHECKS};
 
 /// Generations of the peer's candidates that are remembered as over.
 const MOST_FORMER: usize = 8;
@@ -31,10 +31,10 @@ impl Trickled {
     }
 }
 
-impl IceTransport {
+impl Component {
     /// Takes candidates of the peer, the values of `a=candidate` without `candidate:`, and whether
     /// they are the last ones of their generation, which `ufrag` names.
-    pub fn trickle<'a>(
+    pub(super) fn trickle<'a>(
         &mut self,
         now: Instant,
         ufrag: &str,
@@ -71,10 +71,18 @@ impl IceTransport {
         Trickled::Taken
     }
 
+    /// Two components share what one by itself may send.
+    fn most_checks(&self) -> u16 {
+        match self.carries {
+            Carries::Both => UNPROVEN_CHECKS,
+            Carries::Rtp | Carries::Rtcp => UNPROVEN_CHECKS / 2,
+        }
+    }
+
     /// Lets checks go to addresses that have proved nothing: half of those that are left while the
     /// peer has candidates to come, which need some too.
     pub(super) fn allow_checks(&mut self, has_more_to_come: bool) {
-        let left = UNPROVEN_CHECKS - self.unproven_checks;
+        let left = self.most_checks().saturating_sub(self.unproven_checks);
         let now = if has_more_to_come { left / 2 } else { left };
         self.allowed_checks = self.unproven_checks + now;
     }
