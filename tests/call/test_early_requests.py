@@ -80,6 +80,22 @@ async def test_a_prack_goes_by_the_recorded_route(autojump_clock, world) -> None
         call.hangup()
 
 
+async def test_a_route_that_the_first_response_lacks_comes_with_the_reliable_one(
+    autojump_clock, world
+) -> None:
+    """RFC 3262 §4: its PRACK is a request within the dialog, which has the route from then on."""
+    async with parted(world, contact="10.0.0.55") as (client, near, other):
+        call, invite = await invited(client, near)
+        near.respond(invite, 180)
+        record = ("Record-Route", f"<sip:{OTHER}:5060;lr>")
+        near.respond(invite, 183, headers=[*RELIABLE, record], body=SDP)
+
+        prack = await other.expect("PRACK")
+
+        assert prack.header("Route") == f"<sip:{OTHER}:5060;lr>"
+        call.hangup()
+
+
 async def test_an_update_of_early_media_goes_where_its_dialog_is(autojump_clock, world) -> None:
     """RFC 3311 §5.1: as any request within the dialog."""
     async with parted(world) as (client, near, other):

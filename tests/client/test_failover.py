@@ -53,6 +53,7 @@ async def test_a_call_completes_at_the_second_server_in_4_5_s(autojump_clock, wo
             await trio.sleep(40)
             assert caller.statistics().tokens == 0
             assert len(caller._wiring.exchange.failover) == 0
+            assert len(caller._wiring.exchange._hops) == 0
             nursery.cancel_scope.cancel()
 
 

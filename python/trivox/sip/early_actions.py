@@ -34,6 +34,9 @@ def tell_progress(leg: InviteLeg, given: Given) -> Outputs:
     exchange = leg.exchanges.get(tag)
     if exchange is None:
         exchange = leg.exchanges[tag] = EarlyExchange.after(leg.offer_answer.state)
+        # One before it that was not sent reliably may have lacked the route, as a 1xx of RFC 2543
+        # does; that of a response which is acknowledged cannot (RFC 3262 §4, as of RFC 3261 §13.2.2.4).
+        leg.early[tag].confirm(message)
     outputs: Outputs = ()
     for ready in exchange.arrange(message, serial):
         outputs += _take_reliable(leg, exchange, tag, ready)
