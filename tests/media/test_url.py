@@ -265,7 +265,7 @@ async def test_a_sound_of_next_to_nothing_goes_round_ten_times_a_second(tmp_path
             server.nursery = nursery
             nursery.start_soon(pumps_of(source)[0])
             await trio.sleep(0.45)
-            assert feed.queued == pytest.approx(0.05, abs=0.005)
+            assert 0.03 < feed.queued < 0.07
             feed.play_out()
 
 
