@@ -404,6 +404,9 @@ fn contexts(endpoint: &Endpoint) -> [Context; 2] {
     ]
 }
 
+/// What stands in the network beside both; None for a datagram that is not for it.
+pub(crate) type Servers = Box<dyn FnMut(Instant, &Transmit) -> Option<Vec<Transmit>>>;
+
 /// A session of ours and the far end, with 2 ms between them.
 pub(crate) struct World {
     pub(crate) now: Instant,
@@ -412,6 +415,10 @@ pub(crate) struct World {
     pub(crate) events: Vec<Event>,
     /// All that we have sent, to whom it may be.
     pub(crate) sent: Vec<Transmit>,
+    pub(crate) servers: Option<Servers>,
+    /// Nothing passes between our sockets and the far end directly.
+    pub(crate) is_walled: bool,
+    pub(crate) locals: Vec<SocketAddr>,
     flight: VecDeque<(Instant, Transmit)>,
 }
 
@@ -435,6 +442,9 @@ impl World {
             far: FarEnd::new(now, sockets),
             events: Vec::new(),
             sent: Vec::new(),
+            servers: None,
+            is_walled: false,
+            locals: vec![at(RTP), at(RTCP)],
             flight: VecDeque::new(),
         }
     }
@@ -539,15 +549,31 @@ impl World {
             let step = self.now + Duration::from_micros(100);
             self.now = next.clamp(step.min(soon), soon);
             while self.flight.front().is_some_and(|(at, _)| *at <= self.now) {
-                let (_, Transmit { local, to, data }) = self.flight.pop_front().unwrap();
-                if [at(RTP), at(RTCP)].contains(&to) {
-                    self.session.input(self.now, to, local, &data);
-                } else if !self.far.silent.contains(&to) {
-                    self.far.handle(self.now, to, local, &data);
-                }
+                let (_, datagram) = self.flight.pop_front().unwrap();
+                self.deliver(datagram);
             }
             self.session.tick(self.now);
             self.drain();
+        }
+    }
+
+    fn deliver(&mut self, datagram: Transmit) {
+        let mut servers = self.servers.as_mut();
+        let told = servers.as_mut().and_then(|own| own(self.now, &datagram));
+        if let Some(answers) = told {
+            let at = self.now + DELAY;
+            let answers = answers.into_iter().map(|answer| (at, answer));
+            self.flight.extend(answers);
+            return;
+        }
+        let Transmit { local, to, data } = datagram;
+        let far = self.far.parts.iter().map(|part| part.local);
+        let is_far = |address: SocketAddr| far.clone().any(|own| own == address);
+        let is_direct = is_far(local) || is_far(to) && self.locals.contains(&local);
+        if self.locals.contains(&to) && !(self.is_walled && is_direct) {
+            self.session.input(self.now, to, local, &data);
+        } else if is_far(to) && !self.far.silent.contains(&to) && !(self.is_walled && is_direct) {
+            self.far.handle(self.now, to, local, &data);
         }
     }
 
