@@ -267,7 +267,7 @@ fn a_sample_that_takes_the_whole_file_ends_it_soon() {
     let mut data = whole[..begin].to_vec();
     let head = [0xff, 0xf8, 0xc0, 0x08, 0];
     let check = head.iter().fold(0_u8, |crc, octet| {
-        (0..8).fold(crc ^ octet, |crc, _| crc << 1 ^ (crc >> 7) * 0x07)
+        (0..8).fold(crc ^ octet, |crc, _| (crc << 1) ^ ((crc >> 7) * 0x07))
     });
     data.extend(head);
     // No predictor, and a residual whose zeros do not end.

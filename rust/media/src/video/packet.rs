@@ -17,7 +17,7 @@ impl Orientation {
     /// One that is turned by 0, 90, 180 or 270 degrees; None for others.
     #[must_use]
     pub fn from_degrees(degrees: u16) -> Option<Self> {
-        let is_right = degrees % 90 == 0 && degrees < 360;
+        let is_right = degrees.is_multiple_of(90) && degrees < 360;
         is_right.then_some(Self((degrees / 90) as u8))
     }
 
