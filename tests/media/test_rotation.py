@@ -5,15 +5,19 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import av
 import pytest
 import trio
 from tests.media.pairs import open_side
+from tests.media.test_pictures import made
 
 from trivox.errors import InvalidArgumentsError
 from trivox.media.engine import EngineEventKind as Kind
 from trivox.media.video import EncodedVideoSource
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.media.pairs import Side
     from trio.testing import MockClock
 
@@ -83,6 +87,32 @@ async def test_a_relay_turns_pictures_as_each_far_end_has_agreed(
     taken, _ = sessions.take_encoded(far, 64)
     assert [frame[4] for frame in taken] == heard
     assert all(one[1] < other[1] for one, other in pairwise(taken))
+
+
+@pytest.mark.native
+@pytest.mark.parametrize(("rotation", "roll"), [(0, 0), (90, -90), (180, -180), (270, 90)])
+async def test_a_matroska_recording_is_shown_upright(
+    autojump_clock: MockClock, media: DrivenMedia, tmp_path: Path, rotation: int, roll: int
+) -> None:
+    """RFC 9559 §5.1.4.1.28.41: another reader turns what is decoded against the clock by `roll`."""
+    sessions = media.sessions
+    sender, viewer = await pair(media, ("10.0.0.1", "10.0.0.2"), offered=OURS)
+    path = tmp_path / "turned.mkv"
+    arguments = (viewer.session, line_of(media, viewer), str(path), "none", "mkv")
+    recording = sessions.start_video_recording(*arguments)
+    source = EncodedVideoSource("VP8")
+    source._attach(sessions, sender.session, line_of(media, sender))
+    for number, frame in enumerate(made(tmp_path, "VP8", count=10)):
+        source.send(frame.data, pts=number / 25, rotation=rotation)
+        await trio.sleep(0.04)
+    sessions.stop_recording(viewer.session, recording)
+    await viewer.wait_for(Kind.RECORDING_ENDED, recording)
+
+    with av.open(str(path)) as file:
+        first = next(file.decode(video=0))
+
+    assert first.rotation == roll
+    assert (first.width, first.height) == (160, 96)
 
 
 @pytest.mark.parametrize("rotation", [45, 360, -90, "90", None])

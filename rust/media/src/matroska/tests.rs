@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::{MatroskaError, MatroskaWriter, seconds_of};
 use crate::recorder::Picture;
-use crate::video::VideoCodec;
+use crate::video::{Orientation, VideoCodec};
 
 fn path(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("trivox-{name}-{}.mkv", std::process::id()))
@@ -16,6 +16,7 @@ fn picture(at_ms: u64, is_key: bool) -> Picture {
         codec: VideoCodec::Vp8,
         at: Duration::from_millis(at_ms),
         is_key,
+        orientation: Default::default(),
         data: if is_key {
             head.to_vec()
         } else {
@@ -91,4 +92,38 @@ fn a_codec_that_changes_and_a_disk_that_is_full_are_told() {
 
     let full = MatroskaWriter::create(std::path::Path::new("/dev/full"), 1);
     assert!(matches!(full, Err(MatroskaError::System(_))));
+}
+
+#[test]
+fn pictures_that_lie_on_their_side_say_so() {
+    for (degrees, roll) in [
+        (90, Some(-90.0_f64)),
+        (180, Some(-180.0)),
+        (270, Some(90.0)),
+        (0, None),
+    ] {
+        let path = path(&format!("turned{degrees}"));
+        let mut writer = MatroskaWriter::create(&path, 0).unwrap();
+        let orientation = Orientation::from_degrees(degrees).unwrap();
+        let turned = Picture {
+            orientation,
+            ..picture(0, true)
+        };
+        writer.write_picture(&turned).unwrap();
+        writer.finish().unwrap();
+
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let told = roll.map(|roll| [&[0x76, 0x75, 0x88][..], &roll.to_be_bytes()].concat());
+        assert_eq!(
+            count(&bytes, &[0x76, 0x75]),
+            usize::from(told.is_some()),
+            "{degrees}"
+        );
+        assert_eq!(
+            told.map(|told| count(&bytes, &told)),
+            roll.map(|_| 1),
+            "{degrees}"
+        );
+    }
 }

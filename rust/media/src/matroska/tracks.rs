@@ -2,6 +2,7 @@
 
 use super::MatroskaError;
 use super::ebml::{put, put_float, put_master, put_number};
+use crate::recorder::Picture;
 use crate::video::header::{Av1Sequence, key_frame_size};
 use crate::video::{VideoCodec, units};
 
@@ -20,12 +21,15 @@ const SEEK_PREROLL_NS: u64 = 80_000_000;
 pub(super) struct PictureTrack {
     pub(super) codec: VideoCodec,
     size: (u32, u32),
+    /// Degrees by which they are to be turned clockwise.
+    rotation: u16,
     private: Vec<u8>,
 }
 
 impl PictureTrack {
     /// Reads what is to be said out of a key frame; None when it does not tell.
-    pub(super) fn of_key_frame(codec: VideoCodec, data: &[u8]) -> Option<Self> {
+    pub(super) fn of_key_frame(picture: &Picture) -> Option<Self> {
+        let (codec, data) = (picture.codec, &picture.data[..]);
         let private = match codec {
             VideoCodec::Vp8 | VideoCodec::Vp9 => Vec::new(),
             VideoCodec::H264 => h264_configuration(data)?,
@@ -35,6 +39,7 @@ impl PictureTrack {
         Some(Self {
             codec,
             size,
+            rotation: picture.orientation.degrees(),
             private,
         })
     }
@@ -51,9 +56,24 @@ impl PictureTrack {
             put_master(entry, 0xe0, |video| {
                 put_number(video, 0xb0, u64::from(self.size.0));
                 put_number(video, 0xba, u64::from(self.size.1));
+                if self.rotation > 0 {
+                    put_rotation(video, self.rotation);
+                }
             });
         });
     }
+}
+
+/// Says how pictures are turned: a rectangle, rolled against the clock (RFC 9559 §5.1.4.1.28.41).
+fn put_rotation(video: &mut Vec<u8>, degrees: u16) {
+    let roll = match degrees {
+        270 => 90.0,
+        degrees => -f64::from(degrees),
+    };
+    put_master(video, 0x7670, |projection| {
+        put_number(projection, 0x7671, 0);
+        put_float(projection, 0x7675, roll);
+    });
 }
 
 /// Says what the sound is: Opus, with its header and what a decoder has to leave out of it.

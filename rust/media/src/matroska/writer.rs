@@ -118,7 +118,7 @@ impl MatroskaWriter {
     pub fn write_picture(&mut self, picture: &Picture) -> Result<(), MatroskaError> {
         match &self.pictures {
             None => {
-                let track = PictureTrack::of_key_frame(picture.codec, &picture.data);
+                let track = PictureTrack::of_key_frame(picture);
                 let Some(track) = track.filter(|_| picture.is_key) else {
                     return Ok(());
                 };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::video::reader::Reader;
-use crate::video::{EncodedFrame, LayerWish, VideoCodec};
+use crate::video::{EncodedFrame, LayerWish, Orientation, VideoCodec};
 
 /// A far end's clock may lead or lag by so much; beyond, its pictures are shown when they came.
 const TOLERANCE: Duration = Duration::from_millis(500);
@@ -18,6 +18,8 @@ pub struct Picture {
     pub at: Duration,
     /// It can be decoded alone.
     pub is_key: bool,
+    /// How it is to be turned.
+    pub orientation: Orientation,
     /// The frame.
     pub data: Vec<u8>,
 }
@@ -67,6 +69,7 @@ impl Pictures {
             codec: frame.codec,
             at: self.time(elapsed, frame.timestamp),
             is_key: frame.is_key,
+            orientation: frame.orientation,
             data: frame.data,
         })
     }

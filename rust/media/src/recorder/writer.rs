@@ -377,6 +377,7 @@ mod tests {
             codec: VideoCodec::Vp8,
             at: Duration::ZERO,
             is_key: true,
+            orientation: Default::default(),
             data: vec![0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xf0, 0],
         };
         assert!(file.write_picture(picture.clone()));
