@@ -480,6 +480,8 @@ class MediaEngine:
         trusted: Sequence[bytes] = (),
     ) -> None:
         """Ask relays (name, IP address, port, user name, password, "udp", "tcp" or "tls", name in its certificate) and STUN servers for addresses; event 60 ends it. `trusted`: certificates in DER, for TLS."""
+    def gather_lines(self, session: int) -> bool:
+        """Ask those servers for lines that the next description gives a path of their own; whether anything is being asked."""
     def trickle(self, session: int, *, is_gathering: bool) -> None:
         """The far end takes candidates after a description; with `is_gathering` the next ones do not end them."""
     def fragment(self, session: int) -> str:

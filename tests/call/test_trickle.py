@@ -123,7 +123,7 @@ async def test_an_answer_does_not_wait_for_servers(autojump_clock, world):
         assert info.header("Content-Type") == FRAGMENT
         assert info.header("Content-Disposition") == "Info-Package"
         text = info.body.decode()
-        assert text.startswith("a=ice-ufrag:")
+        assert text.startswith("m=audio 9 RTP/AVP 0\r\na=mid:0\r\na=ice-ufrag:")
         assert text.endswith(" typ host\r\na=end-of-candidates\r\n")
         far.respond(info, 200)
         assert await far.silence(5.0)

@@ -79,6 +79,19 @@ async def _ask_servers(call: CallCore) -> str:
     return await call._leg.gather(call._places, is_offer=not call._remote_offer, limit=left)
 
 
+def waits_for_servers(call: CallCore) -> bool:
+    """Have servers asked for lines that the next description gives a path of their own.
+
+    Whether it is to wait until they have answered, as the first one does: not where the far end
+    takes candidates later. Raises EngineError.
+    """
+    leg = call._leg
+    if not leg.is_ice or not call._host.ice_servers:
+        return False
+    is_asking = leg.sessions.gather_lines(leg.session)
+    return is_asking and (leg.trickling is None or not leg.trickling.is_agreed)
+
+
 def _warn(failures: tuple[str, ...]) -> None:
     for failure in failures:
         _LOGGER.warning("no address from %s", failure, extra=log_fields())

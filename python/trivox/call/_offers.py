@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
 from trivox.call._far_changes import take_reinvite, withdraw_upgrade
+from trivox.call._gathering import waits_for_servers
 from trivox.call._identity import adopt, introduce
 from trivox.call._negotiated import note_negotiated
 from trivox.call._paths import ICE
@@ -51,12 +53,26 @@ class OfferLine:
         leg = call._leg
         try:
             leg.sessions.set_direction(leg.session, direction)
+            if waits_for_servers(call):
+                later = partial(self._send_later, direction, restarts_ice=restarts_ice)
+                leg.gathered().on_done = later
+                return
             offer = leg.offer(restarts_ice=restarts_ice)
         except (StreamError, EngineError) as error:
             _refuse(call, error)
             return
         is_early = call._phase is not Phase.CONNECTED
         call._carry_out(call._session.modify(offer, method="UPDATE" if is_early else "INVITE"))
+
+    def _send_later(self, direction: str, *, restarts_ice: bool) -> None:
+        """Send the offer that has waited for servers, unless it has to wait for more now."""
+        changes = self._call._changes
+        if changes is None or not changes.is_running:
+            return
+        if self.may_offer(mends_path=restarts_ice):
+            self.send_offer(direction, restarts_ice=restarts_ice)
+        else:
+            changes.put_back()
 
     def introduce(self, introduction: Introduction) -> None:
         """Tell the far end who is here now."""

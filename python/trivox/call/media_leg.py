@@ -188,10 +188,15 @@ class MediaLeg:
 
     async def gather(self, places: IcePlaces, *, is_offer: bool, limit: float) -> str:
         """Ask servers for addresses, and return what could not be had; at once if it is closed."""
-        pending = self.expect(EngineEventKind.GATHERED, 0)
+        pending = self.gathered()
         self.begin_gathering(places, is_offer=is_offer, limit=limit)
         said = await pending.wait()
         return (said or "").partition(" ")[2]
+
+    def gathered(self) -> Pending:
+        """Return what ends once the servers that are asked have answered."""
+        kind = EngineEventKind.GATHERED
+        return self._pending.get((kind, 0)) or self.expect(kind, 0)
 
     def begin_gathering(self, places: IcePlaces, *, is_offer: bool, limit: float) -> None:
         """Ask without waiting; relays in use are kept. Nothing when the leg is closed."""

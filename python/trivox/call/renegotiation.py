@@ -141,11 +141,15 @@ class Renegotiation:
 
     def back_off(self) -> None:
         """Put what was offered back to the front: offers have crossed (491)."""
+        self.put_back()
+        self.is_backing_off = True
+
+    def put_back(self) -> None:
+        """Put what was to be offered back to the front."""
         for change in reversed(self._running):
             change.discard(self._audio)
             self._waiting.appendleft(change)
         self._running = ()
-        self.is_backing_off = True
 
     def close(self, error: Exception) -> None:
         """Fail all that runs or waits: the call has ended."""

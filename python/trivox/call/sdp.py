@@ -40,13 +40,14 @@ def is_trickling(description: bytes) -> bool:
 def fragment_of(description: str) -> str:
     """Return what a description of ours says of candidates, as an INFO repeats it (RFC 8840 §9).
 
-    Each line that has some is a pseudo line there, known by its mid.
+    Each line that has some is a pseudo line there, known by its mid, with the credentials below it
+    that it has in the description (§4.4). A line that only repeats those of its bundle has none.
     """
     first, *sections = re.split(r"^(?=m=)", description, flags=re.MULTILINE)
     lines = _told(first)
     for section in sections:
         told = _told(section)
-        if told:
+        if any(line not in lines for line in told):
             kind = section.removeprefix("m=").split(maxsplit=1)[0]
             mids = (line for line in section.splitlines() if line.startswith("a=mid:"))
             lines += [f"m={kind} 9 RTP/AVP 0", *mids, *told]

@@ -52,6 +52,13 @@ class GatheringSessions(Protocol):
         """
         ...
 
+    def gather_lines(self, session: int) -> bool:
+        """Ask the same servers for lines that the next description gives a path of their own.
+
+        Whether anything is being asked: GATHERED ends it.
+        """
+        ...
+
     def trickle(self, session: int, *, is_gathering: bool) -> None:
         """Note that the far end takes candidates after a description (RFC 8838).
 

@@ -61,6 +61,10 @@ class FakeGathering(FakeCore):
         else:
             self._gathered(session, len(relays))
 
+    def gather_lines(self, session: int) -> bool:
+        """Tell whether servers are being asked; lines share a path here."""
+        return self._session(session).is_gathering
+
     def _gathered(self, session: int, relays: int) -> None:
         own = self._sessions.get(session)
         if own is None:

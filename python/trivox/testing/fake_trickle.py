@@ -26,7 +26,7 @@ class FakeTrickle(FakeCore):
         own.note_told()
         end = "" if own.is_gathering else "a=end-of-candidates\r\n"
         return (
-            f"{_UFRAG}{own.ufrag}\r\na=ice-pwd:{'p' * 24}\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n"
+            f"m=audio 9 RTP/AVP 0\r\na=mid:0\r\n{_UFRAG}{own.ufrag}\r\na=ice-pwd:{'p' * 24}\r\n"
             f"a=candidate:1 1 udp 2130706431 10.0.0.1 {own.port} typ host\r\n{end}"
         )
 

@@ -304,3 +304,118 @@ fn our_fragments_tell_the_candidates_of_each_line_and_their_end() {
     assert_eq!(last.matches("a=end-of-candidates").count(), 2, "{last}");
     assert_eq!(world.session.fragment(), "");
 }
+
+/// RFC 5764 §3, RFC 8827 §6.5: who ends a DTLS association says so, on each path.
+#[test]
+fn the_far_end_of_each_line_is_told_of_the_end() {
+    let (mut world, line) = connected();
+    assert_eq!(seen(&mut world, line, 10), 10);
+
+    let now = world.now;
+    world.session.close(now);
+    world.run(Duration::from_millis(100));
+
+    let told = world.peers.iter().map(|peer| peer.alerts);
+    assert_eq!(told.collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(world.session.next_deadline(), None, "nothing is left to do");
+    assert_eq!(world.session.poll_transmit(), None);
+    assert_eq!(world.astray, 0);
+}
+
+/// RFC 8843 §7.3.3: a line with port 0 is over, and so is its transport.
+#[test]
+fn a_line_that_is_taken_away_has_no_path_to_lose() {
+    let (mut world, line) = connected();
+    assert_eq!(seen(&mut world, line, 10), 10);
+
+    let answer = answered(&mut world, false);
+    let answer = answer.replace("m=video 9 ", "m=video 0 ");
+    take_answer(&mut world, &answer);
+    world.events.clear();
+    world.run(Duration::from_millis(100));
+    let told = world.peers.iter().map(|peer| peer.alerts);
+    assert_eq!(told.collect::<Vec<_>>(), [0, 1], "it is told of the end");
+    world.peers[1].is_silent = true;
+    world.run(Duration::from_secs(40));
+
+    assert_eq!(world.count(EventKind::LineFailed), 0);
+    assert_eq!(states(&world), [""; 0]);
+    let (ours, theirs) = world.talk(25);
+    assert!(ours >= 24 && theirs >= 24, "{ours} {theirs}");
+}
+
+/// The credentials of each part, by the place in the fragment they stand at.
+fn credentials(fragment: &str) -> Vec<Vec<&str>> {
+    let is_told = |line: &&str| line.starts_with("a=ice-");
+    let parts = fragment.split("m=");
+    parts
+        .map(|part| part.lines().filter(is_told).collect())
+        .collect()
+}
+
+/// RFC 8840 §4.4: at the level they have in the descriptions, which is that of lines.
+#[test]
+fn credentials_stand_where_they_stand_in_the_description() {
+    let (mut world, _) = unbundled();
+    world.session.trickle(true);
+    let now = world.now;
+    let offer = world.session.create_offer(now, false).unwrap();
+
+    let fragment = world.session.fragment();
+
+    let of_lines = credentials(&fragment);
+    assert!(of_lines[0].is_empty(), "none for all lines: {fragment}");
+    assert_ne!(of_lines[1], of_lines[2]);
+    let described = credentials(&offer);
+    let bare = |lines: &Vec<&str>| -> Vec<String> {
+        let lines = lines.iter().filter(|line| !line.contains("options"));
+        lines.map(|line| (*line).to_owned()).collect()
+    };
+    assert_eq!(
+        of_lines.iter().map(bare).collect::<Vec<_>>(),
+        described.iter().map(bare).collect::<Vec<_>>()
+    );
+}
+
+/// RFC 8840 §4.4: what a far end says of all lines at once goes before its first pseudo line.
+#[test]
+fn credentials_and_the_end_may_be_told_once_for_all_lines() {
+    let (mut world, _) = unbundled();
+    let answer = answered(&mut world, false);
+    let of_lines = credentials(&answer);
+    let shared: Vec<&str> = of_lines[1].clone();
+    let replaced = |text: &str, from: &[&str]| {
+        let pairs = from.iter().zip(&shared);
+        pairs.fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    };
+    let answer = replaced(&answer, &of_lines[2]);
+    let own = |line: &str| line.starts_with("a=ice-ufrag") || line.starts_with("a=ice-pwd");
+    let session: String = shared
+        .iter()
+        .filter(|line| own(line))
+        .map(|line| format!("{line}\r\n"))
+        .collect();
+    let moved = |sdp: &str| {
+        let sdp = lines(sdp, |line| !own(line));
+        sdp.replacen("m=", &format!("{session}m="), 1)
+    };
+    for peer in &mut world.peers {
+        peer.is_silent = true;
+    }
+    take_answer(&mut world, &moved(&without_candidates(&answer)));
+
+    let fragment = moved(&fragment_of(&answer));
+    assert!(fragment.starts_with("a=ice-ufrag"), "{fragment}");
+    let before = world
+        .peers
+        .iter()
+        .map(|peer| peer.asked)
+        .collect::<Vec<_>>();
+    let now = world.now;
+    let taken = world.session.take_fragment_untrusted(now, &fragment);
+    assert_eq!(taken.unwrap(), Trickled::Taken);
+    world.run(Duration::from_secs(1));
+
+    assert_eq!(before, [0, 0], "nobody knew where they are");
+    assert!(world.peers.iter().all(|peer| peer.asked > 0));
+}

@@ -144,6 +144,41 @@ fn joined(answers: [String; 2]) -> String {
     format!("{}{}{}", audio.0, audio.1, video.1)
 }
 
+/// Audio and video that go by a relay each.
+fn connected() -> (World, Relays, u64) {
+    let (mut world, relays, line) = gathered(&[Lines::AUDIO, Lines::NONE]);
+    world.is_walled = true;
+    let now = world.now;
+    let [audio, video] = halves(&world.session.create_offer(now, false).unwrap());
+    let answers = [
+        world.peers[0].answer(now, &audio),
+        world.peers[1].answer(now, &video),
+    ];
+    let answer = joined(answers);
+    world
+        .session
+        .set_remote(now, &answer, DescriptionKind::Answer, "tag")
+        .unwrap();
+    world.connect();
+    (world, relays, line)
+}
+
+/// RFC 5764 §3: the end is said by the relays too, before they are given back.
+#[test]
+fn the_far_end_of_each_line_is_told_of_the_end_by_its_relay() {
+    let (mut world, relays, _) = connected();
+
+    let now = world.now;
+    world.session.close(now);
+    world.run(Duration::from_millis(100));
+
+    let told = world.peers.iter().map(|peer| peer.alerts);
+    assert_eq!(told.collect::<Vec<_>>(), [1, 1]);
+    let now = world.now;
+    assert!(!relays.borrow().iter().any(|relay| relay.is_allocated(now)));
+    assert_eq!(world.session.next_deadline(), None, "nothing is left to do");
+}
+
 #[test]
 fn each_path_has_candidates_at_the_servers_and_goes_by_its_own_relay() {
     let (mut world, relays, line) = gathered(&[Lines::AUDIO, Lines::NONE]);
@@ -220,4 +255,52 @@ fn a_relay_for_a_line_that_is_bundled_is_given_back() {
         [0, 1].map(|place| relays[place].is_allocated(now)),
         [true, false]
     );
+}
+
+/// RFC 8839 §4.2.1: what is gathered for a line that comes into a call is in its offer.
+#[test]
+fn a_line_that_comes_into_a_call_has_candidates_at_the_servers() {
+    let mut world = World::at(&[peer::LOCAL, SECOND], &[Lines::AUDIO, Lines::NONE]);
+    let relays = with_servers(&mut world);
+    world.take_video();
+    let now = world.now;
+    let offer = world.session.create_offer(now, false).unwrap();
+    let answer = world.peers[0].answer(now, &offer);
+    let answer = answer.replace("a=group:BUNDLE 0\r\n", "");
+    world
+        .session
+        .set_remote(now, &answer, DescriptionKind::Answer, "tag")
+        .unwrap();
+    world.run(Duration::from_secs(2));
+    assert_eq!(world.count(EventKind::Connected), 1);
+
+    let line = world.session.open_line(LineKind::Video).unwrap();
+    world.session.attach_line(line, vec![at(SECOND)]);
+    let (now, stun) = (world.now, [(at(SECOND), at(STUN))]);
+    world
+        .session
+        .gather(now, vec![relay_at(1, Some(line))], &stun, Vec::new(), LIMIT)
+        .unwrap();
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.count(EventKind::Gathered), 1);
+    let now = world.now;
+    let [audio, video] = halves(&world.session.create_offer(now, false).unwrap());
+    let told = format!(" {OUTSIDE} 1002 typ srflx raddr 10.0.0.1 rport 1002");
+    assert!(video.contains(&told), "{video}");
+    assert!(video.contains(" 203.0.113.9 50002 typ relay"), "{video}");
+    assert!(video.contains("a=end-of-candidates"), "{video}");
+
+    world.is_walled = true;
+    let answers = [
+        world.peers[0].answer(now, &audio),
+        world.peers[1].answer(now, &video),
+    ];
+    world
+        .session
+        .set_remote(now, &joined(answers), DescriptionKind::Answer, "tag")
+        .unwrap();
+    world.run(Duration::from_secs(2));
+
+    assert!(world.peers[1].is_connected, "by the relay of the line");
+    assert!(relays.borrow()[1].is_allocated(world.now));
 }

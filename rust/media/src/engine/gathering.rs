@@ -78,6 +78,16 @@ impl Engine {
         self.ask_servers(session, &slot, &gathering)
     }
 
+    /// Asks servers for the lines that the next description gives a path of their own; whether
+    /// anything is being asked: a `Gathered` event ends it.
+    ///
+    /// # Errors
+    /// `MediaError::System` when no port is free.
+    pub fn gather_lines(&self, session: u64) -> Result<bool, MediaError> {
+        self.attach_lines(session)?;
+        self.slot(session)?.command(|open| Ok(open.is_gathering()))
+    }
+
     /// Binds sockets for lines that do not share the audio's, and for RTCP where it does not go with
     /// RTP. Where servers were asked for the call, they are asked for those too.
     pub(super) fn attach_lines(&self, session: u64) -> Result<(), MediaError> {

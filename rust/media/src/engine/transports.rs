@@ -38,7 +38,11 @@ impl Engine {
     /// Closes sockets of a session that goes on.
     pub(super) fn release_sockets(&self, slot: &Slot, addresses: &[SocketAddr]) {
         match &self.mode {
-            Mode::Live(live) => live.release_sockets(slot, addresses),
+            Mode::Live(live) => {
+                // What is said from there for the last time leaves first.
+                live.serve(slot, &self.ring);
+                live.release_sockets(slot, addresses);
+            }
             Mode::Driven(driven) => lock(driven).release_sockets(addresses),
         }
     }

@@ -236,14 +236,15 @@ impl Session {
                 transport.send_rtcp(now, &bye);
             }
         }
+        self.close_videos(now);
         self.end_data(now);
         if let Some(transport) = &mut self.transport {
             transport.close(now);
         }
+        // What was said till here may go by them.
         self.close_relays(now);
         self.ports.clear();
         self.leave();
-        self.close_videos(now);
         self.taps.clear();
         self.rtp_taps.clear();
         std::mem::take(&mut self.recordings).into_values().collect()

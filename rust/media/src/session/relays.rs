@@ -165,14 +165,14 @@ impl Session {
     }
 
     pub(super) fn tick_relays(&mut self, now: Instant) {
+        let found = self.questions_without_use();
         let Some(own) = &mut self.relays else { return };
         for entry in &mut own.entries {
             entry.relay.handle_timeout(now);
         }
-        let is_connected = self.connected.is_some();
         for question in &mut own.questions {
             question.handle_timeout(now);
-            if is_connected {
+            if found.contains(&question.local()) {
                 question.finish();
             }
         }
@@ -188,6 +188,14 @@ impl Session {
 
     /// Sends the last words by the relays, and gives all relayed addresses back.
     pub(super) fn close_relays(&mut self, now: Instant) {
+        self.speak_by_relays(now);
+        for entry in self.relays.iter_mut().flat_map(|own| &mut own.entries) {
+            entry.relay.close(now);
+        }
+    }
+
+    /// Gives the relays what is to leave by them, as some of them are about to end.
+    fn speak_by_relays(&mut self, now: Instant) {
         if self.relays.is_none() {
             return;
         }
@@ -197,9 +205,6 @@ impl Session {
             self.relays
                 .iter_mut()
                 .for_each(|own| own.transmits.extend(direct.clone()));
-        }
-        for entry in self.relays.iter_mut().flat_map(|own| &mut own.entries) {
-            entry.relay.close(now);
         }
     }
 
@@ -248,6 +253,7 @@ impl Session {
 
     /// Gives the relayed addresses back of components that are of no use any more.
     pub(super) fn close_relays_of(&mut self, now: Instant, is_left: impl Fn(ComponentAt) -> bool) {
+        self.speak_by_relays(now);
         for entry in self.relays.iter_mut().flat_map(|own| &mut own.entries) {
             if is_left(entry.at.component) {
                 entry.relay.close(now);

@@ -67,26 +67,36 @@ fn ufrag_of<'a>(fragment: &'a Description, sections: &[&'a Media]) -> Option<&'a
     all.find_map(|section| section.attribute("ice-ufrag"))
 }
 
+/// One of our transports, as a fragment tells of it.
+struct Telling<'a> {
+    number: u64,
+    /// Where its line stands in descriptions.
+    place: usize,
+    kind: &'static str,
+    mid: Option<&'a str>,
+    own: &'a IceDescription,
+    address: IpAddr,
+}
+
+impl Telling<'_> {
+    /// Writes its part: credentials stand at the level they have in our descriptions (RFC 8840
+    /// §4.4), which is that of lines.
+    fn write(&self, out: &mut Lines) {
+        line!(out, "m={} 9 RTP/AVP 0", self.kind);
+        if let Some(mid) = self.mid {
+            line!(out, "a=mid:{mid}");
+        }
+        write_credentials(out, self.own);
+        write_candidates(out, self.own, self.address);
+        if self.own.is_complete {
+            line!(out, "a=end-of-candidates");
+        }
+    }
+}
+
 fn write_credentials(out: &mut Lines, own: &IceDescription) {
     line!(out, "a=ice-ufrag:{}", own.ufrag);
     line!(out, "a=ice-pwd:{}", own.password);
-}
-
-fn write_part(
-    out: &mut Lines,
-    kind: &str,
-    mid: Option<&str>,
-    own: &IceDescription,
-    address: IpAddr,
-) {
-    line!(out, "m={kind} 9 RTP/AVP 0");
-    if let Some(mid) = mid {
-        line!(out, "a=mid:{mid}");
-    }
-    write_candidates(out, own, address);
-    if own.is_complete {
-        line!(out, "a=end-of-candidates");
-    }
 }
 
 impl Session {
@@ -104,33 +114,41 @@ impl Session {
         let Ok(local) = self.local_media(true) else {
             return String::new();
         };
-        let lines = local.lines.iter();
-        let lines = lines.filter_map(|(number, line)| Some((*number, line.ice.as_ref()?)));
-        let mut all = lines.chain(local.ice.as_ref().map(|own| (AUDIO, own)));
-        if all.all(|(number, own)| self.was_told(number, own)) {
+        let told = self.tellings(&local);
+        if told.iter().all(|one| self.was_told(one.number, one.own)) {
             return String::new();
         }
         let mut out = Lines::default();
-        if let Some(own) = &local.ice {
-            write_credentials(&mut out, own);
-            write_part(
-                &mut out,
-                "audio",
-                self.offer_answer.mid(),
-                own,
-                local.address,
-            );
-        }
-        for (number, line) in &local.lines {
-            let mut lines = self.offer_answer.lines().iter();
-            let found = lines.find(|line| line.number == *number);
-            if let (Some(own), Some(found)) = (&line.ice, found) {
-                write_part(&mut out, "video", found.mid(), own, line.address);
-                write_credentials(&mut out, own);
-            }
-        }
+        told.iter().for_each(|one| one.write(&mut out));
         self.note_told(&local);
         out.into_text()
+    }
+
+    /// Our transports by ICE that descriptions speak of, in the order of their lines.
+    fn tellings<'a>(&'a self, local: &'a LocalMedia) -> Vec<Telling<'a>> {
+        let audio = local.ice.as_ref().map(|own| Telling {
+            number: AUDIO,
+            place: self.offer_answer.place(),
+            kind: "audio",
+            mid: self.offer_answer.mid(),
+            own,
+            address: local.address,
+        });
+        let lines = local.lines.iter().filter_map(|(number, media)| {
+            let mut lines = self.offer_answer.lines().iter();
+            let line = lines.find(|line| line.number == *number)?;
+            Some(Telling {
+                number: *number,
+                place: line.place()?,
+                kind: "video",
+                mid: line.mid(),
+                own: media.ice.as_ref()?,
+                address: media.address,
+            })
+        });
+        let mut all: Vec<_> = audio.into_iter().chain(lines).collect();
+        all.sort_by_key(|one| one.place);
+        all
     }
 
     /// Takes a fragment of the peer's, the body of an INFO request.
@@ -152,7 +170,7 @@ impl Session {
         for line in self.offer_answer.lines() {
             let at = |(place, media): (usize, &'_ Media)| match media.section.attribute("mid") {
                 Some(mid) => line.mid() == Some(mid),
-                None => line.is_at(place),
+                None => line.place() == Some(place),
             };
             let mut places = fragment.media.iter().enumerate();
             let part = places.position(at).map(|place| &fragment.media[place]);
@@ -198,12 +216,12 @@ impl Session {
 
     /// Notes what a description or a fragment has told.
     pub(super) fn note_told(&mut self, local: &LocalMedia) {
-        let lines = local.lines.iter();
-        let lines = lines.filter_map(|(number, line)| Some((*number, line.ice.as_ref()?)));
-        let audio = local.ice.as_ref().map(|own| (AUDIO, own));
-        for (number, own) in lines.chain(audio).filter(|(_, own)| own.is_complete) {
-            self.trickle.complete.insert(number, own.ufrag.clone());
-        }
+        let told = self.tellings(local);
+        let complete = told.iter().filter(|one| one.own.is_complete);
+        let complete: Vec<_> = complete
+            .map(|one| (one.number, one.own.ufrag.clone()))
+            .collect();
+        self.trickle.complete.extend(complete);
     }
 
     fn was_told(&self, number: u64, own: &IceDescription) -> bool {

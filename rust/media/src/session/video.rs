@@ -1,5 +1,6 @@
 //! The video of a session: its lines at work, between the transports and what feeds and takes them.
 
+mod closing;
 mod commands;
 mod homes;
 mod line;
@@ -7,6 +8,7 @@ mod paths;
 mod recording;
 mod taps;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -33,6 +35,8 @@ pub(crate) struct Videos {
     homes: Vec<Home>,
     /// Sockets that were let go of, to be closed.
     idle: Vec<SocketAddr>,
+    /// What transports that are closed have left to be sent.
+    last_words: VecDeque<Transmit>,
 }
 
 impl Videos {
@@ -43,6 +47,7 @@ impl Videos {
             random: Random::new(seed),
             homes: Vec::new(),
             idle: Vec::new(),
+            last_words: VecDeque::new(),
         }
     }
 
@@ -292,9 +297,11 @@ impl Session {
     }
 
     pub(super) fn poll_video_transmit(&mut self) -> Option<Transmit> {
-        let lines = &mut self.videos.as_mut()?.lines;
-        let mut own = lines.iter_mut().filter_map(|line| line.transport.as_mut());
-        own.find_map(Transport::poll_transmit)
+        let videos = self.videos.as_mut()?;
+        let lines = videos.lines.iter_mut();
+        let mut own = lines.filter_map(|line| line.transport.as_mut());
+        let said = videos.last_words.pop_front();
+        said.or_else(|| own.find_map(Transport::poll_transmit))
     }
 
     /// Brings the lines at work in step with what was agreed.
@@ -325,28 +332,15 @@ impl Session {
         for (kind, number, text) in told {
             self.emit(kind, number as f64, text);
         }
+        self.leave_idle_homes(now);
         self.tell_path_state(state);
         self.drain_lines(now);
-        self.close_idle_relays(now);
         Ok(())
     }
 
     fn report_taps(&mut self) {
         while let Some(tap) = self.ready_taps.pop() {
             self.emit(EventKind::EncodedReady, tap as f64, "");
-        }
-    }
-
-    /// Lets go of what other sessions give and take.
-    pub(super) fn close_videos(&mut self, now: Instant) {
-        let Some(mut videos) = self.videos.take() else {
-            return;
-        };
-        for line in &mut videos.lines {
-            line.close(&mut self.wakes);
-            if let Some(transport) = &mut line.transport {
-                transport.close(now);
-            }
         }
     }
 }

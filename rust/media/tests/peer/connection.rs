@@ -105,6 +105,10 @@ pub(crate) struct Peer {
     pub(crate) is_connected: bool,
     /// Nothing leaves it.
     pub(crate) is_silent: bool,
+    /// STUN messages that came.
+    pub(crate) asked: usize,
+    /// Alerts that left it: it answers a close_notify with one of its own (RFC 5246 §7.2.1).
+    pub(crate) alerts: usize,
     said: u16,
     shown: u16,
 }
@@ -189,6 +193,8 @@ impl Peer {
             received: Vec::new(),
             is_connected: false,
             is_silent: false,
+            asked: 0,
+            alerts: 0,
             said: 0,
             shown: 0,
         };
@@ -393,6 +399,7 @@ impl Peer {
             },
             message: data.into(),
         };
+        self.asked += usize::from(data.first().is_some_and(|byte| *byte < 4));
         // It reports what it does not understand; the tests look at what arrives.
         self.connection.handle_read(message).ok();
     }
@@ -423,7 +430,13 @@ impl Peer {
             }
         }
         let messages = std::iter::from_fn(|| self.connection.poll_write());
+        let messages: Vec<_> = messages.collect();
+        let alerts = messages
+            .iter()
+            .filter(|one| one.message.first() == Some(&21));
+        self.alerts += alerts.count();
         messages
+            .into_iter()
             .filter(|_| !self.is_silent)
             .map(|message| Transmit {
                 local: message.transport.local_addr,

@@ -61,6 +61,11 @@ impl MediaEngine {
         py.detach(|| self.engine.gather(session, gathering))
             .map_err(raise)
     }
+
+    fn gather_lines(&self, py: Python<'_>, session: u64) -> PyResult<bool> {
+        py.detach(|| self.engine.gather_lines(session))
+            .map_err(raise)
+    }
 }
 
 /// What it is called, IP address, port, user name, password, way, name in its certificate.

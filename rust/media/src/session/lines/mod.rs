@@ -109,9 +109,9 @@ impl Line {
         own.is_some()
     }
 
-    /// Whether it stands at that place in descriptions.
-    pub(super) fn is_at(&self, place: usize) -> bool {
-        self.place == Some(place)
+    /// Where it stands in descriptions; None as long as it has no place.
+    pub(super) fn place(&self) -> Option<usize> {
+        self.place
     }
 
     /// Its name in a bundle.

@@ -11,6 +11,11 @@ impl OfferAnswer {
         (index < remote.media.len()).then_some((remote, index))
     }
 
+    /// Where the call's m-line stands in descriptions.
+    pub(in crate::session) fn place(&self) -> usize {
+        self.index.unwrap_or(0)
+    }
+
     /// The name our next offer gives to the call's m-line.
     pub(in crate::session) fn mid(&self) -> Option<&str> {
         let (kind, index) = (self.settings.kind, self.index.unwrap_or(0));

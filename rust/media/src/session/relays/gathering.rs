@@ -53,7 +53,7 @@ impl Session {
     }
 
     /// Whether servers are being asked.
-    pub(in crate::session) fn is_gathering(&self) -> bool {
+    pub(crate) fn is_gathering(&self) -> bool {
         self.relays.as_ref().is_some_and(|own| own.until.is_some())
     }
 
@@ -75,6 +75,18 @@ impl Session {
         let lines = self.homes().flat_map(Home::sockets);
         let audio = self.locals.iter().chain(self.rtcp_locals());
         audio.chain(lines).filter_map(towards).collect()
+    }
+
+    /// The sockets that ask, though ICE has found the way that is looked for from there: the call's,
+    /// or that of a line by itself.
+    pub(super) fn questions_without_use(&self) -> Vec<SocketAddr> {
+        let has_way = |local: &SocketAddr| match self.line_at(*local) {
+            Some(line) => self.videos.iter().any(|videos| videos.is_ready_at(line)),
+            None => self.connected.is_some(),
+        };
+        let questions = self.relays.iter().flat_map(|own| &own.questions);
+        let open = questions.filter(|one| one.next_deadline().is_some());
+        open.map(Reflexive::local).filter(has_way).collect()
     }
 
     /// Forgets relays that are gone; returns the sockets that led to them.

@@ -21,7 +21,7 @@ pub(in crate::session) struct Home {
     /// Those of RTCP's own component by ICE.
     rtcp: Vec<SocketAddr>,
     /// Made for a description of ours; the line has it once the far end has described its half.
-    waiting: Option<Transport>,
+    pub(super) waiting: Option<Transport>,
 }
 
 impl Videos {
@@ -50,6 +50,12 @@ impl Videos {
         })
     }
 
+    /// Whether a line by itself has its way.
+    pub(in crate::session) fn is_ready_at(&self, number: u64) -> bool {
+        let mut lines = self.lines.iter();
+        lines.any(|line| line.number == number && line.is_alone && line.is_ready())
+    }
+
     /// The lines that have something to do for the sockets they have.
     fn at_work(&self) -> Vec<u64> {
         let lines = self.lines.iter().filter(|line| line.transport.is_some());
@@ -70,8 +76,8 @@ impl Videos {
         };
         line.is_alone = agreed.transport.is_some();
         let Some(remote) = &agreed.transport else {
-            line.transport = None;
-            (line.is_lost, line.has_failed) = (false, false);
+            let number = line.number;
+            self.part_with_line(now, number);
             return Ok(());
         };
         let home = self
@@ -223,14 +229,24 @@ impl Session {
         self.offer_answer.is_settled() && self.kind_of_lines() == TransportKind::Ice
     }
 
-    /// Gives relayed addresses back that were offered for such lines.
-    pub(super) fn close_idle_relays(&mut self, now: Instant) {
-        if let Some(videos) = self.videos.as_ref().filter(|_| self.has_idle_homes()) {
-            let at_work = videos.at_work();
-            self.close_relays_of(now, |at| {
-                at.line.is_some_and(|line| !at_work.contains(&line))
-            });
+    /// Ends what lines have that were refused, and gives relayed addresses back that were offered
+    /// for lines without a path of their own.
+    pub(super) fn leave_idle_homes(&mut self, now: Instant) {
+        if !self.has_idle_homes() {
+            return;
         }
+        let Some(videos) = &mut self.videos else {
+            return;
+        };
+        for line in self.offer_answer.lines() {
+            if line.agreed.is_none() {
+                videos.part_with_line(now, line.number);
+            }
+        }
+        let at_work = videos.at_work();
+        self.close_relays_of(now, |at| {
+            at.line.is_some_and(|line| !at_work.contains(&line))
+        });
     }
 
     /// Has lines bound anew: the next offer is over another transport.
