@@ -243,8 +243,8 @@ fn what_need_not_arrive_is_given_up() {
     assert!((1..200).contains(&come.len()), "{} have come", come.len());
 }
 
-/// Waits for what is to come: what is lost again and again is sent again ever later, up to a minute
-/// apart (RFC 9260 §6.3.3).
+/// Waits for what is to come: what is lost again and again is sent again ever later, up to three
+/// seconds apart (RFC 9260 §6.3.3).
 fn until<T>(world: &mut World, mut come: impl FnMut(&mut World) -> Option<T>) -> T {
     for _ in 0..180 {
         world.run(10.0);

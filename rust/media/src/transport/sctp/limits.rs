@@ -7,10 +7,15 @@ use rtc::shared::TransportProtocol;
 
 use super::{LONGEST_MESSAGE, MOST_STREAMS, PEER, PORT, WINDOW};
 
+/// Repeats of an INIT, or of the COOKIE-ECHO after it: those of three minutes.
+const MOST_BEGINNINGS: usize = 60;
+
 pub(super) fn limits() -> TransportConfig {
     // ICE says when a far end is gone (RFC 8831 §6.2); until then, what is lost is sent again. When
     // its count is used up, the association neither ends nor sends.
     let timers = TimerConfig {
+        max_t1_init_retrans: MOST_BEGINNINGS,
+        max_t1_cookie_retrans: MOST_BEGINNINGS,
         max_t3_rtx_retrans: usize::MAX,
         max_reconfig_retrans: usize::MAX,
         ..TimerConfig::default()

@@ -4,6 +4,7 @@
 //! events and messages come out. After every call that changes something, take `poll_transmit` and
 //! `poll_event` until both are empty.
 
+mod clock;
 mod guard;
 mod limits;
 mod packet;
@@ -20,6 +21,7 @@ use rtc::sctp::{
     AssociationHandle, ClientConfig, DatagramEvent, Endpoint, Event, Payload, StreamEvent,
 };
 
+use clock::Clock;
 use guard::{Guard, SINK};
 use limits::{endpoint, limits};
 use packet::{INIT, Packet};
@@ -56,6 +58,7 @@ pub struct Association {
     endpoint: Endpoint,
     handle: AssociationHandle,
     inner: Option<rtc::sctp::Association>,
+    clock: Clock,
     guard: Guard,
     repeats: Repeats,
     is_client: bool,
@@ -78,6 +81,7 @@ impl Association {
             endpoint: endpoint(is_client),
             handle: AssociationHandle(0),
             inner: None,
+            clock: Clock::new(now),
             guard: Guard::default(),
             repeats: Repeats::default(),
             is_client,
@@ -175,7 +179,8 @@ impl Association {
 
     fn give(&mut self, now: Instant, packet: &Packet) {
         let bytes = packet.write().into();
-        let Some((handle, event)) = self.endpoint.handle(now, PEER, None, bytes) else {
+        let told = self.clock.told(now);
+        let Some((handle, event)) = self.endpoint.handle(told, PEER, None, bytes) else {
             return;
         };
         match event {
@@ -206,6 +211,8 @@ impl Association {
         if is_closed && began || self.is_over {
             self.end("the far end has ended the data channels' association");
         }
+        let due = self.inner.as_ref().and_then(|inner| inner.poll_timeout());
+        self.clock.follow(now, due);
         if self.held.is_some() {
             self.give_held(now);
         }
@@ -238,7 +245,7 @@ impl Association {
         let Some(inner) = &mut self.inner else {
             return;
         };
-        while let Some(message) = inner.poll_transmit(now) {
+        while let Some(message) = inner.poll_transmit(self.clock.told(now)) {
             let Payload::RawEncode(packets) = message.message else {
                 continue;
             };
@@ -288,7 +295,7 @@ impl Association {
         if let Some(inner) = &mut self.inner {
             // It has nothing to refuse: it is dropped either way.
             inner.abort().ok();
-            while let Some(message) = inner.poll_transmit(now) {
+            while let Some(message) = inner.poll_transmit(self.clock.told(now)) {
                 if let Payload::RawEncode(packets) = message.message {
                     self.transmits.extend(packets.into_iter().map(Into::into));
                 }
@@ -309,7 +316,8 @@ impl Association {
         let Some(inner) = &mut self.inner else {
             return;
         };
-        inner.handle_timeout(now);
+        self.clock.wake(now);
+        inner.handle_timeout(self.clock.told(now));
         for packet in self.repeats.take_due(now) {
             self.transmits.push_back(packet.write());
         }
@@ -319,8 +327,8 @@ impl Association {
     /// When `handle_timeout` wants to be called; may lie in the past.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        let inner = self.inner.as_ref()?;
-        let all = [inner.poll_timeout(), self.repeats.next_deadline()];
+        self.inner.as_ref()?;
+        let all = [self.clock.deadline(), self.repeats.next_deadline()];
         all.into_iter().flatten().min()
     }
 

@@ -10,7 +10,7 @@ use super::guard::{Reset, resets};
 use super::packet::{Packet, RE_CONFIG};
 
 const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LONGEST_DELAY: Duration = Duration::from_secs(32);
+const LONGEST_DELAY: Duration = Duration::from_secs(3);
 /// Requests that are repeated at a time; a channel has two at most.
 const MOST: usize = 128;
 

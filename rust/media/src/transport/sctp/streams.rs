@@ -57,7 +57,7 @@ impl Association {
         let (kind, value) = match reliability {
             Reliability::Full => (ReliabilityType::Reliable, 0),
             Reliability::Retransmits(times) => (ReliabilityType::Rexmit, times),
-            Reliability::LifetimeMs(time) => (ReliabilityType::Timed, time),
+            Reliability::LifetimeMs(time) => (ReliabilityType::Timed, self.clock.lifetime_ms(time)),
         };
         // It is there already when the far end has sent on it.
         inner
@@ -70,6 +70,7 @@ impl Association {
 
     /// Queues a message; false if the stream cannot be written.
     pub fn write(&mut self, now: Instant, stream: u16, content: Content, data: &[u8]) -> bool {
+        let told = self.clock.told(now);
         let Some(Ok(mut open)) = self.inner.as_mut().map(|inner| inner.stream(stream)) else {
             return false;
         };
@@ -81,7 +82,7 @@ impl Association {
             (_, true) => (PayloadProtocolIdentifier::BinaryEmpty, &[0][..]),
             (_, false) => (PayloadProtocolIdentifier::Binary, data),
         };
-        let is_written = open.write_with_ppi(now, data, kind).is_ok();
+        let is_written = open.write_with_ppi(told, data, kind).is_ok();
         self.settle(now);
         is_written
     }
@@ -135,8 +136,9 @@ impl Association {
         // What can be read would keep the far end's half open.
         while self.read(now, stream).is_some() {}
         self.guard.discard(stream);
+        let told = self.clock.told(now);
         if let Some(Ok(mut open)) = self.inner.as_mut().map(|inner| inner.stream(stream)) {
-            open.close(now).ok();
+            open.close(told).ok();
         }
         self.settle(now);
     }
