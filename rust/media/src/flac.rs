@@ -225,18 +225,19 @@ impl FlacReader {
     }
 }
 
-/// The mean of the channels of one sample.
+/// The mean of the channels of one sample, in 16 bits.
 fn mean(block: &Block, index: u32, bits: u32) -> i16 {
     let channels = block.channels();
     let samples = (0..channels).map(|channel| i64::from(block.sample(channel, index)));
-    to_16_bits(samples.sum::<i64>() / i64::from(channels), bits)
+    to_16_bits(samples.sum(), i64::from(channels), bits)
 }
 
-fn to_16_bits(sample: i64, bits: u32) -> i16 {
+fn to_16_bits(sum: i64, channels: i64, bits: u32) -> i16 {
     let scaled = if bits > 16 {
-        sample >> (bits - 16)
+        (sum / channels) >> (bits - 16)
     } else {
-        sample << (16 - bits)
+        // Made larger first: few bits have no room for a mean.
+        (sum << (16 - bits)) / channels
     };
     scaled.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16
 }

@@ -22,6 +22,9 @@ pub enum OggError {
     /// The system refused.
     #[error("{0}")]
     System(#[from] io::Error),
+    /// It ends within a page, or what follows is none.
+    #[error("the Ogg file is cut off or damaged: no whole page follows")]
+    Cut,
     /// Damaged pages, or none at all.
     #[error("the Ogg file is damaged: {0}")]
     Damaged(String),
@@ -39,6 +42,9 @@ impl From<ogg::OggReadError> for OggError {
             // The ration of the file is used up.
             ogg::OggReadError::ReadError(error) if error.kind() == io::ErrorKind::InvalidData => {
                 Self::Damaged(error.to_string())
+            }
+            ogg::OggReadError::ReadError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Self::Cut
             }
             ogg::OggReadError::ReadError(error) => Self::System(error),
             other => Self::Damaged(other.to_string()),

@@ -100,6 +100,14 @@ fn channels_are_mixed_down() {
 }
 
 #[test]
+fn a_mean_of_channels_of_few_bits_keeps_its_half() {
+    assert_eq!(to_16_bits(1, 2, 8), 128);
+    assert_eq!(to_16_bits(-3, 2, 8), -384);
+    assert_eq!(to_16_bits(-128 * 2, 2, 8), i16::MIN);
+    assert_eq!(to_16_bits(5 << 8, 1, 24), 5);
+}
+
+#[test]
 fn seeking_finds_the_sample_forwards_and_back() {
     let said = ramp(3_000);
     let mut reader = opened("seek.flac", &flac(&said, 1, 8_000, 3_000)).unwrap();

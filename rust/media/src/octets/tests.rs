@@ -13,7 +13,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 fn wav() -> Vec<u8> {
-    let path = path("tone.wav");
+    let path = path(&format!("tone-{:?}.wav", std::thread::current().id()));
     let samples: Vec<i16> = (0..9_000).map(|n| (n % 700) * 20).collect();
     let mut writer = WavWriter::create(&path, 16_000, 2).unwrap();
     writer.write(&samples).unwrap();

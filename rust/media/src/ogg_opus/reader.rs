@@ -1,4 +1,4 @@
-//! Reads Ogg Opus as mono, 48 kHz.
+//! Reads Ogg Opus as mono, 48 kHz; one stream may follow another (RFC 7845 §3).
 
 use super::seek::page_before_untrusted;
 use super::{Head, OggError, RATE_HZ};
@@ -22,12 +22,13 @@ pub(super) const LAST_PAGE: u64 = 65_307;
 pub struct OggOpusReader {
     file: RationedFile,
     packets: PacketReader<BufReader<RationedFile>>,
-    serial: u32,
-    head: Head,
     decoder: opusic_c::Decoder,
-    /// Where the audio ends, at 48 kHz, pre-skip included; None where the file does not say.
-    end: Option<u64>,
-    /// Where the next decoded sample lies, pre-skip included.
+    /// The stream that is read, and the one that the file begins with.
+    link: Link,
+    first: Link,
+    /// Other streams follow the first one.
+    is_chained: bool,
+    /// Where the next decoded sample lies in its stream, pre-skip included.
     position: u64,
     /// Up to where decoded samples are dropped.
     skip_to: u64,
@@ -37,11 +38,20 @@ pub struct OggOpusReader {
     is_over: bool,
 }
 
+/// One of the streams that follow each other in a file.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    serial: u32,
+    head: Head,
+    /// Where its audio ends, at 48 kHz, pre-skip included; None where the file does not say.
+    end: Option<u64>,
+}
+
 impl std::fmt::Debug for OggOpusReader {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("OggOpusReader")
-            .field("head", &self.head)
+            .field("link", &self.link)
             .finish_non_exhaustive()
     }
 }
@@ -50,7 +60,7 @@ impl OggOpusReader {
     /// Opens a file and reads its headers.
     pub fn open(path: &Path) -> Result<Self, OggError> {
         let mut file = RationedFile::new(File::open(path)?);
-        let end = last_position_untrusted(&mut file)?;
+        let tail = tail_untrusted(&mut file)?;
         file.seek(SeekFrom::Start(0))?;
         let mut packets = PacketReader::new(BufReader::new(file.clone()));
         let first = packets.read_packet()?.ok_or(OggError::NotOpus)?;
@@ -60,13 +70,21 @@ impl OggOpusReader {
         decoder
             .set_gain(i32::from(head.gain))
             .map_err(|error| OggError::Codec(error.message()))?;
+        let serial = first.stream_serial();
+        let link = Link {
+            serial,
+            head,
+            end: last_position_untrusted(&tail, serial),
+        };
         let mut reader = Self {
             file,
             packets,
-            serial: first.stream_serial(),
-            head,
             decoder,
-            end,
+            link,
+            first: link,
+            is_chained: pages(&tail)
+                .next()
+                .is_some_and(|page| page[14..] != serial.to_le_bytes()),
             position: 0,
             skip_to: u64::from(head.pre_skip),
             is_sought: false,
@@ -77,13 +95,12 @@ impl OggOpusReader {
         Ok(reader)
     }
 
-    /// Returns the length of the audio in seconds; 0 where the file does not say.
+    /// Returns the length of the audio in seconds; 0 where the file does not say, as one of several
+    /// streams does not.
     #[must_use]
     pub fn seconds(&self) -> f64 {
-        let samples = self
-            .end
-            .unwrap_or(0)
-            .saturating_sub(u64::from(self.head.pre_skip));
+        let end = self.first.end.filter(|_| !self.is_chained).unwrap_or(0);
+        let samples = end.saturating_sub(u64::from(self.first.head.pre_skip));
         samples as f64 / f64::from(RATE_HZ)
     }
 
@@ -91,23 +108,20 @@ impl OggOpusReader {
     pub fn seek(&mut self, seconds: f64) {
         let wanted = (seconds.max(0.0) * f64::from(RATE_HZ)) as u64;
         self.ready.clear();
-        self.skip_to = wanted.saturating_add(u64::from(self.head.pre_skip));
+        self.skip_to = wanted.saturating_add(u64::from(self.first.head.pre_skip));
         (self.is_sought, self.is_over) = (true, false);
     }
 
     /// Goes to a page before the time that is sought, and to the packet behind it.
     fn approach_untrusted(&mut self) -> Result<(), OggError> {
-        self.decoder
-            .reset()
-            .map_err(|error| OggError::Codec(error.message()))?;
+        self.begin(self.first)?;
         let settled = self.skip_to.saturating_sub(PRE_ROLL);
         let found = match settled {
             0..NEAR => 0,
-            position => page_before_untrusted(&self.file, self.serial, position)?,
+            position => page_before_untrusted(&self.file, self.link.serial, position)?,
         };
         self.packets.seek_bytes(SeekFrom::Start(found))?;
         self.packets.delete_unread_packets();
-        self.position = 0;
         if found == 0 {
             for _headers in 0..2 {
                 self.next_packet_untrusted()?;
@@ -135,7 +149,7 @@ impl OggOpusReader {
         let mut result = Ok(());
         while self.ready.len() < count && !self.is_over && result.is_ok() {
             result = self.next_packet_untrusted().map(|packet| match packet {
-                Some(packet) => self.take_untrusted(&packet.data),
+                Some(packet) => self.take_untrusted(&packet),
                 None => self.is_over = true,
             });
         }
@@ -146,14 +160,47 @@ impl OggOpusReader {
 
     fn next_packet_untrusted(&mut self) -> Result<Option<Packet>, OggError> {
         while let Some(packet) = self.packets.read_packet()? {
-            if packet.stream_serial() == self.serial {
+            // Streams beside each other begin before the sound of any of them (RFC 3533 §4).
+            let follows = packet.first_in_stream() && self.position > 0;
+            if let Some(head) = Head::parse_untrusted(&packet.data).filter(|_| follows) {
+                self.follow(packet.stream_serial(), head)?;
+            } else if packet.stream_serial() == self.link.serial {
                 return Ok(Some(packet));
             }
         }
         Ok(None)
     }
 
-    fn take_untrusted(&mut self, data: &[u8]) {
+    /// Goes on with the next stream, in which the rest of what is skipped lies.
+    fn follow(&mut self, serial: u32, head: Head) -> Result<(), OggError> {
+        let end = self.link.end.unwrap_or(u64::MAX).min(self.position);
+        let skipped = self.skip_to.saturating_sub(end);
+        self.skip_to = skipped.saturating_add(u64::from(head.pre_skip));
+        self.begin(Link {
+            serial,
+            head,
+            end: None,
+        })
+    }
+
+    fn begin(&mut self, link: Link) -> Result<(), OggError> {
+        let failed = |error: opusic_c::ErrorCode| OggError::Codec(error.message());
+        self.decoder.reset().map_err(failed)?;
+        self.decoder
+            .set_gain(i32::from(link.head.gain))
+            .map_err(failed)?;
+        (self.link, self.position) = (link, 0);
+        Ok(())
+    }
+
+    fn take_untrusted(&mut self, packet: &Packet) {
+        let data = packet.data.as_slice();
+        if self.position == 0 && data.starts_with(b"OpusTags") {
+            return; // of a stream behind the first
+        }
+        if packet.last_in_stream() && packet.absgp_page() != u64::MAX {
+            self.link.end = Some(packet.absgp_page());
+        }
         let Ok(count) = self.decoder.get_nb_samples(data) else {
             return; // no packet of Opus: nothing is known of its time
         };
@@ -161,8 +208,8 @@ impl OggOpusReader {
         let begin = self.position;
         // A damaged page may have said any position.
         self.position = begin.saturating_add(count as u64);
-        if self.end.is_some_and(|end| begin >= end) {
-            self.is_over = true;
+        if self.link.end.is_some_and(|end| begin >= end) {
+            self.is_over = !self.is_chained;
             return;
         }
         if self.position.saturating_add(PRE_ROLL) < self.skip_to {
@@ -177,6 +224,7 @@ impl OggOpusReader {
         block[decoded.min(count)..].fill(0);
         let first = self.skip_to.saturating_sub(begin).min(count as u64) as usize;
         let last = self
+            .link
             .end
             .map_or(count, |end| (end - begin).min(count as u64) as usize);
         if first < last {
@@ -186,16 +234,26 @@ impl OggOpusReader {
     }
 }
 
-/// The granule position of the last page (RFC 3533 §6); None where none is found.
-fn last_position_untrusted(file: &mut RationedFile) -> Result<Option<u64>, OggError> {
+/// What the last page lies in.
+fn tail_untrusted(file: &mut RationedFile) -> Result<Vec<u8>, OggError> {
     let length = file.length()?;
     file.seek(SeekFrom::Start(length.saturating_sub(LAST_PAGE)))?;
     let mut tail = Vec::new();
     file.take(LAST_PAGE).read_to_end(&mut tail)?;
-    let pages = tail.windows(14).rev().filter(|page| &page[..4] == b"OggS");
-    let positions = pages.filter_map(|page| page[6..14].try_into().ok().map(u64::from_le_bytes));
-    // All ones: no packet ends on that page.
-    Ok(positions
-        .into_iter()
-        .find(|position| *position != u64::MAX && *position > 0))
+    Ok(tail)
+}
+
+/// The heads of pages (RFC 3533 §6) as far as the serial number, the last one first.
+fn pages(tail: &[u8]) -> impl Iterator<Item = &[u8]> {
+    tail.windows(18)
+        .rev()
+        .filter(|page| page.starts_with(b"OggS"))
+}
+
+/// The granule position of the last page of a stream; None where none is found.
+fn last_position_untrusted(tail: &[u8], serial: u32) -> Option<u64> {
+    let own = pages(tail).filter(|page| page[14..] == serial.to_le_bytes());
+    own.filter_map(|page| page[6..14].try_into().ok().map(u64::from_le_bytes))
+        // All ones: no packet ends on that page.
+        .find(|position| *position != u64::MAX && *position > 0)
 }

@@ -168,7 +168,7 @@ fn what_is_no_opus_is_refused_by_type() {
     std::fs::write(&path, b"OggS and no more").unwrap();
     assert!(matches!(
         OggOpusReader::open(&path),
-        Err(OggError::Damaged(_) | OggError::System(_) | OggError::NotOpus)
+        Err(OggError::Damaged(_) | OggError::Cut | OggError::NotOpus)
     ));
     assert_eq!(Head::parse_untrusted(b"OpusHead\x01\x03"), None);
     let four = [b"OpusHead".as_slice(), &[1, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
@@ -202,4 +202,52 @@ fn a_file_of_another_stream_is_not_read_through_for_a_sound() {
         error.to_string().ends_with("more octets than sound"),
         "{error}"
     );
+}
+
+/// RFC 7845 §3: streams one behind the other, each with a pre-skip and an end of its own.
+#[test]
+fn one_stream_may_follow_another() {
+    let (long, short, both) = (path("first.ogg"), path("second.ogg"), path("joined.ogg"));
+    write(&long, &sweep(16_000 * 3 + 123, 16_000.0), 1);
+    write(&short, &sweep(16_000, 16_000.0), 1);
+    let data = [&long, &short].map(|path| std::fs::read(path).unwrap());
+    std::fs::write(&both, data.concat()).unwrap();
+    let mut reader = OggOpusReader::open(&both).unwrap();
+
+    let mut heard = Vec::new();
+    while reader.read_mono(1_000, &mut heard).unwrap() == 1_000 {}
+
+    let first = 3 * (16_000 * 3 + 123);
+    assert_eq!(heard.len(), first + 48_000);
+    let said = sweep(48_000, 48_000.0);
+    for begin in [0, first] {
+        let found = correlation(&said[4_800..14_400], &heard[begin + 4_800..begin + 14_400]);
+        assert!(found > 0.97, "{begin}: {found}");
+    }
+    // A place in the second, and the first again.
+    for seconds in [first as f64 / 48_000.0 + 0.5, 0.25] {
+        reader.seek(seconds);
+        let mut found = Vec::new();
+        reader.read_mono(9_600, &mut found).unwrap();
+        let begin = (seconds * 48_000.0) as usize;
+        let found = correlation(&heard[begin..begin + 9_600], &found);
+        assert!(found > 0.97, "{seconds}: {found}");
+    }
+    reader.seek(4.5);
+    assert_eq!(reader.read_mono(10, &mut Vec::new()).unwrap(), 0);
+}
+
+#[test]
+fn a_file_that_is_cut_off_is_heard_so_far_and_says_so() {
+    let path = path("cut.ogg");
+    write(&path, &sweep(16_000 * 4, 16_000.0), 1);
+    let data = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &data[..data.len() - 100]).unwrap();
+    let mut reader = OggOpusReader::open(&path).unwrap();
+
+    let mut heard = Vec::new();
+    let read = reader.read_mono(usize::MAX, &mut heard);
+
+    assert!(matches!(read, Err(OggError::Cut)), "{read:?}");
+    assert!((2 * 48_000..4 * 48_000).contains(&heard.len()));
 }

@@ -3,15 +3,16 @@
 use super::{OggError, VoiceEncoder, tags};
 use ogg::{PacketWriteEndInfo, PacketWriter};
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 const PACKETS_A_PAGE: u64 = 50;
-const SERIAL: u32 = 1;
 
 /// Writes interleaved samples of 16 kHz as Ogg Opus.
 pub struct OggOpusWriter {
     pages: PacketWriter<'static, BufWriter<File>>,
+    serial: u32,
     encoder: VoiceEncoder,
     is_finished: bool,
 }
@@ -30,12 +31,13 @@ impl OggOpusWriter {
     pub fn create(path: &Path, channels: u16) -> Result<Self, OggError> {
         let encoder = VoiceEncoder::new(channels)?;
         let mut pages = PacketWriter::new(BufWriter::new(File::create(path)?));
-        let end = PacketWriteEndInfo::EndPage;
-        pages.write_packet(encoder.head(), SERIAL, end, 0)?;
-        pages.write_packet(tags(), SERIAL, end, 0)?;
+        let (serial, end) = (serial_of(path), PacketWriteEndInfo::EndPage);
+        pages.write_packet(encoder.head(), serial, end, 0)?;
+        pages.write_packet(tags(), serial, end, 0)?;
         pages.inner_mut().flush()?;
         Ok(Self {
             pages,
+            serial,
             encoder,
             is_finished: false,
         })
@@ -90,13 +92,22 @@ impl OggOpusWriter {
         end: PacketWriteEndInfo,
         position: u64,
     ) -> Result<(), OggError> {
-        self.pages.write_packet(packet, SERIAL, end, position)?;
+        let serial = self.serial;
+        self.pages.write_packet(packet, serial, end, position)?;
         if end == PacketWriteEndInfo::EndPage {
             // Readable up to here, should the process die.
             self.pages.inner_mut().flush()?;
         }
         Ok(())
     }
+}
+
+/// A number of its own for each file, so that one may be put behind another (RFC 3533 §4); the same
+/// for the same path, so that runs repeat.
+fn serial_of(path: &Path) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    hasher.finish() as u32
 }
 
 impl Drop for OggOpusWriter {

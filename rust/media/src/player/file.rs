@@ -92,7 +92,9 @@ impl FileSource {
 
     fn begin(mut reader: Reader, is_loop: bool, start: f64) -> Result<Self, SourceError> {
         let seconds = reader.seconds();
-        if !(0.0..=seconds).contains(&start) {
+        // A file that does not say how long it is has its end where it is.
+        let latest = if seconds > 0.0 { seconds } else { f64::MAX };
+        if !(0.0..=latest).contains(&start) {
             return Err(SourceError::Start { seconds });
         }
         if start > 0.0 {
