@@ -90,6 +90,24 @@ pub enum EventKind {
     RecordingBehind = 72,
 }
 
+impl EventKind {
+    /// Whether far ends bring it about as often as they like, and nobody waits for it.
+    fn is_passing(self) -> bool {
+        matches!(
+            self,
+            Self::Dtmf
+                | Self::DtmfStarted
+                | Self::InbandDtmf
+                | Self::InbandDtmfStarted
+                | Self::VoiceActivity
+                | Self::Level
+                | Self::ToneHeard
+                | Self::ActiveSpeaker
+                | Self::MediaTimeout
+        )
+    }
+}
+
 /// One event of one session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
@@ -106,7 +124,8 @@ pub struct Event {
 /// A bounded queue with a descriptor that is readable while events wait.
 ///
 /// When it is full new events are dropped and counted: the newest facts of a program that does not
-/// drain are worth no more than its oldest, and memory stays flat.
+/// drain are worth no more than its oldest, and memory stays flat. Half of it is kept for what a
+/// program waits for: keys without end of one far end hide no other call's beginning or end.
 #[derive(Debug)]
 pub struct EventRing {
     queue: Mutex<Queue>,
@@ -147,7 +166,12 @@ impl EventRing {
             .expect("no thread panics while it holds the ring");
         let was_empty = queue.events.is_empty();
         for event in events {
-            if queue.events.len() < self.capacity {
+            let room = if event.kind.is_passing() {
+                self.capacity / 2
+            } else {
+                self.capacity
+            };
+            if queue.events.len() < room {
                 queue.events.push_back(event);
             } else {
                 queue.lost += 1;
@@ -210,6 +234,21 @@ mod tests {
             [1, 2]
         );
         assert_eq!(ring.counts(), (0, 3));
+    }
+
+    #[test]
+    fn keys_of_a_far_end_take_half_of_the_room() {
+        let ring = EventRing::new(10, false).unwrap();
+        let key = |session| Event {
+            kind: EventKind::Dtmf,
+            ..event(session)
+        };
+        ring.push((1..=50).map(key));
+        ring.push((51..=60).map(event));
+        let sessions: Vec<_> = ring.drain(20).iter().map(|one| one.session).collect();
+
+        assert_eq!(sessions, [1, 2, 3, 4, 5, 51, 52, 53, 54, 55]);
+        assert_eq!(ring.counts(), (0, 50));
     }
 
     #[test]

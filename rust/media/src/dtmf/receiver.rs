@@ -66,6 +66,14 @@ impl DtmfReceiver {
         }
     }
 
+    /// Goes on with the clock of another agreement. A digit that sounds by the one before is over.
+    pub fn change_clock(&mut self, clock_rate_hz: u32) {
+        if clock_rate_hz != self.clock_rate_hz {
+            self.reset();
+            self.clock_rate_hz = clock_rate_hz.max(1);
+        }
+    }
+
     /// Forgets timestamps seen: the sender is another one (a new SSRC).
     pub fn reset(&mut self) {
         self.end();

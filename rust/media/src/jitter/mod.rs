@@ -102,6 +102,11 @@ impl JitterBuffer {
         }
     }
 
+    /// Counts on from where the buffer of another codec has come to, samples by its own rate.
+    pub fn go_on_counting(&mut self, before: &Self) {
+        self.statistics = before.statistics.at_rate(self.rate_hz / before.rate_hz);
+    }
+
     /// Returns the rate of the samples it gives.
     #[must_use]
     pub fn sample_rate_hz(&self) -> u32 {

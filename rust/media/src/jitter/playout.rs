@@ -25,7 +25,7 @@ impl JitterBuffer {
             return self.fill_empty();
         };
         let gap = self.next_sequence.map_or(0, |next| head.sequence - next);
-        let is_free = gap == 0 || !self.is_playing || self.follows_other;
+        let is_free = gap == 0 || gap > LONGEST_GAP || !self.is_playing || self.follows_other;
         match head.content {
             Content::Other if is_free => {
                 self.next_sequence = Some(head.sequence + 1);

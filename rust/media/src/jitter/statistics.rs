@@ -76,3 +76,19 @@ pub struct JitterStatistics {
     /// The delay aimed at, in seconds.
     pub target_delay: f64,
 }
+
+impl JitterStatistics {
+    /// The same with samples of another rate, so many times the one before.
+    pub(super) fn at_rate(mut self, factor: f64) -> Self {
+        for samples in [
+            &mut self.samples,
+            &mut self.concealed_samples,
+            &mut self.recovered_samples,
+            &mut self.inserted_samples,
+            &mut self.removed_samples,
+        ] {
+            *samples = (*samples as f64 * factor).round() as u64;
+        }
+        self
+    }
+}

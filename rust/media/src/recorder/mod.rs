@@ -6,6 +6,7 @@
 mod output;
 mod pictures;
 mod video;
+mod waiting;
 mod writer;
 
 pub use pictures::Picture;

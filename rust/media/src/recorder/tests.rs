@@ -175,3 +175,26 @@ fn ogg_is_as_true_to_wall_time_as_wav() {
     assert!(level(80) > -20.0 && level(210) > -20.0);
     assert!(level(110) < -45.0 && level(180) < -45.0, "{}", level(110));
 }
+
+/// Whoever ends a call holds its lock, and may be the thread of all calls.
+#[test]
+fn a_recording_ends_at_once_though_the_disk_stands_still_and_no_block_has_room() {
+    let (path, writer) = (path("end.wav"), Writer::threaded().unwrap());
+    let mut file = writer.create(&path, Format::Wav, 1).unwrap();
+    let disk = file.disk();
+    let held = disk.lock().unwrap();
+    while writer.poll_behind().is_none() {
+        file.write(vec![1; 8]);
+    }
+
+    file.finish();
+    assert!(writer.poll_finished().is_none());
+    drop(held);
+    drop(disk);
+    drop(writer);
+    let seconds = WavReader::open(&path).unwrap().seconds();
+    std::fs::remove_file(&path).unwrap();
+
+    let blocks = (seconds * 2000.0).round() as usize;
+    assert_eq!(blocks, super::waiting::MOST_WAITING);
+}

@@ -1,17 +1,13 @@
 //! Where recordings are written: a thread with a bounded queue, or at once when driven.
 
 use super::output::{Block, OutputFile};
+use super::waiting::Waiting;
 use super::{Format, Picture, RecorderError};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-
-/// Blocks that may wait for the disk, all recordings together: 64 MB of half-second stereo.
-const MOST_WAITING: usize = 2_048;
-/// Bytes that may wait for the disk before pictures are lost, all recordings together.
-const MOST_WAITING_BYTES: usize = 64 * 1024 * 1024;
 
 /// A recording that is closed.
 #[derive(Debug)]
@@ -100,15 +96,6 @@ enum Command {
     Stop,
 }
 
-impl Command {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Write(_, block) => block.bytes(),
-            Self::Finish(..) | Self::Stop => 0,
-        }
-    }
-}
-
 fn carry_out(command: Command, results: &Results) {
     match command {
         Command::Write(open, block) => {
@@ -130,13 +117,13 @@ fn carry_out(command: Command, results: &Results) {
 /// Writes recordings, in its own thread or, for virtual time, in the caller's.
 #[derive(Debug)]
 pub struct Writer {
-    queue: Option<SyncSender<Command>>,
+    queue: Option<Sender<Command>>,
     results: Results,
     behind: Mutex<Receiver<Behind>>,
     broken: Mutex<Receiver<Broken>>,
     finished: Mutex<Receiver<Finished>>,
     next_number: AtomicU64,
-    waiting_bytes: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -158,7 +145,7 @@ impl Writer {
             broken: Mutex::new(broken),
             finished: Mutex::new(finished),
             next_number: AtomicU64::new(1),
-            waiting_bytes: Arc::default(),
+            waiting: Arc::default(),
             thread: None,
         }
     }
@@ -166,19 +153,22 @@ impl Writer {
     /// Starts a writer with a thread of its own, which ends when the writer is dropped.
     pub fn threaded() -> Result<Self, RecorderError> {
         let mut writer = Self::inline();
-        let (queue, commands) = sync_channel(MOST_WAITING);
+        let (queue, commands) = channel();
         let results = writer.results.clone();
-        let waiting_bytes = Arc::clone(&writer.waiting_bytes);
+        let waiting = Arc::clone(&writer.waiting);
         let thread = std::thread::Builder::new()
             .name("trivox-recorder".into())
             .spawn(move || {
                 for command in commands {
-                    if matches!(command, Command::Stop) {
-                        return;
-                    }
-                    let bytes = command.bytes();
+                    let bytes = match &command {
+                        Command::Write(_, block) => Some(block.bytes()),
+                        Command::Finish(..) => None,
+                        Command::Stop => return,
+                    };
                     carry_out(command, &results);
-                    waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
+                    if let Some(bytes) = bytes {
+                        waiting.let_out(bytes);
+                    }
                 }
             })?;
         writer.queue = Some(queue);
@@ -206,7 +196,7 @@ impl Writer {
             open: Some(Arc::new(Mutex::new(open))),
             queue: self.queue.clone(),
             results: self.results.clone(),
-            waiting_bytes: Arc::clone(&self.waiting_bytes),
+            waiting: Arc::clone(&self.waiting),
             lost_blocks: 0,
         })
     }
@@ -258,9 +248,9 @@ impl Drop for Writer {
 pub struct WriterFile {
     number: u64,
     open: Option<Arc<Mutex<Open>>>,
-    queue: Option<SyncSender<Command>>,
+    queue: Option<Sender<Command>>,
     results: Results,
-    waiting_bytes: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
     lost_blocks: u64,
 }
 
@@ -278,7 +268,7 @@ impl WriterFile {
 
     /// Hands over a picture; false when it is lost, as the disk is too slow.
     pub fn write_picture(&mut self, picture: Picture) -> bool {
-        let is_room = self.waiting_bytes.load(Ordering::Acquire) <= MOST_WAITING_BYTES;
+        let is_room = self.waiting.has_room_for_pictures();
         if !is_room {
             self.note_lost();
         }
@@ -289,7 +279,7 @@ impl WriterFile {
         let is_taken = self
             .open
             .as_ref()
-            .is_some_and(|open| self.submit(Command::Write(Arc::clone(open), block)));
+            .is_some_and(|open| self.submit(open, block));
         if !is_taken {
             self.note_lost();
         }
@@ -325,7 +315,6 @@ impl WriterFile {
         let command = Command::Finish(open, self.lost_blocks);
         match &self.queue {
             None => carry_out(command, &self.results),
-            // Closing waits for room: it comes once a recording, and must not be lost.
             Some(queue) => {
                 if let Err(refused) = queue.send(command) {
                     carry_out(refused.0, &self.results);
@@ -334,24 +323,20 @@ impl WriterFile {
         }
     }
 
-    fn submit(&self, command: Command) -> bool {
-        match &self.queue {
-            None => {
-                carry_out(command, &self.results);
-                true
-            }
-            Some(queue) => {
-                let bytes = command.bytes();
-                self.waiting_bytes.fetch_add(bytes, Ordering::AcqRel);
-                match queue.try_send(command) {
-                    Ok(()) => true,
-                    Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                        self.waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
-                        false
-                    }
-                }
-            }
+    fn submit(&self, open: &Arc<Mutex<Open>>, block: Block) -> bool {
+        let Some(queue) = &self.queue else {
+            carry_out(Command::Write(Arc::clone(open), block), &self.results);
+            return true;
+        };
+        let bytes = block.bytes();
+        if !self.waiting.take_in(bytes) {
+            return false;
         }
+        let is_taken = queue.send(Command::Write(Arc::clone(open), block)).is_ok();
+        if !is_taken {
+            self.waiting.let_out(bytes);
+        }
+        is_taken
     }
 }
 
@@ -365,6 +350,7 @@ impl Drop for WriterFile {
 mod tests {
     use std::time::Duration;
 
+    use super::super::waiting::MOST_WAITING_BYTES;
     use super::*;
     use crate::video::VideoCodec;
 
@@ -381,11 +367,10 @@ mod tests {
             data: vec![0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xf0, 0],
         };
         assert!(file.write_picture(picture.clone()));
-        file.waiting_bytes
-            .fetch_add(MOST_WAITING_BYTES + 1, Ordering::AcqRel);
+        let waiting = Arc::clone(&file.waiting);
+        waiting.take_in(MOST_WAITING_BYTES + 1);
         assert!(!file.write_picture(picture.clone()));
-        file.waiting_bytes
-            .fetch_sub(MOST_WAITING_BYTES + 1, Ordering::AcqRel);
+        waiting.let_out(MOST_WAITING_BYTES + 1);
         assert!(file.write_picture(picture));
         assert_eq!(file.lost_blocks, 1);
         file.finish();

@@ -120,7 +120,7 @@ impl OfferAnswer {
         if let Some((wish, payload_types, further)) = &self.agreed {
             self.wish = *wish;
             self.further.go_back(further);
-            if matches!(self.state, State::LocalOffer { .. }) {
+            if !matches!(self.state, State::Stable) {
                 self.payload_types = payload_types.clone();
                 self.state = State::Stable;
             }

@@ -11,22 +11,15 @@ use crate::jitter::{JitterBuffer, JitterSettings};
 use crate::level::{SILENCE_DBOV, level_dbov};
 use crate::session::port::CONCEALED;
 
+mod formats;
 mod pass;
 
-/// What we expect to receive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ReceiveSettings {
-    /// All that may arrive, the most likely first; never empty.
-    pub(crate) formats: Vec<(u8, CodecKind)>,
-    /// Payload type and clock rate of telephone-events.
-    pub(crate) telephone_event: Option<(u8, u32)>,
-    /// Payload type of comfort noise.
-    pub(crate) comfort_noise: Option<u8>,
-}
+pub(crate) use formats::ReceiveSettings;
+use formats::{Format, Formats};
 
 /// The receiving half of a session.
 pub(crate) struct Receiver {
-    settings: Option<ReceiveSettings>,
+    formats: Formats,
     /// What the buffer decodes.
     codec: Option<CodecKind>,
     jitter: Option<JitterBuffer>,
@@ -44,28 +37,6 @@ pub(crate) struct Receiver {
     unagreed: u64,
 }
 
-/// What a payload type stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Audio(CodecKind),
-    Event,
-    Noise,
-}
-
-impl ReceiveSettings {
-    fn format(&self, payload_type: u8) -> Option<Format> {
-        if self.telephone_event.map(|(event, _)| event) == Some(payload_type) {
-            return Some(Format::Event);
-        }
-        if self.comfort_noise == Some(payload_type) {
-            return Some(Format::Noise);
-        }
-        let mut formats = self.formats.iter();
-        let audio = formats.find(|(known, _)| *known == payload_type);
-        audio.map(|(_, codec)| Format::Audio(*codec))
-    }
-}
-
 /// What one packet was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received {
@@ -78,7 +49,7 @@ pub(crate) enum Received {
 impl Receiver {
     pub(crate) fn new() -> Self {
         Self {
-            settings: None,
+            formats: Formats::default(),
             codec: None,
             jitter: None,
             dtmf: None,
@@ -94,25 +65,29 @@ impl Receiver {
         }
     }
 
-    /// Takes what was negotiated; an unchanged codec keeps its buffer.
+    /// Takes what was negotiated; what is on its way in other formats is heard yet.
     pub(crate) fn configure(&mut self, settings: ReceiveSettings) -> Result<(), MediaError> {
-        let is_still_agreed = |codec| settings.formats.iter().any(|(_, known)| *known == codec);
-        if let Some((_, codec)) = settings.formats.first()
-            && !self.codec.is_some_and(is_still_agreed)
-        {
+        if let (Some((_, codec)), None) = (settings.formats.first(), self.codec) {
             self.decode_as(*codec)?;
         }
-        let event = settings.telephone_event;
-        if self.settings.as_ref().and_then(|old| old.telephone_event) != event {
-            self.dtmf = event.map(|(_, clock)| DtmfReceiver::new(clock));
+        match (settings.telephone_event, &mut self.dtmf) {
+            (Some((_, clock)), Some(dtmf)) => dtmf.change_clock(clock),
+            (Some((_, clock)), None) => self.dtmf = Some(DtmfReceiver::new(clock)),
+            // The end of a digit that sounds would never come.
+            (None, Some(dtmf)) => dtmf.reset(),
+            (None, None) => {}
         }
-        self.settings = Some(settings);
+        self.formats.agree(settings);
         Ok(())
     }
 
     fn decode_as(&mut self, codec: CodecKind) -> Result<(), MediaError> {
         let decoder = Decoder::new(codec).map_err(|error| MediaError::Codec(error.to_string()))?;
-        self.jitter = Some(JitterBuffer::new(decoder, JitterSettings::default()));
+        let mut jitter = JitterBuffer::new(decoder, JitterSettings::default());
+        if let Some(before) = &self.jitter {
+            jitter.go_on_counting(before);
+        }
+        self.jitter = Some(jitter);
         self.codec = Some(codec);
         if let Some(stream) = &mut self.stream {
             stream.change_clock(codec.rtp_clock_hz());
@@ -129,11 +104,11 @@ impl Receiver {
         self.last_heard = Some(now);
         let payload = &packet[header.payload.clone()];
         // A sender may change between the agreed formats at any packet (RFC 3264 §8.3.2).
-        if let Format::Audio(codec) = format
-            && self.codec != Some(codec)
-            && self.decode_as(codec).is_err()
-        {
-            return Received::Other;
+        if let Format::Audio(codec) = format {
+            self.formats.note_heard(header.payload_type);
+            if self.codec != Some(codec) && self.decode_as(codec).is_err() {
+                return Received::Other;
+            }
         }
         let (ssrc, sequence, timestamp) = (header.ssrc, header.sequence, header.timestamp);
         if format == Format::Event
@@ -170,7 +145,7 @@ impl Receiver {
     /// Reads and counts a packet; None for what is no RTP, of no agreed format or out of order.
     fn admit_untrusted(&mut self, packet: &[u8]) -> Option<(RtpHeader, Format)> {
         let header = RtpHeader::parse_untrusted(packet)?;
-        let Some(format) = self.settings.as_ref()?.format(header.payload_type) else {
+        let Some(format) = self.formats.format(header.payload_type) else {
             self.unagreed += 1;
             return None;
         };
@@ -306,83 +281,4 @@ impl Receiver {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn receiver() -> Receiver {
-        let mut receiver = Receiver::new();
-        receiver
-            .configure(ReceiveSettings {
-                formats: vec![(0, CodecKind::Pcmu)],
-                telephone_event: Some((101, 8000)),
-                comfort_noise: Some(13),
-            })
-            .unwrap();
-        receiver
-    }
-
-    fn packet(payload_type: u8, ssrc: u32, sequence: u16, payload: &[u8]) -> Vec<u8> {
-        let timestamp = u32::from(sequence) * 160;
-        let header = RtpHeader {
-            marker: false,
-            payload_type,
-            sequence,
-            timestamp,
-            ssrc,
-            payload: 0..0,
-        };
-        let mut packet = Vec::new();
-        header.write(payload, &mut packet);
-        packet
-    }
-
-    #[test]
-    fn a_lone_far_sequence_number_is_dropped_and_two_in_a_row_are_a_new_start() {
-        let (mut receiver, now) = (receiver(), crate::shard::now());
-        for sequence in [10, 11, 40_000, 12, 50_000, 50_001, 50_002] {
-            receiver.packet_untrusted(now, &packet(0, 1, sequence, &[0xff; 160]));
-        }
-        assert_eq!(receiver.malformed(), 2);
-        assert_eq!(receiver.totals(), (5, 800, 0));
-    }
-
-    #[test]
-    fn a_new_source_is_counted_on_top_of_the_old_one() {
-        let (mut receiver, now) = (receiver(), crate::shard::now());
-        let first = receiver.packet_untrusted(now, &packet(0, 1, 10, &[0xff; 160]));
-        receiver.packet_untrusted(now, &packet(0, 1, 13, &[0xff; 160]));
-        let other = receiver.packet_untrusted(now, &packet(0, 2, 60_000, &[0xff; 160]));
-        assert_eq!((first, other), (Received::First, Received::Other));
-        assert_eq!(receiver.totals(), (3, 480, 2));
-        assert_eq!(receiver.stream().map(|stream| stream.ssrc), Some(2));
-    }
-
-    #[test]
-    fn formats_nobody_agreed_on_are_counted_as_malformed() {
-        let (mut receiver, now) = (receiver(), crate::shard::now());
-        receiver.packet_untrusted(now, &packet(8, 1, 10, &[0xff; 160]));
-        receiver.packet_untrusted(now, b"not RTP at all");
-        assert_eq!((receiver.malformed(), receiver.totals().0), (2, 0));
-    }
-
-    #[test]
-    fn three_ends_of_a_digit_are_one_digit() {
-        let (mut receiver, now) = (receiver(), crate::shard::now());
-        for sequence in 10..13 {
-            let mut end = packet(101, 1, sequence, &[5, 0x8a, 3, 0x20]);
-            end[4..8].copy_from_slice(&1600_u32.to_be_bytes());
-            receiver.packet_untrusted(now, &end);
-        }
-        let heard: Vec<_> = std::iter::from_fn(|| receiver.poll_dtmf()).collect();
-        assert_eq!(
-            heard,
-            [
-                ReceivedDtmf::Started { digit: '5' },
-                ReceivedDtmf::Ended {
-                    digit: '5',
-                    duration: 0.1
-                }
-            ]
-        );
-    }
-}
+mod tests;

@@ -5,6 +5,11 @@ use std::time::{Duration, Instant};
 /// A jump further than this is a new stream rather than loss (RFC 3550 §A.1 MAX_DROPOUT).
 const LARGEST_JUMP: u16 = 3000;
 
+/// A packet that is further from where its timestamp puts it, in seconds, has come by another
+/// clock: who is sent on, or comes back from a hold, may begin anew under the same source. It is no
+/// jitter, and would be all there is to see of it for minutes.
+const LARGEST_SHIFT: f64 = 2.0;
+
 /// Sequence, loss and jitter of one received synchronisation source.
 #[derive(Debug, Clone)]
 pub struct ReceivedStream {
@@ -88,7 +93,10 @@ impl ReceivedStream {
             let rate = f64::from(self.clock_rate_hz);
             let spacing = now.saturating_duration_since(then).as_secs_f64() * rate;
             let expected = f64::from(timestamp.wrapping_sub(earlier).cast_signed());
-            self.jitter += ((spacing - expected).abs() - self.jitter) / 16.0;
+            let shift = (spacing - expected).abs();
+            if shift <= LARGEST_SHIFT * rate {
+                self.jitter += (shift - self.jitter) / 16.0;
+            }
         }
         self.last_arrival = Some((now, timestamp));
     }
@@ -198,5 +206,20 @@ mod tests {
         assert_eq!(steady.jitter(), Duration::ZERO);
         let jitter = shaken.jitter().as_secs_f64();
         assert!((0.0095..=0.0101).contains(&jitter), "{jitter}");
+    }
+
+    #[test]
+    fn a_timestamp_that_begins_anew_or_stood_still_in_a_hold_is_no_jitter() {
+        let origin = now();
+        let mut stream = ReceivedStream::new(1, 0, 8000);
+        let mut at = origin;
+        for (first, pause) in [(0, 0), (3_000_000_000, 20), (3_000_032_000, 600_000)] {
+            at += Duration::from_millis(pause);
+            for index in 0..200_u32 {
+                at += Duration::from_millis(20);
+                stream.arrived(at, first + index * 160);
+            }
+            assert_eq!(stream.jitter(), Duration::ZERO);
+        }
     }
 }

@@ -10,8 +10,7 @@ use crate::session::packet::RtpHeader;
 impl Receiver {
     /// What a payload type stands for, by its name in descriptions; "" where none is agreed.
     pub(crate) fn name_of(&self, payload_type: u8) -> &'static str {
-        let settings = self.settings.as_ref();
-        match settings.and_then(|settings| settings.format(payload_type)) {
+        match self.formats.format(payload_type) {
             Some(Format::Audio(codec)) => codec.name(),
             Some(Format::Event) => "telephone-event",
             Some(Format::Noise) => "CN",
@@ -28,7 +27,7 @@ impl Receiver {
         takes: Takes,
     ) -> Option<(Received, Option<Passed>)> {
         let seen = RtpHeader::parse_untrusted(packet)?;
-        let codec = match self.settings.as_ref()?.format(seen.payload_type)? {
+        let codec = match self.formats.format(seen.payload_type)? {
             Format::Audio(codec) if codec == takes.codec => Some(codec),
             Format::Event if takes.has_events && self.has_events_of(takes.codec) => None,
             _ => return None,
@@ -64,8 +63,7 @@ impl Receiver {
     }
 
     fn has_events_of(&self, codec: CodecKind) -> bool {
-        let settings = self.settings.as_ref();
-        let event = settings.and_then(|settings| settings.telephone_event);
+        let event = self.formats.telephone_event();
         event.is_some_and(|(_, clock)| clock == codec.rtp_clock_hz())
     }
 
