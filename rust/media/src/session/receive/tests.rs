@@ -68,7 +68,7 @@ fn agreed(formats: Vec<(u8, CodecKind)>) -> ReceiveSettings {
 #[test]
 fn what_is_on_its_way_in_the_formats_before_is_heard_until_the_new_ones_come() {
     let (mut receiver, now) = (receiver(), crate::shard::now());
-    let mut hear = |receiver: &mut Receiver, payload_type, sequence| {
+    let hear = |receiver: &mut Receiver, payload_type, sequence| {
         let packet = packet(payload_type, 1, sequence, &[0xff; 160]);
         receiver.packet_untrusted(now, &packet);
     };
