@@ -353,6 +353,38 @@ fn a_first_offer_asks_for_the_bundle_and_later_ones_have_it() {
     );
 }
 
+/// RFC 8859: in a bundle a number stands for one header extension.
+#[test]
+fn a_line_of_ours_takes_the_numbers_the_far_end_has_given_and_free_ones() {
+    let mut side = with_video(ice_side(1), true);
+    let theirs = format!("{BROWSER_VIDEO}a=extmap:1 x:other\r\n");
+    side.machine
+        .set_remote(
+            &dialect("a=group:BUNDLE a b", &theirs),
+            DescriptionKind::Offer,
+            "",
+        )
+        .unwrap();
+    side.answer();
+
+    side.machine.open_line(LineKind::Screen).unwrap();
+    let offer = side.offer();
+
+    let screen = offer.split("m=video").nth(2).unwrap();
+    let numbers: Vec<&str> = screen
+        .lines()
+        .filter_map(|line| line.strip_prefix("a=extmap:"))
+        .collect();
+    assert_eq!(
+        numbers,
+        [
+            "3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+            "4 urn:ietf:params:rtp-hdrext:sdes:mid",
+            "2 urn:3gpp:video-orientation",
+        ]
+    );
+}
+
 #[test]
 fn both_send_on_one_line_and_a_screen_has_its_own() {
     let (mut caller, mut callee) = pair();

@@ -1,10 +1,12 @@
 //! What one m-line of the far end says, as far as both sides know it.
 
+use std::ops::RangeInclusive;
+
 use super::formats::{self, Formats};
 use super::{AgreedLine, Exchange};
 use crate::session::negotiation::{Author, RemoteTransport, TransportKind, offered_direction};
 use crate::session::profile::{kinds_of, line_transport};
-use crate::session::sdp::{Direction, Media};
+use crate::session::sdp::{Description, Direction, Media};
 
 /// Sources of one line that are looked at: a browser announces two for each layer.
 const MOST_SOURCES: usize = 16;
@@ -18,6 +20,9 @@ pub(super) const LAYER: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
 pub(super) const REPAIRED_LAYER: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
 
 const ORIENTATION: &str = "urn:3gpp:video-orientation";
+
+/// The numbers that one-byte headers hold (RFC 8285 §4.2).
+const SHORT_NUMBERS: RangeInclusive<u8> = 1..=14;
 
 /// A source the far end sends with, and the one it repeats lost packets with (RFC 5576).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,12 +49,22 @@ pub struct Extensions {
 }
 
 impl Extensions {
-    /// The numbers of an offer of ours.
-    pub(super) fn offered() -> Self {
+    /// The numbers of an offer of ours. In a bundle each number has one meaning (RFC 8859):
+    /// those the far end has given in its last description stand, and others stay out of their way.
+    pub(super) fn offered(remote: Option<&Description>) -> Self {
+        let media = remote.map_or(&[][..], |remote| &remote.media);
+        let theirs: Vec<(Option<u8>, &str)> = media.iter().flat_map(mapped).collect();
+        let mut free =
+            SHORT_NUMBERS.filter(|number| theirs.iter().all(|(taken, _)| *taken != Some(*number)));
+        let mut number_of = |name| {
+            let known = theirs.iter().find(|(_, known)| *known == name);
+            let known = known.and_then(|(number, _)| *number);
+            known.filter(is_short).or_else(|| free.next())
+        };
         Self {
-            transport_wide: Some(1),
-            mid: Some(2),
-            orientation: Some(3),
+            transport_wide: number_of(TRANSPORT_WIDE),
+            mid: number_of(MID),
+            orientation: number_of(ORIENTATION),
             ..Self::default()
         }
     }
@@ -69,24 +84,33 @@ impl Extensions {
 
     fn read(media: &Media) -> Self {
         let mut found = Self::default();
-        for value in media.section.attributes("extmap") {
-            let mut fields = value.split_ascii_whitespace();
-            // A direction may follow the number: "3/sendonly".
-            let number = fields.next().and_then(|field| field.split('/').next());
-            let number = number.and_then(|number| number.parse().ok());
-            let place = match fields.next() {
-                Some(TRANSPORT_WIDE) => &mut found.transport_wide,
-                Some(MID) => &mut found.mid,
-                Some(LAYER) => &mut found.layer,
-                Some(REPAIRED_LAYER) => &mut found.repaired_layer,
-                Some(ORIENTATION) => &mut found.orientation,
+        for (number, name) in mapped(media) {
+            let place = match name {
+                TRANSPORT_WIDE => &mut found.transport_wide,
+                MID => &mut found.mid,
+                LAYER => &mut found.layer,
+                REPAIRED_LAYER => &mut found.repaired_layer,
+                ORIENTATION => &mut found.orientation,
                 _ => continue,
             };
-            // One-byte headers hold the numbers 1 to 14.
-            *place = number.filter(|number| (1..=14).contains(number));
+            *place = number.filter(is_short);
         }
         found
     }
+}
+
+fn is_short(number: &u8) -> bool {
+    SHORT_NUMBERS.contains(number)
+}
+
+/// Number and name of each extension of an m-line.
+fn mapped(media: &Media) -> impl Iterator<Item = (Option<u8>, &str)> {
+    media.section.attributes("extmap").filter_map(|value| {
+        let mut fields = value.split_ascii_whitespace();
+        // A direction may follow the number: "3/sendonly".
+        let number = fields.next()?.split('/').next()?;
+        Some((number.parse().ok(), fields.next()?))
+    })
 }
 
 /// What is known of a line before a description is read.

@@ -81,7 +81,10 @@ pub(in crate::session) fn write_offered(
     }
     if local.ice.is_some() {
         let agreed = found.agreed.as_ref().map(|agreed| agreed.extensions);
-        write_extensions(out, agreed.unwrap_or_else(Extensions::offered));
+        write_extensions(
+            out,
+            agreed.unwrap_or_else(|| Extensions::offered(writing.remote)),
+        );
     }
     formats.iter().for_each(|format| write_format(out, format));
     if let Some(agreed) = &found.agreed {
